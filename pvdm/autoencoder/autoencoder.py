@@ -1,0 +1,73 @@
+"""The projected autoencoder: a clip to three planes and back; paper section 3.1."""
+
+from __future__ import annotations
+
+from einops import rearrange
+from torch import Tensor, nn
+
+from pvdm.autoencoder.config import AutoencoderConfig
+from pvdm.autoencoder.projection import Projection
+from pvdm.autoencoder.transformer import SpaceTimeTransformer
+from pvdm.autoencoder.triplane import PLANES, Triplane
+
+ALONG = {"hw": "b t h w d -> b h w t d", "tw": "b t h w d -> b t w h d", "th": "b t h w d -> b t h w d"}
+"""How the token cube is turned so that the axis which a plane lacks comes before the channels."""
+
+BROADCAST = {"hw": "b d h w -> b 1 h w d", "tw": "b d t w -> b t 1 w d", "th": "b d t h -> b t h 1 d"}
+"""How a plane is laid along the axis that it lacks."""
+
+
+class ProjectedAutoencoder(nn.Module):
+    """Encodes video (b, 3, t, h, w), float in [-1, 1], to a `Triplane` in (-1, 1), and decodes it.
+
+    Sizes are those of `config`; another number of frames or another size raises ValueError.
+    """
+
+    def __init__(self, config: AutoencoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        patch, channels, shape = config.patch_size, config.channels, config.latent_shape
+        self.embed_patches = nn.Linear(3 * patch**2, channels)
+        self.encoder = SpaceTimeTransformer(config)
+        self.projections = nn.ModuleDict(
+            {plane: Projection(config, n) for plane, n in zip(PLANES, shape, strict=True)}
+        )
+        self.from_latent = nn.ModuleDict(
+            {plane: nn.Conv2d(config.latent_channels, channels, kernel_size=1) for plane in PLANES}
+        )
+        self.decoder = SpaceTimeTransformer(config)
+        self.to_pixels = nn.ConvTranspose2d(channels, 3, kernel_size=patch, stride=patch)
+
+    def encode(self, video: Tensor) -> Triplane:
+        """video: (b, 3, t, h, w), float in [-1, 1] -> planes in (-1, 1)."""
+        self._check(video)
+        patch = self.config.patch_size
+        patches = rearrange(video, "b c t (h p) (w q) -> b t h w (p q c)", p=patch, q=patch)
+        tokens = self.encoder(self.embed_patches(patches))
+        return Triplane(*(self.projections[plane](rearrange(tokens, ALONG[plane])) for plane in PLANES))
+
+    def decode(self, triplane: Triplane) -> Tensor:
+        """Planes -> video (b, 3, t, h, w), float in (-1, 1). The planes are summed, as released (paper: concatenated)."""
+        tokens = sum(
+            rearrange(self.from_latent[name](plane), BROADCAST[name])
+            for name, plane in zip(PLANES, triplane, strict=True)
+        )
+        tokens = self.decoder(tokens)
+        frames = self.to_pixels(rearrange(tokens, "b t h w d -> (b t) d h w"))
+        return 2 * rearrange(frames, "(b t) c h w -> b c t h w", t=tokens.shape[1]).sigmoid() - 1
+
+    def forward(self, video: Tensor) -> Tensor:
+        """Reconstruction of video: (b, 3, t, h, w), float in [-1, 1]."""
+        return self.decode(self.encode(video))
+
+    def set_activation_checkpointing(self, enabled: bool) -> None:
+        """Recompute each space-time layer in the backward pass instead of keeping its activations."""
+        self.encoder.activation_checkpointing = self.decoder.activation_checkpointing = enabled
+
+    def _check(self, video: Tensor) -> None:
+        config = self.config
+        wanted = (3, config.frames, config.height, config.width)
+        if tuple(video.shape[1:]) != wanted:
+            raise ValueError(
+                f"video has shape {tuple(video.shape)}; this autoencoder takes (b, {', '.join(map(str, wanted))})"
+            )

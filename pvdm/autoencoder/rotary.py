@@ -1,0 +1,49 @@
+"""Rotary positions (Su et al. 2021, arXiv 2104.09864) in the two forms that the released autoencoder has."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+class Rotation:
+    """Cosines and sines that turn neighbouring channel pairs of queries and keys; angles: (n, head_dim)."""
+
+    def __init__(self, angles: Tensor) -> None:
+        self.cos = angles.cos()
+        self.sin = angles.sin()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x: (..., n, head_dim), rotated by position."""
+        cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
+        return x * cos + _quarter_turn(x) * sin
+
+
+def _quarter_turn(x: Tensor) -> Tensor:
+    """(a, b) -> (-b, a) on each pair of neighbouring channels."""
+    pairs = x.unflatten(-1, (-1, 2))
+    return torch.stack((-pairs[..., 1], pairs[..., 0]), dim=-1).flatten(-2)
+
+
+def time_rotation(frames: int, head_dim: int, device: torch.device) -> Rotation:
+    """Positions 0, 1, 2, ... at frequencies 10000^(-2i/d).
+
+    The frequencies are laid out [f, f] while pairs are neighbours: so it is in the released network.
+    """
+    frequencies = 10000.0 ** (-torch.arange(0, head_dim, 2, device=device).float() / head_dim)
+    angles = torch.arange(frames, device=device).float()[:, None] * frequencies
+    return Rotation(torch.cat((angles, angles), dim=-1))
+
+
+def space_rotation(height: int, width: int, head_dim: int, device: torch.device) -> Rotation:
+    """Positions linspace(-1, 1) on both axes, frequencies pi to 5 pi; h takes the first half of the channels."""
+    frequencies = math.pi * torch.logspace(0, math.log2(5), head_dim // 4, base=2, device=device)
+    rows = torch.linspace(-1, 1, height, device=device)[:, None] * frequencies
+    columns = torch.linspace(-1, 1, width, device=device)[:, None] * frequencies
+    grid = torch.cat(
+        (rows[:, None].expand(-1, width, -1), columns[None].expand(height, -1, -1)),
+        dim=-1,
+    )
+    return Rotation(grid.flatten(0, 1).repeat_interleave(2, dim=-1))

@@ -1,0 +1,71 @@
+"""The latent of a clip: three planes, one content (h, w) and two motion (t, w), (t, h); paper section 3.1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+PLANES = ("hw", "tw", "th")
+"""The planes by the axes they keep, in the order of the flat latent."""
+
+
+class TriplaneShape(NamedTuple):
+    """Sizes of the cube that the planes are faces of, in latent positions."""
+
+    t: int
+    h: int
+    w: int
+
+    @property
+    def planes(self) -> tuple[tuple[int, int], ...]:
+        """(rows, columns) of each plane, in the order of `PLANES`."""
+        return (self.h, self.w), (self.t, self.w), (self.t, self.h)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Number of positions of each plane."""
+        return tuple(rows * columns for rows, columns in self.planes)
+
+    @property
+    def positions(self) -> int:
+        """Number of positions of all planes: the last axis of the flat latent."""
+        return sum(self.lengths)
+
+
+@dataclass(frozen=True)
+class Triplane:
+    """Three planes of features; hw: (b, c, h, w), tw: (b, c, t, w), th: (b, c, t, h)."""
+
+    hw: Tensor
+    tw: Tensor
+    th: Tensor
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((self.hw, self.tw, self.th))
+
+    @property
+    def shape(self) -> TriplaneShape:
+        """The cube's sizes (t, h, w)."""
+        return TriplaneShape(self.tw.shape[2], self.hw.shape[2], self.hw.shape[3])
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Triplane:
+        """The same function on each plane."""
+        return Triplane(*(function(plane) for plane in self))
+
+    def flatten(self) -> Tensor:
+        """All positions in one axis, (b, c, l), planes in the order hw, tw, th, as in the released weights."""
+        return torch.cat([plane.flatten(2) for plane in self], dim=2)
+
+    @classmethod
+    def split(cls, flat: Tensor, shape: TriplaneShape) -> Triplane:
+        """Inverse of `flatten`; flat: (b, c, l) with l = `shape.positions`, else ValueError."""
+        if flat.shape[2] != shape.positions:
+            raise ValueError(
+                f"a flat latent of {flat.shape[2]} positions does not hold {shape} ({shape.positions})"
+            )
+        planes = flat.split(shape.lengths, dim=2)
+        return cls(*(plane.unflatten(2, size) for plane, size in zip(planes, shape.planes, strict=True)))

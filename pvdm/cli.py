@@ -1,0 +1,83 @@
+"""The command line: Lightning's four verbs for training, and ours for what one does with models."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+
+from pvdm.errors import InputError
+
+TRAINING = {
+    "fit": "train either stage: the config says which",
+    "validate": "validation metrics of a checkpoint",
+    "test": "test metrics of a checkpoint",
+    "predict": "reconstructions (stage 1) or samples (stage 2) of a checkpoint, as mp4 files",
+}
+COMMANDS = {
+    "sample": "new clips from noise",
+    "extend": "a video, or a new clip, continued to any number of frames",
+    "reconstruct": "a video through the autoencoder and back",
+    "export": "a training checkpoint to a folder for use",
+    "convert": "the released checkpoints to a folder for use",
+    "demo": "train a small model on real clips and show what it makes, in minutes on a CPU",
+}
+logger = logging.getLogger("pvdm")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; the exit status: 0, 2 for what the user can mend, or a traceback for what we must."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    logging.basicConfig(format="%(message)s")
+    logger.setLevel(logging.INFO)
+    try:
+        _run(arguments)
+    except InputError as error:
+        if debug:
+            raise
+        logger.error("pvdm: error: %s", error)
+        return 2
+    except KeyboardInterrupt:
+        logger.error("pvdm: interrupted")
+        return 130
+    return 0
+
+
+def _run(arguments: list[str]) -> None:
+    if arguments and arguments[0] in TRAINING:
+        import_module("pvdm.training.command").main(arguments)
+        return
+    options = _parser(arguments).parse_args(arguments)
+    options.run(options)
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the defaults that say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        tells_nothing = action.required or action.default in (None, False)
+        return action.help if tells_nothing else super()._get_help_string(action)
+
+
+def _parser(arguments: list[str]) -> argparse.ArgumentParser:
+    """The parser of all commands; only the one that is asked for is imported."""
+    parser = argparse.ArgumentParser(prog="pvdm", description="Video generation in a projected latent space.")
+    parser.add_argument("--version", action="version", version=f"pvdm {version('pvdm')}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, summary in {**TRAINING, **COMMANDS}.items():
+        command = verbs.add_parser(name, help=summary, description=summary, formatter_class=_Help)
+        if name in COMMANDS and name in arguments[:1]:
+            module = import_module(f"pvdm.commands.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

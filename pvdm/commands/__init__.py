@@ -1,0 +1,1 @@
+"""One module for each command of ours: `add_arguments(parser)` and `run(options)`."""

@@ -1,0 +1,100 @@
+"""Options that several commands share, and what they become."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from pvdm.diffusion import SAMPLERS, SamplerConfig
+from pvdm.errors import InputError
+from pvdm.generation import VideoGenerator
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of at least 1")
+    return number
+
+
+def natural(text: str) -> int:
+    """A whole number of at least 0."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative; give 0 or more")
+    return number
+
+
+def rate(text: str) -> float:
+    """Frames per second, above 0."""
+    number = float(text)
+    if not 0 < number < 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not a frame rate; give frames per second above 0")
+    return number
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "model", help="exported folder, training checkpoint (.ckpt), or owner/name on the Hub"
+    )
+    parser.add_argument(
+        "--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ..."
+    )
+    parser.add_argument(
+        "--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 autocast"
+    )
+
+
+def add_output(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--output", type=Path, required=True, help=what)
+    parser.add_argument("--overwrite", action="store_true", help="replace existing output")
+
+
+def add_sampler(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("sampling")
+    group.add_argument("--sampler", choices=tuple(SAMPLERS), default="ddim", help="ddpm: ancestral")
+    group.add_argument("--steps", type=positive, default=100, help="evaluations of the network per clip")
+    group.add_argument("--eta", type=float, default=0.0, help="noise of ddim, 0 (none) to 1")
+    group.add_argument(
+        "--guidance", type=float, default=0.0, help="weight of guidance on the previous clip; 0 is none"
+    )
+
+
+def sampler_of(
+    options: argparse.Namespace, generator: VideoGenerator, *, steps: int | None = None
+) -> SamplerConfig:
+    """The solver that the options describe; InputError where they do not fit together or the model."""
+    steps, timesteps = steps or options.steps, generator.diffusion.timesteps
+    if steps > timesteps:
+        raise InputError(
+            f"{steps} steps were asked for; this model has {timesteps} times, choose at most that"
+        )
+    try:
+        return SamplerConfig(options.sampler, steps, options.eta, options.guidance)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+@contextmanager
+def loaded_model(options: argparse.Namespace) -> Iterator[VideoGenerator]:
+    """The model on its device, at the wanted precision."""
+    generator = VideoGenerator.load(options.model).to(device_of(options.device))
+    with generator.precision(options.precision):
+        yield generator
+
+
+def device_of(name: str) -> torch.device:
+    """A device that is there; InputError otherwise."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"there is no device {name} here; choose cpu, or leave out --device") from error
+    return device

@@ -1,0 +1,159 @@
+"""The triplane U-Net: 2D convolutions shared by the planes, attention across them; paper section 3.2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from pvdm.autoencoder import Triplane, TriplaneShape
+from pvdm.diffusion.condition import Condition
+from pvdm.diffusion.unet_blocks import Attention, GroupNorm32, ResidualBlock, timestep_embedding, zero
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """Sizes of the triplane U-Net; the defaults are the released ones (PVDM-L; PVDM-S has 128 channels).
+
+    Args:
+        latent_channels: Channels of each plane of the latent.
+        latent_shape: Frames, and rows and columns in patches, of the latent cube.
+        channels: Width at full resolution; times each multiplier divisible by 32 and by `heads`.
+        channel_multipliers: Width of each level relative to `channels`; each level halves the planes.
+        blocks_per_level: Residual blocks of a level.
+        attention_factors: Downsampling factors at which blocks attend within their plane.
+        heads: Attention heads.
+        dropout: Probability inside residual blocks.
+    """
+
+    latent_channels: int = 4
+    latent_shape: tuple[int, int, int] = (16, 32, 32)
+    channels: int = 256
+    channel_multipliers: tuple[int, ...] = (1, 2, 4, 4)
+    blocks_per_level: int = 2
+    attention_factors: tuple[int, ...] = (4, 2, 1)
+    heads: int = 8
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("latent_shape", "channel_multipliers", "attention_factors"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for multiplier in self.channel_multipliers:
+            width = self.channels * multiplier
+            if width < 32 or width % 32 or width % self.heads:
+                raise ValueError(
+                    f"a level of {width} channels: must be a multiple of 32 and of the {self.heads} heads"
+                )
+
+
+class Stage(nn.Module):
+    """Blocks on each plane with shared weights, then one attention over all positions of all planes."""
+
+    def __init__(self, blocks: list[nn.Module], across: Attention) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.across = across
+
+    def forward(self, planes: Triplane, embedding: Tensor, shape: TriplaneShape) -> Triplane:
+        """`shape`: sizes of the planes that a block which doubles them is to reach."""
+        for block in self.blocks:
+            if isinstance(block, Attention):
+                planes = planes.map(lambda plane, block=block: block(plane.flatten(2)).reshape_as(plane))
+            else:
+                sized = zip(planes, shape.planes, strict=True)
+                planes = Triplane(*(block(plane, embedding, size) for plane, size in sized))
+        return Triplane.split(self.across(planes.flatten()), planes.shape)
+
+
+class TriplaneUNet(nn.Module):
+    """The raw network of the denoiser: (z, t, condition) -> what it was trained to predict.
+
+    Set `activation_checkpointing` to compute stages again in the backward pass instead of keeping them.
+    """
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.shape = TriplaneShape(*config.latent_shape)
+        self.activation_checkpointing = False
+        width = config.channels
+        self.embed_time = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
+        )
+        self.conv_in = nn.Conv2d(2 * config.latent_channels, width, kernel_size=3, padding=1)
+        self.down, widths = self._down_path()
+        self.middle = self._middle(widths[-1])
+        self.up = self._up_path(widths)
+        self.norm_out = GroupNorm32(width)
+        self.conv_out = zero(nn.Conv2d(width, config.latent_channels, kernel_size=3, padding=1))
+
+    def forward(self, z: Tensor, t: Tensor, condition: Condition | Tensor | None = None) -> Tensor:
+        """z: (b, c, l) flat latents; t: (b,) integer times; condition: the context's latent like z, or none."""
+        context = Condition.of(condition).channels(z)
+        embedding = self.embed_time(timestep_embedding(t, self.config.channels).to(z.dtype))
+        planes = Triplane.split(torch.cat((z, context), dim=1), self.shape).map(self.conv_in)
+        skips = [planes]
+        for stage in self.down:
+            planes = self._run(stage, planes, embedding, planes.shape)
+            skips.append(planes)
+        planes = self._run(self.middle, planes, embedding, planes.shape)
+        for stage in self.up:
+            skip = skips.pop()
+            joined = Triplane(*(torch.cat(pair, dim=1) for pair in zip(planes, skip, strict=True)))
+            planes = self._run(stage, joined, embedding, skips[-1].shape if skips else joined.shape)
+        return planes.map(lambda plane: self.conv_out(functional.silu(self.norm_out(plane)))).flatten()
+
+    def _run(self, stage: Stage, planes: Triplane, embedding: Tensor, shape: TriplaneShape) -> Triplane:
+        if self.activation_checkpointing and self.training:
+            return checkpoint(stage, planes, embedding, shape, use_reentrant=False)
+        return stage(planes, embedding, shape)
+
+    def _block(self, channels: int, out_channels: int, resample: str | None = None) -> ResidualBlock:
+        config = self.config
+        return ResidualBlock(
+            channels, out_channels, 4 * config.channels, dropout=config.dropout, resample=resample
+        )
+
+    def _blocks(self, channels: int, out_channels: int, factor: int) -> list[nn.Module]:
+        """A residual block, and attention within each plane where this factor has it."""
+        blocks: list[nn.Module] = [self._block(channels, out_channels)]
+        if factor in self.config.attention_factors:
+            blocks.append(Attention(out_channels, self.config.heads))
+        return blocks
+
+    def _stage(self, blocks: list[nn.Module], channels: int) -> Stage:
+        return Stage(blocks, Attention(channels, self.config.heads))
+
+    def _down_path(self) -> tuple[nn.ModuleList, list[int]]:
+        """Stages of the encoder, and the channels of every skip, the first convolution's included."""
+        config, stages, widths = self.config, nn.ModuleList(), [self.config.channels]
+        last = len(config.channel_multipliers) - 1
+        for level, multiplier in enumerate(config.channel_multipliers):
+            width = multiplier * config.channels
+            for _ in range(config.blocks_per_level):
+                stages.append(self._stage(self._blocks(widths[-1], width, 2**level), width))
+                widths.append(width)
+            if level < last:
+                stages.append(self._stage([self._block(width, width, "down")], width))
+                widths.append(width)
+        return stages, widths
+
+    def _middle(self, width: int) -> Stage:
+        attention = Attention(width, self.config.heads)
+        return self._stage([self._block(width, width), attention, self._block(width, width)], width)
+
+    def _up_path(self, widths: list[int]) -> nn.ModuleList:
+        """Stages of the decoder; each takes one skip, and the last of a level doubles the planes."""
+        config, stages, skips, channels = self.config, nn.ModuleList(), list(widths), widths[-1]
+        for level, multiplier in reversed(list(enumerate(config.channel_multipliers))):
+            width = multiplier * config.channels
+            for index in range(config.blocks_per_level + 1):
+                blocks = self._blocks(channels + skips.pop(), width, 2**level)
+                if level and index == config.blocks_per_level:
+                    blocks.append(self._block(width, width, "up"))
+                stages.append(self._stage(blocks, width))
+                channels = width
+        return stages

@@ -1,0 +1,105 @@
+"""A model as files: an exported folder (config.json, model.safetensors) or a training checkpoint."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pvdm.errors import InputError
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+FORMAT = "pvdm-video-generator"
+logger = logging.getLogger(__name__)
+
+
+def resolve_folder(name: str | Path, **download: Any) -> Path:
+    """An exported model's folder: here, or else fetched from the Hub by its `owner/name`; else InputError."""
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    on_hub = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(name)) and not folder.parent.exists()
+    if not on_hub:
+        raise InputError(
+            f"there is no model at {name}; give an exported folder or a training checkpoint (.ckpt)"
+        )
+    logger.warning("there is no folder %s here; looking for it on the Hugging Face Hub", name)
+    try:
+        return Path(snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS], **download))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{name} is neither a folder here nor a model on the Hub ({reason})") from error
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The parsed `config.json` of an exported model; InputError if it is absent or another program's."""
+    path = folder / CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{folder} has no {CONFIG}; it is not an exported model (see pvdm export --help)"
+        ) from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is damaged ({error}); export the model again") from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise InputError(f"{path} is not a pvdm model's; export one with pvdm export or pvdm convert")
+    return config
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The tensors of `model.safetensors`; InputError if absent or damaged."""
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise InputError(f"{folder} has no {WEIGHTS}; export the model again")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is damaged or incomplete ({error}); copy or export it again") from error
+
+
+def write_model(folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Writes both files into an existing folder."""
+    text = json.dumps({"format": FORMAT, **config}, indent=2)
+    (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+    save_file({name: value.contiguous() for name, value in weights.items()}, folder / WEIGHTS)
+
+
+def read_pickle(path: str | Path) -> Any:
+    """What torch.save wrote, by the restricted unpickler (`weights_only`), on the CPU; else InputError."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no file {path}; check the path")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path} cannot be read as a checkpoint: it is incomplete, of another kind, or holds code"
+        ) from error
+
+
+def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Configuration and averaged weights of the generator in a training checkpoint; else InputError."""
+    checkpoint = read_pickle(path)
+    if not isinstance(checkpoint, dict) or "pvdm" not in checkpoint:
+        raise InputError(
+            f"{path} is not a checkpoint of pvdm fit; released weights are loaded by pvdm convert"
+        )
+    prefix = "generator."
+    weights = {
+        name.removeprefix(prefix): value
+        for name, value in checkpoint["state_dict"].items()
+        if name.startswith(prefix)
+    }
+    return checkpoint["pvdm"], weights

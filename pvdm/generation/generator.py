@@ -1,0 +1,268 @@
+"""`VideoGenerator`: the whole model, from noise or a clip to uint8 video of any length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder, Triplane
+from pvdm.diffusion import (
+    DiffusionConfig,
+    NoiseSchedule,
+    SamplerConfig,
+    TriplaneUNet,
+    UNetConfig,
+    VideoNoise,
+    make_denoise,
+)
+from pvdm.errors import InputError
+from pvdm.generation import files
+from pvdm.video import to_float, to_uint8
+from pvdm.output import replacing
+
+Progress = Callable[[int, int], None]
+"""Told (steps done, steps in all) of the clip that is being sampled."""
+
+
+class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["video-generation"]):
+    """An autoencoder and, after stage 2, the denoiser of its latents.
+
+    Args:
+        autoencoder: Sizes of the autoencoder.
+        denoiser: Sizes of the U-Net; None for the export of stage 1, which only reconstructs.
+        diffusion: Noise process and what the U-Net predicts.
+        fps: Frames per second of the training clips, given to what is generated.
+        training_step: Optimizer updates behind the weights.
+    """
+
+    def __init__(
+        self,
+        autoencoder: AutoencoderConfig,
+        denoiser: UNetConfig | None = None,
+        diffusion: DiffusionConfig | None = None,
+        fps: float = 25.0,
+        training_step: int = 0,
+    ) -> None:
+        super().__init__()
+        self.autoencoder = ProjectedAutoencoder(autoencoder)
+        self.denoiser = TriplaneUNet(denoiser) if denoiser else None
+        self.diffusion = diffusion or DiffusionConfig()
+        self.schedule = NoiseSchedule(self.diffusion)
+        self.fps = fps
+        self.training_step = training_step
+        if denoiser and tuple(denoiser.latent_shape) != tuple(autoencoder.latent_shape):
+            raise ValueError(
+                f"the denoiser is for latents of {denoiser.latent_shape}, not {autoencoder.latent_shape}"
+            )
+
+    @property
+    def frames(self) -> int:
+        """Frames of a clip."""
+        return self.autoencoder.config.frames
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def sample(
+        self,
+        num_videos: int,
+        *,
+        sampler: SamplerConfig | None = None,
+        seed: int = 0,
+        batch_size: int | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """New clips: (num_videos, 3, t, h, w) uint8 on the CPU. Video i of a seed is the same at any batch size."""
+        keys = [(seed, index) for index in range(num_videos)]
+        size = batch_size or max(num_videos, 1)
+        batches = [keys[start : start + size] for start in range(0, num_videos, size)]
+        clips = [next(self.stream(videos=batch, sampler=sampler, progress=progress)) for batch in batches]
+        return torch.cat(clips) if clips else torch.empty(0, dtype=torch.uint8)
+
+    def extend(self, video: Tensor, *, num_frames: int, only_new: bool = False, **options: Any) -> Tensor:
+        """A video continued to exactly `num_frames` frames, its own included unless `only_new`.
+
+        video: (3, n, h, w) uint8 of the model's size, n at least one clip; its last clip is the first
+        context. Options are those of `stream`. Returns (3, num_frames, h, w) uint8 on the CPU.
+        """
+        head = [] if only_new else [video[None]]
+        missing = num_frames - (0 if only_new else video.shape[1])
+        if missing < 0:
+            raise InputError(f"the video has {video.shape[1]} frames already; ask for more than that")
+        return torch.cat([*head, *self.stream(num_frames=missing, context=video, **options)], dim=2)[0]
+
+    def stream(
+        self,
+        *,
+        num_frames: int | None = None,
+        context: Tensor | None = None,
+        videos: Sequence[tuple[int, int]] = ((0, 0),),
+        sampler: SamplerConfig | None = None,
+        later_sampler: SamplerConfig | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[Tensor]:
+        """Yields clips (b, 3, t, h, w) uint8 on the CPU, each conditioned on the latent of the one before.
+
+        Memory does not grow with length. The last clip is cut so that `num_frames` come in all; without it
+        the stream has no end.
+
+        Args:
+            num_frames: New frames per video.
+            context: Video (3, n, h, w) uint8 to continue; without it the first clip is sampled freely.
+            videos: (seed, index) of each video of the batch; its noise depends on nothing else.
+            sampler: Solver of the first clip.
+            later_sampler: Solver of all later clips; that of the first if not given.
+            progress: Called after each step.
+        """
+        latent = None if context is None else self.encode_context(context).expand(len(videos), -1, -1)
+        count = math.inf if num_frames is None else num_frames
+        first, later = sampler or SamplerConfig(), later_sampler or sampler or SamplerConfig()
+        clip = 0
+        while count > 0:
+            noise = VideoNoise([(*video, clip) for video in videos])
+            latent = self.sample_latent(noise, latent, first if clip == 0 else later, progress)
+            frames = self.decode_latent(latent)[:, :, : int(min(count, self.frames))]
+            yield frames
+            count -= frames.shape[2]
+            clip += 1
+
+    @torch.no_grad()
+    def sample_latent(
+        self,
+        noise: VideoNoise,
+        context: Tensor | None,
+        sampler: SamplerConfig,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """Flat latents (b, c, l) from noise and the latents of the previous clips, or none."""
+        if self.denoiser is None:
+            raise InputError(
+                "this model is a stage-1 autoencoder without a denoiser; train stage 2 with it first"
+            )
+        denoise = make_denoise(
+            self.denoiser,
+            self.schedule,
+            parameterization=self.diffusion.prediction,
+            condition=context,
+            guidance=sampler.guidance,
+            clamp=sampler.clamp,
+        )
+        shape = (self.denoiser.config.latent_channels, self.denoiser.shape.positions)
+        start = noise.normal(shape, device=self.device)
+        return sampler.sample(denoise, start, schedule=self.schedule, noise=noise, progress=progress)
+
+    @torch.no_grad()
+    def encode_context(self, video: Tensor) -> Tensor:
+        """Flat latent (1, c, l) of the last clip of video (3, n, h, w) uint8; InputError if it is too short."""
+        if video.shape[1] < self.frames:
+            raise InputError(
+                f"the video has {video.shape[1]} frames; the context of this model is a clip of {self.frames}"
+            )
+        clip = to_float(video[None, :, -self.frames :].to(self.device))
+        return self.autoencoder.encode(clip).flatten().float()
+
+    @torch.no_grad()
+    def decode_latent(self, latent: Tensor) -> Tensor:
+        """Flat latents (b, c, l) -> (b, 3, t, h, w) uint8 on the CPU."""
+        triplane = Triplane.split(latent, self.autoencoder.config.latent_shape)
+        return to_uint8(self.autoencoder.decode(triplane).float()).cpu()
+
+    @torch.no_grad()
+    def reconstruct(self, video: Tensor) -> Tensor:
+        """Clips (b, 3, t, h, w) uint8 through the autoencoder and back, uint8 on the CPU."""
+        return to_uint8(self.autoencoder(to_float(video.to(self.device))).float()).cpu()
+
+    def precision(self, name: str) -> Any:
+        """Context of mixed precision: "32" (none) or "bf16"."""
+        return torch.autocast(self.device.type, torch.bfloat16) if name == "bf16" else nullcontext()
+
+    def to_config(self) -> dict[str, Any]:
+        """Everything that rebuilds this model but its weights, JSON-able."""
+        return {
+            "autoencoder": asdict(self.autoencoder.config),
+            "denoiser": asdict(self.denoiser.config) if self.denoiser else None,
+            "diffusion": asdict(self.diffusion),
+            "fps": self.fps,
+            "training_step": self.training_step,
+            "versions": {name: version(name) for name in ("pvdm", "torch")},
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> VideoGenerator:
+        """A model of these sizes with fresh weights; InputError if the configuration is not one of `to_config`."""
+        try:
+            return cls(
+                AutoencoderConfig(**config["autoencoder"]),
+                UNetConfig(**config["denoiser"]) if config["denoiser"] else None,
+                DiffusionConfig(**config["diffusion"]),
+                config["fps"],
+                config["training_step"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"the model's configuration is not one of this version of pvdm ({error})"
+            ) from error
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> VideoGenerator:
+        """Fills the model, in evaluation mode; all names and shapes must fit, else InputError."""
+        try:
+            self.load_state_dict(dict(weights))
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise InputError(
+                f"the model's weights do not fit its configuration ({reason}); export it again"
+            ) from error
+        return self.eval()
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path, **download: Any) -> VideoGenerator:
+        """The model of an exported folder, or of `owner/name` on the Hub, on the CPU in float32.
+
+        `download` goes to `huggingface_hub.snapshot_download` (revision, token, cache_dir, ...).
+        """
+        folder = files.resolve_folder(path, **download)
+        return cls.from_config(files.read_config(folder)).load_weights(files.read_weights(folder))
+
+    @classmethod
+    def from_checkpoint(cls, path: str | Path) -> VideoGenerator:
+        """The averaged model of a training checkpoint (.ckpt) of either stage."""
+        config, weights = files.read_checkpoint(path)
+        return cls.from_config(config).load_weights(weights)
+
+    @classmethod
+    def load(cls, path: str | Path, **download: Any) -> VideoGenerator:
+        """From an exported folder or a training checkpoint, whichever `path` is."""
+        return cls.from_checkpoint(path) if Path(path).is_file() else cls.from_pretrained(path, **download)
+
+    def save_pretrained(
+        self,
+        save_directory: str | Path,
+        *,
+        half_precision: bool = False,
+        overwrite: bool = False,
+        **hub: Any,
+    ) -> str | None:
+        """Writes `config.json`, `model.safetensors` and a card; existing output is an InputError unless `overwrite`.
+
+        `half_precision` stores float16 weights. `hub` goes to huggingface_hub's `save_pretrained`.
+        """
+        self._half_precision = half_precision
+        with replacing(Path(save_directory), overwrite=overwrite) as temporary:
+            return super().save_pretrained(temporary, **hub)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        weights = self.state_dict()
+        if self._half_precision:
+            weights = {name: value.half() for name, value in weights.items()}
+        files.write_model(save_directory, self.to_config(), weights)

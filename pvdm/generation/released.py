@@ -1,0 +1,151 @@
+"""Names and sizes of the checkpoints that the authors published, as tables; see docs/design.md for the layout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from torch import Tensor, nn
+
+from pvdm.autoencoder import AutoencoderConfig
+from pvdm.diffusion import UNetConfig
+from pvdm.errors import InputError
+
+Rules = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
+
+HEADS, PROJECTION_HEADS = 8, 4
+"""What no shape gives: heads of encoder, decoder and U-Net, and of the projections."""
+
+# "xy", "yt" and "xt" mislead: xy keeps (h, w), yt keeps (t, w), xt keeps (t, h).
+AUTOENCODER_RULES: Rules = (
+    (r"^encoder\.to_patch_embedding\.", "embed_patches."),
+    (r"^to_pixel\.1\.", "to_pixels."),
+    (r"^xy_(token|pos_embedding|quant_attn)", r"projections.hw.\1"),
+    (r"^yt_(token|pos_embedding|quant_attn)", r"projections.tw.\1"),
+    (r"^xt_(token|pos_embedding|quant_attn)", r"projections.th.\1"),
+    (r"^pre_xy\.", "projections.hw.to_latent."),
+    (r"^pre_yt\.", "projections.tw.to_latent."),
+    (r"^pre_xt\.", "projections.th.to_latent."),
+    (r"^post_xy\.", "from_latent.hw."),
+    (r"^post_yt\.", "from_latent.tw."),
+    (r"^post_xt\.", "from_latent.th."),
+    (r"\.token$", ".summary"),
+    (r"\.pos_embedding$", ".position"),
+    (r"\.quant_attn\.layers\.(\d+)\.0\.", r".attention.\1."),
+    (r"\.quant_attn\.layers\.(\d+)\.1\.", r".mlp.\1."),
+    (r"\.layers\.(\d+)\.0\.", r".layers.\1.time."),
+    (r"\.layers\.(\d+)\.1\.", r".layers.\1.space."),
+    (r"\.layers\.(\d+)\.2\.", r".layers.\1.mlp."),
+    (r"\.fn\.to_qkv\.", ".qkv."),
+    (r"\.fn\.to_out\.0\.", ".out."),
+    (r"\.fn\.net\.0\.", ".up."),
+    (r"\.fn\.net\.3\.", ".down."),
+)
+
+UNET_RULES: Rules = (
+    (r"^diffusion_model\.", ""),
+    (r"^time_embed\.", "embed_time."),
+    (r"^input_blocks\.0\.0\.", "conv_in."),
+    # Our down path counts from the first residual block, theirs from the first convolution.
+    (r"^input_blocks\.(\d+)\.(\d+)\.", lambda m: f"down.{int(m[1]) - 1}.blocks.{m[2]}."),
+    (r"^input_attns\.(\d+)\.", lambda m: f"down.{int(m[1]) - 1}.across."),
+    (r"^middle_block\.(\d+)\.", r"middle.blocks.\1."),
+    (r"^mid_attn\.", "middle.across."),
+    (r"^output_blocks\.(\d+)\.(\d+)\.", r"up.\1.blocks.\2."),
+    (r"^output_attns\.(\d+)\.", r"up.\1.across."),
+    (r"^out\.0\.", "norm_out."),
+    (r"^out\.2\.", "conv_out."),
+    (r"\.in_layers\.0\.", ".norm_in."),
+    (r"\.in_layers\.2\.", ".conv_in."),
+    (r"\.emb_layers\.1\.", ".modulation."),
+    (r"\.out_layers\.0\.", ".norm_out."),
+    (r"\.out_layers\.3\.", ".conv_out."),
+    (r"\.skip_connection\.", ".skip."),
+    (r"\.proj_out\.", ".out."),
+)
+
+DERIVED = re.compile(
+    r"coords|(encoder|decoder)\.(frame_rot_emb\.inv_freqs|image_rot_emb\.scales)|diffusion_model\.zeros"
+)
+"""Buffers of the released checkpoints that we compute instead of load."""
+
+
+def rename(name: str, rules: Rules) -> str:
+    """A released name in this project's words."""
+    for pattern, replacement in rules:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def load_released(network: nn.Module, released: Mapping[str, Tensor], rules: Rules) -> None:
+    """Fills `network` from a released state dict; a key or shape too many or too few is an InputError."""
+    renamed = {rename(key, rules): value for key, value in released.items() if not DERIVED.fullmatch(key)}
+    wanted = network.state_dict()
+    if missing := sorted(wanted.keys() - renamed.keys()):
+        raise InputError(f"the checkpoint lacks {len(missing)} weights, first {missing[0]}: is it complete?")
+    if unknown := sorted(renamed.keys() - wanted.keys()):
+        raise InputError(
+            f"the checkpoint has {len(unknown)} unknown weights, first {unknown[0]}: is it PVDM's?"
+        )
+    network.load_state_dict({name: _fitted(name, renamed[name], wanted[name]) for name in wanted})
+
+
+def _fitted(name: str, value: Tensor, wanted: Tensor) -> Tensor:
+    """The value without the axes of length one that the released tokens and positions carry."""
+    if value.squeeze().shape != wanted.squeeze().shape:
+        raise InputError(
+            f"{name} has shape {tuple(value.shape)} in the checkpoint, {tuple(wanted.shape)} was expected"
+        )
+    return value.reshape(wanted.shape)
+
+
+def infer_autoencoder(released: Mapping[str, Tensor]) -> AutoencoderConfig:
+    """Sizes of a released autoencoder from the shapes of its weights; KeyError where one is absent."""
+    shape = {key: tuple(value.shape) for key, value in released.items()}
+    channels, patch_values = shape["encoder.to_patch_embedding.weight"]
+    patch = round((patch_values / 3) ** 0.5)
+    return AutoencoderConfig(
+        frames=shape["xy_pos_embedding"][1] - 1,
+        height=(shape["yt_pos_embedding"][1] - 1) * patch,
+        width=(shape["xt_pos_embedding"][1] - 1) * patch,
+        patch_size=patch,
+        channels=channels,
+        latent_channels=shape["pre_xy.weight"][0],
+        depth=_count(released, r"encoder\.layers\.(\d+)\..*"),
+        heads=HEADS,
+        head_dim=shape["encoder.layers.0.0.fn.to_qkv.weight"][0] // (3 * HEADS),
+        projection_depth=_count(released, r"xy_quant_attn\.layers\.(\d+)\..*"),
+        projection_heads=PROJECTION_HEADS,
+        projection_head_dim=shape["xy_quant_attn.layers.0.0.fn.to_qkv.weight"][0] // (3 * PROJECTION_HEADS),
+        projection_mlp_dim=shape["xy_quant_attn.layers.0.1.fn.net.0.weight"][0],
+    )
+
+
+def infer_unet(released: Mapping[str, Tensor], autoencoder: AutoencoderConfig) -> UNetConfig:
+    """Sizes of a released U-Net from its weights; its latent's from the autoencoder's; KeyError as above."""
+    shape = {key.removeprefix("diffusion_model."): tuple(value.shape) for key, value in released.items()}
+    channels = shape["input_blocks.0.0.weight"][0]
+    stages = _count(shape, r"output_blocks\.(\d+)\..*")
+    # Only a stage that doubles the planes has a second residual block; every level but the last has one such.
+    levels = 1 + sum(
+        re.fullmatch(r"output_blocks\.\d+\.[12]\.in_layers\.0\.weight", key) is not None for key in shape
+    )
+    first = [1 + level * (stages // levels) for level in range(levels)]
+    return UNetConfig(
+        latent_channels=shape["out.2.weight"][0],
+        latent_shape=autoencoder.latent_shape,
+        channels=channels,
+        channel_multipliers=tuple(
+            shape[f"input_blocks.{n}.0.out_layers.3.weight"][0] // channels for n in first
+        ),
+        blocks_per_level=stages // levels - 1,
+        attention_factors=tuple(
+            2**level for level, n in enumerate(first) if f"input_blocks.{n}.1.qkv.weight" in shape
+        ),
+        heads=HEADS,
+    )
+
+
+def _count(names: Mapping[str, object], pattern: str) -> int:
+    """How many different numbers the pattern's group takes among the names."""
+    return len({match[1] for name in names if (match := re.fullmatch(pattern, name))})

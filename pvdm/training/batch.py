@@ -1,0 +1,65 @@
+"""A batch on the device: clips as floats, and random draws that belong to its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pvdm.diffusion.noise import VideoNoise, generator_of
+from pvdm.video import to_float
+
+
+class Draw(IntEnum):
+    """What a random stream of a sample is for; part of its key, so never renumber."""
+
+    NOISE = 0
+    TIME = 1
+    CONTEXT = 2
+    FRAMES = 3
+
+
+def clips(batch: Mapping[str, Any]) -> Tensor:
+    """The videos of a batch, (b, 3, t, h, w), as floats in [-1, 1]."""
+    return to_float(batch["video"])
+
+
+def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:
+    """(seed, epoch, index) of each sample: all its randomness follows from this."""
+    return [tuple(key) for key in batch["key"].tolist()]
+
+
+def noise_like(latent: Tensor, batch: Mapping[str, Any], *more: int) -> Tensor:
+    """Standard normal noise like latent (b, c, l), a function of each sample's key and `more`."""
+    source = VideoNoise([(*key, Draw.NOISE, *more) for key in keys(batch)])
+    return source.normal(latent.shape[1:], device=latent.device)
+
+
+def times(batch: Mapping[str, Any], timesteps: int) -> Tensor:
+    """A time in 0 .. timesteps - 1 for each sample: (b,) int64."""
+    return _tensor(batch, [int(draw.integers(timesteps)) for draw in _draws(batch, Draw.TIME)])
+
+
+def keep_context(batch: Mapping[str, Any], dropout: float) -> Tensor:
+    """Whether each sample keeps its context, with probability 1 - dropout: (b,) bool."""
+    return _tensor(batch, [bool(draw.random() >= dropout) for draw in _draws(batch, Draw.CONTEXT)])
+
+
+def frame_choice(batch: Mapping[str, Any], frames: int, count: int) -> Tensor:
+    """Indices of `count` different frames for each sample: (b, count) int64."""
+    chosen = [
+        draw.choice(frames, size=min(count, frames), replace=False) for draw in _draws(batch, Draw.FRAMES)
+    ]
+    return _tensor(batch, np.stack(chosen))
+
+
+def _draws(batch: Mapping[str, Any], purpose: Draw) -> Iterator[np.random.Generator]:
+    return (generator_of((*key, purpose)) for key in keys(batch))
+
+
+def _tensor(batch: Mapping[str, Any], values: Any) -> Tensor:
+    return torch.as_tensor(values, device=batch["video"].device)

@@ -1,0 +1,130 @@
+"""Clips of a folder of videos, in batches, for both stages."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader
+
+from pvdm.data import ClipDataset, EpochSampler, Video, find_split, index_videos
+from pvdm.errors import InputError
+from pvdm.video import ClipShape
+
+logger = logging.getLogger(__name__)
+
+
+class VideoData(LightningDataModule):
+    """Videos or folders of frames below `path`, split into training and validation by file.
+
+    Args:
+        path: Folder; its sub-folders `train` and `val`, if there are such, are the split.
+        frames: Frames of a clip.
+        height: Pixels; frames are scaled to cover height and width, and cropped.
+        width: Pixels.
+        stride: Every how manieth frame of the file is taken.
+        fps: Frames per second instead of a stride.
+        clips: Consecutive clips in one sample: 1 for stage 1; 2, context and target, for stage 2.
+        batch_size: Samples per process.
+        workers: Processes that read files; 0 reads in the training process.
+        validation_fraction: Share of the files for validation, if there are no such sub-folders.
+        clips_per_video: Samples of a video in each epoch; as many as fit end to end if not given.
+        random_crop: Crop at a random place in training, else in the centre.
+        horizontal_flip: Mirror half of the training samples.
+        seed: Of order and augmentation; the run's own.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        frames: int = 16,
+        height: int = 256,
+        width: int = 256,
+        stride: int = 1,
+        fps: float | None = None,
+        clips: int = 1,
+        batch_size: int = 8,
+        workers: int = 4,
+        validation_fraction: float = 0.1,
+        clips_per_video: int | None = None,
+        random_crop: bool = False,
+        horizontal_flip: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.path, self.clips = path, clips
+        self.clip = ClipShape(frames, height, width, stride, fps)
+        self.batch_size, self.workers = batch_size, workers
+        self.validation_fraction, self.clips_per_video, self.seed = validation_fraction, clips_per_video, seed
+        self.augmentation = {"random_crop": random_crop, "horizontal_flip": horizontal_flip}
+        self.training: ClipDataset | None = None
+        self.validation: ClipDataset | None = None
+
+    def setup(self, stage: str) -> None:
+        """Finds the files and reads their lengths, once; `InputError` for what a user can mend."""
+        if self.training is not None:
+            return
+        split = find_split(self.path, validation_fraction=self.validation_fraction, seed=self.seed)
+        training = index_videos(split.train)
+        validation = index_videos(split.validation)
+        if not validation:
+            logger.warning("there are no videos for validation; clips of the training videos are used for it")
+        self.training = self._dataset(training, training=True, **self.augmentation)
+        self.validation = self._dataset(validation or training, training=False)
+
+    @property
+    def clip_fps(self) -> float | None:
+        """Frames per second of the training clips, the median; None where no file records it."""
+        rates = [self.clip.output_fps(video.info) for video in self.training.videos if video.info.fps]
+        return float(np.median(rates)) if rates else None
+
+    def check_sizes(self, *, frames: int, height: int, width: int, clips: int) -> None:
+        """InputError unless samples are `clips` clips of these sizes."""
+        found = (self.clips, self.clip.frames, self.clip.height, self.clip.width)
+        if found != (clips, frames, height, width):
+            raise InputError(
+                f"the data gives {found[0]} clip(s) of {found[1]} frames of {found[2]}x{found[3]}, the model takes "
+                f"{clips} of {frames} frames of {height}x{width}; set data.clips, frames, height and width to that"
+            )
+
+    def train_dataloader(self) -> DataLoader:
+        drop_last = len(self.training) // self._world_size >= self.batch_size
+        return self._loader(self.training, shuffle=True, drop_last=drop_last)
+
+    def val_dataloader(self) -> DataLoader:
+        return self._loader(self.validation, shuffle=False)
+
+    def test_dataloader(self) -> DataLoader:
+        return self.val_dataloader()
+
+    def predict_dataloader(self) -> DataLoader:
+        return self.val_dataloader()
+
+    @property
+    def _world_size(self) -> int:
+        return self.trainer.world_size if self.trainer else 1
+
+    def _dataset(self, videos: list[Video], *, training: bool, **augmentation: bool) -> ClipDataset:
+        shape = self.clip.longer(self.clips)
+        per_video = self.clips_per_video
+        return ClipDataset(
+            videos, shape, seed=self.seed, training=training, clips_per_video=per_video, **augmentation
+        )
+
+    def _loader(self, dataset: ClipDataset, *, shuffle: bool, drop_last: bool = False) -> DataLoader:
+        rank = self.trainer.global_rank if self.trainer else 0
+        sampler = EpochSampler(
+            len(dataset), seed=self.seed, shuffle=shuffle, rank=rank, world_size=self._world_size
+        )
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.workers,
+            drop_last=drop_last,
+            pin_memory=bool(self.trainer) and self.trainer.strategy.root_device.type == "cuda",
+            persistent_workers=self.workers > 0,
+        )

@@ -1,0 +1,23 @@
+"""Pixels in and out: clips read from files, videos written to files, and the ranges between."""
+
+from pvdm.video.clip import ClipShape, read_clip
+from pvdm.video.info import FRAME_SUFFIXES, VIDEO_SUFFIXES, VideoInfo
+from pvdm.video.pixels import to_float, to_uint8
+from pvdm.video.reader import probe, read_frames
+from pvdm.video.transform import resize_and_crop
+from pvdm.video.writer import VideoWriter, write_video
+
+__all__ = [
+    "FRAME_SUFFIXES",
+    "VIDEO_SUFFIXES",
+    "ClipShape",
+    "VideoInfo",
+    "VideoWriter",
+    "probe",
+    "read_clip",
+    "read_frames",
+    "resize_and_crop",
+    "to_float",
+    "to_uint8",
+    "write_video",
+]

@@ -1,0 +1,58 @@
+"""A video that is a folder of images, in the natural order of their names."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from pvdm.errors import InputError
+from pvdm.video.info import FRAME_SUFFIXES, VideoInfo
+
+
+def is_frame(name: str) -> bool:
+    """Whether a file of this name is a frame; hidden files are not."""
+    return name.lower().endswith(FRAME_SUFFIXES) and not name.startswith(".")
+
+
+def frame_paths(folder: Path) -> list[Path]:
+    """The frames in order, `frame_2.png` before `frame_10.png`; `InputError` if there are none."""
+    paths = sorted((path for path in folder.iterdir() if is_frame(path.name)), key=_natural_order)
+    if not paths:
+        wanted = ", ".join(FRAME_SUFFIXES)
+        raise InputError(f"{folder} holds no frames; put images ({wanted}) directly into it.")
+    return paths
+
+
+def probe(folder: Path) -> VideoInfo:
+    """Counts the frames and opens the first; `InputError` if that fails."""
+    paths = frame_paths(folder)
+    height, width = _read_image(paths[0]).shape[:2]
+    return VideoInfo(len(paths), height, width, fps=None)
+
+
+def read(folder: Path, indices: np.ndarray) -> np.ndarray:
+    """indices: in range -> (t, h, w, 3) uint8 RGB; `InputError` if one is damaged or sizes differ."""
+    paths = frame_paths(folder)
+    frames = [_read_image(paths[i]) for i in indices]
+    for i, frame in zip(indices, frames, strict=True):
+        if frame.shape != frames[0].shape:
+            raise InputError(
+                f"{paths[i]} is {frame.shape[1]}x{frame.shape[0]}, but the clip it belongs to begins with "
+                f"{frames[0].shape[1]}x{frames[0].shape[0]}; give all frames of a folder one size."
+            )
+    return np.stack(frames)
+
+
+def _read_image(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, UnidentifiedImageError) as error:
+        raise InputError(f"{path} cannot be read as an image ({error}); remove or replace it.") from error
+
+
+def _natural_order(path: Path) -> tuple[list[str | int], str]:
+    """Numbers in a name count as numbers; the name itself settles what is equal (`1.png`, `01.png`)."""
+    pieces = re.split(r"(\d+)", path.name.casefold())
+    return [int(piece) if piece.isdigit() else piece for piece in pieces], path.name

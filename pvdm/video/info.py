@@ -1,0 +1,19 @@
+"""What is known of a video before it is decoded, and which files count as videos."""
+
+from dataclasses import dataclass
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".mov")
+FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """Number of frames that can be decoded, their size as shown (after rotation), frames per second.
+
+    `fps` is None for a folder of frames, which does not record it.
+    """
+
+    frames: int
+    height: int
+    width: int
+    fps: float | None

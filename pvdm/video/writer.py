@@ -1,0 +1,120 @@
+"""Writing videos frame by frame; a file appears under its name only when it is complete."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+
+import av
+import torch
+from torch import Tensor
+
+from pvdm.errors import InputError
+from pvdm.video.encoders import Mp4Encoder, PngEncoder
+
+ENCODERS = {".mp4": Mp4Encoder, "": PngEncoder}
+
+
+class VideoWriter:
+    """Context manager that writes `NAME.mp4` (H.264) or, without suffix, a folder of exact PNG frames.
+
+    The video grows under a hidden name beside the target and is renamed when the block ends; an
+    exception in the block leaves nothing behind. `InputError` if the suffix is another, fps is not
+    positive, the target cannot be written, or it exists without `overwrite`.
+    """
+
+    def __init__(self, path: str | Path, *, fps: float, overwrite: bool = False) -> None:
+        self.path = Path(path)
+        self.fps = fps
+        self._overwrite = overwrite
+        self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        self._size: tuple[int, ...] | None = None
+        self._check()
+
+    def __enter__(self) -> "VideoWriter":
+        with self._writing():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            _remove(self._partial)
+            self._encoder = ENCODERS[self.path.suffix](self._partial, self.fps)
+        return self
+
+    def write(self, frames: Tensor) -> None:
+        """frames: (3, t, h, w) uint8, the next t frames; h and w are those of the first call."""
+        if frames.ndim != 4 or frames.shape[0] != 3 or frames.dtype != torch.uint8:
+            raise ValueError(f"frames are {frames.dtype} {tuple(frames.shape)}; want uint8 (3, t, h, w)")
+        size = tuple(frames.shape[-2:])
+        if self._size not in (None, size):
+            raise ValueError(f"frames are {size} after frames of {self._size}; write one size to one video")
+        with self._writing():
+            for frame in frames.permute(1, 2, 3, 0).contiguous().cpu().numpy():
+                self._encoder.write(frame)
+                self._size = size
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._complete()
+            else:
+                with suppress(OSError, av.error.FFmpegError):
+                    self._encoder.close()
+        finally:
+            _remove(self._partial)
+
+    def _complete(self) -> None:
+        with self._writing():
+            self._encoder.close()
+            if self._size is None:
+                raise InputError(f"No frame was written to {self.path}; ask for at least one.")
+            if self.path.is_dir():
+                shutil.rmtree(self.path)
+            self._partial.replace(self.path)
+
+    def _check(self) -> None:
+        if self.path.suffix not in ENCODERS:
+            raise InputError(
+                f"{self.path} ends in {self.path.suffix}, which cannot be written; "
+                "choose a name in .mp4, or one without suffix for a folder of PNG frames."
+            )
+        if not self.fps > 0:
+            raise InputError(f"The frame rate for {self.path} is {self.fps}; give a positive number.")
+        if self.path.exists() and not self._overwrite:
+            raise InputError(f"{self.path} exists; pass --overwrite or choose another name.")
+        if self.path.exists() and not self._replaceable():
+            raise InputError(f"{self.path} exists and is no video that may be replaced; choose another name.")
+
+    def _replaceable(self) -> bool:
+        """A file for a file, a folder that holds nothing but written frames for a folder."""
+        if self.path.suffix:
+            return self.path.is_file()
+        return self.path.is_dir() and all(
+            name.match("frame_*.png") and name.is_file() for name in self.path.iterdir()
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turns what the system refuses into an `InputError` that names the target."""
+        try:
+            yield
+        except (OSError, av.error.FFmpegError) as error:
+            reason = error.strerror or error
+            raise InputError(
+                f"{self.path} cannot be written ({reason}); choose a folder that is writable and has room."
+            ) from error
+
+
+def write_video(path: str | Path, video: Tensor, *, fps: float, overwrite: bool = False) -> None:
+    """Writes a whole video, (3, t, h, w) uint8, as `VideoWriter` does and with its errors."""
+    with VideoWriter(path, fps=fps, overwrite=overwrite) as writer:
+        writer.write(video)
+
+
+def _remove(path: Path) -> None:
+    """Removes a file or a folder if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

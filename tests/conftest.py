@@ -1,0 +1,86 @@
+"""Fixtures that all rooms share: miniature videos whose grey level tells the frame, and the real data."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+GREY_STEP = 4
+
+
+@pytest.fixture
+def frame_numbers() -> Callable[[np.ndarray], list[int]]:
+    """(t, h, w, 3) of a coded video -> the numbers of its frames, tolerant of lossy compression."""
+    return _numbers
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> Callable[..., Path]:
+    """`make_video("a.mp4", frames=40, height=48, width=64, fps=25, **options)` -> path of a coded video."""
+
+    def make(
+        name: str, frames: int = 40, height: int = 48, width: int = 64, fps: int = 25, **options
+    ) -> Path:
+        return _encode(tmp_path / name, _coded_frames(frames, height, width), fps, **options)
+
+    return make
+
+
+@pytest.fixture
+def make_frame_folder(tmp_path: Path) -> Callable[..., Path]:
+    """`make_frame_folder("name", frames=12, height=48, width=64)` -> folder `f_0.png`, `f_1.png`, ..."""
+
+    def make(name: str, frames: int = 12, height: int = 48, width: int = 64) -> Path:
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        for i, frame in enumerate(_coded_frames(frames, height, width)):
+            Image.fromarray(frame).save(folder / f"f_{i}.png")
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real videos beside the repository; skips where it is absent."""
+    folder = Path(__file__).parents[1] / ".." / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the real videos are not at {folder}")
+    return folder
+
+
+def _coded_frames(frames: int, height: int, width: int) -> np.ndarray:
+    """(t, h, w, 3) uint8: frame i is grey of level 4 i."""
+    levels = (np.arange(frames) * GREY_STEP % 256).astype(np.uint8)
+    return np.broadcast_to(levels[:, None, None, None], (frames, height, width, 3)).copy()
+
+
+def _encode(
+    path: Path, video: np.ndarray, fps: int = 25, *, codec: str = "libx264", rotation: int = 0, **options: str
+) -> Path:
+    """Writes (t, h, w, 3) uint8 as a video file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=fps, options=options)
+        stream.height, stream.width = video.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, fps)
+        stream.codec_context.thread_count = 1
+        if codec != "libx264":
+            stream.codec_context.bit_rate = 4_000_000
+        if rotation:
+            stream.set_display_rotation(rotation)
+        for i, frame in enumerate(video):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            picture.pts, picture.time_base = i, Fraction(1, fps)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return path
+
+
+def _numbers(frames: np.ndarray) -> list[int]:
+    return np.rint(frames.mean(axis=(1, 2, 3)) / GREY_STEP).astype(int).tolist()

@@ -1,0 +1,109 @@
+"""Videos are found at any depth, and a split depends on names and seed alone."""
+
+from pathlib import Path
+
+import pytest
+
+from pvdm.data import Split, find_split, find_videos, split_by_file
+from pvdm.errors import InputError
+
+
+def touch(root: Path, *names: str) -> list[Path]:
+    """Empty files: finding looks at names only."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return [root / name for name in names]
+
+
+def names(count: int) -> list[str]:
+    return [f"{i % 7}/clip_{i}.mp4" for i in range(count)]
+
+
+def test_finds_files_and_frame_folders(tmp_path):
+    touch(tmp_path, "b.mp4", "deep/er/a.AVI", "frames/1/x_1.jpg", "frames/1/x_2.jpg", "frames/2/y.png")
+    touch(tmp_path, "notes.txt", ".hidden/c.mp4", "deep/er/thumbnail.jpg", "._b.mp4")
+    found = [path.relative_to(tmp_path).as_posix() for path in find_videos(tmp_path)]
+    assert found == ["b.mp4", "deep/er/a.AVI", "frames/1", "frames/2"]
+
+
+def test_links_are_followed_once(tmp_path):
+    touch(tmp_path, "data/real/a.mp4")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "link").symlink_to(tmp_path / "data", target_is_directory=True)
+    (tmp_path / "data" / "loop").symlink_to(tmp_path / "data", target_is_directory=True)
+    assert find_videos(tmp_path / "root") == [tmp_path / "root" / "link" / "real" / "a.mp4"]
+
+
+def test_errors(tmp_path):
+    (path,) = touch(tmp_path, "a.txt")
+    for root, message in (
+        (tmp_path / "absent", "does not exist; give the folder"),
+        (path, "is a file; give the folder"),
+        (tmp_path, "holds no videos; put video files"),
+    ):
+        with pytest.raises(InputError, match=message):
+            find_videos(root)
+        with pytest.raises(InputError, match=message):
+            find_split(root)
+
+
+def test_split_is_a_partition_of_about_the_fraction(tmp_path):
+    paths = [tmp_path / name for name in names(500)]
+    train, validation = split_by_file(paths, tmp_path, validation_fraction=0.2)
+    assert sorted(train + validation) == sorted(paths)
+    assert 70 <= len(validation) <= 130
+
+
+def test_split_depends_on_names_and_seed_alone():
+    here, there = Path("/here"), Path("/there/else")
+    _, first = split_by_file([here / name for name in names(100)], here, seed=3)
+    _, second = split_by_file([there / name for name in reversed(names(100))], there, seed=3)
+    _, other_seed = split_by_file([here / name for name in names(100)], here, seed=4)
+    assert [path.relative_to(here) for path in first] == [path.relative_to(there) for path in second]
+    assert first != other_seed
+
+
+def test_new_files_do_not_move_old_ones(tmp_path):
+    paths = [tmp_path / name for name in names(200)]
+    _, before = split_by_file(paths[:150], tmp_path)
+    _, after = split_by_file(paths, tmp_path)
+    assert set(before) == set(after) & set(paths[:150])
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.999])
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_both_parts_have_a_video(tmp_path, count, fraction):
+    parts = split_by_file([tmp_path / name for name in names(count)], tmp_path, validation_fraction=fraction)
+    assert all(parts)
+
+
+def test_no_validation_and_single_video(tmp_path):
+    paths = [tmp_path / name for name in names(10)]
+    assert split_by_file(paths, tmp_path, validation_fraction=0) == (sorted(paths), [])
+    assert split_by_file(paths[:1], tmp_path, validation_fraction=0.9) == (paths[:1], [])
+    with pytest.raises(InputError, match=r"fraction is 1; give a number in \[0, 1\)"):
+        split_by_file(paths, tmp_path, validation_fraction=1)
+
+
+@pytest.mark.parametrize("name", ["val", "validation", "test"])
+def test_sub_folders_are_the_split(tmp_path, name):
+    train, validation = touch(tmp_path, "train/a.mp4", f"{name}/b.mp4")
+    assert find_split(tmp_path) == Split([train], [validation])
+
+
+def test_val_goes_before_test(tmp_path):
+    touch(tmp_path, "train/a.mp4", "test/b.mp4", "val/c.mp4")
+    assert find_split(tmp_path).validation == [tmp_path / "val" / "c.mp4"]
+
+
+def test_without_sub_folders_files_are_divided(tmp_path):
+    paths = touch(tmp_path, *names(40), "train/x.mp4")
+    split = find_split(tmp_path, validation_fraction=0.3, seed=1)
+    assert split == Split(*split_by_file(paths, tmp_path, validation_fraction=0.3, seed=1))
+
+
+def test_real_layouts(shared_data):
+    assert len(find_videos(shared_data / "UCF-101")) == 150
+    sky = find_videos(shared_data / "sky_timelapse")
+    assert len(sky) == 49 and all(path.is_dir() for path in sky)

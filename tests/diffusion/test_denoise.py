@@ -1,0 +1,83 @@
+"""The denoiser's contract: guidance, clamping, parameterization, with a network that records its calls."""
+
+import pytest
+import torch
+
+from pvdm.diffusion import Condition, make_denoise, to_prediction
+
+
+class Recorder:
+    """A network that is linear in the latent and in its condition, and keeps the batch size of every call."""
+
+    def __init__(self):
+        self.batches = []
+
+    def __call__(self, z, t, condition):
+        self.batches.append(len(z))
+        return 0.3 * z + 2 * condition.channels(z) + t[:, None, None] / 1000
+
+
+@pytest.fixture
+def x():
+    return torch.randn(3, 2, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+@pytest.fixture
+def context(x):
+    return x.flip(0).tanh()
+
+
+T = torch.tensor([0, 400, 999])
+
+
+def test_guidance_is_its_formula_in_one_call_of_twice_the_batch(schedule, x, context):
+    network, weight = Recorder(), 1.5
+    denoise = make_denoise(
+        network, schedule, parameterization="eps", condition=context, guidance=weight, clamp=False
+    )
+    found = denoise(x, T)
+    assert network.batches == [6]
+    given, absent = Recorder()(x, T, Condition(context)), Recorder()(x, T, Condition())
+    torch.testing.assert_close(found.noise, (1 + weight) * given - weight * absent)
+
+
+@pytest.mark.parametrize(("with_context", "weight"), [(True, 0.0), (False, 1.5), (False, 0.0)])
+def test_no_batch_is_doubled_in_vain(schedule, x, context, with_context, weight):
+    network = Recorder()
+    condition = context if with_context else None
+    denoise = make_denoise(network, schedule, parameterization="eps", condition=condition, guidance=weight)
+    assert denoise(x, T).noise.shape == x.shape
+    assert network.batches == [3]
+
+
+def test_guidance_leaves_samples_without_condition_alone(schedule, x, context):
+    condition = Condition(context, torch.tensor([True, False, True]))
+    options = {"parameterization": "eps", "condition": condition, "clamp": False}
+    guided = make_denoise(Recorder(), schedule, guidance=2.0, **options)(x, T).noise
+    plain = make_denoise(Recorder(), schedule, **options)(x, T).noise
+    torch.testing.assert_close(guided[1], plain[1])
+    torch.testing.assert_close(guided[::2], (plain + 2.0 * 2 * context)[::2])
+
+
+@pytest.mark.parametrize("parameterization", ["eps", "x0", "v"])
+def test_guidance_acts_on_the_raw_output_and_clamping_on_the_clean_latent_alone(
+    schedule, x, context, parameterization
+):
+    options = {"parameterization": parameterization, "condition": context, "guidance": 1.0}
+    clamped = make_denoise(Recorder(), schedule, **options)(x, T)
+    free = make_denoise(Recorder(), schedule, clamp=False, **options)(x, T)
+    output = 2 * Recorder()(x, T, Condition(context)) - Recorder()(x, T, Condition())
+    expected = to_prediction(output, x, T, schedule, parameterization)
+    torch.testing.assert_close(free, expected)
+    assert free.clean.abs().max() > 1
+    torch.testing.assert_close(clamped.clean, expected.clean.clamp(-1, 1))
+    torch.testing.assert_close(clamped.noise, expected.noise)
+
+
+def test_a_network_in_bfloat16_gives_a_prediction_like_x(schedule, x, context):
+    def network(z, t, condition):
+        return Recorder()(z, t, condition).bfloat16()
+
+    denoise = make_denoise(network, schedule, parameterization="eps", condition=context.float(), guidance=1.0)
+    prediction = denoise(x.float(), T)
+    assert prediction.clean.dtype == prediction.noise.dtype == torch.float32

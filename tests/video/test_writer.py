@@ -1,0 +1,126 @@
+"""Written videos read back; unfinished ones leave nothing behind."""
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+from pvdm.errors import InputError
+from pvdm.video import VideoWriter, probe, read_frames, write_video
+
+
+def smooth_video(frames: int = 8, height: int = 48, width: int = 64) -> torch.Tensor:
+    """(3, t, h, w) uint8: gradients that drift, and differ between the channels."""
+    t, y, x = (torch.linspace(0, 1, n) for n in (frames, height, width))
+    shade = (t[:, None, None] + y[:, None] + x) / 3
+    return (torch.stack([shade, 1 - shade, shade * 0.5]) * 255).byte()
+
+
+def read_back(path) -> torch.Tensor:
+    frames = read_frames(path, range(probe(path).frames))
+    return torch.from_numpy(frames).permute(3, 0, 1, 2)
+
+
+def test_folder_is_exact(tmp_path):
+    video = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 5, 7, 9), dtype=np.uint8))
+    write_video(tmp_path / "out", video, fps=10)
+    assert (tmp_path / "out" / "frame_000004.png").is_file()
+    assert_close(read_back(tmp_path / "out"), video)
+
+
+@pytest.mark.parametrize("fps", [25, 29.97])
+def test_mp4_is_close(tmp_path, fps):
+    video = smooth_video()
+    write_video(tmp_path / "new" / "out.mp4", video, fps=fps)
+    assert probe(tmp_path / "new" / "out.mp4").fps == pytest.approx(fps)
+    difference = (read_back(tmp_path / "new" / "out.mp4").float() - video.float()).abs()
+    assert difference.mean() < 3
+
+
+@pytest.mark.parametrize("colour", [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)])
+def test_mp4_keeps_colours(tmp_path, colour):
+    video = torch.tensor(colour, dtype=torch.uint8)[:, None, None, None].expand(3, 3, 32, 32)
+    write_video(tmp_path / "out.mp4", video, fps=25)
+    assert_close(read_back(tmp_path / "out.mp4"), video.contiguous(), atol=4, rtol=0)
+
+
+def test_odd_sizes_grow_by_repetition(tmp_path):
+    write_video(tmp_path / "out.mp4", smooth_video(height=33, width=47), fps=25)
+    info = probe(tmp_path / "out.mp4")
+    assert (info.frames, info.height, info.width) == (8, 34, 48)
+    frames = read_back(tmp_path / "out.mp4").float()
+    assert_close(frames[:, :, -1], frames[:, :, -2], atol=12, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out"])
+def test_pieces_equal_the_whole(tmp_path, name):
+    video = smooth_video(9)
+    write_video(tmp_path / f"whole_{name}", video, fps=25)
+    with VideoWriter(tmp_path / name, fps=25) as writer:
+        for piece in video.split(4, dim=1):
+            writer.write(piece)
+    assert_close(read_back(tmp_path / name), read_back(tmp_path / f"whole_{name}"))
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out"])
+def test_failure_leaves_nothing(tmp_path, name):
+    with pytest.raises(KeyError), VideoWriter(tmp_path / name, fps=25) as writer:
+        writer.write(smooth_video())
+        raise KeyError("in the middle")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out"])
+def test_overwriting_only_on_demand(tmp_path, name):
+    path = tmp_path / name
+    write_video(path, smooth_video(8), fps=25)
+    with pytest.raises(InputError, match=r"exists; pass --overwrite or choose another name"):
+        VideoWriter(path, fps=25)
+    with pytest.raises(KeyError), VideoWriter(path, fps=25, overwrite=True):
+        raise KeyError("the old one stays")
+    assert probe(path).frames == 8
+    write_video(path, smooth_video(3), fps=25, overwrite=True)
+    assert probe(path).frames == 3
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+def test_a_folder_of_other_things_is_never_replaced(tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "thesis.txt").write_text("precious")
+    with pytest.raises(InputError, match="no video that may be replaced"):
+        VideoWriter(tmp_path / "work", fps=25, overwrite=True)
+
+
+def test_other_suffix_and_rate_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"ends in .gif, .* choose a name in .mp4"):
+        VideoWriter(tmp_path / "out.gif", fps=25)
+    with pytest.raises(InputError, match=r"frame rate .* is 0; give a positive"):
+        VideoWriter(tmp_path / "out.mp4", fps=0)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out"])
+def test_unwritable_place(tmp_path, name):
+    (tmp_path / "file").write_text("no folder")
+    with (
+        pytest.raises(InputError, match=r"cannot be written \(.*\); choose a folder"),
+        VideoWriter(tmp_path / "file" / name, fps=25),
+    ):
+        pass
+
+
+def test_no_frames(tmp_path):
+    with pytest.raises(InputError, match="No frame was written"), VideoWriter(tmp_path / "out.mp4", fps=25):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_layout_is_checked(tmp_path):
+    with VideoWriter(tmp_path / "out", fps=25) as writer:
+        writer.write(smooth_video(2))
+        with pytest.raises(ValueError, match="want uint8"):
+            writer.write(torch.zeros(2, 48, 64, 3, dtype=torch.uint8))
+        with pytest.raises(ValueError, match="want uint8"):
+            writer.write(torch.zeros(3, 2, 48, 64))
+        with pytest.raises(ValueError, match="one size"):
+            writer.write(smooth_video(2, height=20))
+    assert probe(tmp_path / "out").frames == 2
