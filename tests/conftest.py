@@ -22,9 +22,7 @@ def frame_numbers() -> Callable[[np.ndarray], list[int]]:
 def make_video(tmp_path: Path) -> Callable[..., Path]:
     """`make_video("a.mp4", frames=40, height=48, width=64, fps=25, **options)` -> path of a coded video."""
 
-    def make(
-        name: str, frames: int = 40, height: int = 48, width: int = 64, fps: int = 25, **options
-    ) -> Path:
+    def make(name: str, frames: int = 40, height: int = 48, width: int = 64, fps: int = 25, **options) -> Path:
         return _encode(tmp_path / name, _coded_frames(frames, height, width), fps, **options)
 
     return make

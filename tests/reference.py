@@ -44,9 +44,7 @@ def released_state_dict(name: str) -> dict[str, Tensor]:
 def video(seed: int, b: int, t: int, h: int, w: int) -> Tensor:
     """A clip (b, 3, t, h, w) in [-1, 1]."""
     batch, channel, frame, row, column = np.meshgrid(*map(np.arange, (b, 3, t, h, w)), indexing="ij")
-    phase = (
-        0.11 * (batch + 1) * frame + 0.07 * (channel + 1) * row - 0.05 * (batch + 1) * column + channel + seed
-    )
+    phase = 0.11 * (batch + 1) * frame + 0.07 * (channel + 1) * row - 0.05 * (batch + 1) * column + channel + seed
     return torch.from_numpy((0.8 * np.sin(phase)).astype(np.float32))
 
 

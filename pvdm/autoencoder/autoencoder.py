@@ -29,9 +29,7 @@ class ProjectedAutoencoder(nn.Module):
         patch, channels, shape = config.patch_size, config.channels, config.latent_shape
         self.embed_patches = nn.Linear(3 * patch**2, channels)
         self.encoder = SpaceTimeTransformer(config)
-        self.projections = nn.ModuleDict(
-            {plane: Projection(config, n) for plane, n in zip(PLANES, shape, strict=True)}
-        )
+        self.projections = nn.ModuleDict({plane: Projection(config, n) for plane, n in zip(PLANES, shape, strict=True)})
         self.from_latent = nn.ModuleDict(
             {plane: nn.Conv2d(config.latent_channels, channels, kernel_size=1) for plane in PLANES}
         )

@@ -73,13 +73,9 @@ def _load_vgg(network: nn.Module, path: Path) -> None:
 def _checked_vgg(path: Path) -> dict[str, Tensor]:
     """The state dict in the file; InputError if absent or damaged, or under the known name with another digest."""
     if not path.is_file():
-        raise InputError(
-            f"there is no file {path} with VGG-16 weights; fetch {VGG_URL} or train with lpips_weight 0"
-        )
+        raise InputError(f"there is no file {path} with VGG-16 weights; fetch {VGG_URL} or train with lpips_weight 0")
     if path.name == Path(VGG_URL).name and not _sha256(path).startswith(VGG_DIGEST):
-        raise InputError(
-            f"{path} is damaged (its SHA-256 should begin {VGG_DIGEST}); delete it and fetch {VGG_URL}"
-        )
+        raise InputError(f"{path} is damaged (its SHA-256 should begin {VGG_DIGEST}); delete it and fetch {VGG_URL}")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:

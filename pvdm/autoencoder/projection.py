@@ -26,9 +26,7 @@ class Projection(nn.Module):
         self.attention = nn.ModuleList()
         self.mlp = nn.ModuleList()
         for _ in range(config.projection_depth):
-            self.attention.append(
-                SelfAttention(channels, config.projection_heads, config.projection_head_dim)
-            )
+            self.attention.append(SelfAttention(channels, config.projection_heads, config.projection_head_dim))
             self.mlp.append(MLP(channels, config.projection_mlp_dim))
         self.to_latent = nn.Conv2d(channels, config.latent_channels, kernel_size=1)
 
@@ -36,10 +34,7 @@ class Projection(nn.Module):
         """tokens: (b, rows, columns, n, channels), summed up over n -> (b, latent channels, rows, columns)."""
         b, rows, columns = tokens.shape[:3]
         x = rearrange(tokens, "b r c n d -> (b r c) n d")
-        x = (
-            torch.cat((x, repeat(self.summary, "d -> s 1 d", s=x.shape[0]).to(x.dtype)), dim=1)
-            + self.position
-        )
+        x = torch.cat((x, repeat(self.summary, "d -> s 1 d", s=x.shape[0]).to(x.dtype)), dim=1) + self.position
         for attention, mlp in zip(self.attention, self.mlp, strict=True):
             x = mlp(attention(x))
         # The summary token is appended last and yet index 0 is read: the released weights depend on it.

@@ -64,8 +64,6 @@ class Triplane:
     def split(cls, flat: Tensor, shape: TriplaneShape) -> Triplane:
         """Inverse of `flatten`; flat: (b, c, l) with l = `shape.positions`, else ValueError."""
         if flat.shape[2] != shape.positions:
-            raise ValueError(
-                f"a flat latent of {flat.shape[2]} positions does not hold {shape} ({shape.positions})"
-            )
+            raise ValueError(f"a flat latent of {flat.shape[2]} positions does not hold {shape} ({shape.positions})")
         planes = flat.split(shape.lengths, dim=2)
         return cls(*(plane.unflatten(2, size) for plane, size in zip(planes, shape.planes, strict=True)))

@@ -11,13 +11,9 @@ from pvdm.output import check_output
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--autoencoder", type=Path, required=True, help="state dict of the released autoencoder (.pth)"
-    )
+    parser.add_argument("--autoencoder", type=Path, required=True, help="state dict of the released autoencoder (.pth)")
     parser.add_argument("--diffusion", type=Path, help="state dict of the released diffusion model (.pth)")
-    parser.add_argument(
-        "--fps", type=rate, default=25.0, help="frames per second of what the model generates"
-    )
+    parser.add_argument("--fps", type=rate, default=25.0, help="frames per second of what the model generates")
     parser.add_argument("--half-precision", action="store_true", help="store float16 weights: half the size")
     add_output(parser, "folder for config.json and model.safetensors")
 
@@ -26,6 +22,4 @@ def run(options: argparse.Namespace) -> None:
     check_output(options.output, overwrite=options.overwrite)
     generator = convert_released(options.autoencoder, options.diffusion)
     generator.fps = options.fps
-    generator.save_pretrained(
-        options.output, half_precision=options.half_precision, overwrite=options.overwrite
-    )
+    generator.save_pretrained(options.output, half_precision=options.half_precision, overwrite=options.overwrite)

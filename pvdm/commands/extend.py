@@ -30,19 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", type=Path, help="video to continue; without it the first clip is sampled")
     parser.add_argument("--frames", type=positive, required=True, help="frames of the output")
     add_output(parser, "an .mp4 file, or a name without suffix for a folder of png frames")
-    parser.add_argument(
-        "--only-new", action="store_true", help="leave the input's own frames out of the output"
-    )
+    parser.add_argument("--only-new", action="store_true", help="leave the input's own frames out of the output")
     parser.add_argument(
         "--seeds", type=natural, nargs="+", default=[0], help="one video each; several are named OUTPUT_seedN"
     )
-    parser.add_argument(
-        "--fps", type=rate, help="frames per second; the input's, or the training clips', if not given"
-    )
+    parser.add_argument("--fps", type=rate, help="frames per second; the input's, or the training clips', if not given")
     add_sampler(parser)
-    parser.add_argument(
-        "--later-steps", type=positive, help="steps of the clips after the first; --steps if not given"
-    )
+    parser.add_argument("--later-steps", type=positive, help="steps of the clips after the first; --steps if not given")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -54,8 +48,7 @@ def run(options: argparse.Namespace) -> None:
         fps = options.fps or (source.fps if source else generator.fps)
         with ExitStack() as stack:
             writers = [
-                stack.enter_context(VideoWriter(output, fps=fps, overwrite=options.overwrite))
-                for output in outputs
+                stack.enter_context(VideoWriter(output, fps=fps, overwrite=options.overwrite)) for output in outputs
             ]
             write_extension(generator, source, writers, options)
 
@@ -70,9 +63,7 @@ def write_extension(
     head = source if source and not options.only_new else None
     missing = options.frames - (head.info.frames if head else 0)
     if head and missing < 1:
-        raise InputError(
-            f"{head.path} has {head.info.frames} frames already; ask for more --frames, or for --only-new"
-        )
+        raise InputError(f"{head.path} has {head.info.frames} frames already; ask for more --frames, or for --only-new")
     context = source.last(generator.frames) if source else None
     clips = generator.stream(
         num_frames=missing,
@@ -95,8 +86,4 @@ def output_names(output: Path, seeds: list[int]) -> list[Path]:
     """The output itself for one seed, a name for each of several."""
     if len(set(seeds)) < len(seeds):
         raise InputError("a seed is given twice; give each seed once")
-    return (
-        [output]
-        if len(seeds) == 1
-        else [output.with_name(f"{output.stem}_seed{n}{output.suffix}") for n in seeds]
-    )
+    return [output] if len(seeds) == 1 else [output.with_name(f"{output.stem}_seed{n}{output.suffix}") for n in seeds]

@@ -39,15 +39,9 @@ def rate(text: str) -> float:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "model", help="exported folder, training checkpoint (.ckpt), or owner/name on the Hub"
-    )
-    parser.add_argument(
-        "--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ..."
-    )
-    parser.add_argument(
-        "--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 autocast"
-    )
+    parser.add_argument("model", help="exported folder, training checkpoint (.ckpt), or owner/name on the Hub")
+    parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
+    parser.add_argument("--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 autocast")
 
 
 def add_output(parser: argparse.ArgumentParser, what: str) -> None:
@@ -60,20 +54,14 @@ def add_sampler(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--sampler", choices=tuple(SAMPLERS), default="ddim", help="ddpm: ancestral")
     group.add_argument("--steps", type=positive, default=100, help="evaluations of the network per clip")
     group.add_argument("--eta", type=float, default=0.0, help="noise of ddim, 0 (none) to 1")
-    group.add_argument(
-        "--guidance", type=float, default=0.0, help="weight of guidance on the previous clip; 0 is none"
-    )
+    group.add_argument("--guidance", type=float, default=0.0, help="weight of guidance on the previous clip; 0 is none")
 
 
-def sampler_of(
-    options: argparse.Namespace, generator: VideoGenerator, *, steps: int | None = None
-) -> SamplerConfig:
+def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps: int | None = None) -> SamplerConfig:
     """The solver that the options describe; InputError where they do not fit together or the model."""
     steps, timesteps = steps or options.steps, generator.diffusion.timesteps
     if steps > timesteps:
-        raise InputError(
-            f"{steps} steps were asked for; this model has {timesteps} times, choose at most that"
-        )
+        raise InputError(f"{steps} steps were asked for; this model has {timesteps} times, choose at most that")
     try:
         return SamplerConfig(options.sampler, steps, options.eta, options.guidance)
     except ValueError as error:

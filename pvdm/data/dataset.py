@@ -74,8 +74,7 @@ class ClipDataset(Dataset):
         self.videos = _long_enough(videos, shape)
         self._spans = [shape.span(video.info) for video in self.videos]
         self._counts = [
-            clips_per_video or video.info.frames // span
-            for video, span in zip(self.videos, self._spans, strict=True)
+            clips_per_video or video.info.frames // span for video, span in zip(self.videos, self._spans, strict=True)
         ]
         self._ends = np.cumsum(self._counts)
 
@@ -139,9 +138,7 @@ def _long_enough(videos: Sequence[Video], shape: ClipShape) -> list[Video]:
             "stride or a higher fps."
         )
     if short:
-        names = ", ".join(str(video.path) for video in short[:NAMED]) + (
-            ", ..." if len(short) > NAMED else ""
-        )
+        names = ", ".join(str(video.path) for video in short[:NAMED]) + (", ..." if len(short) > NAMED else "")
         logger.warning("%d of %d videos are shorter than a clip: %s", len(short), len(videos), names)
     left_out = {id(video) for video in short}
     return [video for video in videos if id(video) not in left_out]

@@ -32,9 +32,7 @@ def find_videos(root: str | Path) -> list[Path]:
     videos = [video for folder, names in _walk(root) for video in _videos_in(folder, names)]
     if not videos:
         files, frames = ", ".join(VIDEO_SUFFIXES), ", ".join(FRAME_SUFFIXES)
-        raise InputError(
-            f"{root} holds no videos; put video files ({files}) or folders of frames ({frames}) into it."
-        )
+        raise InputError(f"{root} holds no videos; put video files ({files}) or folders of frames ({frames}) into it.")
     return sorted(videos)
 
 

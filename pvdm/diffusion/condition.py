@@ -27,9 +27,7 @@ class Condition:
                 raise ValueError("a mask is given without a context; leave out both, or give the context too")
             return
         if self.context.ndim != 3:
-            raise ValueError(
-                f"the context is {tuple(self.context.shape)}; it must be a flat latent (b, c, l)"
-            )
+            raise ValueError(f"the context is {tuple(self.context.shape)}; it must be a flat latent (b, c, l)")
         if self.mask is not None:
             _check_mask(self.mask, len(self.context))
 

@@ -57,7 +57,5 @@ def guided_output(network: Network, x: Tensor, t: Tensor, condition: Condition, 
     if weight == 0 or condition.is_absent:
         return network(x, t, condition)
     output = network(torch.cat([x, x]), torch.cat([t, t]), condition.with_unconditional())
-    conditional, unconditional = output.to(x.dtype).chunk(
-        2
-    )  # the difference of two bf16 outputs loses digits
+    conditional, unconditional = output.to(x.dtype).chunk(2)  # the difference of two bf16 outputs loses digits
     return (1 + weight) * conditional - weight * unconditional

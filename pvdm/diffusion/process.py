@@ -79,16 +79,12 @@ def diffusion_loss(output: Tensor, target: Tensor, *, norm: LossNorm = "l2") -> 
     if norm not in ("l2", "l1"):
         raise ValueError(f"norm is {norm!r}; it must be l2 or l1")
     if output.shape != target.shape:
-        raise ValueError(
-            f"the output is {tuple(output.shape)}, its target {tuple(target.shape)}; they must agree"
-        )
+        raise ValueError(f"the output is {tuple(output.shape)}, its target {tuple(target.shape)}; they must agree")
     error = output.to(computation_dtype(output)) - target
     return (error.square() if norm == "l2" else error.abs()).flatten(1).mean(1)
 
 
-def posterior(
-    clean: Tensor, x: Tensor, t: Tensor, s: Tensor, schedule: NoiseSchedule
-) -> tuple[Tensor, Tensor]:
+def posterior(clean: Tensor, x: Tensor, t: Tensor, s: Tensor, schedule: NoiseSchedule) -> tuple[Tensor, Tensor]:
     """Mean (b, c, l) and log variance (b, 1, 1) of q(x_s | x_t, x_0) for any s < t; s = t-1: DDPM eq. 6-7.
 
     The variance is clipped at 1e-20 before its logarithm, as released; it is zero at s = -1.

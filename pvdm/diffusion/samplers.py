@@ -181,9 +181,7 @@ def add_noise(mean: Tensor, deviation: Tensor, noise: NoiseSource) -> Tensor:
     """mean + deviation * fresh noise of each sample: (b, c, l), like the mean."""
     fresh = noise.normal(mean.shape[1:], device=mean.device)
     if fresh.shape != mean.shape:
-        raise ValueError(
-            f"noise is {tuple(fresh.shape)}, latents {tuple(mean.shape)}; give one key per sample"
-        )
+        raise ValueError(f"noise is {tuple(fresh.shape)}, latents {tuple(mean.shape)}; give one key per sample")
     return (mean + deviation * fresh).to(mean.dtype)
 
 

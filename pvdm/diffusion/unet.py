@@ -44,9 +44,7 @@ class UNetConfig:
         for multiplier in self.channel_multipliers:
             width = self.channels * multiplier
             if width < 32 or width % 32 or width % self.heads:
-                raise ValueError(
-                    f"a level of {width} channels: must be a multiple of 32 and of the {self.heads} heads"
-                )
+                raise ValueError(f"a level of {width} channels: must be a multiple of 32 and of the {self.heads} heads")
 
 
 class Stage(nn.Module):
@@ -80,9 +78,7 @@ class TriplaneUNet(nn.Module):
         self.shape = TriplaneShape(*config.latent_shape)
         self.activation_checkpointing = False
         width = config.channels
-        self.embed_time = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
-        )
+        self.embed_time = nn.Sequential(nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width))
         self.conv_in = nn.Conv2d(2 * config.latent_channels, width, kernel_size=3, padding=1)
         self.down, widths = self._down_path()
         self.middle = self._middle(widths[-1])
@@ -113,9 +109,7 @@ class TriplaneUNet(nn.Module):
 
     def _block(self, channels: int, out_channels: int, resample: str | None = None) -> ResidualBlock:
         config = self.config
-        return ResidualBlock(
-            channels, out_channels, 4 * config.channels, dropout=config.dropout, resample=resample
-        )
+        return ResidualBlock(channels, out_channels, 4 * config.channels, dropout=config.dropout, resample=resample)
 
     def _blocks(self, channels: int, out_channels: int, factor: int) -> list[nn.Module]:
         """A residual block, and attention within each plane where this factor has it."""

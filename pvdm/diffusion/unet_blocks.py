@@ -74,16 +74,12 @@ class ResidualBlock(nn.Module):
         self.norm_out = GroupNorm32(out_channels)
         self.dropout = nn.Dropout(dropout)
         self.conv_out = zero(nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1))
-        self.skip = (
-            nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, kernel_size=1)
-        )
+        self.skip = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, kernel_size=1)
 
     def forward(self, plane: Tensor, embedding: Tensor, size: tuple[int, int]) -> Tensor:
         """plane: (b, channels, rows, columns); embedding: (b, e); size: (rows, columns) wanted of an "up"."""
         h = self._resampled(functional.silu(self.norm_in(plane)), size)
-        scale, shift = rearrange(
-            self.modulation(functional.silu(embedding)), "b (two c) -> two b c 1 1", two=2
-        )
+        scale, shift = rearrange(self.modulation(functional.silu(embedding)), "b (two c) -> two b c 1 1", two=2)
         h = self.norm_out(self.conv_in(h)) * (1 + scale) + shift
         h = self.conv_out(self.dropout(functional.silu(h)))
         return self.skip(self._resampled(plane, size)) + h

@@ -28,9 +28,7 @@ def convert_released(autoencoder: str | Path, diffusion: str | Path | None = Non
     first = _state_dict(autoencoder, "encoder.to_patch_embedding.weight", "PVDM autoencoder")
     sizes = infer_autoencoder(first)
     second = (
-        None
-        if diffusion is None
-        else _state_dict(diffusion, "diffusion_model.out.2.weight", "PVDM diffusion model")
+        None if diffusion is None else _state_dict(diffusion, "diffusion_model.out.2.weight", "PVDM diffusion model")
     )
     unet = None if second is None else infer_unet(second, sizes)
     generator = VideoGenerator(sizes, unet)
@@ -44,9 +42,7 @@ def convert_released(autoencoder: str | Path, diffusion: str | Path | None = Non
 def _state_dict(path: str | Path, landmark: str, kind: str) -> Mapping[str, Tensor]:
     state = files.read_pickle(path)
     if not isinstance(state, Mapping) or landmark not in state:
-        raise InputError(
-            f"{path} is not the state dict of a released {kind} (no {landmark}); check which file it is"
-        )
+        raise InputError(f"{path} is not the state dict of a released {kind} (no {landmark}); check which file it is")
     return state
 
 

@@ -31,9 +31,7 @@ def resolve_folder(name: str | Path, **download: Any) -> Path:
         return folder
     on_hub = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(name)) and not folder.parent.exists()
     if not on_hub:
-        raise InputError(
-            f"there is no model at {name}; give an exported folder or a training checkpoint (.ckpt)"
-        )
+        raise InputError(f"there is no model at {name}; give an exported folder or a training checkpoint (.ckpt)")
     logger.warning("there is no folder %s here; looking for it on the Hugging Face Hub", name)
     try:
         return Path(snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS], **download))
@@ -48,9 +46,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(
-            f"{folder} has no {CONFIG}; it is not an exported model (see pvdm export --help)"
-        ) from error
+        raise InputError(f"{folder} has no {CONFIG}; it is not an exported model (see pvdm export --help)") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is damaged ({error}); export the model again") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
@@ -93,13 +89,9 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]
     """Configuration and averaged weights of the generator in a training checkpoint; else InputError."""
     checkpoint = read_pickle(path)
     if not isinstance(checkpoint, dict) or "pvdm" not in checkpoint:
-        raise InputError(
-            f"{path} is not a checkpoint of pvdm fit; released weights are loaded by pvdm convert"
-        )
+        raise InputError(f"{path} is not a checkpoint of pvdm fit; released weights are loaded by pvdm convert")
     prefix = "generator."
     weights = {
-        name.removeprefix(prefix): value
-        for name, value in checkpoint["state_dict"].items()
-        if name.startswith(prefix)
+        name.removeprefix(prefix): value for name, value in checkpoint["state_dict"].items() if name.startswith(prefix)
     }
     return checkpoint["pvdm"], weights

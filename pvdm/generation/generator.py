@@ -26,8 +26,8 @@ from pvdm.diffusion import (
 )
 from pvdm.errors import InputError
 from pvdm.generation import files
-from pvdm.video import to_float, to_uint8
 from pvdm.output import replacing
+from pvdm.video import to_float, to_uint8
 
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all) of the clip that is being sampled."""
@@ -60,9 +60,7 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
         self.fps = fps
         self.training_step = training_step
         if denoiser and tuple(denoiser.latent_shape) != tuple(autoencoder.latent_shape):
-            raise ValueError(
-                f"the denoiser is for latents of {denoiser.latent_shape}, not {autoencoder.latent_shape}"
-            )
+            raise ValueError(f"the denoiser is for latents of {denoiser.latent_shape}, not {autoencoder.latent_shape}")
 
     @property
     def frames(self) -> int:
@@ -147,9 +145,7 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
     ) -> Tensor:
         """Flat latents (b, c, l) from noise and the latents of the previous clips, or none."""
         if self.denoiser is None:
-            raise InputError(
-                "this model is a stage-1 autoencoder without a denoiser; train stage 2 with it first"
-            )
+            raise InputError("this model is a stage-1 autoencoder without a denoiser; train stage 2 with it first")
         denoise = make_denoise(
             self.denoiser,
             self.schedule,
@@ -210,9 +206,7 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
                 config["training_step"],
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"the model's configuration is not one of this version of pvdm ({error})"
-            ) from error
+            raise InputError(f"the model's configuration is not one of this version of pvdm ({error})") from error
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> VideoGenerator:
         """Fills the model, in evaluation mode; all names and shapes must fit, else InputError."""
@@ -220,9 +214,7 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
             self.load_state_dict(dict(weights))
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
-            raise InputError(
-                f"the model's weights do not fit its configuration ({reason}); export it again"
-            ) from error
+            raise InputError(f"the model's weights do not fit its configuration ({reason}); export it again") from error
         return self.eval()
 
     @classmethod

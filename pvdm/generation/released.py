@@ -84,18 +84,14 @@ def load_released(network: nn.Module, released: Mapping[str, Tensor], rules: Rul
     if missing := sorted(wanted.keys() - renamed.keys()):
         raise InputError(f"the checkpoint lacks {len(missing)} weights, first {missing[0]}: is it complete?")
     if unknown := sorted(renamed.keys() - wanted.keys()):
-        raise InputError(
-            f"the checkpoint has {len(unknown)} unknown weights, first {unknown[0]}: is it PVDM's?"
-        )
+        raise InputError(f"the checkpoint has {len(unknown)} unknown weights, first {unknown[0]}: is it PVDM's?")
     network.load_state_dict({name: _fitted(name, renamed[name], wanted[name]) for name in wanted})
 
 
 def _fitted(name: str, value: Tensor, wanted: Tensor) -> Tensor:
     """The value without the axes of length one that the released tokens and positions carry."""
     if value.squeeze().shape != wanted.squeeze().shape:
-        raise InputError(
-            f"{name} has shape {tuple(value.shape)} in the checkpoint, {tuple(wanted.shape)} was expected"
-        )
+        raise InputError(f"{name} has shape {tuple(value.shape)} in the checkpoint, {tuple(wanted.shape)} was expected")
     return value.reshape(wanted.shape)
 
 
@@ -127,21 +123,15 @@ def infer_unet(released: Mapping[str, Tensor], autoencoder: AutoencoderConfig) -
     channels = shape["input_blocks.0.0.weight"][0]
     stages = _count(shape, r"output_blocks\.(\d+)\..*")
     # Only a stage that doubles the planes has a second residual block; every level but the last has one such.
-    levels = 1 + sum(
-        re.fullmatch(r"output_blocks\.\d+\.[12]\.in_layers\.0\.weight", key) is not None for key in shape
-    )
+    levels = 1 + sum(re.fullmatch(r"output_blocks\.\d+\.[12]\.in_layers\.0\.weight", key) is not None for key in shape)
     first = [1 + level * (stages // levels) for level in range(levels)]
     return UNetConfig(
         latent_channels=shape["out.2.weight"][0],
         latent_shape=autoencoder.latent_shape,
         channels=channels,
-        channel_multipliers=tuple(
-            shape[f"input_blocks.{n}.0.out_layers.3.weight"][0] // channels for n in first
-        ),
+        channel_multipliers=tuple(shape[f"input_blocks.{n}.0.out_layers.3.weight"][0] // channels for n in first),
         blocks_per_level=stages // levels - 1,
-        attention_factors=tuple(
-            2**level for level, n in enumerate(first) if f"input_blocks.{n}.1.qkv.weight" in shape
-        ),
+        attention_factors=tuple(2**level for level, n in enumerate(first) if f"input_blocks.{n}.1.qkv.weight" in shape),
         heads=HEADS,
     )
 

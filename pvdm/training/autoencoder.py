@@ -86,9 +86,7 @@ class AutoencoderTraining(LightningModule):
         found = self.generator.autoencoder(video).float()
         size = len(video)
         self.log("val/psnr", psnr(found, video).mean(), batch_size=size, sync_dist=True, prog_bar=True)
-        ssim = structural_similarity_index_measure(
-            _all_frames(found), _all_frames(video), data_range=(-1.0, 1.0)
-        )
+        ssim = structural_similarity_index_measure(_all_frames(found), _all_frames(video), data_range=(-1.0, 1.0))
         self.log("val/ssim", ssim, batch_size=size, sync_dist=True)
         self.log("val/l1", functional.l1_loss(found, video), batch_size=size, sync_dist=True)
 
@@ -97,8 +95,7 @@ class AutoencoderTraining(LightningModule):
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
         """Reconstructions (b, 3, t, h, w) uint8, named by their clips."""
         names = [
-            f"{Path(path).stem}_{int(start):06d}"
-            for path, start in zip(batch["path"], batch["start"], strict=True)
+            f"{Path(path).stem}_{int(start):06d}" for path, start in zip(batch["path"], batch["start"], strict=True)
         ]
         return {"video": self.generator.reconstruct(batch["video"]), "names": names}
 

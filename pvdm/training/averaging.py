@@ -43,9 +43,7 @@ class AveragedWeights(Callback):
         weight = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         parameters = _parameters(pl_module)
         with torch.no_grad():
-            torch._foreach_lerp_(
-                list(self._average.values()), [parameters[name] for name in self._average], weight
-            )
+            torch._foreach_lerp_(list(self._average.values()), [parameters[name] for name in self._average], weight)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._average:
@@ -64,24 +62,19 @@ class AveragedWeights(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.updates = state_dict["updates"]
 
-    def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         if not self._average:
             return
         raw = self._raw or {name: value.detach() for name, value in _parameters(pl_module).items()}
         checkpoint[RAW] = raw
         checkpoint["state_dict"] = {**checkpoint["state_dict"], **self._average}
 
-    def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         if trainer.state.fn != TrainerFn.FITTING or RAW not in checkpoint:
             return
         parameters = _parameters(pl_module)
         self._average = {
-            name: checkpoint["state_dict"][name].to(value.device, copy=True)
-            for name, value in parameters.items()
+            name: checkpoint["state_dict"][name].to(value.device, copy=True) for name, value in parameters.items()
         }
         _fill(parameters, checkpoint[RAW])
 

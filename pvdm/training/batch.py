@@ -51,9 +51,7 @@ def keep_context(batch: Mapping[str, Any], dropout: float) -> Tensor:
 
 def frame_choice(batch: Mapping[str, Any], frames: int, count: int) -> Tensor:
     """Indices of `count` different frames for each sample: (b, count) int64."""
-    chosen = [
-        draw.choice(frames, size=min(count, frames), replace=False) for draw in _draws(batch, Draw.FRAMES)
-    ]
+    chosen = [draw.choice(frames, size=min(count, frames), replace=False) for draw in _draws(batch, Draw.FRAMES)]
     return _tensor(batch, np.stack(chosen))
 
 

@@ -44,9 +44,7 @@ class TrainingCLI(LightningCLI):
         config = self.config[self.subcommand]
         last = Path(config.trainer.default_root_dir or ".") / "checkpoints" / "last.ckpt"
         if config.get("ckpt_path") is None and last.is_file():
-            logger.info("continuing from %s", last) if self.subcommand == "fit" else logger.info(
-                "model: %s", last
-            )
+            logger.info("continuing from %s", last) if self.subcommand == "fit" else logger.info("model: %s", last)
             config.ckpt_path = str(last)
         config.weights_only = True
 

@@ -110,15 +110,11 @@ class VideoData(LightningDataModule):
     def _dataset(self, videos: list[Video], *, training: bool, **augmentation: bool) -> ClipDataset:
         shape = self.clip.longer(self.clips)
         per_video = self.clips_per_video
-        return ClipDataset(
-            videos, shape, seed=self.seed, training=training, clips_per_video=per_video, **augmentation
-        )
+        return ClipDataset(videos, shape, seed=self.seed, training=training, clips_per_video=per_video, **augmentation)
 
     def _loader(self, dataset: ClipDataset, *, shuffle: bool, drop_last: bool = False) -> DataLoader:
         rank = self.trainer.global_rank if self.trainer else 0
-        sampler = EpochSampler(
-            len(dataset), seed=self.seed, shuffle=shuffle, rank=rank, world_size=self._world_size
-        )
+        sampler = EpochSampler(len(dataset), seed=self.seed, shuffle=shuffle, rank=rank, world_size=self._world_size)
         return DataLoader(
             dataset,
             batch_size=self.batch_size,

@@ -31,9 +31,7 @@ class OptimizerConfig:
 
     def optimizer(self, parameters: Iterable[nn.Parameter]) -> AdamW:
         """The optimizer of these parameters."""
-        return AdamW(
-            parameters, lr=self.learning_rate, betas=tuple(self.betas), weight_decay=self.weight_decay
-        )
+        return AdamW(parameters, lr=self.learning_rate, betas=tuple(self.betas), weight_decay=self.weight_decay)
 
     def schedule(self, optimizer: AdamW) -> LambdaLR:
         """The learning rate as a function of the update, to be stepped after each."""

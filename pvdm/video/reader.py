@@ -55,6 +55,5 @@ def _check_range(path: Path, indices: np.ndarray) -> None:
     outside = indices[(indices < 0) | (indices >= frames)]
     if len(outside):
         raise InputError(
-            f"Frame {outside[0]} of {path} was asked for, which has {frames} frames; "
-            f"ask for frames 0 to {frames - 1}."
+            f"Frame {outside[0]} of {path} was asked for, which has {frames} frames; ask for frames 0 to {frames - 1}."
         )

@@ -10,9 +10,7 @@ from pvdm.errors import InputError
 FRAMES_AT_ONCE = 16  # bounds the memory for large frames
 
 
-def resize_and_crop(
-    frames: np.ndarray, height: int, width: int, crop: tuple[float, float] = (0.5, 0.5)
-) -> Tensor:
+def resize_and_crop(frames: np.ndarray, height: int, width: int, crop: tuple[float, float] = (0.5, 0.5)) -> Tensor:
     """Scales (antialiased, bilinear) until the frame just covers height x width, then crops.
 
     frames: (t, h, w, 3) uint8; crop: position in the free room, (y, x) in [0, 1], (0.5, 0.5) is the

@@ -90,9 +90,7 @@ class VideoWriter:
         """A file for a file, a folder that holds nothing but written frames for a folder."""
         if self.path.suffix:
             return self.path.is_file()
-        return self.path.is_dir() and all(
-            name.match("frame_*.png") and name.is_file() for name in self.path.iterdir()
-        )
+        return self.path.is_dir() and all(name.match("frame_*.png") and name.is_file() for name in self.path.iterdir())
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -146,9 +146,7 @@ def test_short_videos_are_left_out_with_one_warning(caplog):
 
 
 def test_no_video_is_long_enough():
-    with pytest.raises(
-        InputError, match=r"longest of 2 videos has 5 frames .* spans 13; choose fewer frames"
-    ):
+    with pytest.raises(InputError, match=r"longest of 2 videos has 5 frames .* spans 13; choose fewer frames"):
         ClipDataset([unread(3), unread(5)], ClipShape(4, 8, 8, stride=4), training=True)
     with pytest.raises(InputError, match="no videos for this dataset"):
         ClipDataset([], SHAPE, training=True)

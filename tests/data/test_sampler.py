@@ -5,12 +5,9 @@ import pytest
 from pvdm.data import EpochSampler, SampleKey
 
 
-def shares(
-    length: int, world_size: int, *, shuffle: bool, epoch: int = 0, seed: int = 0
-) -> list[list[SampleKey]]:
+def shares(length: int, world_size: int, *, shuffle: bool, epoch: int = 0, seed: int = 0) -> list[list[SampleKey]]:
     samplers = [
-        EpochSampler(length, seed=seed, shuffle=shuffle, rank=rank, world_size=world_size)
-        for rank in range(world_size)
+        EpochSampler(length, seed=seed, shuffle=shuffle, rank=rank, world_size=world_size) for rank in range(world_size)
     ]
     for sampler in samplers:
         sampler.set_epoch(epoch)

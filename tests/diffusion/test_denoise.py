@@ -32,9 +32,7 @@ T = torch.tensor([0, 400, 999])
 
 def test_guidance_is_its_formula_in_one_call_of_twice_the_batch(schedule, x, context):
     network, weight = Recorder(), 1.5
-    denoise = make_denoise(
-        network, schedule, parameterization="eps", condition=context, guidance=weight, clamp=False
-    )
+    denoise = make_denoise(network, schedule, parameterization="eps", condition=context, guidance=weight, clamp=False)
     found = denoise(x, T)
     assert network.batches == [6]
     given, absent = Recorder()(x, T, Condition(context)), Recorder()(x, T, Condition())
@@ -60,9 +58,7 @@ def test_guidance_leaves_samples_without_condition_alone(schedule, x, context):
 
 
 @pytest.mark.parametrize("parameterization", ["eps", "x0", "v"])
-def test_guidance_acts_on_the_raw_output_and_clamping_on_the_clean_latent_alone(
-    schedule, x, context, parameterization
-):
+def test_guidance_acts_on_the_raw_output_and_clamping_on_the_clean_latent_alone(schedule, x, context, parameterization):
     options = {"parameterization": parameterization, "condition": context, "guidance": 1.0}
     clamped = make_denoise(Recorder(), schedule, **options)(x, T)
     free = make_denoise(Recorder(), schedule, clamp=False, **options)(x, T)

@@ -75,9 +75,7 @@ def test_velocity_is_the_derivative_by_the_angle(schedule, batch):
     step = 1e-6
     ahead = torch.cos(angle + step) * x0 + torch.sin(angle + step) * noise
     behind = torch.cos(angle - step) * x0 + torch.sin(angle - step) * noise
-    torch.testing.assert_close(
-        velocity(x0, noise, t, schedule), (ahead - behind) / (2 * step), atol=1e-8, rtol=0
-    )
+    torch.testing.assert_close(velocity(x0, noise, t, schedule), (ahead - behind) / (2 * step), atol=1e-8, rtol=0)
 
 
 def test_posterior_is_bayes_rule(schedule):

@@ -78,9 +78,7 @@ def test_backends_rotate_alike(tmp_path, make_video, rotation):
 
 
 def test_fractional_frame_rate(make_video):
-    assert probe(make_video("ntsc.mp4", frames=4, fps=Fraction(30000, 1001))).fps == pytest.approx(
-        29.97, abs=1e-3
-    )
+    assert probe(make_video("ntsc.mp4", frames=4, fps=Fraction(30000, 1001))).fps == pytest.approx(29.97, abs=1e-3)
 
 
 def test_frame_folder_in_natural_order(make_frame_folder, frame_numbers):
