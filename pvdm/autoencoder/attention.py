@@ -20,9 +20,9 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(heads * head_dim, channels)
 
     def forward(self, x: Tensor, rotation: Rotation | None = None) -> Tensor:
-        q, k, v = rearrange(self.qkv(self.norm(x)), "b n (three k d) -> three b k n d", three=3, k=self.heads)
-        if rotation is not None:
-            q, k = rotation(q), rotation(k)
+        qkv = rearrange(self.qkv(self.norm(x)), "b n (three k d) -> three b k n d", three=3, k=self.heads)
+        qk, (v,) = qkv.split((2, 1))
+        q, k = qk if rotation is None else rotation(qk)
         attended = functional.scaled_dot_product_attention(q, k, v)
         return x + self.out(rearrange(attended, "b k n d -> b n (k d)"))
 

@@ -9,22 +9,20 @@ from torch import Tensor
 
 
 class Rotation:
-    """Cosines and sines that turn neighbouring channel pairs of queries and keys; angles: (n, head_dim)."""
+    """Turns neighbouring channel pairs (a, b) of queries and keys by (a cos - b sin, b cos + a sin).
+
+    angles: (n, head_dim), one per channel: the two of a pair may differ.
+    """
 
     def __init__(self, angles: Tensor) -> None:
         self.cos = angles.cos()
-        self.sin = angles.sin()
+        sign = torch.tensor((-1.0, 1.0), device=angles.device).repeat(angles.shape[-1] // 2)
+        self.sin = angles.sin() * sign
 
     def __call__(self, x: Tensor) -> Tensor:
         """x: (..., n, head_dim), rotated by position."""
-        cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
-        return x * cos + _quarter_turn(x) * sin
-
-
-def _quarter_turn(x: Tensor) -> Tensor:
-    """(a, b) -> (-b, a) on each pair of neighbouring channels."""
-    pairs = x.unflatten(-1, (-1, 2))
-    return torch.stack((-pairs[..., 1], pairs[..., 0]), dim=-1).flatten(-2)
+        swapped = x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
+        return torch.addcmul(x * self.cos.to(x.dtype), swapped, self.sin.to(x.dtype))
 
 
 def time_rotation(frames: int, head_dim: int, device: torch.device) -> Rotation:

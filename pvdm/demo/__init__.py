@@ -1,0 +1,1 @@
+"""The demo: from real clips to a long generated video and a page that shows it."""

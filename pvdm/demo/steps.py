@@ -1,0 +1,198 @@
+"""The demo's steps, each of which leaves files and is passed over when they are there."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from pvdm.commands.files import VideoSource
+from pvdm.commands.reconstruct import reconstructions
+from pvdm.demo.clips import VIDEOS, prepare_clips
+from pvdm.demo.figures import filmstrips, grid_video, plot_curves, read_scalars, save_image
+from pvdm.diffusion import SamplerConfig
+from pvdm.generation import VideoGenerator
+from pvdm.output import replacing
+from pvdm.training import command
+from pvdm.training.autoencoder import psnr
+from pvdm.video import VideoWriter, to_float, write_video
+
+FPS = 25
+CONFIGS = Path(__file__).parent
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """How long the demo trains and what it makes.
+
+    Args:
+        autoencoder_steps: Updates of stage 1.
+        diffusion_steps: Updates of stage 2.
+        sampling_steps: Evaluations of the network per clip (DPM-Solver++).
+        samples: Clips sampled from noise; a multiple of 4.
+        long_frames: Frames of the long videos.
+        size: Pixels, height and width.
+        held_out: Frames at the end of each video that are not trained on.
+    """
+
+    autoencoder_steps: int = 700
+    diffusion_steps: int = 500
+    sampling_steps: int = 40
+    samples: int = 16
+    long_frames: int = 128
+    size: int = 64
+    held_out: int = 32
+
+
+@dataclass
+class Demo:
+    """A demo in a folder; `results` are written to `results.json` as they come."""
+
+    folder: Path
+    settings: DemoSettings
+    results: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def model(self) -> Path:
+        """The exported model."""
+        return self.folder / "model"
+
+    def run(self) -> None:
+        """All steps that are not done yet, and the curves anew."""
+        if self._results_file.is_file():
+            self.results = json.loads(self._results_file.read_text())
+        self.results["settings"] = asdict(self.settings)
+        self._step("clips", self.folder / "clips", self._prepare)
+        self._step("autoencoder", self.folder / "autoencoder", self._train_autoencoder)
+        self._step("diffusion", self.model, self._train_diffusion)
+        self._step("reconstructions", self.folder / "reconstructions", self._reconstruct)
+        self._step("samples", self.folder / "samples.mp4", self._sample)
+        self._step("long video", self.folder / "long.mp4", self._extend)
+        self._plot()
+
+    def mean_psnr(self) -> float:
+        """Mean PSNR in dB of the clips of all videos, held-out ones included."""
+        values = [value for parts in self.results["psnr"].values() for part in parts.values() for value in part]
+        return sum(values) / len(values)
+
+    @property
+    def _results_file(self) -> Path:
+        return self.folder / "results.json"
+
+    def _step(self, name: str, output: Path, action: Callable[[], None]) -> None:
+        if output.exists():
+            logger.info("%s: done before", name)
+            return
+        logger.info("%s ...", name)
+        start = time.monotonic()
+        action()
+        self.results.setdefault("seconds", {})[name] = round(time.monotonic() - start, 1)
+        with replacing(self._results_file, overwrite=True) as temporary:
+            temporary.write_text(json.dumps(self.results, indent=2) + "\n")
+
+    def _prepare(self) -> None:
+        prepare_clips(self.folder / "clips", size=self.settings.size, held_out=self.settings.held_out)
+
+    def _train_autoencoder(self) -> None:
+        self._fit("autoencoder", self.settings.autoencoder_steps)
+        checkpoint = self.folder / "runs" / "autoencoder" / "checkpoints" / "last.ckpt"
+        VideoGenerator.from_checkpoint(checkpoint).save_pretrained(self.folder / "autoencoder")
+
+    def _train_diffusion(self) -> None:
+        self._fit("diffusion", self.settings.diffusion_steps, "--model.autoencoder", str(self.folder / "autoencoder"))
+        checkpoint = self.folder / "runs" / "diffusion" / "checkpoints" / "last.ckpt"
+        VideoGenerator.from_checkpoint(checkpoint).save_pretrained(self.model)
+
+    def _fit(self, stage: str, steps: int, *more: str) -> None:
+        """`pvdm fit`, with validation four times on the way."""
+        arguments = {
+            "--data.path": self.folder / "clips",
+            "--data.height": self.settings.size,
+            "--data.width": self.settings.size,
+            "--trainer.default_root_dir": self.folder / "runs" / stage,
+            "--trainer.max_steps": steps,
+            "--trainer.val_check_interval": max(1, steps // 4),
+            "--model.optimizer.cosine_steps": steps,
+        }
+        flat = [str(part) for pair in arguments.items() for part in pair]
+        command.main(["fit", "-c", str(CONFIGS / f"{stage}.yaml"), *flat, *more])
+
+    def _reconstruct(self) -> None:
+        """Real beside reconstructed, for each whole video, and the PSNR of the clips."""
+        generator = VideoGenerator.from_pretrained(self.model)
+        figures: dict[str, dict[str, list[float]]] = {}
+        with replacing(self.folder / "reconstructions") as folder:
+            for name in VIDEOS:
+                figures[name] = {}
+                with VideoWriter(folder / f"{name}.mp4", fps=FPS) as writer:
+                    for part in ("train", "val"):
+                        source = VideoSource(self.folder / "clips" / part / name, generator)
+                        figures[name][part] = self._write_beside(generator, source, writer)
+        self.results["psnr"] = figures
+
+    def _write_beside(self, generator: VideoGenerator, source: VideoSource, writer: VideoWriter) -> list[float]:
+        """PSNR of each clip in dB."""
+        values = []
+        for original, found in reconstructions(generator, source):
+            writer.write(torch.cat((original, found), dim=3))
+            values.append(psnr(to_float(found[None]), to_float(original[None])).item())
+        return values
+
+    def _sampler(self) -> SamplerConfig:
+        return SamplerConfig("dpmpp_2m", self.settings.sampling_steps)
+
+    def _sample(self) -> None:
+        generator, settings = VideoGenerator.from_pretrained(self.model), self.settings
+        with tqdm(total=settings.sampling_steps, unit="step", desc=f"{settings.samples} clips") as bar:
+            videos = generator.sample(settings.samples, sampler=self._sampler(), progress=lambda *_: bar.update())
+        for index, video in enumerate(videos):
+            write_video(self.folder / "samples" / f"sample_{index:02d}.mp4", video, fps=FPS, overwrite=True)
+        save_image(filmstrips(list(videos), 8), self.folder / "samples.png", scale=2)
+        write_video(self.folder / "samples.mp4", grid_video(videos, columns=len(videos) // 4), fps=FPS)
+
+    def _extend(self) -> None:
+        """One video from noise, and one that continues a real clip, as long as asked."""
+        generator = VideoGenerator.from_pretrained(self.model)
+        real = VideoSource(self.folder / "clips" / "val" / "carphone", generator).read(0, generator.frames)
+        continued = self._long_video(generator, self.folder / "continued.mp4", head=real)
+        sampled = self._long_video(generator, self.folder / "long.mp4")
+        save_image(filmstrips([sampled, continued], 16), self.folder / "long.png", scale=2)
+
+    def _long_video(self, generator: VideoGenerator, path: Path, head: Tensor | None = None) -> Tensor:
+        """Writes a video clip by clip as it is generated, after the head if there is one; returns all of it."""
+        clips = [] if head is None else [head]
+        missing = self.settings.long_frames - sum(clip.shape[1] for clip in clips)
+        with (
+            VideoWriter(path, fps=FPS, overwrite=True) as writer,
+            tqdm(total=missing, unit="frame", desc=path.name) as bar,
+        ):
+            for clip in clips:
+                writer.write(clip)
+            for (clip,) in generator.stream(num_frames=missing, context=head, sampler=self._sampler()):
+                writer.write(clip)
+                clips.append(clip)
+                bar.update(clip.shape[1])
+        return torch.cat(clips, dim=1)
+
+    def _plot(self) -> None:
+        first = read_scalars(self.folder / "runs" / "autoencoder", ["train/l1", "val/psnr"])
+        second = read_scalars(self.folder / "runs" / "diffusion", ["train/loss", "val/loss", "val/loss_context"])
+        panels = {
+            "stage 1: L1 loss": {"training": first.get("train/l1", ((), ()))},
+            "stage 1: PSNR (dB)": {"held-out frames": first.get("val/psnr", ((), ()))},
+            "stage 2: loss": {
+                "training": second.get("train/loss", ((), ())),
+                "held-out, no context": second.get("val/loss", ((), ())),
+                "held-out, context": second.get("val/loss_context", ((), ())),
+            },
+        }
+        plot_curves(panels, self.folder / "curves.png")
