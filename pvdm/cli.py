@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         if debug:
             raise
-        logger.error("pvdm: error: %s", error)
+        logger.error("pvdm: error: %s", _sentence(error))
         return 2
     except KeyboardInterrupt:
         logger.error("pvdm: interrupted")
@@ -56,11 +56,16 @@ def _run(arguments: list[str]) -> None:
     options.run(options)
 
 
+def _sentence(error: InputError) -> str:
+    """The error's text, without the traceback that a DataLoader's worker process puts around it."""
+    return str(error).rpartition(f"{InputError.__module__}.{InputError.__qualname__}: ")[2].strip()
+
+
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
     """Shows the defaults that say something."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        tells_nothing = action.required or action.default in (None, False)
+        tells_nothing = action.required or action.default is None or action.default is False
         return action.help if tells_nothing else super()._get_help_string(action)
 
 

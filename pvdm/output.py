@@ -4,42 +4,62 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from pvdm.errors import InputError
 
 
-def check_output(path: Path, *, overwrite: bool = False) -> None:
-    """InputError if something lies at `path` already and may not be overwritten."""
-    if path.exists() and not overwrite:
+def check_output(path: Path, *, overwrite: bool = False, own: Sequence[str] | None = None) -> None:
+    """InputError if something lies at `path` already and may not be overwritten.
+
+    `own`: patterns of the names in a folder that may be lost; one that holds anything else is kept.
+    """
+    if path.name in ("", ".."):
+        raise InputError(f"{path} is no name for output; give the name of a new file or folder")
+    with _refusals_named(path):
+        if not path.exists():
+            return
+        entries = list(path.iterdir()) if path.is_dir() else []
+    if not overwrite:
         raise InputError(f"{path} exists already; pass --overwrite (overwrite=True) or choose another name")
+    foreign = [] if own is None else [entry.name for entry in entries if not any(map(entry.match, own))]
+    if foreign:
+        raise InputError(f"{path} holds {min(foreign)}, which would be lost; choose another name")
 
 
 @contextmanager
-def replacing(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, overwrite: bool = False, own: Sequence[str] | None = None) -> Iterator[Path]:
     """A temporary name beside `path` for a file or folder, renamed to it when the block succeeds.
 
     When the block fails, what it had written is removed. InputError if `path` exists and is not to be
-    overwritten, or if its folder cannot be written.
+    overwritten (see `check_output`), or if it cannot be written.
     """
-    check_output(path, overwrite=overwrite)
+    check_output(path, overwrite=overwrite, own=own)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    with _refusals_named(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            _remove(path)
+            temporary.rename(path)
+        finally:
+            _remove(temporary)
+
+
+@contextmanager
+def _refusals_named(path: Path) -> Iterator[None]:
+    """Turns what the system refuses into an InputError that names the output."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _remove(path)
-        temporary.rename(path)
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}); choose another place") from error
-    finally:
-        _remove(temporary)
+        yield
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror or error}); choose another place") from error
 
 
 def _remove(path: Path) -> None:
     """Deletes a file or a folder, if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists() or path.is_symlink():
+        path.unlink()

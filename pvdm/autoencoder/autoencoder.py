@@ -45,7 +45,7 @@ class ProjectedAutoencoder(nn.Module):
         return Triplane(*(self.projections[plane](rearrange(tokens, ALONG[plane])) for plane in PLANES))
 
     def decode(self, triplane: Triplane) -> Tensor:
-        """Planes -> video (b, 3, t, h, w), float in (-1, 1). The planes are summed, as released (paper: concatenated)."""
+        """Planes -> video (b, 3, t, h, w), float in (-1, 1). They are summed, as released (paper: concatenated)."""
         tokens = sum(
             rearrange(self.from_latent[name](plane), BROADCAST[name])
             for name, plane in zip(PLANES, triplane, strict=True)

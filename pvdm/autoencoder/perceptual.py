@@ -6,6 +6,7 @@ import hashlib
 import os
 import pickle
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.error import URLError
 
@@ -29,12 +30,13 @@ class PerceptualDistance:
 
     def __init__(self, vgg_weights: str | Path | None = None) -> None:
         path = Path(vgg_weights) if vgg_weights else downloaded_vgg()
+        state = _checked_vgg(path)
         from lpips import LPIPS  # imports torchvision, slowly; only this class needs it
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torchvision's arguments that lpips still uses
             network = LPIPS(net="vgg", pnet_rand=True, verbose=False)
-        _load_vgg(network.net, path)
+        _load_vgg(network.net, state, path)
         self._network = network.eval().requires_grad_(False)
 
     def __call__(self, found: Tensor, wanted: Tensor) -> Tensor:
@@ -59,27 +61,30 @@ def downloaded_vgg() -> Path:
     return path
 
 
-def _load_vgg(network: nn.Module, path: Path) -> None:
+def _load_vgg(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     """Fills LPIPS's five slices, which keep torchvision's layer numbers, from torchvision's file."""
-    state = _checked_vgg(path)
-    wanted = network.state_dict()
-    values = {name: state.get(f"features.{name.split('.', 1)[1]}") for name in wanted}
-    wrong = [name for name, value in values.items() if value is None or value.shape != wanted[name].shape]
-    if wrong:
-        raise InputError(f"{path} does not hold torchvision's VGG-16 ({wrong[0]} is absent); fetch {VGG_URL}")
+    values = {}
+    for name, wanted in network.state_dict().items():
+        theirs = f"features.{name.split('.', 1)[1]}"
+        if theirs not in state or state[theirs].shape != wanted.shape:
+            raise InputError(f"{path} does not hold torchvision's VGG-16 (no {theirs} of its size); fetch {VGG_URL}")
+        values[name] = state[theirs]
     network.load_state_dict(values)
 
 
-def _checked_vgg(path: Path) -> dict[str, Tensor]:
+def _checked_vgg(path: Path) -> Mapping[str, Tensor]:
     """The state dict in the file; InputError if absent or damaged, or under the known name with another digest."""
     if not path.is_file():
         raise InputError(f"there is no file {path} with VGG-16 weights; fetch {VGG_URL} or train with lpips_weight 0")
     if path.name == Path(VGG_URL).name and not _sha256(path).startswith(VGG_DIGEST):
         raise InputError(f"{path} is damaged (its SHA-256 should begin {VGG_DIGEST}); delete it and fetch {VGG_URL}")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise InputError(f"{path} cannot be read as weights; fetch {VGG_URL}") from error
+    if not isinstance(state, Mapping):
+        raise InputError(f"{path} holds no weights by their names; fetch {VGG_URL}")
+    return state
 
 
 def _sha256(path: Path) -> str:

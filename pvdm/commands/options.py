@@ -71,7 +71,8 @@ def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps:
 @contextmanager
 def loaded_model(options: argparse.Namespace) -> Iterator[VideoGenerator]:
     """The model on its device, at the wanted precision."""
-    generator = VideoGenerator.load(options.model).to(device_of(options.device))
+    device = device_of(options.device)  # first: it is quick to refuse
+    generator = VideoGenerator.load(options.model).to(device)
     with generator.precision(options.precision):
         yield generator
 

@@ -33,8 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    check_output(options.output, overwrite=options.overwrite)
-    with loaded_model(options) as generator, replacing(options.output, overwrite=options.overwrite) as folder:
+    replaced = {"overwrite": options.overwrite, "own": ("sample_*",)}
+    check_output(options.output, **replaced)
+    with loaded_model(options) as generator, replacing(options.output, **replaced) as folder:
         sampler, fps = sampler_of(options, generator), options.fps or generator.fps
         folder.mkdir()
         with tqdm(total=options.num_videos, unit="clip") as bar:

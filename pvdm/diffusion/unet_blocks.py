@@ -97,11 +97,13 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm = GroupNorm32(channels)
-        self.qkv = nn.Conv1d(channels, 3 * channels, kernel_size=1)
-        self.out = zero(nn.Conv1d(channels, channels, kernel_size=1))
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.out = zero(nn.Linear(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        # Channels come last because the fused attention kernels want those of a head side by side in memory.
+        qkv = self.qkv(rearrange(self.norm(x), "b c n -> b n c"))
         # The fused channels are (head, three, channel), not (three, head, channel): as released.
-        q, k, v = rearrange(self.qkv(self.norm(x)), "b (k three c) n -> three b k n c", k=self.heads, three=3)
+        q, k, v = rearrange(qkv, "b n (k three c) -> three b k n c", k=self.heads, three=3)
         attended = functional.scaled_dot_product_attention(q, k, v)
-        return x + self.out(rearrange(attended, "b k n c -> b (k c) n"))
+        return x + rearrange(self.out(rearrange(attended, "b k n c -> b n (k c)")), "b n c -> b c n")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from torch import Tensor
 
-from pvdm.diffusion import UNetConfig
+from pvdm.autoencoder import TriplaneShape
+from pvdm.diffusion import TriplaneUNet, UNetConfig
 from pvdm.errors import InputError
 from pvdm.generation import files
 from pvdm.generation.generator import VideoGenerator
@@ -26,16 +28,17 @@ def convert_released(autoencoder: str | Path, diffusion: str | Path | None = Non
     All keys must be known and all weights present; else InputError, as for files of another kind.
     """
     first = _state_dict(autoencoder, "encoder.to_patch_embedding.weight", "PVDM autoencoder")
-    sizes = infer_autoencoder(first)
-    second = (
-        None if diffusion is None else _state_dict(diffusion, "diffusion_model.out.2.weight", "PVDM diffusion model")
-    )
-    unet = None if second is None else infer_unet(second, sizes)
-    generator = VideoGenerator(sizes, unet)
-    load_released(generator.autoencoder, first, AUTOENCODER_RULES)
-    if second is not None and unet is not None:
-        _check_positions(second, unet)
-        load_released(generator.denoiser, second, UNET_RULES)
+    with _errors_name(autoencoder):
+        sizes = infer_autoencoder(first)
+        generator = VideoGenerator(sizes)
+        load_released(generator.autoencoder, first, AUTOENCODER_RULES)
+    if diffusion is not None:
+        second = _state_dict(diffusion, "diffusion_model.out.2.weight", "PVDM diffusion model")
+        with _errors_name(diffusion):
+            unet = infer_unet(second, sizes)
+            _check_positions(second, unet)
+            generator.denoiser = TriplaneUNet(unet)
+            load_released(generator.denoiser, second, UNET_RULES)
     return generator.eval()
 
 
@@ -43,13 +46,26 @@ def _state_dict(path: str | Path, landmark: str, kind: str) -> Mapping[str, Tens
     state = files.read_pickle(path)
     if not isinstance(state, Mapping) or landmark not in state:
         raise InputError(f"{path} is not the state dict of a released {kind} (no {landmark}); check which file it is")
+    if odd := [key for key, value in state.items() if not isinstance(value, Tensor)]:
+        raise InputError(f"{path} holds {odd[0]}, which is no tensor; give the released {kind} as it was published")
     return state
+
+
+@contextmanager
+def _errors_name(path: str | Path) -> Iterator[None]:
+    """Says in which file an error lies; that sizes cannot be told from its weights is one, too."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except KeyError as error:
+        raise InputError(f"{path}: weights are missing, first {error.args[0]}: is it complete?") from error
+    except (ValueError, IndexError, ZeroDivisionError) as error:
+        raise InputError(f"{path}: its weights are not of the sizes of a PVDM ({error})") from error
 
 
 def _check_positions(released: Mapping[str, Tensor], unet: UNetConfig) -> None:
     """The released U-Net records the length of its flat latent in a buffer of zeros."""
-    found, (t, h, w) = released["diffusion_model.zeros"].shape[-1], unet.latent_shape
-    if found != h * w + t * w + t * h:
-        raise InputError(
-            f"the diffusion checkpoint is for latents of {found} positions, the autoencoder's are {t}x{h}x{w}"
-        )
+    found, shape = released["diffusion_model.zeros"].shape[-1], TriplaneShape(*unet.latent_shape)
+    if found != shape.positions:
+        raise InputError(f"it is for latents of {found} positions, but the autoencoder's have {shape.positions}")

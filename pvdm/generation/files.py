@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -20,6 +18,8 @@ from torch import Tensor
 from pvdm.errors import InputError
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+MODEL_FILES = (CONFIG, WEIGHTS, "README.md", ".gitattributes", ".cache")
+"""What an exported folder may hold, also one that the Hub's client has fetched."""
 FORMAT = "pvdm-video-generator"
 logger = logging.getLogger(__name__)
 
@@ -29,14 +29,14 @@ def resolve_folder(name: str | Path, **download: Any) -> Path:
     folder = Path(name)
     if folder.is_dir():
         return folder
-    on_hub = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(name)) and not folder.parent.exists()
-    if not on_hub:
+    is_hub_name = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(name)) and folder.suffix != ".ckpt"
+    if not is_hub_name or folder.parent.exists():
         raise InputError(f"there is no model at {name}; give an exported folder or a training checkpoint (.ckpt)")
     logger.warning("there is no folder %s here; looking for it on the Hugging Face Hub", name)
     try:
         return Path(snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS], **download))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except Exception as error:  # the Hub's own errors and those of whichever HTTP library it uses
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(f"{name} is neither a folder here nor a model on the Hub ({reason})") from error
 
 
@@ -79,7 +79,7 @@ def read_pickle(path: str | Path) -> Any:
         raise InputError(f"there is no file {path}; check the path")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged file makes the unpickler raise nearly anything
         raise InputError(
             f"{path} cannot be read as a checkpoint: it is incomplete, of another kind, or holds code"
         ) from error
@@ -88,7 +88,7 @@ def read_pickle(path: str | Path) -> Any:
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Configuration and averaged weights of the generator in a training checkpoint; else InputError."""
     checkpoint = read_pickle(path)
-    if not isinstance(checkpoint, dict) or "pvdm" not in checkpoint:
+    if not isinstance(checkpoint, dict) or not {"pvdm", "state_dict"} <= checkpoint.keys():
         raise InputError(f"{path} is not a checkpoint of pvdm fit; released weights are loaded by pvdm convert")
     prefix = "generator."
     weights = {

@@ -82,23 +82,28 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
         progress: Progress | None = None,
     ) -> Tensor:
         """New clips: (num_videos, 3, t, h, w) uint8 on the CPU. Video i of a seed is the same at any batch size."""
-        keys = [(seed, index) for index in range(num_videos)]
-        size = batch_size or max(num_videos, 1)
+        if num_videos < 1:
+            raise InputError(f"{num_videos} videos were asked for; ask for at least 1")
+        keys, size = [(seed, index) for index in range(num_videos)], batch_size or num_videos
         batches = [keys[start : start + size] for start in range(0, num_videos, size)]
-        clips = [next(self.stream(videos=batch, sampler=sampler, progress=progress)) for batch in batches]
-        return torch.cat(clips) if clips else torch.empty(0, dtype=torch.uint8)
+        return torch.cat([next(self.stream(videos=batch, sampler=sampler, progress=progress)) for batch in batches])
 
-    def extend(self, video: Tensor, *, num_frames: int, only_new: bool = False, **options: Any) -> Tensor:
+    def extend(
+        self, video: Tensor, *, num_frames: int, only_new: bool = False, seed: int = 0, **options: Any
+    ) -> Tensor:
         """A video continued to exactly `num_frames` frames, its own included unless `only_new`.
 
         video: (3, n, h, w) uint8 of the model's size, n at least one clip; its last clip is the first
-        context. Options are those of `stream`. Returns (3, num_frames, h, w) uint8 on the CPU.
+        context. Options are `stream`'s samplers and progress. Returns (3, num_frames, h, w) uint8 on the CPU.
         """
-        head = [] if only_new else [video[None]]
-        missing = num_frames - (0 if only_new else video.shape[1])
-        if missing < 0:
-            raise InputError(f"the video has {video.shape[1]} frames already; ask for more than that")
-        return torch.cat([*head, *self.stream(num_frames=missing, context=video, **options)], dim=2)[0]
+        head = video[None, :, :0].cpu() if only_new else video[None].cpu()
+        missing = num_frames - head.shape[2]
+        if missing < 1:
+            raise InputError(
+                f"{num_frames} frames were asked for; ask for more than the {head.shape[2]} that are there"
+            )
+        new = self.stream(num_frames=missing, context=video, videos=[(seed, 0)], **options)
+        return torch.cat([head, *new], dim=2)[0]
 
     def stream(
         self,
@@ -197,7 +202,10 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> VideoGenerator:
         """A model of these sizes with fresh weights; InputError if the configuration is not one of `to_config`."""
+        known = {"format", "autoencoder", "denoiser", "diffusion", "fps", "training_step", "versions"}
         try:
+            if unknown := config.keys() - known:
+                raise ValueError(f"unknown {sorted(unknown)[0]}")
             return cls(
                 AutoencoderConfig(**config["autoencoder"]),
                 UNetConfig(**config["denoiser"]) if config["denoiser"] else None,
@@ -205,7 +213,7 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
                 config["fps"],
                 config["training_step"],
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"the model's configuration is not one of this version of pvdm ({error})") from error
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> VideoGenerator:
@@ -247,10 +255,12 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
     ) -> str | None:
         """Writes `config.json`, `model.safetensors` and a card; existing output is an InputError unless `overwrite`.
 
-        `half_precision` stores float16 weights. `hub` goes to huggingface_hub's `save_pretrained`.
+        A folder that holds anything but a model is never replaced. `half_precision` stores float16 weights.
+        `hub` goes to huggingface_hub's `save_pretrained`.
         """
         self._half_precision = half_precision
-        with replacing(Path(save_directory), overwrite=overwrite) as temporary:
+        hub.setdefault("repo_id", Path(save_directory).name)  # not the temporary folder's
+        with replacing(Path(save_directory), overwrite=overwrite, own=files.MODEL_FILES) as temporary:
             return super().save_pretrained(temporary, **hub)
 
     def _save_pretrained(self, save_directory: Path) -> None:

@@ -79,19 +79,20 @@ def rename(name: str, rules: Rules) -> str:
 
 def load_released(network: nn.Module, released: Mapping[str, Tensor], rules: Rules) -> None:
     """Fills `network` from a released state dict; a key or shape too many or too few is an InputError."""
-    renamed = {rename(key, rules): value for key, value in released.items() if not DERIVED.fullmatch(key)}
+    weights = {key: value for key, value in released.items() if not DERIVED.fullmatch(key)}
+    keys = {rename(key, rules): key for key in weights}
     wanted = network.state_dict()
-    if missing := sorted(wanted.keys() - renamed.keys()):
-        raise InputError(f"the checkpoint lacks {len(missing)} weights, first {missing[0]}: is it complete?")
-    if unknown := sorted(renamed.keys() - wanted.keys()):
-        raise InputError(f"the checkpoint has {len(unknown)} unknown weights, first {unknown[0]}: is it PVDM's?")
-    network.load_state_dict({name: _fitted(name, renamed[name], wanted[name]) for name in wanted})
+    if missing := sorted(wanted.keys() - keys.keys()):
+        raise InputError(f"weights are missing ({len(missing)}), first {missing[0]}: is it complete?")
+    if unknown := sorted(weights.keys() - {keys[name] for name in wanted}):
+        raise InputError(f"weights are unknown ({len(unknown)}), first {unknown[0]}: is it PVDM's?")
+    network.load_state_dict({name: _fitted(keys[name], weights[keys[name]], wanted[name]) for name in wanted})
 
 
-def _fitted(name: str, value: Tensor, wanted: Tensor) -> Tensor:
-    """The value without the axes of length one that the released tokens and positions carry."""
+def _fitted(key: str, value: Tensor, wanted: Tensor) -> Tensor:
+    """The value without the axes of length one that released tokens, positions and attentions carry."""
     if value.squeeze().shape != wanted.squeeze().shape:
-        raise InputError(f"{name} has shape {tuple(value.shape)} in the checkpoint, {tuple(wanted.shape)} was expected")
+        raise InputError(f"{key} has shape {tuple(value.shape)} where {tuple(wanted.shape)} was expected")
     return value.reshape(wanted.shape)
 
 

@@ -1,0 +1,50 @@
+"""`pvdm export`: the averaged model of a checkpoint as a folder."""
+
+import pytest
+import torch
+
+from pvdm import VideoGenerator
+
+
+@pytest.fixture
+def checkpoint(generator, tmp_path):
+    """A training checkpoint of the generator, its raw weights beside the averaged ones."""
+    state = {f"generator.{name}": value for name, value in generator.state_dict().items()}
+    raw = {name: value + 1 for name, value in state.items()}
+    content = {"pvdm": generator.to_config(), "state_dict": state, "raw_weights": raw}
+    torch.save(content, tmp_path / "last.ckpt")
+    return tmp_path / "last.ckpt"
+
+
+def test_a_checkpoint_becomes_a_folder(pvdm, generator, checkpoint, tmp_path):
+    pvdm("export", checkpoint, "--output", tmp_path / "new" / "model")
+    found = VideoGenerator.from_pretrained(tmp_path / "new" / "model")
+    torch.testing.assert_close(found.state_dict(), generator.state_dict(), rtol=0, atol=0)
+    assert found.to_config() == generator.to_config()
+
+
+def test_half_precision(pvdm, generator, checkpoint, tmp_path):
+    pvdm("export", checkpoint, "--output", tmp_path / "model", "--half-precision")
+    found = VideoGenerator.from_pretrained(tmp_path / "model").state_dict()
+    expected = {name: value.half().float() for name, value in generator.state_dict().items()}
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_a_folder_may_be_exported_again_onto_itself(pvdm, generator, checkpoint, tmp_path):
+    pvdm("export", checkpoint, "--output", tmp_path / "model")
+    pvdm("export", tmp_path / "model", "--output", tmp_path / "model", "--overwrite")
+    found = VideoGenerator.from_pretrained(tmp_path / "model")
+    torch.testing.assert_close(found.state_dict(), generator.state_dict(), rtol=0, atol=0)
+
+
+def test_refusals_leave_nothing(refusal, checkpoint, tmp_path):
+    output = tmp_path / "model"
+    assert "there is no model at" in refusal("export", tmp_path / "none.ckpt", "--output", output)
+    (tmp_path / "notes.ckpt").write_text("no checkpoint")
+    assert "notes.ckpt cannot be read as a checkpoint" in refusal("export", tmp_path / "notes.ckpt", "--output", output)
+    assert not output.exists()
+    output.mkdir()
+    assert "model exists already" in refusal("export", checkpoint, "--output", output)
+    (output / "thesis.tex").write_text("precious")
+    assert "model holds thesis.tex" in refusal("export", checkpoint, "--output", output, "--overwrite")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "model", "notes.ckpt"]

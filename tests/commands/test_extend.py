@@ -1,0 +1,131 @@
+"""`pvdm extend`: exactly the frames asked for, the input's own first, one file for each seed."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from pvdm.diffusion import SamplerConfig
+from pvdm.video import ClipShape, probe, read_clip
+
+STEPS = ["--steps", 2]
+SAMPLER = SamplerConfig(steps=2)
+
+
+def assert_within_one_grey_level(found: Tensor, wanted: Tensor) -> None:
+    torch.testing.assert_close(found.int(), wanted.int(), rtol=0, atol=1)
+
+
+def as_the_model_sees_it(path: Path, frames: int) -> Tensor:
+    return read_clip(path, ClipShape(frames, 32, 32))
+
+
+@pytest.mark.parametrize("count", [1, 8, 21])
+@pytest.mark.parametrize("name", ["out.mp4", "out"])
+def test_from_noise(pvdm, model, generator, frames, tmp_path, count, name):
+    pvdm("extend", model, "--frames", count, "--output", tmp_path / name, *STEPS)
+    found = frames(tmp_path / name)
+    assert found.shape == (3, count, 32, 32)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    if name == "out":
+        expected = torch.cat(list(generator.stream(num_frames=count, sampler=SAMPLER)), dim=2)[0]
+        assert_within_one_grey_level(found, expected)
+
+
+@pytest.mark.parametrize("count", [20, 37])
+def test_an_input_is_kept_and_continued(pvdm, model, generator, make_video, frames, tmp_path, count):
+    source = make_video("in.mp4", frames=19)
+    pvdm("extend", model, "--input", source, "--frames", count, "--output", tmp_path / "out", "--seeds", 3, *STEPS)
+    found, head = frames(tmp_path / "out"), as_the_model_sees_it(source, 19)
+    assert found.shape == (3, count, 32, 32)
+    assert torch.equal(found[:, :19], head)
+    assert_within_one_grey_level(found, generator.extend(head, num_frames=count, sampler=SAMPLER, seed=3))
+
+
+def test_only_the_new_frames(pvdm, model, generator, make_video, frames, tmp_path):
+    source = make_video("in.mp4", frames=19)
+    pvdm("extend", model, "--input", source, "--frames", 11, "--only-new", "--output", tmp_path / "out", *STEPS)
+    expected = generator.extend(as_the_model_sees_it(source, 19), num_frames=11, only_new=True, sampler=SAMPLER)
+    assert_within_one_grey_level(frames(tmp_path / "out"), expected)
+
+
+def test_a_folder_of_frames(pvdm, model, make_frame_folder, frames, tmp_path):
+    source = make_frame_folder("in", frames=9)
+    pvdm("extend", model, "--input", source, "--frames", 12, "--output", tmp_path / "out.mp4", *STEPS)
+    info = probe(tmp_path / "out.mp4")
+    assert (info.frames, info.fps) == (12, 10)  # a folder has no rate of its own: the training clips'
+
+
+@pytest.mark.parametrize(("options", "fps"), [([], 12), (["--fps", 30], 30)])
+def test_the_rate_is_the_input_s_or_another(pvdm, model, make_video, tmp_path, options, fps):
+    source = make_video("in.mp4", frames=8, fps=12)
+    pvdm("extend", model, "--input", source, "--frames", 9, "--output", tmp_path / "out.mp4", *STEPS, *options)
+    assert probe(tmp_path / "out.mp4").fps == fps
+
+
+def test_the_rate_of_noise_is_that_of_the_training_clips(pvdm, model, tmp_path):
+    pvdm("extend", model, "--frames", 3, "--output", tmp_path / "out.mp4", *STEPS)
+    assert probe(tmp_path / "out.mp4").fps == 10
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ""])
+def test_one_output_for_each_seed(pvdm, refusal, model, generator, make_video, frames, tmp_path, suffix):
+    source = make_video("in/in.mp4", frames=8)
+    arguments = ["extend", model, "--input", source, "--frames", 18, "--output", tmp_path / f"out{suffix}", *STEPS]
+    pvdm(*arguments, "--seeds", 2, 7)
+    names = [f"out_seed2{suffix}", f"out_seed7{suffix}"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", *names]
+    found = [frames(tmp_path / name) for name in names]
+    assert [len(video[0]) for video in found] == [18, 18] and (found[0] != found[1]).any()
+    if not suffix:
+        head = as_the_model_sees_it(source, 8)
+        for seed, video in zip((2, 7), found, strict=True):
+            assert_within_one_grey_level(video, generator.extend(head, num_frames=18, sampler=SAMPLER, seed=seed))
+    assert f"out_seed7{suffix} exists" in refusal(*arguments, "--seeds", 1, 7)
+    assert not (tmp_path / f"out_seed1{suffix}").exists()
+    pvdm(*arguments, "--seeds", 1, 7, "--overwrite")
+    assert (tmp_path / f"out_seed1{suffix}").exists()
+
+
+def test_later_clips_may_take_other_steps(pvdm, model, generator, frames, tmp_path):
+    pvdm("extend", model, "--frames", 16, "--output", tmp_path / "out", *STEPS, "--later-steps", 1)
+    clips = generator.stream(num_frames=16, sampler=SAMPLER, later_sampler=SamplerConfig(steps=1))
+    assert_within_one_grey_level(frames(tmp_path / "out"), torch.cat(list(clips), dim=2)[0])
+
+
+def test_an_input_may_be_its_own_output(pvdm, model, make_video, tmp_path):
+    source = make_video("in.mp4", frames=9)
+    pvdm("extend", model, "--input", source, "--frames", 12, "--output", source, "--overwrite", *STEPS)
+    assert probe(source).frames == 12
+
+
+@pytest.mark.parametrize(
+    ("length", "options", "message"),
+    [
+        (7, [], "has 7 frames; the context of this model is a clip of 8"),
+        (19, ["--frames", 19], "has 19 frames already; ask for more --frames, or for --only-new"),
+        (19, ["--seeds", 1, 1], "a seed is given twice; give each seed once"),
+        (19, ["--device", "cuda:99"], "there is no device cuda:99 here"),
+        (19, ["--output", "out.gif"], "out.gif ends in .gif, which cannot be written"),
+        (19, ["--later-steps", 201], "201 steps were asked for; this model has 200 times"),
+    ],
+)
+def test_refusals_leave_nothing(refusal, model, make_video, tmp_path, monkeypatch, length, options, message):
+    monkeypatch.chdir(tmp_path)
+    source = make_video("in.mp4", frames=length)
+    arguments = ["extend", model, "--input", source, "--frames", 24, "--output", "out.mp4", *STEPS]
+    assert message in refusal(*arguments, *options)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_what_is_missing_or_in_the_way(refusal, model, stage_1_model, make_video, tmp_path):
+    source, output = make_video("in.mp4", frames=9), ["--frames", 24, "--output", tmp_path / "out.mp4"]
+    assert f"{tmp_path / 'none.mp4'} does not exist" in refusal(
+        "extend", model, "--input", tmp_path / "none.mp4", *output
+    )
+    assert "a stage-1 autoencoder without a denoiser" in refusal("extend", stage_1_model, "--input", source, *output)
+    assert "a stage-1 autoencoder without a denoiser" in refusal("extend", stage_1_model, *output)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+    assert "in.mp4 exists" in refusal("extend", model, "--frames", 24, "--output", source)
+    assert probe(source).frames == 9

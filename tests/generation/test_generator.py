@@ -1,0 +1,257 @@
+"""`VideoGenerator` at work: seeds and batches, streams, extension, guidance of one clip by the one before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from types import SimpleNamespace
+
+import pytest
+import torch
+from generation.small_models import small_generator
+from torch import Tensor
+from torch.testing import assert_close
+
+from pvdm import Triplane, VideoGenerator
+from pvdm.diffusion import SamplerConfig, VideoNoise
+from pvdm.errors import InputError
+
+DDIM = SamplerConfig("ddim", steps=2)
+SAMPLERS = [
+    DDIM,
+    SamplerConfig("ddim", steps=3, eta=1.0),
+    SamplerConfig("ddpm", steps=4),
+    SamplerConfig("dpmpp_2m", steps=3),
+]
+GUIDED = SamplerConfig("ddim", steps=2, guidance=1.0)
+
+
+@pytest.fixture(scope="module")
+def generator() -> VideoGenerator:
+    return small_generator()
+
+
+def video(frames: int, seed: int = 0, height: int = 32, width: int = 32) -> Tensor:
+    """Noise, (3, t, h, w) uint8."""
+    source = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (3, frames, height, width), dtype=torch.uint8, generator=source)
+
+
+def assert_within_one_grey_level(found: Tensor, wanted: Tensor) -> None:
+    assert found.dtype == wanted.dtype == torch.uint8
+    assert_close(found.int(), wanted.int(), rtol=0, atol=1)
+
+
+@pytest.fixture
+def spied(monkeypatch) -> list[SimpleNamespace]:
+    """The context, the sampler and the latent of every clip sampled."""
+    calls, sample_latent = [], VideoGenerator.sample_latent
+
+    def spy(self, noise, context, sampler, progress=None):
+        latent = sample_latent(self, noise, context, sampler, progress)
+        calls.append(SimpleNamespace(context=context, sampler=sampler, latent=latent))
+        return latent
+
+    monkeypatch.setattr(VideoGenerator, "sample_latent", spy)
+    return calls
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_video_is_the_same_whatever_the_batch(generator, sampler):
+    together = generator.sample(5, sampler=sampler, seed=3)
+    assert together.shape == (5, 3, 8, 32, 32)
+    assert together.float().std() > 5 and (together[0] != together[1]).any()
+    for size in (1, 2, 7):
+        assert_within_one_grey_level(generator.sample(5, sampler=sampler, seed=3, batch_size=size), together)
+    backwards = next(generator.stream(videos=[(3, index) for index in reversed(range(5))], sampler=sampler))
+    assert_within_one_grey_level(backwards.flip(0), together)
+    assert_within_one_grey_level(generator.sample(2, sampler=sampler, seed=3), together[:2])
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_its_noise_is_bit_by_bit_the_same(generator, sampler, monkeypatch):
+    drawn = []
+    normal = VideoNoise.normal
+
+    def spy(self, shape, *, device="cpu"):
+        drawn.append(normal(self, shape, device=device))
+        return drawn[-1]
+
+    monkeypatch.setattr(VideoNoise, "normal", spy)
+    list(generator.stream(num_frames=16, videos=[(3, 0), (3, 1)], sampler=sampler))
+    together = [noise[1] for noise in drawn]
+    drawn.clear()
+    list(generator.stream(num_frames=16, videos=[(3, 1)], sampler=sampler))
+    assert len(drawn) == len(together) == (2 if sampler.eta == 0 and sampler.name != "ddpm" else 2 * sampler.steps)
+    for alone, in_batch in zip(drawn, together, strict=True):
+        assert torch.equal(alone[0], in_batch)
+    assert len({tensor.flatten()[0].item() for tensor in together}) == len(together)
+
+
+def test_seeds_differ_and_repeat(generator):
+    first = generator.sample(2, sampler=DDIM, seed=0)
+    assert_close(generator.sample(2, sampler=DDIM, seed=0), first)
+    other = generator.sample(2, sampler=DDIM, seed=1)
+    assert (other != first).any() and (other[0] != first[1]).any()
+
+
+@pytest.mark.parametrize(("frames", "height", "width"), [(8, 128, 128), (32, 96, 160), (3, 24, 40)])
+def test_any_size_samples_and_extends(frames, height, width):
+    generator = small_generator(frames=frames, height=height, width=width)
+    clip = generator.sample(1, sampler=DDIM)[0]
+    assert clip.shape == (3, frames, height, width)
+    longer = generator.extend(clip, num_frames=frames + 2, sampler=DDIM)
+    assert longer.shape == (3, frames + 2, height, width)
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "clips"), [(1, [1]), (8, [8]), (9, [8, 1]), (23, [8, 8, 7]), (24, [8, 8, 8]), (0, [])]
+)
+def test_a_stream_yields_clips_and_exactly_the_frames_asked_for(generator, num_frames, clips):
+    stream = generator.stream(num_frames=num_frames, videos=[(0, 0), (4, 1)], sampler=DDIM)
+    shapes = [clip.shape for clip in stream]
+    assert shapes == [(2, 3, frames, 32, 32) for frames in clips]
+
+
+def test_a_stream_without_length_has_no_end_and_a_cut_one_is_its_beginning(generator):
+    endless = torch.cat(list(islice(generator.stream(sampler=DDIM), 3)), dim=2)
+    cut = torch.cat(list(generator.stream(num_frames=21, sampler=DDIM)), dim=2)
+    assert endless.shape[2] == 24
+    assert_close(cut, endless[:, :, :21])
+
+
+def test_a_stream_is_lazy(generator, spied):
+    stream = generator.stream(num_frames=80, sampler=DDIM)
+    assert not spied
+    next(stream)
+    assert len(spied) == 1
+
+
+def test_each_clip_is_conditioned_on_the_latent_before_as_it_was_generated(generator, spied, monkeypatch):
+    monkeypatch.setattr(VideoGenerator, "encode_context", lambda *_: pytest.fail("a clip was encoded again"))
+    clips = list(generator.stream(num_frames=30, videos=[(0, 0), (0, 1)], sampler=GUIDED))
+    contexts, latents = [call.context for call in spied], [call.latent for call in spied]
+    assert contexts[0] is None and len(spied) == len(clips) == 4
+    for context, latent in zip(contexts[1:], latents, strict=False):
+        assert context is latent
+    for latent, clip in zip(latents, clips, strict=True):
+        assert_close(generator.decode_latent(latent)[:, :, : clip.shape[2]], clip)
+
+
+def test_the_condition_matters(generator):
+    first, second = (
+        generator.extend(video(8, seed), num_frames=16, only_new=True, sampler=DDIM)[:, :8] for seed in (0, 1)
+    )
+    assert (first != second).any()
+    free = generator.sample(1, sampler=DDIM)[0]
+    assert (first != free).any()
+
+
+def test_a_given_video_is_encoded_once_as_its_last_clip(generator, spied):
+    given = video(19)
+    list(generator.stream(num_frames=16, context=given, videos=[(0, 0), (1, 0)], sampler=DDIM))
+    expected = generator.encode_context(given[:, 11:])
+    assert_close(spied[0].context, expected.expand(2, -1, -1))
+    assert expected.shape == (1, 4, generator.denoiser.shape.positions)
+
+
+def test_later_clips_have_a_sampler_of_their_own(generator, spied):
+    later = SamplerConfig("ddpm", steps=3)
+    list(generator.stream(num_frames=24, sampler=DDIM, later_sampler=later))
+    assert [call.sampler for call in spied] == [DDIM, later, later]
+    spied.clear()
+    list(generator.stream(num_frames=16, sampler=GUIDED))
+    assert [call.sampler for call in spied] == [GUIDED, GUIDED]
+
+
+def test_progress_is_told(generator):
+    told = []
+    list(generator.stream(num_frames=16, sampler=DDIM, progress=lambda done, total: told.append((done, total))))
+    assert told == [(1, 2), (2, 2)] * 2
+
+
+@pytest.mark.parametrize("num_frames", [20, 30, 35])
+def test_an_extended_video_keeps_its_own_frames(generator, num_frames):
+    given = video(19)
+    longer = generator.extend(given, num_frames=num_frames, sampler=DDIM, seed=2)
+    assert longer.shape == (3, num_frames, 32, 32) and longer.dtype == torch.uint8
+    assert torch.equal(longer[:, :19], given)
+    new = generator.extend(given, num_frames=num_frames - 19, only_new=True, sampler=DDIM, seed=2)
+    assert_close(longer[:, 19:], new)
+    stream = generator.stream(num_frames=num_frames - 19, context=given, videos=[(2, 0)], sampler=DDIM)
+    assert_close(new, torch.cat(list(stream), dim=2)[0])
+
+
+def test_guidance_changes_only_what_has_a_condition(generator):
+    assert_close(generator.sample(1, sampler=GUIDED), generator.sample(1, sampler=DDIM))
+    given = video(8)
+    guided, plain = (generator.extend(given, num_frames=16, sampler=sampler) for sampler in (GUIDED, DDIM))
+    assert (guided != plain).any()
+
+
+def test_latents_and_pixels_are_those_of_the_autoencoder(generator):
+    given = video(8)
+    with torch.no_grad():
+        planes = generator.autoencoder.encode(given[None].float() / 127.5 - 1)
+        pixels = generator.autoencoder.decode(planes)
+    latent = generator.encode_context(given)
+    assert_close(latent, planes.flatten())
+    expected = ((pixels + 1) * 127.5).round().to(torch.uint8)
+    assert_within_one_grey_level(generator.decode_latent(latent), expected)
+    assert_within_one_grey_level(generator.reconstruct(given[None]), expected)
+    assert_close(Triplane.split(latent, planes.shape).th, planes.th)
+
+
+def test_bf16_is_close(generator):
+    exact = generator.sample(1, sampler=DDIM)
+    with generator.precision("bf16"):
+        found = generator.sample(1, sampler=DDIM)
+    assert (found.int() - exact.int()).abs().float().mean() < 4
+    with generator.precision("32"):
+        assert_close(generator.sample(1, sampler=DDIM), exact)
+
+
+def test_nothing_is_sampled_in_training(generator):
+    assert not generator.sample(1, sampler=DDIM).requires_grad
+    assert not generator.encode_context(video(8)).requires_grad
+
+
+def test_too_short_and_too_few(generator):
+    with pytest.raises(InputError, match="the video has 7 frames; the context of this model is a clip of 8"):
+        generator.extend(video(7), num_frames=20)
+    with pytest.raises(InputError, match="19 frames were asked for; ask for more than the 19 that are there"):
+        generator.extend(video(19), num_frames=19)
+    with pytest.raises(InputError, match="0 frames were asked for; ask for more than the 0"):
+        generator.extend(video(19), num_frames=0, only_new=True)
+    with pytest.raises(InputError, match="0 videos were asked for"):
+        generator.sample(0)
+    with pytest.raises(ValueError, match="1000 sampling steps; with 200 diffusion times choose 1 to 200"):
+        generator.sample(1, sampler=SamplerConfig(steps=1000))
+
+
+def test_a_video_of_another_size_is_refused(generator):
+    with pytest.raises(ValueError, match=r"video has shape \(1, 3, 8, 32, 40\); this autoencoder takes"):
+        generator.extend(video(8, width=40), num_frames=20)
+
+
+def test_a_stage_1_model_only_reconstructs():
+    generator = small_generator(denoiser=False)
+    assert generator.reconstruct(video(8)[None]).shape == (1, 3, 8, 32, 32)
+    for refused in (lambda: generator.sample(1), lambda: generator.extend(video(8), num_frames=9)):
+        with pytest.raises(InputError, match="a stage-1 autoencoder without a denoiser; train stage 2 with it first"):
+            refused()
+
+
+def test_networks_of_different_latents_are_refused(generator):
+    other = replace(generator.denoiser.config, latent_shape=(8, 4, 5))
+    with pytest.raises(ValueError, match=r"the denoiser is for latents of \(8, 4, 5\)"):
+        VideoGenerator(generator.autoencoder.config, other)
+
+
+def test_the_contract_of_the_raw_networks(generator):
+    z, condition = torch.randn(2, 2, 4, generator.denoiser.shape.positions).unbind(0)
+    with torch.no_grad():
+        assert generator.denoiser(z, torch.tensor([0, 199]), None).shape == z.shape
+        assert generator.denoiser(z, torch.tensor([0, 199]), condition).shape == z.shape
+        triplane = generator.autoencoder.encode(torch.zeros(1, 3, 8, 32, 32))
+    assert (triplane.hw.shape, triplane.tw.shape, triplane.th.shape) == ((1, 4, 4, 4), (1, 4, 8, 4), (1, 4, 8, 4))

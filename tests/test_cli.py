@@ -1,0 +1,157 @@
+"""The command line: what it lists and explains, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import runpy
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from pvdm import cli
+from pvdm.errors import InputError
+
+TOOLS = Path(__file__).parents[1] / "tools"
+SAMPLING = ["evaluations of the network per clip (default: 100)", "0 (none) to 1", "(default: ddim)"]
+MODEL = ["exported folder, training checkpoint (.ckpt), or owner/name on the Hub", "(default: auto)", "(default: 32)"]
+HELP = {
+    "sample": [
+        *MODEL,
+        *SAMPLING,
+        "clips to sample (default: 4)",
+        "the same at any batch size",
+        "clips sampled at once (default: 4)",
+        "frames per second of the files; the training clips' if not given",
+        "(default: mp4)",
+    ],
+    "extend": [
+        *MODEL,
+        *SAMPLING,
+        "frames of the output",
+        "without it the first clip is sampled",
+        "several are named OUTPUT_seedN (default: [0])",
+        "frames per second; the input's, or the training clips', if not given",
+        "steps of the clips after the first; --steps if not given",
+    ],
+    "reconstruct": [*MODEL, "at least one clip long", "frames per second; the input's if not given"],
+    "export": ["training checkpoint (.ckpt) of either stage", "float16"],
+    "convert": ["(.pth)", "frames per second of what the model generates (default: 25.0)", "float16"],
+}
+
+
+def told(arguments: list[str], capsys) -> str:
+    """The help that ends the command, in one line."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 0
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_help_lists_every_command(capsys):
+    text = told(["--help"], capsys)
+    for name, summary in {**cli.TRAINING, **cli.COMMANDS}.items():
+        assert f"{name} {summary}" in text
+    assert set(HELP) < set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(HELP))
+def test_help_names_units_and_defaults(capsys, name):
+    text = told([name, "--help"], capsys)
+    assert cli.COMMANDS[name] in text
+    for phrase in HELP[name]:
+        assert phrase in text
+    assert "--overwrite replace existing output" in text
+    assert "default: None" not in text and "default: False" not in text
+
+
+def test_zero_is_a_default_like_others(capsys):
+    text = told(["sample", "--help"], capsys)
+    for phrase in ("0 (none) to 1 (default: 0.0)", "0 is none (default: 0.0)", "at any batch size (default: 0)"):
+        assert phrase in text
+
+
+@pytest.mark.parametrize("name", sorted(HELP))
+def test_every_option_is_explained(name):
+    parser = cli._parser([name])
+    (verbs,) = (action for action in parser._actions if action.choices and name in action.choices)
+    assert all(action.help for action in verbs.choices[name]._actions)
+
+
+def test_version(capsys):
+    assert told(["--version"], capsys) == f"pvdm {version('pvdm')}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["dance"], "invalid choice: 'dance'"),
+        (["sample", "model"], "the following arguments are required: --output"),
+        (["sample", "model", "--output", "out", "--num-videos", "0"], "0 is not a number of at least 1"),
+        (["sample", "model", "--output", "out", "--seed", "-1"], "-1 is negative; give 0 or more"),
+        (["sample", "model", "--output", "out", "--fps", "0"], "0 is not a frame rate; give frames per second above 0"),
+        (["sample", "model", "--output", "out", "--fps", "fast"], "invalid rate value: 'fast'"),
+        (["sample", "model", "--output", "out", "--guidence", "1"], "unrecognized arguments: --guidence"),
+        (["extend", "model", "--output", "out"], "the following arguments are required: --frames"),
+        (["sample", "model", "--output", "out", "--sampler", "euler"], "invalid choice: 'euler'"),
+    ],
+)
+def test_wrong_usage_ends_with_2(capsys, arguments, message):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_input_error_is_one_sentence_and_2_and_a_traceback_to_debug(tmp_path, caplog):
+    arguments = ["export", str(tmp_path / "none"), "--output", str(tmp_path / "out")]
+    with caplog.at_level(logging.ERROR):
+        assert cli.main(arguments) == 2
+    expected = f"there is no model at {tmp_path / 'none'}; give an exported folder or a training checkpoint (.ckpt)"
+    assert caplog.messages == [f"pvdm: error: {expected}"]
+    for debug in (["--debug", *arguments], [*arguments, "--debug"]):
+        with pytest.raises(InputError) as error:
+            cli.main(debug)
+        assert str(error.value) == expected
+
+
+def test_our_own_errors_are_not_hidden(monkeypatch):
+    monkeypatch.setattr(cli, "_run", lambda arguments: {}["a bug"])
+    with pytest.raises(KeyError):
+        cli.main(["export"])
+
+
+def test_an_interruption_ends_with_130(monkeypatch, caplog):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupted)
+    assert cli.main(["sample"]) == 130
+    assert caplog.messages == ["pvdm: interrupted"]
+
+
+def test_help_answers_at_once():
+    """No network library is imported for it."""
+    command = [sys.executable, "-X", "importtime", "-m", "pvdm.cli", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "usage: pvdm" in done.stdout
+    assert "import time" in done.stderr and "torch" not in done.stderr
+
+
+@pytest.mark.parametrize(("tool", "verb"), [("extend_video.py", "extend"), ("convert_checkpoint.py", "convert")])
+def test_tools_are_commands(monkeypatch, capsys, tool, verb):
+    monkeypatch.setattr(sys, "argv", [tool, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(TOOLS / tool), run_name="__main__")
+    assert ended.value.code == 0
+    assert f"usage: pvdm {verb}" in capsys.readouterr().out
+
+
+def test_a_tool_run_from_a_clone_ends_with_one_line_and_its_status(tmp_path):
+    command = [sys.executable, str(TOOLS / "convert_checkpoint.py"), "--autoencoder", "none.pth", "--output", "out"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr == "pvdm: error: there is no file none.pth; check the path\n"

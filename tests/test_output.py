@@ -1,0 +1,119 @@
+"""Output is whole or absent, and nothing that was there is lost by accident."""
+
+from pathlib import Path
+
+import pytest
+
+from pvdm.errors import InputError
+from pvdm.output import check_output, replacing
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Every file below a folder by its path, hidden ones included."""
+    return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def write_file(path: Path) -> None:
+    path.write_text("new")
+
+
+def write_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "a.txt").write_text("new")
+
+
+WRITERS = [(write_file, "out.txt", {"out.txt": "new"}), (write_folder, "out", {"out/a.txt": "new"})]
+
+
+@pytest.mark.parametrize(("write", "name", "expected"), WRITERS)
+def test_it_appears_when_it_is_whole(tmp_path, write, name, expected):
+    with replacing(tmp_path / name) as temporary:
+        write(temporary)
+        assert temporary.parent == tmp_path and temporary.name.startswith(".")
+        assert not (tmp_path / name).exists()
+    assert content(tmp_path) == expected
+
+
+@pytest.mark.parametrize(("write", "name", "expected"), WRITERS)
+def test_folders_above_are_made(tmp_path, write, name, expected):
+    with replacing(tmp_path / "a" / "b" / name) as temporary:
+        write(temporary)
+    assert content(tmp_path / "a" / "b") == expected
+
+
+@pytest.mark.parametrize(("write", "name", "expected"), WRITERS)
+@pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt])
+def test_a_failure_leaves_nothing(tmp_path, write, name, expected, error):
+    with pytest.raises(error), replacing(tmp_path / name) as temporary:
+        write(temporary)
+        raise error("in the middle")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("write", "name", "expected"), WRITERS)
+def test_existing_output_is_refused_kept_and_replaced(tmp_path, write, name, expected):
+    with replacing(tmp_path / name) as temporary:
+        write(temporary)
+    with (
+        pytest.raises(InputError, match=rf"{name} exists already; pass --overwrite \(overwrite=True\) or choose"),
+        replacing(tmp_path / name),
+    ):
+        pytest.fail("the block was entered")
+    with pytest.raises(KeyError), replacing(tmp_path / name, overwrite=True) as temporary:
+        temporary.write_text("half")
+        raise KeyError
+    assert content(tmp_path) == expected
+    with replacing(tmp_path / name, overwrite=True) as temporary:
+        temporary.write_text("newer")
+    assert content(tmp_path) == {name: "newer"}
+
+
+def test_a_folder_with_other_things_is_kept(tmp_path):
+    folder = tmp_path / "out"
+    write_folder(folder)
+    check_output(folder, overwrite=True, own=("*.txt",))
+    (folder / "thesis.tex").write_text("precious")
+    with (
+        pytest.raises(InputError, match=r"out holds thesis.tex, which would be lost; choose another name"),
+        replacing(folder, overwrite=True, own=("*.txt",)),
+    ):
+        pytest.fail("the block was entered")
+    assert content(tmp_path) == {"out/a.txt": "new", "out/thesis.tex": "precious"}
+
+
+def test_a_link_is_replaced_and_what_it_names_is_kept(tmp_path):
+    write_folder(tmp_path / "precious")
+    (tmp_path / "out").symlink_to(tmp_path / "precious")
+    with replacing(tmp_path / "out", overwrite=True) as temporary:
+        temporary.write_text("new")
+    assert content(tmp_path) == {"out": "new", "precious/a.txt": "new"}
+
+
+@pytest.mark.parametrize("name", [".", "..", "/", "a/.."])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_no_name(tmp_path, monkeypatch, name, overwrite):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is no name for output; give the name of a new file or folder"):
+        check_output(Path(name), overwrite=overwrite)
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with (
+        pytest.raises(InputError, match=r"out cannot be written \(.+\); choose another place"),
+        replacing(tmp_path / "file" / "out"),
+    ):
+        pytest.fail("the block was entered")
+
+
+def test_a_name_that_is_too_long(tmp_path):
+    with (
+        pytest.raises(InputError, match=r"cannot be written \(File name too long\)"),
+        replacing(tmp_path / ("x" * 300)),
+    ):
+        pytest.fail("the block was entered")
+
+
+def test_a_full_disk(tmp_path):
+    with pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"), replacing(tmp_path / "out"):
+        raise OSError(28, "No space left on device")
