@@ -6,20 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
-from torchmetrics.functional.image import structural_similarity_index_measure
 
-from pvdm.autoencoder import AutoencoderConfig
+from pvdm.autoencoder import AutoencoderConfig, Triplane
 from pvdm.autoencoder.perceptual import PerceptualDistance
 from pvdm.generation import VideoGenerator
 from pvdm.training.batch import clips, frame_choice
+from pvdm.training.measures import psnr, ssim
+from pvdm.training.module import GeneratorTraining
 from pvdm.training.optimization import OptimizerConfig
 
 
-class AutoencoderTraining(LightningModule):
+class AutoencoderTraining(GeneratorTraining):
     """L1 and LPIPS; optimized by hand, counting generator updates, so that a discriminator may join.
 
     Args:
@@ -28,13 +29,16 @@ class AutoencoderTraining(LightningModule):
         l1_weight: Weight of the mean absolute difference of all pixels in [-1, 1].
         lpips_weight: Weight of LPIPS; 0 leaves it out, and then its VGG weights are not needed.
         lpips_frames: Frames of each clip, chosen at random, on which LPIPS is computed.
+        saturation_weight: Weight of the planes' mean fourth power, which keeps tanh from saturating at high
+            learning rates (a saturated latent is nearly binary and hard to generate); 0, as released, is none.
         vgg_weights: Path of torchvision's VGG-16 file; it is downloaded if none is given.
         clip_norm: Largest norm of the gradient.
-        accumulate: Batches per update.
+        accumulate: Batches per update; validate after a multiple of them, for an update that is begun is dropped.
         activation_checkpointing: Compute layers again in the backward pass instead of keeping them.
     """
 
     trained = "generator.autoencoder"
+    clips_per_sample = 1
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class AutoencoderTraining(LightningModule):
         l1_weight: float = 1.0,
         lpips_weight: float = 1.0,
         lpips_frames: int = 1,
+        saturation_weight: float = 0.0,
         vgg_weights: Path | None = None,
         clip_norm: float = 1.0,
         accumulate: int = 1,
@@ -55,7 +60,8 @@ class AutoencoderTraining(LightningModule):
         self.generator.autoencoder.set_activation_checkpointing(activation_checkpointing)
         self.optimizer_config = optimizer
         self.l1_weight, self.lpips_weight, self.lpips_frames = l1_weight, lpips_weight, lpips_frames
-        self.perceptual = PerceptualDistance(vgg_weights) if lpips_weight > 0 else None
+        self.saturation_weight, self.vgg_weights = saturation_weight, vgg_weights
+        self.perceptual: PerceptualDistance | None = None
         self.clip_norm, self.accumulate = clip_norm, accumulate
         self.register_buffer("generator_updates", torch.zeros((), dtype=torch.int64))
 
@@ -64,12 +70,23 @@ class AutoencoderTraining(LightningModule):
         """Updates of the autoencoder so far."""
         return int(self.generator_updates)
 
+    def prepare_data(self) -> None:
+        """Fetches and checks LPIPS's weights before anything else, once per machine."""
+        if self.trainer.state.fn == TrainerFn.FITTING and self.lpips_weight > 0:
+            self.perceptual = PerceptualDistance(self.vgg_weights)
+
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        if stage == "fit" and self.lpips_weight > 0 and self.perceptual is None:
+            self.perceptual = PerceptualDistance(self.vgg_weights)
+
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         video = clips(batch)
-        found = self.generator.autoencoder(video)
-        loss = self.reconstruction_loss(found.float(), video, batch)
+        planes = self.generator.autoencoder.encode(video)
+        found = self.generator.autoencoder.decode(planes).float()
+        loss = self.reconstruction_loss(found, video, batch) + self.saturation_loss(planes)
         self.manual_backward(loss / self.accumulate)
-        if (batch_idx + 1) % self.accumulate == 0:
+        if (self.trainer.fit_loop.total_batch_idx + 1) % self.accumulate == 0:  # an epoch's rest counts for the next
             self._update()
 
     def reconstruction_loss(self, found: Tensor, wanted: Tensor, batch: dict[str, Any]) -> Tensor:
@@ -81,55 +98,44 @@ class AutoencoderTraining(LightningModule):
             loss = loss + self.lpips_weight * self._logged("train/lpips", distance)
         return self._logged("train/loss", loss)
 
+    def saturation_loss(self, planes: Triplane) -> Tensor:
+        """Weighted mean fourth power of all values of the planes, logged unweighted."""
+        power = planes.flatten().float().pow(4).mean()
+        return self.saturation_weight * self._logged("train/saturation", power)
+
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         video = clips(batch)
         found = self.generator.autoencoder(video).float()
         size = len(video)
         self.log("val/psnr", psnr(found, video).mean(), batch_size=size, sync_dist=True, prog_bar=True)
-        ssim = structural_similarity_index_measure(_all_frames(found), _all_frames(video), data_range=(-1.0, 1.0))
-        self.log("val/ssim", ssim, batch_size=size, sync_dist=True)
+        self.log("val/ssim", ssim(found, video), batch_size=size, sync_dist=True)
         self.log("val/l1", functional.l1_loss(found, video), batch_size=size, sync_dist=True)
 
     test_step = validation_step
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
         """Reconstructions (b, 3, t, h, w) uint8, named by their clips."""
-        names = [
-            f"{Path(path).stem}_{int(start):06d}" for path, start in zip(batch["path"], batch["start"], strict=True)
-        ]
+        samples = zip(batch["key"].tolist(), batch["path"], batch["start"].tolist(), strict=True)
+        names = [f"{index:06d}_{Path(path).stem}_{start:06d}" for (_, _, index), path, start in samples]
         return {"video": self.generator.reconstruct(batch["video"]), "names": names}
 
     def configure_optimizers(self) -> dict[str, Any]:
         optimizer = self.optimizer_config.optimizer(self.generator.autoencoder.parameters())
         return {"optimizer": optimizer, "lr_scheduler": self.optimizer_config.schedule(optimizer)}
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.generator.training_step = self.updates
-        checkpoint["pvdm"] = self.generator.to_config()
-
     def _update(self) -> None:
         optimizer = self.optimizers()
         norm = clip_grad_norm_(self.generator.autoencoder.parameters(), self.clip_norm)
         self.log("train/gradient_norm", norm)
+        self.log("train/learning_rate", optimizer.param_groups[0]["lr"])
         optimizer.step()
         optimizer.zero_grad()
         self.lr_schedulers().step()
         self.generator_updates += 1
-        self.log("train/learning_rate", optimizer.param_groups[0]["lr"])
 
     def _logged(self, name: str, value: Tensor) -> Tensor:
         self.log(name, value, prog_bar=name == "train/loss")
         return value
-
-
-def psnr(found: Tensor, wanted: Tensor) -> Tensor:
-    """Peak signal to noise ratio of each clip (b, ...) in [-1, 1], in dB: (b,)."""
-    error = (found.clamp(-1, 1) - wanted).square().flatten(1).mean(1)
-    return 10 * torch.log10(4 / error.clamp(min=1e-10))
-
-
-def _all_frames(video: Tensor) -> Tensor:
-    return video.transpose(1, 2).flatten(0, 1).clamp(-1, 1)
 
 
 def _frames(video: Tensor, chosen: Tensor) -> Tensor:

@@ -31,8 +31,9 @@ class AveragedWeights(Callback):
         self._raw: dict[str, Tensor] | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not self._average:
-            self._average = {name: value.detach().clone() for name, value in _parameters(pl_module).items()}
+        parameters = _parameters(pl_module)
+        start = self._average or parameters  # an average from a checkpoint was read before the model had its device
+        self._average = {name: start[name].detach().to(value.device, copy=True) for name, value in parameters.items()}
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
@@ -73,9 +74,7 @@ class AveragedWeights(Callback):
         if trainer.state.fn != TrainerFn.FITTING or RAW not in checkpoint:
             return
         parameters = _parameters(pl_module)
-        self._average = {
-            name: checkpoint["state_dict"][name].to(value.device, copy=True) for name, value in parameters.items()
-        }
+        self._average = {name: checkpoint["state_dict"][name].clone() for name in parameters}
         _fill(parameters, checkpoint[RAW])
 
 

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from pvdm.errors import InputError
 from pvdm.training.averaging import AveragedWeights
+from pvdm.training.checkpoints import LAST, RunCheckpoints
 from pvdm.training.data import VideoData
 from pvdm.training.prediction import WriteVideos
 
 PACKAGE = Path(__file__).parents[1]
+TELL_NOTHING = (
+    "LightningCLI's args parameter is intended",  # it gets the command line, as it wants
+    "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning's own affair
+    "The '.*' does not have many workers",  # data.workers says how many
+    "You're resuming from a checkpoint that ended before the epoch ended",  # ours goes on with the next batch
+    "Checkpoint directory .* exists and is not empty",  # it is the run's that is continued
+    "Found .* module.s. in eval mode at the start of training",  # the frozen autoencoder of stage 2
+)
+"""Beginnings of warnings that are of no use to someone who trains."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -25,13 +37,14 @@ class TrainingCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(AveragedWeights, "averaging")
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(RunCheckpoints, "checkpoint")
         parser.add_lightning_class_args(WriteVideos, "predictions")
         parser.set_defaults(
             {
-                "checkpoint.save_last": True,
                 "checkpoint.filename": "best",
+                "checkpoint.save_on_train_epoch_end": False,
                 "checkpoint.enable_version_counter": False,
+                "trainer.num_sanity_val_steps": 0,
                 "trainer.use_distributed_sampler": False,
             }
         )
@@ -39,16 +52,31 @@ class TrainingCLI(LightningCLI):
             parser.link_arguments(f"data.{size}", f"model.init_args.autoencoder.{size}")
         parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
 
-    def before_instantiate_classes(self) -> None:
-        """The same command again goes on from the run's last checkpoint."""
-        config = self.config[self.subcommand]
-        last = Path(config.trainer.default_root_dir or ".") / "checkpoints" / "last.ckpt"
-        if config.get("ckpt_path") is None and last.is_file():
+    def instantiate_classes(self) -> None:
+        """As ever, but what a constructor says of its values is said alone."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            raise InputError(_own_words(error)) from error
+
+    def after_instantiate_classes(self) -> None:
+        """The same command again goes on from the run's last checkpoint, which the other verbs take as the model."""
+        config = self.config_init[self.subcommand]
+        last = Path(config.trainer.default_root_dir or ".") / LAST
+        if config.ckpt_path is None and last.is_file():
             logger.info("continuing from %s", last) if self.subcommand == "fit" else logger.info("model: %s", last)
             config.ckpt_path = str(last)
+        elif config.ckpt_path is None and self.subcommand != "fit":
+            raise InputError(f"there is no checkpoint {last}; give one as --ckpt_path, or run pvdm fit first")
+        elif config.ckpt_path and "://" not in str(config.ckpt_path) and not Path(config.ckpt_path).is_file():
+            raise InputError(f"there is no checkpoint {config.ckpt_path}; check --ckpt_path")
         config.weights_only = True
+        if self.subcommand == "predict":
+            config.return_predictions = False  # they are in files, and would fill the memory
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        if self.subcommand != "fit":
+            self.save_config_callback = None  # the run's config.yaml stays that of its training
         root = self._get(self.config_init, "trainer").get("default_root_dir") or "."
         if self._get(self.config_init, "trainer").get("logger") in (None, True):
             kwargs["logger"] = TensorBoardLogger(root, name="", version="")
@@ -57,15 +85,41 @@ class TrainingCLI(LightningCLI):
 
 def main(arguments: Sequence[str]) -> None:
     """Runs one of Lightning's verbs; `arguments` begin with it."""
-    TrainingCLI(
-        LightningModule,
-        VideoData,
-        subclass_mode_model=True,
-        seed_everything_default=0,
-        save_config_kwargs={"overwrite": True},
-        parser_kwargs={"parser_mode": "omegaconf"},
-        args=find_configs(arguments),
-    )
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_no_tip)
+    with warnings.catch_warnings():
+        for beginning in TELL_NOTHING:
+            warnings.filterwarnings("ignore", message=beginning)
+        _only(arguments[0])(
+            LightningModule,
+            VideoData,
+            subclass_mode_model=True,
+            seed_everything_default=0,
+            save_config_kwargs={"overwrite": True},
+            parser_kwargs={"parser_mode": "omegaconf", "allow_abbrev": False},
+            args=find_configs(arguments),
+        )
+
+
+def _only(verb: str) -> type[TrainingCLI]:
+    """The command line of one verb; the parsers of all four take most of a second to build."""
+
+    class Only(TrainingCLI):
+        @staticmethod
+        def subcommands() -> dict[str, set[str]]:
+            return {verb: TrainingCLI.subcommands()[verb]}
+
+    return Only
+
+
+def _own_words(error: BaseException) -> str:
+    """What the constructor said that is behind a parser's error."""
+    while error.__cause__ is not None and not isinstance(error, InputError):
+        error = error.__cause__
+    return str(error)
+
+
+def _is_no_tip(record: logging.LogRecord) -> bool:
+    return "litlogger" not in record.getMessage()
 
 
 def find_configs(arguments: Sequence[str]) -> list[str]:

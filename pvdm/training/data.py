@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from pvdm.data import ClipDataset, EpochSampler, Video, find_split, index_videos
+from pvdm.data import ClipDataset, EpochSampler, SampleKey, Video, find_split, index_videos
 from pvdm.errors import InputError
+from pvdm.training.order import TrainingOrder
 from pvdm.video import ClipShape
 
 logger = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ class VideoData(LightningDataModule):
         batch_size: Samples per process.
         workers: Processes that read files; 0 reads in the training process.
         validation_fraction: Share of the files for validation, if there are no such sub-folders.
-        clips_per_video: Samples of a video in each epoch; as many as fit end to end if not given.
+        clips_per_video: Samples of a video in each epoch of training; as many as fit end to end if not given.
         random_crop: Crop at a random place in training, else in the centre.
         horizontal_flip: Mirror half of the training samples.
         seed: Of order and augmentation; the run's own.
@@ -91,11 +93,12 @@ class VideoData(LightningDataModule):
             )
 
     def train_dataloader(self) -> DataLoader:
-        drop_last = len(self.training) // self._world_size >= self.batch_size
-        return self._loader(self.training, shuffle=True, drop_last=drop_last)
+        samples = self._samples(self.training, shuffle=True)
+        return self._loader(self.training, TrainingOrder(samples, self.batch_size, self._batches_done))
 
     def val_dataloader(self) -> DataLoader:
-        return self._loader(self.validation, shuffle=False)
+        # A list, whose epoch nobody can set: the same noise at every validation.
+        return self._loader(self.validation, list(self._samples(self.validation, shuffle=False)))
 
     def test_dataloader(self) -> DataLoader:
         return self.val_dataloader()
@@ -103,24 +106,24 @@ class VideoData(LightningDataModule):
     def predict_dataloader(self) -> DataLoader:
         return self.val_dataloader()
 
-    @property
-    def _world_size(self) -> int:
-        return self.trainer.world_size if self.trainer else 1
+    def _batches_done(self) -> int:
+        return self.trainer.fit_loop.total_batch_idx + 1 if self.trainer else 0
+
+    def _samples(self, dataset: ClipDataset, *, shuffle: bool) -> EpochSampler:
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        return EpochSampler(len(dataset), seed=self.seed, shuffle=shuffle, rank=rank, world_size=world_size)
 
     def _dataset(self, videos: list[Video], *, training: bool, **augmentation: bool) -> ClipDataset:
         shape = self.clip.longer(self.clips)
-        per_video = self.clips_per_video
+        per_video = self.clips_per_video if training else None
         return ClipDataset(videos, shape, seed=self.seed, training=training, clips_per_video=per_video, **augmentation)
 
-    def _loader(self, dataset: ClipDataset, *, shuffle: bool, drop_last: bool = False) -> DataLoader:
-        rank = self.trainer.global_rank if self.trainer else 0
-        sampler = EpochSampler(len(dataset), seed=self.seed, shuffle=shuffle, rank=rank, world_size=self._world_size)
+    def _loader(self, dataset: ClipDataset, samples: Iterable[SampleKey]) -> DataLoader:
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
-            sampler=sampler,
+            sampler=samples,
             num_workers=self.workers,
-            drop_last=drop_last,
             pin_memory=bool(self.trainer) and self.trainer.strategy.root_device.type == "cuda",
             persistent_workers=self.workers > 0,
         )

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pytorch_lightning import LightningModule
 from torch import Tensor
+from torch.nn.utils import get_total_norm
+from torch.optim import Optimizer
 
 from pvdm.diffusion import (
     Condition,
@@ -21,10 +22,11 @@ from pvdm.diffusion import (
 )
 from pvdm.generation import VideoGenerator
 from pvdm.training.batch import clips, keep_context, noise_like, times
+from pvdm.training.module import GeneratorTraining
 from pvdm.training.optimization import OptimizerConfig
 
 
-class DiffusionTraining(LightningModule):
+class DiffusionTraining(GeneratorTraining):
     """Predicts eps, x0 or v of flat latents; the autoencoder is frozen.
 
     A batch holds clips of twice the model's frames: the context and then the target.
@@ -42,6 +44,7 @@ class DiffusionTraining(LightningModule):
     """
 
     trained = "generator.denoiser"
+    clips_per_sample = 2
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class DiffusionTraining(LightningModule):
         denoiser = replace(denoiser, latent_channels=sizes.latent_channels, latent_shape=sizes.latent_shape)
         self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.fps)
         self.generator.autoencoder.load_state_dict(first_stage.autoencoder.state_dict())
-        self.generator.autoencoder.requires_grad_(False)
+        self.generator.autoencoder.requires_grad_(False).eval()
         self.generator.denoiser.activation_checkpointing = activation_checkpointing
         self.optimizer_config, self.loss, self.sampler = optimizer, loss, sampler
         self.context_dropout, self.validation_times = context_dropout, validation_times
@@ -86,6 +89,10 @@ class DiffusionTraining(LightningModule):
         self.log("train/loss", loss, prog_bar=True)
         self.log("train/learning_rate", self.optimizers().param_groups[0]["lr"])
         return loss
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        gradients = [value.grad for value in self.generator.denoiser.parameters() if value.grad is not None]
+        self.log("train/gradient_norm", get_total_norm(gradients))
 
     @torch.no_grad()
     def latents(self, batch: dict[str, Any], keep: Tensor) -> tuple[Tensor, Condition]:
@@ -132,10 +139,6 @@ class DiffusionTraining(LightningModule):
         optimizer = self.optimizer_config.optimizer(self.generator.denoiser.parameters())
         schedule = {"scheduler": self.optimizer_config.schedule(optimizer), "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": schedule}
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.generator.training_step = self.updates
-        checkpoint["pvdm"] = self.generator.to_config()
 
     def _loss_at(self, time: int, target: Tensor, condition: Condition, batch: dict[str, Any]) -> Tensor:
         t = torch.full((len(target),), time, device=self.device)

@@ -1,0 +1,77 @@
+"""What both stages share: data that fit the model, and checkpoints that carry what rebuilds it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from pytorch_lightning import LightningModule
+from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor
+
+from pvdm.autoencoder import PLANES
+from pvdm.errors import InputError
+from pvdm.generation import VideoGenerator
+from pvdm.training.data import VideoData
+
+PARTS = ("autoencoder", "denoiser", "diffusion")
+"""Parts of a generator's configuration in which a checkpoint and the model that it is loaded into must agree."""
+
+logger = logging.getLogger(__name__)
+
+
+class GeneratorTraining(LightningModule):
+    """Base of both stages, which say:
+
+    `generator`, the model; `trained`, the name of the network whose weights move; `clips_per_sample`, how many
+    clips on end a sample of the data has; `updates`, how often the weights have moved.
+    """
+
+    generator: VideoGenerator
+    trained: str
+    clips_per_sample: int
+
+    def setup(self, stage: str) -> None:
+        """Takes the frame rate of the data, and tells the sizes; InputError if the clips do not fit the model."""
+        data = self.trainer.datamodule
+        if not isinstance(data, VideoData):
+            return
+        size = self.generator.autoencoder.config
+        data.check_sizes(frames=size.frames, height=size.height, width=size.width, clips=self.clips_per_sample)
+        self.generator.fps = data.clip_fps or self.generator.fps
+        if stage == "fit" and self.trainer.is_global_zero:
+            self._tell_sizes(data)
+
+    def on_train_batch_end(self, outputs: Tensor | None, batch: dict[str, Any], batch_idx: int) -> None:
+        self.log("step", float(self.updates))  # the axis of the logs, which else would count batches
+
+    def on_validation_epoch_end(self) -> None:
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            self.log("step", float(self.updates))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.generator.training_step = self.updates
+        checkpoint["pvdm"] = self.generator.to_config()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """InputError if the checkpoint is of another program, stage or size."""
+        if "pvdm" not in checkpoint:
+            raise InputError("the checkpoint is not one of pvdm fit; give another as --ckpt_path")
+        config = self.generator.to_config()
+        for part in PARTS:
+            found, wanted = checkpoint["pvdm"][part] or {}, config[part] or {}
+            for name in {**wanted, **found}:
+                if found.get(name) != wanted.get(name):
+                    raise InputError(
+                        f"{part}.{name} is {found.get(name)} in the checkpoint and {wanted.get(name)} in the "
+                        "configuration; make them agree, or choose another --trainer.default_root_dir"
+                    )
+
+    def _tell_sizes(self, data: VideoData) -> None:
+        config = self.generator.autoencoder.config
+        shape, channels = config.latent_shape, config.latent_channels
+        sizes = zip(PLANES, shape.planes, strict=True)
+        planes = ", ".join(f"{name} {rows}x{columns}" for name, (rows, columns) in sizes)
+        logger.info("clip: %d frames of %dx%d (%d in a sample)", config.frames, config.height, config.width, data.clips)
+        logger.info("latent: %s; %d channels, %d values", planes, channels, channels * shape.positions)
+        logger.info("data: %d videos, %d samples in an epoch", len(data.training.videos), len(data.training))

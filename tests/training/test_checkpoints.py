@@ -1,0 +1,55 @@
+"""The best and the last checkpoint of a run."""
+
+import torch
+from miniature import Toy, loader, trainer
+
+from pvdm.training import AveragedWeights
+from pvdm.training.checkpoints import RunCheckpoints
+
+
+def fit(folder, *, resume=None, mode="min", **options):
+    checkpoints = RunCheckpoints(
+        monitor="val/score", mode=mode, filename="best", save_on_train_epoch_end=False, enable_version_counter=False
+    )
+    run = trainer(folder, callbacks=[checkpoints, AveragedWeights()], enable_checkpointing=True, **options)
+    batches = loader(torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(1)))
+    run.fit(Toy(), batches, batches, ckpt_path=resume, weights_only=True)
+    return checkpoints
+
+
+def step(folder, name: str) -> int:
+    return torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["global_step"]
+
+
+def test_last_is_the_newest_though_the_best_is_older(tmp_path):
+    fit(tmp_path, max_steps=12)  # the score rises with every epoch: the first is the best
+    assert (step(tmp_path, "best"), step(tmp_path, "last")) == (4, 12)
+
+
+def test_best_is_replaced_when_validation_improves(tmp_path):
+    fit(tmp_path, max_steps=12, mode="max")
+    assert (step(tmp_path, "best"), step(tmp_path, "last")) == (12, 12)
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+
+
+def test_what_was_trained_after_the_last_validation_is_not_lost(tmp_path):
+    fit(tmp_path, max_steps=10, val_check_interval=3, check_val_every_n_epoch=None)
+    assert step(tmp_path, "last") == 10
+
+
+def test_a_run_shorter_than_the_first_validation_has_a_last_checkpoint(tmp_path):
+    fit(tmp_path, max_steps=2)
+    assert step(tmp_path, "last") == 2
+    assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
+
+
+def test_the_best_score_is_known_to_a_resumed_run(tmp_path):
+    fit(tmp_path, max_steps=4)
+    resumed = fit(tmp_path, max_steps=8, resume=tmp_path / "checkpoints" / "last.ckpt")
+    assert resumed.best_model_score == 0
+    assert (step(tmp_path, "best"), step(tmp_path, "last")) == (4, 8)
+
+
+def test_a_trial_run_leaves_nothing(tmp_path):
+    fit(tmp_path, fast_dev_run=True)
+    assert not (tmp_path / "checkpoints").exists()

@@ -1,0 +1,150 @@
+"""Every combination of config files builds its model, data and trainer, and says what it is read to say."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from pytorch_lightning.strategies import SingleDeviceStrategy
+
+import pvdm
+from pvdm.autoencoder import AutoencoderConfig
+from pvdm.cli import main
+from pvdm.generation import VideoGenerator
+from pvdm.training import AutoencoderTraining, AveragedWeights, DiffusionTraining, WriteVideos
+from pvdm.training.checkpoints import RunCheckpoints
+from pvdm.training.command import TrainingCLI, find_configs
+
+CONFIGS = Path(pvdm.__file__).parent / "configs"
+AUTOENCODERS = [["autoencoder"], ["autoencoder", "sizes/autoencoder-tiny"]]
+DIFFUSIONS = [["diffusion"], ["diffusion", "sizes/pvdm-s"], ["diffusion", "sizes/diffusion-tiny"]]
+COMBINATIONS = [
+    [*configs, *data] for configs, data in itertools.product(AUTOENCODERS + DIFFUSIONS, ([], ["data/folder"]))
+]
+
+MILLIONS = {
+    "autoencoder": 62.06,
+    "autoencoder + sizes/autoencoder-tiny": 0.08,
+    "diffusion": 528.27,
+    "diffusion + sizes/pvdm-s": 132.16,
+    "diffusion + sizes/diffusion-tiny": 0.93,
+}
+"""Weights of the network that is trained; those of the paper's sizes are the released networks'."""
+
+
+@pytest.fixture
+def build(monkeypatch, tmp_path):
+    """`build(["autoencoder"], "--data.height=32")` -> the TrainingCLI with all it built, weights on no device."""
+    monkeypatch.setattr(VideoGenerator, "load", lambda path: VideoGenerator(AutoencoderConfig(), fps=12.0))
+
+    def build(configs, *options):
+        built = []
+        monkeypatch.setattr(TrainingCLI, "_run_subcommand", lambda self, verb: built.append(self))
+        files = [part for name in configs for part in ("-c", f"configs/{name}.yaml")]
+        first_stage = [f"--model.autoencoder={tmp_path}"] if configs[0] == "diffusion" else []
+        paths = [f"--data.path={tmp_path}", f"--trainer.default_root_dir={tmp_path / 'run'}"]
+        with torch.device("meta"):
+            main(["fit", *files, *first_stage, *paths, "--trainer.accelerator=cpu", *options])
+        return built[0]
+
+    return build
+
+
+def leaves(tree: dict, prefix: str = "") -> dict:
+    """{"a": {"b": 1}} -> {"a.b": 1}"""
+    found = {}
+    for key, value in tree.items():
+        found |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
+
+
+def written(name: str) -> dict:
+    return leaves(yaml.safe_load((CONFIGS / f"{name}.yaml").read_text()))
+
+
+@pytest.mark.parametrize("configs", COMBINATIONS, ids=" + ".join)
+def test_it_builds_and_the_last_file_has_the_last_word(build, configs):
+    cli = build(configs)
+    assert type(cli.model) is (AutoencoderTraining if configs[0] == "autoencoder" else DiffusionTraining)
+    kinds = {type(callback) for callback in cli.trainer.callbacks}
+    assert kinds >= {AveragedWeights, RunCheckpoints, WriteVideos}
+    assert isinstance(cli.trainer.strategy, SingleDeviceStrategy)
+    wanted = {key: value for name in configs for key, value in written(name).items()}
+    del wanted["trainer.default_root_dir"]  # given by the fixture
+    found = leaves(cli.config["fit"].as_dict())
+    weights = sum(value.numel() for value in cli.model.get_submodule(cli.model.trained).parameters())
+    assert round(weights / 1e6, 2) == MILLIONS[" + ".join(configs).removesuffix(" + data/folder")]
+    assert {key: found[key] for key in wanted} == {key: _as_parsed(value) for key, value in wanted.items()}
+
+
+def _as_parsed(value):
+    return tuple(value) if isinstance(value, list) else value
+
+
+def test_the_sizes_of_the_data_reach_the_autoencoder(build):
+    sizes = ["--data.frames=8", "--data.height=64", "--data.width=32"]
+    cli = build(["autoencoder", "sizes/autoencoder-tiny"], *sizes)
+    config = cli.model.generator.autoencoder.config
+    assert (config.frames, config.height, config.width) == (8, 64, 32)
+    assert (cli.datamodule.clip.frames, cli.datamodule.clip.height, cli.datamodule.clip.width) == (8, 64, 32)
+
+
+def test_the_sizes_of_stage_2_are_those_of_its_first_stage(build):
+    generator = build(["diffusion", "sizes/diffusion-tiny"]).model.generator
+    assert generator.denoiser.config.latent_shape == (16, 32, 32)
+    assert generator.fps == 12
+
+
+def test_the_seed_of_the_run_is_that_of_the_data(build):
+    assert build(["autoencoder"], "--seed_everything=5").datamodule.seed == 5
+    assert build(["autoencoder"]).datamodule.seed == 0
+
+
+def test_values_without_a_config_are_those_for_training(build):
+    trainer = build(["autoencoder"]).trainer
+    assert trainer.num_sanity_val_steps == 0
+    assert trainer.logger.log_dir.rstrip("/") == trainer.default_root_dir
+
+
+@pytest.mark.parametrize("key", ["data.colour", "model.kernel_size", "trainer.max_step", "checkpoint.best"])
+def test_an_unknown_option_is_named(build, key, capsys):
+    with pytest.raises(SystemExit) as error:
+        build(["autoencoder"], f"--{key}=3")
+    assert error.value.code == 2
+    assert key.rpartition(".")[2] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tree", ["data: {colour: 3}", "model: {init_args: {autoencoder: {colour: 3}}}", "colour: 3"])
+def test_an_unknown_key_of_a_file_is_named(build, tree, capsys, tmp_path):
+    path = tmp_path / "more.yaml"
+    path.write_text(tree)
+    with pytest.raises(SystemExit) as error:
+        build(["autoencoder"], f"--config={path}")
+    assert error.value.code == 2
+    assert "colour" in capsys.readouterr().err
+
+
+def test_a_value_of_another_type_is_named(build, capsys):
+    with pytest.raises(SystemExit):
+        build(["autoencoder"], "--data.height=tall")
+    assert "tall" in capsys.readouterr().err
+
+
+def test_configs_of_the_package_are_found_from_anywhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    found = find_configs(["fit", "-c", "configs/autoencoder.yaml", "--config", "mine.yaml", "configs/autoencoder.yaml"])
+    assert found == ["fit", "-c", f"{CONFIGS}/autoencoder.yaml", "--config", "mine.yaml", "configs/autoencoder.yaml"]
+
+
+def test_a_file_of_ones_own_comes_before_the_packages(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "configs" / "autoencoder.yaml"
+    own.parent.mkdir()
+    own.write_text("")
+    assert find_configs(["fit", "-c", "configs/autoencoder.yaml"])[2] == "configs/autoencoder.yaml"
+
+
+def test_all_configs_of_the_package_are_tested():
+    names = {path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONFIGS.rglob("*.yaml")}
+    assert names == set(itertools.chain(*COMBINATIONS))
