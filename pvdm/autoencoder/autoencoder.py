@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from einops import rearrange
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pvdm.autoencoder.config import AutoencoderConfig
 from pvdm.autoencoder.projection import Projection
@@ -15,6 +17,22 @@ ALONG = {"hw": "b t h w d -> b h w t d", "tw": "b t h w d -> b t w h d", "th": "
 
 BROADCAST = {"hw": "b d h w -> b 1 h w d", "tw": "b d t w -> b t 1 w d", "th": "b d t h -> b t h 1 d"}
 """How a plane is laid along the axis that it lacks."""
+
+
+class ToPixels(nn.Module):
+    """Each token to its patch: the released transposed convolution, whose stride is its kernel, as a product."""
+
+    def __init__(self, channels: int, patch: int) -> None:
+        super().__init__()
+        bound = channels**-0.5
+        self.weight = nn.Parameter(torch.empty(channels, 3, patch, patch).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(3))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """tokens: (b, t, h, w, channels) -> (b, 3, t, h * patch, w * patch)."""
+        patches = functional.linear(tokens, self.weight.flatten(1).T)
+        pixels = rearrange(patches, "b t h w (c p q) -> b c t (h p) (w q)", c=3, p=self.weight.shape[2])
+        return pixels + rearrange(self.bias, "c -> c 1 1 1").to(pixels.dtype)
 
 
 class ProjectedAutoencoder(nn.Module):
@@ -34,7 +52,7 @@ class ProjectedAutoencoder(nn.Module):
             {plane: nn.Conv2d(config.latent_channels, channels, kernel_size=1) for plane in PLANES}
         )
         self.decoder = SpaceTimeTransformer(config)
-        self.to_pixels = nn.ConvTranspose2d(channels, 3, kernel_size=patch, stride=patch)
+        self.to_pixels = ToPixels(channels, patch)
 
     def encode(self, video: Tensor) -> Triplane:
         """video: (b, 3, t, h, w), float in [-1, 1] -> planes in (-1, 1)."""
@@ -50,9 +68,7 @@ class ProjectedAutoencoder(nn.Module):
             rearrange(self.from_latent[name](plane), BROADCAST[name])
             for name, plane in zip(PLANES, triplane, strict=True)
         )
-        tokens = self.decoder(tokens)
-        frames = self.to_pixels(rearrange(tokens, "b t h w d -> (b t) d h w"))
-        return 2 * rearrange(frames, "(b t) c h w -> b c t h w", t=tokens.shape[1]).sigmoid() - 1
+        return 2 * self.to_pixels(self.decoder(tokens)).sigmoid() - 1
 
     def forward(self, video: Tensor) -> Tensor:
         """Reconstruction of video: (b, 3, t, h, w), float in [-1, 1]."""

@@ -44,8 +44,8 @@ class DemoSettings:
         held_out: Frames at the end of each video that are not trained on.
     """
 
-    autoencoder_steps: int = 800
-    diffusion_steps: int = 700
+    autoencoder_steps: int = 650
+    diffusion_steps: int = 480
     sampling_steps: int = 40
     samples: int = 16
     long_frames: int = 128

@@ -29,8 +29,8 @@ class AutoencoderTraining(GeneratorTraining):
         l1_weight: Weight of the mean absolute difference of all pixels in [-1, 1].
         lpips_weight: Weight of LPIPS; 0 leaves it out, and then its VGG weights are not needed.
         lpips_frames: Frames of each clip, chosen at random, on which LPIPS is computed.
-        saturation_weight: Weight of the planes' mean fourth power, which keeps tanh from saturating at high
-            learning rates (a saturated latent is nearly binary and hard to generate); 0, as released, is none.
+        latent_scale: Root mean square that the latent is drawn to, by the squared difference; None, as released,
+            leaves it free. Far below 0.5 noise drowns the latent in stage 2; far above, tanh saturates.
         vgg_weights: Path of torchvision's VGG-16 file; it is downloaded if none is given.
         clip_norm: Largest norm of the gradient.
         accumulate: Batches per update; validate after a multiple of them, for an update that is begun is dropped.
@@ -48,7 +48,7 @@ class AutoencoderTraining(GeneratorTraining):
         l1_weight: float = 1.0,
         lpips_weight: float = 1.0,
         lpips_frames: int = 1,
-        saturation_weight: float = 0.0,
+        latent_scale: float | None = None,
         vgg_weights: Path | None = None,
         clip_norm: float = 1.0,
         accumulate: int = 1,
@@ -60,7 +60,7 @@ class AutoencoderTraining(GeneratorTraining):
         self.generator.autoencoder.set_activation_checkpointing(activation_checkpointing)
         self.optimizer_config = optimizer
         self.l1_weight, self.lpips_weight, self.lpips_frames = l1_weight, lpips_weight, lpips_frames
-        self.saturation_weight, self.vgg_weights = saturation_weight, vgg_weights
+        self.latent_scale, self.vgg_weights = latent_scale, vgg_weights
         self.perceptual: PerceptualDistance | None = None
         self.clip_norm, self.accumulate = clip_norm, accumulate
         self.register_buffer("generator_updates", torch.zeros((), dtype=torch.int64))
@@ -84,7 +84,7 @@ class AutoencoderTraining(GeneratorTraining):
         video = clips(batch)
         planes = self.generator.autoencoder.encode(video)
         found = self.generator.autoencoder.decode(planes).float()
-        loss = self.reconstruction_loss(found, video, batch) + self.saturation_loss(planes)
+        loss = self.reconstruction_loss(found, video, batch) + self.scale_loss(planes)
         self.manual_backward(loss / self.accumulate)
         if (self.trainer.fit_loop.total_batch_idx + 1) % self.accumulate == 0:  # an epoch's rest counts for the next
             self._update()
@@ -98,10 +98,10 @@ class AutoencoderTraining(GeneratorTraining):
             loss = loss + self.lpips_weight * self._logged("train/lpips", distance)
         return self._logged("train/loss", loss)
 
-    def saturation_loss(self, planes: Triplane) -> Tensor:
-        """Weighted mean fourth power of all values of the planes, logged unweighted."""
-        power = planes.flatten().float().pow(4).mean()
-        return self.saturation_weight * self._logged("train/saturation", power)
+    def scale_loss(self, planes: Triplane) -> Tensor:
+        """Squared difference of the latent's root mean square, which is logged, from `latent_scale`."""
+        scale = self._logged("train/latent_scale", planes.flatten().float().square().mean().sqrt())
+        return torch.zeros_like(scale) if self.latent_scale is None else (scale - self.latent_scale).square()
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         video = clips(batch)

@@ -31,7 +31,9 @@ class OptimizerConfig:
 
     def optimizer(self, parameters: Iterable[nn.Parameter]) -> AdamW:
         """The optimizer of these parameters."""
-        return AdamW(parameters, lr=self.learning_rate, betas=tuple(self.betas), weight_decay=self.weight_decay)
+        return AdamW(
+            parameters, lr=self.learning_rate, betas=tuple(self.betas), weight_decay=self.weight_decay, fused=True
+        )
 
     def schedule(self, optimizer: AdamW) -> LambdaLR:
         """The learning rate as a function of the update, to be stepped after each."""

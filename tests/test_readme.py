@@ -1,0 +1,81 @@
+"""Every command of the README runs, in its order, on a miniature world of the names that it uses."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+from reference import BUFFERS, fill, released_shapes
+
+from pvdm import VideoGenerator
+from pvdm.cli import main
+from pvdm.video import probe
+
+README = Path(__file__).parents[1] / "README.md"
+SMALLER = {
+    "autoencoder": "-c configs/sizes/autoencoder-tiny.yaml --data.height 32 --data.width 32 --data.batch_size 1",
+    "diffusion": "-c configs/sizes/diffusion-tiny.yaml --data.height 32 --data.width 32 --data.batch_size 1",
+}
+SHORTER = "--trainer.max_steps 1 --trainer.val_check_interval 1 --trainer.check_val_every_n_epoch null"
+
+
+def commands() -> list[str]:
+    """The lines of the README's shell blocks that begin with pvdm, comments removed."""
+    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    lines = [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("pvdm ")]
+
+
+def shortened(line: str) -> list[str]:
+    """The arguments of a command, with sizes and steps for seconds."""
+    arguments = shlex.split(line)[1:]
+    if arguments[0] == "fit":
+        stage = Path(arguments[2]).stem
+        return [*arguments[:3], *SMALLER[stage].split(), *arguments[3:], *SHORTER.split()]
+    return [*arguments, "--steps", "1"] if arguments[0] in ("sample", "extend") else arguments
+
+
+def released(name: str, path: Path) -> None:
+    """A checkpoint in the original's format for 32x32 pixels; its other sizes are the reference's tiny ones."""
+    shapes = released_shapes(f"tiny_{name}")
+    smaller = {"yt_pos_embedding": [1, 5, 64], "xt_pos_embedding": [1, 5, 64], "diffusion_model.zeros": [1, 4, 144]}
+    values = {key: torch.zeros(smaller.get(key, shape)) for key, shape in shapes.items()}
+    for key, value in values.items():
+        if not key.endswith(BUFFERS):
+            value.copy_(torch.from_numpy(fill(key, list(value.shape), "readme")))
+    torch.save(values, path)
+
+
+@pytest.fixture
+def world(tmp_path, make_video, monkeypatch) -> Path:
+    """The folder in which the README is followed."""
+    monkeypatch.chdir(tmp_path)
+    for index in range(2):
+        video = make_video(f"video_{index}.mp4", frames=34)
+        Path("my_videos").mkdir(exist_ok=True)
+        video.rename(Path("my_videos") / video.name)
+    make_video("my_video.mp4", frames=20).rename("my_video.mp4")
+    released("autoencoder", Path("autoencoder.pth"))
+    released("unet", Path("diffusion.pth"))
+    return tmp_path
+
+
+def test_every_command_runs_and_leaves_what_it_names(world, capfd):
+    for line in commands():
+        output = shlex.split(line)[shlex.split(line).index("--output") + 1] if "--output" in line else None
+        status = main([*shortened(line), *(["--overwrite"] if output and os.path.lexists(output) else [])])
+        assert status == 0, f"{line}: {capfd.readouterr().err}"
+        assert output is None or "--seeds" in line or Path(output).exists(), line
+    assert probe("long.mp4").frames == 512
+    assert probe("continued.mp4").frames == 512
+    assert [probe(f"futures_seed{seed}.mp4").frames for seed in (0, 1, 2)] == [128] * 3
+    assert VideoGenerator.from_pretrained("my_model").training_step == 1
+
+
+def test_the_readme_uses_all_verbs_that_a_newcomer_needs():
+    verbs = {line.split()[1] for line in commands()}
+    assert {"fit", "export", "sample", "extend", "convert", "reconstruct"} <= verbs
