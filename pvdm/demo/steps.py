@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from tqdm import tqdm
 
 from pvdm.commands.files import VideoSource
@@ -23,7 +24,7 @@ from pvdm.generation import VideoGenerator
 from pvdm.output import replacing
 from pvdm.training import command
 from pvdm.training.autoencoder import psnr
-from pvdm.video import VideoWriter, to_float, write_video
+from pvdm.video import ClipShape, VideoWriter, probe, read_clip, to_float, write_video
 
 FPS = 25
 CONFIGS = Path(__file__).parent
@@ -45,7 +46,7 @@ class DemoSettings:
     """
 
     autoencoder_steps: int = 650
-    diffusion_steps: int = 480
+    diffusion_steps: int = 900
     sampling_steps: int = 40
     samples: int = 16
     long_frames: int = 128
@@ -78,6 +79,7 @@ class Demo:
         self._step("samples", self.folder / "samples.mp4", self._sample)
         self._step("long video", self.folder / "long.mp4", self._extend)
         self._plot()
+        self._sheet()
 
     def mean_psnr(self) -> float:
         """Mean PSNR in dB of the clips of all videos, held-out ones included."""
@@ -156,7 +158,7 @@ class Demo:
             videos = generator.sample(settings.samples, sampler=self._sampler(), progress=lambda *_: bar.update())
         for index, video in enumerate(videos):
             write_video(self.folder / "samples" / f"sample_{index:02d}.mp4", video, fps=FPS, overwrite=True)
-        save_image(filmstrips(list(videos), 8), self.folder / "samples.png", scale=2)
+        save_image(filmstrips(list(videos[:8]), 8), self.folder / "samples.png", scale=2)
         write_video(self.folder / "samples.mp4", grid_video(videos, columns=len(videos) // 4), fps=FPS)
 
     def _extend(self) -> None:
@@ -183,6 +185,17 @@ class Demo:
                 bar.update(clip.shape[1])
         return torch.cat(clips, dim=1)
 
+    def _sheet(self) -> None:
+        """The contact sheet: real above reconstructed, then sampled clips, then the two long videos."""
+        beside = [_frames(self.folder / "reconstructions" / f"{name}.mp4") for name in VIDEOS]
+        pairs = [half for video in beside for half in video.chunk(2, dim=3)]
+        sampled = [_frames(path) for path in sorted((self.folder / "samples").glob("*.mp4"))[:8]]
+        long = [_frames(self.folder / f"{name}.mp4") for name in ("long", "continued")]
+        samples = torch.cat([filmstrips(sampled[:4], 8), filmstrips(sampled[4:] or sampled[:4], 8)], dim=2)
+        groups = [filmstrips(pairs, 16), samples, filmstrips(long, 16)]
+        sheet = torch.cat([functional.pad(group, (0, 0, 0, 10), value=255) for group in groups], dim=1)
+        save_image(sheet, self.folder / "contact_sheet.png")
+
     def _plot(self) -> None:
         first = read_scalars(self.folder / "runs" / "autoencoder", ["train/l1", "val/psnr"])
         second = read_scalars(self.folder / "runs" / "diffusion", ["train/loss", "val/loss", "val/loss_context"])
@@ -196,3 +209,9 @@ class Demo:
             },
         }
         plot_curves(panels, self.folder / "curves.png")
+
+
+def _frames(path: Path) -> Tensor:
+    """All frames of a written video: (3, t, h, w) uint8."""
+    info = probe(path)
+    return read_clip(path, ClipShape(info.frames, info.height, info.width), info=info)

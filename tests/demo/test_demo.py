@@ -38,7 +38,7 @@ def test_every_step_leaves_what_the_page_shows(demo):
     assert len(list((demo.folder / "samples").glob("*.mp4"))) == 4
     assert {path.stem for path in (demo.folder / "reconstructions").glob("*.mp4")} == set(demo.results["psnr"])
     assert (demo.model / "model.safetensors").is_file()
-    for picture in ("samples.png", "long.png", "curves.png"):
+    for picture in ("samples.png", "long.png", "curves.png", "contact_sheet.png"):
         assert (demo.folder / picture).stat().st_size > 1000
 
 
@@ -73,7 +73,7 @@ def test_a_second_run_repeats_nothing(demo, caplog):
         Demo(demo.folder, SETTINGS).run()
     assert caplog.text.count("done before") == 6
     changed = {path.name for path, stamp in stamps(demo.folder).items() if before.get(path) != stamp}
-    assert changed == {"curves.png"}
+    assert changed == {"curves.png", "contact_sheet.png"}
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path, caplog):
