@@ -38,14 +38,17 @@ def replacing(path: Path, *, overwrite: bool = False, own: Sequence[str] | None 
     """
     check_output(path, overwrite=overwrite, own=own)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    aside = path.with_name(f".{path.stem}.{os.getpid()}.old{path.suffix}")
     with _refusals_named(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            _remove(path)
+            if path.exists():
+                path.rename(aside)  # one of the two is there whatever happens
             temporary.rename(path)
         finally:
             _remove(temporary)
+            _remove(aside)
 
 
 @contextmanager

@@ -8,9 +8,15 @@ import logging
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from pvdm.commands.options import positive
+from pvdm.demo.settings import DemoSettings
 from pvdm.errors import InputError
+from pvdm.output import replacing
+
+MARK = "pvdm-demo.json"
+"""The file that makes a folder a demo's: its settings."""
 
 logger = logging.getLogger(__name__)
 
@@ -18,20 +24,18 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder of the demo")
     parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on with what is there")
-    parser.add_argument(
-        "--autoencoder-steps", type=positive, help="updates of stage 1; the demo's own number if not given"
-    )
-    parser.add_argument(
-        "--diffusion-steps", type=positive, help="updates of stage 2; the demo's own number if not given"
-    )
+    for stage in ("autoencoder", "diffusion"):
+        name = f"{stage}_steps"
+        parser.add_argument(
+            f"--{stage}-steps", type=positive, default=getattr(DemoSettings, name), help="updates in training"
+        )
 
 
 def run(options: argparse.Namespace) -> None:
     from pvdm.demo.page import write_page
-    from pvdm.demo.steps import Demo, DemoSettings
+    from pvdm.demo.steps import Demo
 
-    chosen = {"autoencoder_steps": options.autoencoder_steps, "diffusion_steps": options.diffusion_steps}
-    settings = DemoSettings(**{name: value for name, value in chosen.items() if value is not None})
+    settings = DemoSettings(autoencoder_steps=options.autoencoder_steps, diffusion_steps=options.diffusion_steps)
     _claim(options.output, asdict(settings), fresh=options.fresh)
     demo = Demo(options.output, settings)
     demo.run()
@@ -39,14 +43,22 @@ def run(options: argparse.Namespace) -> None:
     logger.info("PSNR of reconstruction %.2f dB; open %s", demo.mean_psnr(), page)
 
 
-def _claim(folder: Path, settings: dict[str, int], *, fresh: bool) -> None:
+def _claim(folder: Path, settings: dict[str, Any], *, fresh: bool) -> None:
     """Marks the folder as a demo of these settings; InputError if it is another's."""
-    mark = folder / "settings.json"
+    mark = folder / MARK
     if folder.exists() and not mark.is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} holds something else than a demo; choose another --output")
-    if fresh and folder.is_dir():
-        shutil.rmtree(folder)
-    if mark.is_file() and json.loads(mark.read_text()) != settings:
+    if mark.is_file() and not fresh and _read(mark) != settings:
         raise InputError(f"{folder} holds a demo of other settings; pass --fresh or choose another --output")
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text(json.dumps(settings, indent=2) + "\n")
+    if mark.is_file() and fresh:
+        shutil.rmtree(folder.resolve())
+    with replacing(mark, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def _read(mark: Path) -> Any:
+    """The settings in a mark, or None if it is damaged."""
+    try:
+        return json.loads(mark.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None

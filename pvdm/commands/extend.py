@@ -65,6 +65,7 @@ def write_extension(
     if head and missing < 1:
         raise InputError(f"{head.path} has {head.info.frames} frames already; ask for more --frames, or for --only-new")
     context = source.last(generator.frames) if source else None
+    generator.check_can_continue(context)  # before the head is written
     clips = generator.stream(
         num_frames=missing,
         context=context,

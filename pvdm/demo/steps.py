@@ -19,39 +19,16 @@ from pvdm.commands.files import VideoSource
 from pvdm.commands.reconstruct import reconstructions
 from pvdm.demo.clips import VIDEOS, prepare_clips
 from pvdm.demo.figures import filmstrips, grid_video, plot_curves, read_scalars, save_image
+from pvdm.demo.settings import DemoSettings
 from pvdm.diffusion import SamplerConfig
 from pvdm.generation import VideoGenerator
 from pvdm.output import replacing
 from pvdm.training import command
-from pvdm.training.autoencoder import psnr
+from pvdm.training.measures import psnr
 from pvdm.video import ClipShape, VideoWriter, probe, read_clip, to_float, write_video
 
-FPS = 25
 CONFIGS = Path(__file__).parent
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DemoSettings:
-    """How long the demo trains and what it makes.
-
-    Args:
-        autoencoder_steps: Updates of stage 1.
-        diffusion_steps: Updates of stage 2.
-        sampling_steps: Evaluations of the network per clip (DPM-Solver++).
-        samples: Clips sampled from noise; a multiple of 4.
-        long_frames: Frames of the long videos.
-        size: Pixels, height and width.
-        held_out: Frames at the end of each video that are not trained on.
-    """
-
-    autoencoder_steps: int = 650
-    diffusion_steps: int = 900
-    sampling_steps: int = 40
-    samples: int = 16
-    long_frames: int = 128
-    size: int = 64
-    held_out: int = 32
 
 
 @dataclass
@@ -91,28 +68,29 @@ class Demo:
         return self.folder / "results.json"
 
     def _step(self, name: str, output: Path, action: Callable[[], None]) -> None:
-        if output.exists():
+        seconds = self.results.setdefault("seconds", {})
+        if output.exists() and name in seconds:
             logger.info("%s: done before", name)
             return
         logger.info("%s ...", name)
         start = time.monotonic()
         action()
-        self.results.setdefault("seconds", {})[name] = round(time.monotonic() - start, 1)
+        seconds[name] = round(time.monotonic() - start, 1)
         with replacing(self._results_file, overwrite=True) as temporary:
             temporary.write_text(json.dumps(self.results, indent=2) + "\n")
 
     def _prepare(self) -> None:
-        prepare_clips(self.folder / "clips", size=self.settings.size, held_out=self.settings.held_out)
+        prepare_clips(self.folder / "clips", self.settings)
 
     def _train_autoencoder(self) -> None:
         self._fit("autoencoder", self.settings.autoencoder_steps)
         checkpoint = self.folder / "runs" / "autoencoder" / "checkpoints" / "last.ckpt"
-        VideoGenerator.from_checkpoint(checkpoint).save_pretrained(self.folder / "autoencoder")
+        VideoGenerator.from_checkpoint(checkpoint).save_pretrained(self.folder / "autoencoder", overwrite=True)
 
     def _train_diffusion(self) -> None:
         self._fit("diffusion", self.settings.diffusion_steps, "--model.autoencoder", str(self.folder / "autoencoder"))
         checkpoint = self.folder / "runs" / "diffusion" / "checkpoints" / "last.ckpt"
-        VideoGenerator.from_checkpoint(checkpoint).save_pretrained(self.model)
+        VideoGenerator.from_checkpoint(checkpoint).save_pretrained(self.model, overwrite=True)
 
     def _fit(self, stage: str, steps: int, *more: str) -> None:
         """`pvdm fit`, with validation four times on the way."""
@@ -132,10 +110,10 @@ class Demo:
         """Real beside reconstructed, for each whole video, and the PSNR of the clips."""
         generator = VideoGenerator.from_pretrained(self.model)
         figures: dict[str, dict[str, list[float]]] = {}
-        with replacing(self.folder / "reconstructions") as folder:
-            for name in VIDEOS:
+        with replacing(self.folder / "reconstructions", overwrite=True) as folder:
+            for name in tqdm(VIDEOS, unit="video", desc="reconstructions"):
                 figures[name] = {}
-                with VideoWriter(folder / f"{name}.mp4", fps=FPS) as writer:
+                with VideoWriter(folder / f"{name}.mp4", fps=self.settings.fps) as writer:
                     for part in ("train", "val"):
                         source = VideoSource(self.folder / "clips" / part / name, generator)
                         figures[name][part] = self._write_beside(generator, source, writer)
@@ -157,9 +135,12 @@ class Demo:
         with tqdm(total=settings.sampling_steps, unit="step", desc=f"{settings.samples} clips") as bar:
             videos = generator.sample(settings.samples, sampler=self._sampler(), progress=lambda *_: bar.update())
         for index, video in enumerate(videos):
-            write_video(self.folder / "samples" / f"sample_{index:02d}.mp4", video, fps=FPS, overwrite=True)
+            write_video(
+                self.folder / "samples" / f"sample_{index:02d}.mp4", video, fps=self.settings.fps, overwrite=True
+            )
         save_image(filmstrips(list(videos[:8]), 8), self.folder / "samples.png", scale=2)
-        write_video(self.folder / "samples.mp4", grid_video(videos, columns=len(videos) // 4), fps=FPS)
+        grid = grid_video(videos, columns=len(videos) // 4)
+        write_video(self.folder / "samples.mp4", grid, fps=settings.fps, overwrite=True)
 
     def _extend(self) -> None:
         """One video from noise, and one that continues a real clip, as long as asked."""
@@ -174,7 +155,7 @@ class Demo:
         clips = [] if head is None else [head]
         missing = self.settings.long_frames - sum(clip.shape[1] for clip in clips)
         with (
-            VideoWriter(path, fps=FPS, overwrite=True) as writer,
+            VideoWriter(path, fps=self.settings.fps, overwrite=True) as writer,
             tqdm(total=missing, unit="frame", desc=path.name) as bar,
         ):
             for clip in clips:

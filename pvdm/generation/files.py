@@ -79,9 +79,12 @@ def read_pickle(path: str | Path) -> Any:
         raise InputError(f"there is no file {path}; check the path")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened ({error.strerror}); check its permissions") from error
     except Exception as error:  # a damaged file makes the unpickler raise nearly anything
         raise InputError(
-            f"{path} cannot be read as a checkpoint: it is incomplete, of another kind, or holds code"
+            f"{path} cannot be read as a checkpoint: it is incomplete, of another kind, or holds code; "
+            "copy or download it again"
         ) from error
 
 

@@ -149,8 +149,7 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
         progress: Progress | None = None,
     ) -> Tensor:
         """Flat latents (b, c, l) from noise and the latents of the previous clips, or none."""
-        if self.denoiser is None:
-            raise InputError("this model is a stage-1 autoencoder without a denoiser; train stage 2 with it first")
+        self.check_can_continue(None)
         denoise = make_denoise(
             self.denoiser,
             self.schedule,
@@ -166,12 +165,19 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
     @torch.no_grad()
     def encode_context(self, video: Tensor) -> Tensor:
         """Flat latent (1, c, l) of the last clip of video (3, n, h, w) uint8; InputError if it is too short."""
-        if video.shape[1] < self.frames:
-            raise InputError(
-                f"the video has {video.shape[1]} frames; the context of this model is a clip of {self.frames}"
-            )
+        self.check_can_continue(video)
         clip = to_float(video[None, :, -self.frames :].to(self.device))
         return self.autoencoder.encode(clip).flatten().float()
+
+    def check_can_continue(self, video: Tensor | None) -> None:
+        """InputError if there is no denoiser, or if video (3, n, h, w) is shorter than the context of a clip."""
+        if self.denoiser is None:
+            raise InputError("this model is a stage-1 autoencoder without a denoiser; train stage 2 with it first")
+        if video is not None and video.shape[1] < self.frames:
+            raise InputError(
+                f"the video has {video.shape[1]} frames; the context of this model is a clip of {self.frames}, "
+                "give a longer video"
+            )
 
     @torch.no_grad()
     def decode_latent(self, latent: Tensor) -> Tensor:
@@ -260,8 +266,10 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
         """
         self._half_precision = half_precision
         hub.setdefault("repo_id", Path(save_directory).name)  # not the temporary folder's
+        push, push_options = hub.pop("push_to_hub", False), dict(hub)
         with replacing(Path(save_directory), overwrite=overwrite, own=files.MODEL_FILES) as temporary:
-            return super().save_pretrained(temporary, **hub)
+            super().save_pretrained(temporary, config=hub.get("config"), model_card_kwargs=hub.get("model_card_kwargs"))
+        return self.push_to_hub(**push_options) if push else None
 
     def _save_pretrained(self, save_directory: Path) -> None:
         weights = self.state_dict()

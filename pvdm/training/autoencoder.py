@@ -13,6 +13,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from pvdm.autoencoder import AutoencoderConfig, Triplane
 from pvdm.autoencoder.perceptual import PerceptualDistance
+from pvdm.errors import check_range
 from pvdm.generation import VideoGenerator
 from pvdm.training.batch import clips, frame_choice
 from pvdm.training.measures import psnr, ssim
@@ -55,6 +56,8 @@ class AutoencoderTraining(GeneratorTraining):
         activation_checkpointing: bool = False,
     ) -> None:
         super().__init__()
+        check_range(0, l1_weight=l1_weight, lpips_weight=lpips_weight, latent_scale=latent_scale)
+        check_range(1, lpips_frames=lpips_frames, accumulate=accumulate)
         self.automatic_optimization = False
         self.generator = VideoGenerator(autoencoder)
         self.generator.autoencoder.set_activation_checkpointing(activation_checkpointing)

@@ -10,6 +10,8 @@ from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
+from pvdm.errors import check_range
+
 RAW = "raw_weights"
 """Key of a checkpoint under which the weights that the optimizer moves lie."""
 
@@ -25,6 +27,7 @@ class AveragedWeights(Callback):
     """
 
     def __init__(self, decay: float = 0.9999) -> None:
+        check_range(0, 1, decay=decay)
         self.decay = decay
         self.updates = 0
         self._average: dict[str, Tensor] = {}

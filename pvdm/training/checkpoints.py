@@ -13,7 +13,7 @@ LAST = Path("checkpoints", "last.ckpt")
 
 
 class RunCheckpoints(ModelCheckpoint):
-    """The best model by `monitor`, and `last.ckpt` after every validation and when training ends.
+    """The best model by `monitor`, and `last.ckpt` after every validation, when training ends, and upon Ctrl-C.
 
     Lightning's own `save_last` would follow the best: it passes over every validation that did not improve.
     """
@@ -31,6 +31,12 @@ class RunCheckpoints(ModelCheckpoint):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_end(trainer, pl_module)
         self._save_newest(trainer)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Ctrl-C keeps what was trained."""
+        super().on_exception(trainer, pl_module, exception)
+        if isinstance(exception, KeyboardInterrupt) and trainer.state.fn == TrainerFn.FITTING:
+            self._save_newest(trainer)
 
     def _save_newest(self, trainer: Trainer) -> None:
         if not trainer.fast_dev_run and trainer.global_step != self._newest:

@@ -125,8 +125,11 @@ def _is_no_tip(record: logging.LogRecord) -> bool:
 def find_configs(arguments: Sequence[str]) -> list[str]:
     """The arguments, with a config that is not here but in the package (`configs/...`) given by its place there."""
     found = list(arguments)
-    for index, argument in enumerate(found[:-1]):
-        if argument in ("-c", "--config"):
+    for index, argument in enumerate(found):
+        option, equals, name = argument.partition("=")
+        if option in ("-c", "--config") and equals:
+            found[index] = f"{option}={_find_config(name)}"
+        elif option in ("-c", "--config") and index + 1 < len(found):
             found[index + 1] = str(_find_config(found[index + 1]))
     return found
 

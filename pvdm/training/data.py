@@ -11,7 +11,7 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from pvdm.data import ClipDataset, EpochSampler, SampleKey, Video, find_split, index_videos
-from pvdm.errors import InputError
+from pvdm.errors import InputError, check_range
 from pvdm.training.order import TrainingOrder
 from pvdm.video import ClipShape
 
@@ -57,6 +57,8 @@ class VideoData(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        check_range(1, clips=clips, batch_size=batch_size, clips_per_video=clips_per_video)
+        check_range(0, workers=workers)
         self.path, self.clips = path, clips
         self.clip = ClipShape(frames, height, width, stride, fps)
         self.batch_size, self.workers = batch_size, workers

@@ -20,6 +20,7 @@ from pvdm.diffusion import (
     q_sample,
     training_target,
 )
+from pvdm.errors import InputError, check_range
 from pvdm.generation import VideoGenerator
 from pvdm.training.batch import clips, keep_context, noise_like, times
 from pvdm.training.module import GeneratorTraining
@@ -60,6 +61,8 @@ class DiffusionTraining(GeneratorTraining):
         activation_checkpointing: bool = False,
     ) -> None:
         super().__init__()
+        check_range(0, 1, context_dropout=context_dropout)
+        check_range(1, diffusion.timesteps, validation_times=validation_times)
         first_stage = VideoGenerator.load(autoencoder)
         sizes = first_stage.autoencoder.config
         denoiser = replace(denoiser, latent_channels=sizes.latent_channels, latent_shape=sizes.latent_shape)
@@ -80,6 +83,17 @@ class DiffusionTraining(GeneratorTraining):
         super().train(mode)
         self.generator.autoencoder.eval()
         return self
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """InputError, too, if a run would go on with latents of another autoencoder."""
+        super().on_load_checkpoint(checkpoint)
+        prefix = "generator.autoencoder."
+        for name, value in self.state_dict().items():
+            if name.startswith(prefix) and not torch.equal(value.cpu(), checkpoint["state_dict"][name].cpu()):
+                raise InputError(
+                    "the checkpoint was trained on the latents of another autoencoder; give that one as "
+                    "--model.autoencoder, or choose another --trainer.default_root_dir"
+                )
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         keep = keep_context(batch, self.context_dropout)

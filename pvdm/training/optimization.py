@@ -10,6 +10,8 @@ from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
+from pvdm.errors import check_range
+
 
 @dataclass(frozen=True)
 class OptimizerConfig:
@@ -28,6 +30,10 @@ class OptimizerConfig:
     cosine_steps: int | None = None
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        check_range(0, learning_rate=self.learning_rate, warmup_steps=self.warmup_steps, weight_decay=self.weight_decay)
+        check_range(1, cosine_steps=self.cosine_steps)
 
     def optimizer(self, parameters: Iterable[nn.Parameter]) -> AdamW:
         """The optimizer of these parameters."""

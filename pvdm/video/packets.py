@@ -49,7 +49,7 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.video
     return stream
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=1 << 15)
 def _packet_index(path: Path, modified: int, size: int) -> PacketIndex:
     try:
         with av.open(str(path)) as container:

@@ -54,7 +54,7 @@ def test_sample(videos):
     sample = ClipDataset(videos, ClipShape(4, 16, 24, stride=2), training=False)[1]
     assert sample["video"].shape == (3, 4, 16, 24) and sample["video"].dtype == torch.uint8
     assert sample["path"].endswith("a.mp4")
-    assert (sample["index"], sample["fps"]) == (1, 12.5)
+    assert (sample["key"].tolist(), sample["fps"]) == ([0, 0, 1], 12.5)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -91,7 +91,8 @@ def test_sample_depends_on_seed_epoch_and_index_alone(videos):
     first = dataset()[SampleKey(3, 2)]
     torch.manual_seed(2)
     second = dataset()[SampleKey(3, 2)]
-    assert_close(first.pop("video"), second.pop("video"))
+    for name in ("video", "key"):
+        assert_close(first.pop(name), second.pop(name))
     assert first == second
     assert starts(dataset(), epoch=1) == starts(dataset(), epoch=1) != starts(dataset(), epoch=2)
     assert starts(dataset(seed=1)) != starts(dataset(seed=2))

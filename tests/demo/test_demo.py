@@ -13,7 +13,8 @@ import torch
 from pvdm.cli import main
 from pvdm.demo.figures import filmstrips, grid_video, plot_curves, save_image
 from pvdm.demo.page import write_page
-from pvdm.demo.steps import Demo, DemoSettings
+from pvdm.demo.settings import DemoSettings
+from pvdm.demo.steps import Demo
 from pvdm.video import probe, read_frames
 
 SETTINGS = DemoSettings(autoencoder_steps=2, diffusion_steps=2, sampling_steps=1, samples=4, long_frames=40)
@@ -84,7 +85,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path, caplog):
 
 
 def test_a_demo_of_other_settings_is_refused(tmp_path, caplog):
-    (tmp_path / "settings.json").write_text(json.dumps({"autoencoder_steps": 1}))
+    (tmp_path / "pvdm-demo.json").write_text(json.dumps({"autoencoder_steps": 1}))
     assert main(["demo", "--output", str(tmp_path)]) == 2
     assert "--fresh" in caplog.text
 
