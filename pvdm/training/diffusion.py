@@ -87,9 +87,10 @@ class DiffusionTraining(GeneratorTraining):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """InputError, too, if a run would go on with latents of another autoencoder."""
         super().on_load_checkpoint(checkpoint)
-        prefix = "generator.autoencoder."
+        saved = checkpoint.get("state_dict", {})
         for name, value in self.state_dict().items():
-            if name.startswith(prefix) and not torch.equal(value.cpu(), checkpoint["state_dict"][name].cpu()):
+            is_frozen = name.startswith("generator.autoencoder.")
+            if is_frozen and name in saved and not torch.equal(value.cpu(), saved[name].cpu()):
                 raise InputError(
                     "the checkpoint was trained on the latents of another autoencoder; give that one as "
                     "--model.autoencoder, or choose another --trainer.default_root_dir"

@@ -38,7 +38,7 @@ class OptimizerConfig:
     def optimizer(self, parameters: Iterable[nn.Parameter]) -> AdamW:
         """The optimizer of these parameters."""
         return AdamW(
-            parameters, lr=self.learning_rate, betas=tuple(self.betas), weight_decay=self.weight_decay, fused=True
+            parameters, lr=self.learning_rate, betas=tuple(self.betas), weight_decay=self.weight_decay, foreach=True
         )
 
     def schedule(self, optimizer: AdamW) -> LambdaLR:
