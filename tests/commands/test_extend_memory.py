@@ -16,7 +16,6 @@ from pvdm.video import probe
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 
-TOLERANCE = 0.08
 FRAMES, HEIGHT, WIDTH = 8, 256, 384
 
 SCRIPT = """
@@ -60,5 +59,4 @@ def test_memory_does_not_grow_with_length(model, make_video, tmp_path):
         peaks[frames] = peak("extend", model, *lengths, "--steps", 1, "--device", "cpu")
         assert probe(output).frames == frames
     kept = (512 - 32) // 2 * 3 * HEIGHT * WIDTH
-    assert TOLERANCE * peaks[32] < kept, "frames that are kept could not be seen"
-    assert peaks[512] < (1 + TOLERANCE) * peaks[32]
+    assert peaks[512] - peaks[32] < kept / 2
