@@ -38,17 +38,22 @@ def replacing(path: Path, *, overwrite: bool = False, own: Sequence[str] | None 
     """
     check_output(path, overwrite=overwrite, own=own)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    aside = path.with_name(f".{path.stem}.{os.getpid()}.old{path.suffix}")
     with _refusals_named(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            if path.exists():
-                path.rename(aside)  # one of the two is there whatever happens
-            temporary.rename(path)
+            put_in_place(temporary, path)
         finally:
-            _remove(temporary)
-            _remove(aside)
+            remove(temporary)
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Renames `temporary` to `path`; what lay there is deleted only when the new one stands in its place."""
+    aside = path.with_name(f".{path.stem}.{os.getpid()}.old{path.suffix}")
+    if path.exists():
+        path.rename(aside)
+    temporary.rename(path)
+    remove(aside)
 
 
 @contextmanager
@@ -60,7 +65,7 @@ def _refusals_named(path: Path) -> Iterator[None]:
         raise InputError(f"{path} cannot be written ({error.strerror or error}); choose another place") from error
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     """Deletes a file or a folder, if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

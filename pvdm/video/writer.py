@@ -1,7 +1,6 @@
 """Writing videos frame by frame; a file appears under its name only when it is complete."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pvdm.errors import InputError
+from pvdm.output import put_in_place, remove
 from pvdm.video.encoders import Mp4Encoder, PngEncoder
 
 ENCODERS = {".mp4": Mp4Encoder, "": PngEncoder}
@@ -36,7 +36,7 @@ class VideoWriter:
     def __enter__(self) -> "VideoWriter":
         with self._writing():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            _remove(self._partial)
+            remove(self._partial)
             self._encoder = ENCODERS[self.path.suffix](self._partial, self.fps)
         return self
 
@@ -62,16 +62,14 @@ class VideoWriter:
                 with suppress(OSError, av.error.FFmpegError):
                     self._encoder.close()
         finally:
-            _remove(self._partial)
+            remove(self._partial)
 
     def _complete(self) -> None:
         with self._writing():
             self._encoder.close()
             if self._size is None:
                 raise InputError(f"No frame was written to {self.path}; ask for at least one.")
-            if self.path.is_dir():
-                shutil.rmtree(self.path)
-            self._partial.replace(self.path)
+            put_in_place(self._partial, self.path)
 
     def _check(self) -> None:
         if self.path.suffix not in ENCODERS:
@@ -108,11 +106,3 @@ def write_video(path: str | Path, video: Tensor, *, fps: float, overwrite: bool 
     """Writes a whole video, (3, t, h, w) uint8, as `VideoWriter` does and with its errors."""
     with VideoWriter(path, fps=fps, overwrite=overwrite) as writer:
         writer.write(video)
-
-
-def _remove(path: Path) -> None:
-    """Removes a file or a folder if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
