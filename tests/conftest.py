@@ -12,6 +12,13 @@ from PIL import Image
 GREY_STEP = 4
 
 
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's indices of videos are kept: nothing is written into the user's home."""
+    monkeypatch.setenv("PVDM_CACHE", str(tmp_path / "pvdm-cache"))
+    return tmp_path / "pvdm-cache"
+
+
 @pytest.fixture
 def frame_numbers() -> Callable[[np.ndarray], list[int]]:
     """(t, h, w, 3) of a coded video -> the numbers of its frames, tolerant of lossy compression."""

@@ -1,144 +1,146 @@
 """Clips of videos, each a function of (seed, epoch, index), never of a global generator or the worker."""
 
-import logging
+from __future__ import annotations
+
 import operator
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
+from pvdm.data.index import Index, Video
 from pvdm.data.sampler import SampleKey
+from pvdm.data.selection import long_enough, some
 from pvdm.errors import InputError
-from pvdm.video import ClipShape, VideoInfo, probe, read_clip
-
-NAMED = 3  # how many paths a message about many of them shows
-
-logger = logging.getLogger(__name__)
+from pvdm.video import ClipShape, ColorJitter, change_colors, read_clip
 
 
 @dataclass(frozen=True)
-class Video:
-    """A video file or a folder of frames, and what `probe` says of it."""
+class Augmentation:
+    """What is done to the clips of training at random, and to all frames of a clip alike."""
 
-    path: Path
-    info: VideoInfo
+    random_crop: bool = False
+    horizontal_flip: bool = False
+    color_jitter: ColorJitter = field(default_factory=ColorJitter)
 
 
-def index_videos(paths: Sequence[str | Path], *, workers: int = 8) -> list[Video]:
-    """Probes all videos by `workers` threads, in the order given.
+@dataclass(frozen=True)
+class Placement:
+    """Where a clip begins, what is cut out of it, and what is done to it."""
 
-    `InputError` that counts and names the unreadable ones, after all have been tried.
-    """
-    with ThreadPoolExecutor(workers) as pool:
-        results = list(pool.map(_probe, paths))
-    failures = [result for result in results if isinstance(result, InputError)]
-    if failures:
-        reasons = " ".join(str(failure) for failure in failures[:NAMED])
-        raise InputError(f"{len(failures)} of {len(results)} videos are unreadable: {reasons}")
-    return results
+    start: int
+    crop: tuple[float, float] = (0.5, 0.5)
+    flip: bool = False
+    colors: dict[str, float] = field(default_factory=dict)
 
 
 class ClipDataset(Dataset):
-    """Map-style dataset of `clips_per_video` clips of each video, or as many as fit end to end.
+    """Map-style dataset of `clips_per_video` samples of each video, or as many as fit end to end.
 
-    Training: clip k begins at a random frame of its video, with a random crop and flip where asked.
-    Validation: the clips of a video are evenly spaced from its first frame to its last (a single one lies
-    in the middle), centre crop, no flip. Videos shorter than a clip are left out with one warning;
-    `InputError` if none is left.
+    A sample is `clips` clips on end, of which the last is the target and those before it are its context. Where
+    a video is too short for the context, the target alone is read, after frames of zeros.
+
+    Training: sample k begins at a random frame of its video, augmented as asked. Validation: the samples of a
+    video are evenly spaced from its first frame to its last (a single one lies in the middle), centre crop, no
+    more. `InputError` if a video is shorter than one clip.
     """
 
     def __init__(
         self,
         videos: Sequence[Video],
-        shape: ClipShape,
+        clip: ClipShape,
         *,
+        clips: int = 1,
         seed: int = 0,
         training: bool,
-        horizontal_flip: bool = False,
-        random_crop: bool = False,
+        augmentation: Augmentation = Augmentation(),
         clips_per_video: int | None = None,
     ) -> None:
         if seed < 0:
-            raise InputError(f"The seed is {seed}; give a number of 0 or more.")
+            raise InputError(f"the seed is {seed}; give a number of 0 or more")
         if clips_per_video is not None and clips_per_video < 1:
-            raise InputError(f"clips_per_video is {clips_per_video}; give 1 or more, or leave it out.")
-        self.shape = shape
-        self.seed = seed
-        self.training = training
-        self.horizontal_flip = horizontal_flip
-        self.random_crop = random_crop
-        self.videos = _long_enough(videos, shape)
-        self._spans = [shape.span(video.info) for video in self.videos]
-        self._counts = [
-            clips_per_video or video.info.frames // span for video, span in zip(self.videos, self._spans, strict=True)
-        ]
+            raise InputError(f"clips_per_video is {clips_per_video}; give 1 or more, or leave it out")
+        _check_videos(videos, clip)
+        self.clip, self.sample = clip, clip.longer(clips)
+        self.seed, self.training, self.augmentation = seed, training, augmentation
+        self.videos = list(videos)
+        self._counts = [clips_per_video or self._room(video)[1] for video in self.videos]
         self._ends = np.cumsum(self._counts)
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     def __getitem__(self, key: int | SampleKey) -> dict:
-        """dict(video: (3, t, h, w) uint8, path: str, start: int, fps: float, key: (3,) int64).
+        """dict(video: (3, t, h, w) uint8, path: str, start: int, fps: float, key: (3,) int64, has_context: bool).
 
         key: an index (of epoch 0) or a `SampleKey`; that of the result is (seed, epoch, index), from which
-        all further randomness of the sample follows. `fps` is that of the clip, NaN if its video records
-        none. `IndexError` outside the dataset, `InputError` naming the file if it cannot be decoded.
+        all further randomness of the sample follows. `start` is the first frame that was read, `fps` that of the
+        clip, NaN if its video records none. Without `has_context` all frames before the target are zeros.
+        `label`, the index of the class, is there if the video has one. `IndexError` outside the dataset,
+        `InputError` naming the file if it cannot be decoded.
         """
         epoch, index = key if isinstance(key, tuple) else (0, operator.index(key))
         if not 0 <= index < len(self):
             raise IndexError(f"index {index} is outside a dataset of {len(self)} clips")
         number = int(np.searchsorted(self._ends, index, side="right"))
         video = self.videos[number]
-        start, crop, flip = self._placement(number, epoch, index)
-        clip = read_clip(video.path, self.shape, start, info=video.info, crop=crop, flip=flip)
-        fps = self.shape.output_fps(video.info)
-        return {
-            "video": clip,
+        placement = self._placement(number, epoch, index)
+        fps = self.clip.output_fps(video.info)
+        sample = {
+            "video": self._read(video, placement),
             "path": str(video.path),
-            "start": start,
+            "start": placement.start,
             "fps": float("nan") if fps is None else float(fps),
             "key": torch.tensor([self.seed, epoch, index]),
+            "has_context": self.has_context(video),
         }
+        return sample if video.label is None else {**sample, "label": video.label}
 
-    def _placement(self, number: int, epoch: int, index: int) -> tuple[int, tuple[float, float], bool]:
-        """(start, crop, flip) of a clip of video `number`."""
-        room = self.videos[number].info.frames - self._spans[number]
+    @property
+    def labels(self) -> np.ndarray | None:
+        """Class of each sample, (n,) int64; None unless every video has one."""
+        labels = [video.label for video in self.videos]
+        return None if None in labels else np.repeat(np.array(labels, dtype=np.int64), self._counts)
+
+    def has_context(self, video: Video) -> bool:
+        """Whether the video is long enough for all the clips of a sample."""
+        return self.sample.span(video.info) <= video.info.frames
+
+    def _read(self, video: Video, placement: Placement) -> Tensor:
+        """(3, t, h, w) uint8, the frames of an absent context being zeros."""
+        shape = self.sample if self.has_context(video) else self.clip
+        clip = read_clip(video.path, shape, placement.start, info=video.info, crop=placement.crop, flip=placement.flip)
+        clip = change_colors(clip, placement.colors)
+        absent = self.sample.frames - shape.frames
+        return torch.cat([clip.new_zeros(3, absent, *clip.shape[2:]), clip], dim=1) if absent else clip
+
+    def _placement(self, number: int, epoch: int, index: int) -> Placement:
+        """That of a sample of video `number`."""
+        room, _ = self._room(self.videos[number])
         count = self._counts[number]
         k = index - (int(self._ends[number]) - count)
         if not self.training:
-            return (room // 2 if count == 1 else round(k * room / (count - 1))), (0.5, 0.5), False
+            return Placement(room // 2 if count == 1 else round(k * room / (count - 1)))
         generator = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, index)))
         # All are drawn whatever is switched on, so that one option does not change the others' draws.
         start, crop, flip = generator.integers(room + 1), generator.random(2), generator.random() < 0.5
-        position = (float(crop[0]), float(crop[1])) if self.random_crop else (0.5, 0.5)
-        return int(start), position, bool(flip) and self.horizontal_flip
+        colors = self.augmentation.color_jitter.draw(generator)
+        position = (float(crop[0]), float(crop[1])) if self.augmentation.random_crop else (0.5, 0.5)
+        return Placement(int(start), position, bool(flip) and self.augmentation.horizontal_flip, colors)
+
+    def _room(self, video: Video) -> tuple[int, int]:
+        """(latest start, how many fit end to end) of what is read of a video at once."""
+        span = (self.sample if self.has_context(video) else self.clip).span(video.info)
+        return video.info.frames - span, video.info.frames // span
 
 
-def _probe(path: str | Path) -> Video | InputError:
-    try:
-        return Video(Path(path), probe(path))
-    except InputError as error:
-        return error
-
-
-def _long_enough(videos: Sequence[Video], shape: ClipShape) -> list[Video]:
-    """The videos that a clip fits into; `InputError` if there are none."""
+def _check_videos(videos: Sequence[Video], clip: ClipShape) -> None:
+    """InputError if there are none, or a clip does not fit into one."""
     if not videos:
-        raise InputError("There are no videos for this dataset; check its folder and its split.")
-    short = [video for video in videos if video.info.frames < shape.span(video.info)]
-    if len(short) == len(videos):
-        longest = max(videos, key=lambda video: video.info.frames)
-        raise InputError(
-            f"The longest of {len(videos)} videos has {longest.info.frames} frames ({longest.path}), but a "
-            f"clip of {shape.frames} frames spans {shape.span(longest.info)}; choose fewer frames, a smaller "
-            "stride or a higher fps."
-        )
+        raise InputError("there are no videos for this data set; check its folder and its part")
+    short = long_enough(Index(list(videos), []), clip).bad
     if short:
-        names = ", ".join(str(video.path) for video in short[:NAMED]) + (", ..." if len(short) > NAMED else "")
-        logger.warning("%d of %d videos are shorter than a clip: %s", len(short), len(videos), names)
-    left_out = {id(video) for video in short}
-    return [video for video in videos if id(video) not in left_out]
+        raise InputError(f"{some(short)}; leave such videos out, or choose fewer frames or a smaller stride")

@@ -1,40 +1,70 @@
-"""Clips of a folder of videos, in batches, for both stages."""
+"""Clips of a data set, in batches, for both stages."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from pvdm.data import ClipDataset, EpochSampler, SampleKey, Video, find_split, index_videos
+from pvdm.data import (
+    Augmentation,
+    ClipDataset,
+    DataCard,
+    EpochSampler,
+    Index,
+    IndexCache,
+    Layout,
+    Part,
+    Parts,
+    SampleKey,
+    Video,
+    check_share,
+    find_parts,
+    index_videos,
+    long_enough,
+    some,
+)
 from pvdm.errors import InputError, check_range
 from pvdm.training.order import TrainingOrder
-from pvdm.video import ClipShape
+from pvdm.video import ClipShape, ColorJitter
 
 logger = logging.getLogger(__name__)
 
 
 class VideoData(LightningDataModule):
-    """Videos or folders of frames below `path`, split into training and validation by file.
+    """Videos or folders of frames below `path`, in a part for training and one for validation.
 
     Args:
-        path: Folder; its sub-folders `train` and `val`, if there are such, are the split.
+        path: Folder of the data set.
+        layout: folder (any videos; its sub-folders `train` and `val`, if there are such, are the parts), classes
+            (the same with a folder for each class), ucf101 or skytimelapse (as published).
+        split: Which of UCF101's three.
+        part: What training takes: the training part, the test part, or both; validation takes the test part in
+            any case, so its figures are of videos that were trained on unless this is train.
+        balanced: Take as many samples of every class in training (layouts classes and ucf101).
         frames: Frames of a clip.
         height: Pixels; frames are scaled to cover height and width, and cropped.
         width: Pixels.
         stride: Every how manieth frame of the file is taken.
         fps: Frames per second instead of a stride.
-        clips: Consecutive clips in one sample: 1 for stage 1; 2, context and target, for stage 2.
+        clips: Consecutive clips in one sample: 1 for stage 1; 2, context and target, for stage 2. Videos too short
+            for a context give targets without one.
         batch_size: Samples per process.
         workers: Processes that read files; 0 reads in the training process.
-        validation_fraction: Share of the files for validation, if there are no such sub-folders.
+        validation_fraction: Share of the files for validation, where the layout does not say which.
+        max_bad_share: Share of the videos that may be unreadable or too short, and are left out; more is an error.
         clips_per_video: Samples of a video in each epoch of training; as many as fit end to end if not given.
         random_crop: Crop at a random place in training, else in the centre.
         horizontal_flip: Mirror half of the training samples.
+        color_jitter: Random changes of colour in training, one draw for all frames of a sample.
+        card: What you say of the data; it is stored with the model.
         seed: Of order and augmentation; the run's own.
     """
 
@@ -42,6 +72,10 @@ class VideoData(LightningDataModule):
         self,
         path: Path,
         *,
+        layout: Layout = "folder",
+        split: int = 1,
+        part: Part = "train",
+        balanced: bool = False,
         frames: int = 16,
         height: int = 256,
         width: int = 256,
@@ -51,32 +85,49 @@ class VideoData(LightningDataModule):
         batch_size: int = 8,
         workers: int = 4,
         validation_fraction: float = 0.1,
+        max_bad_share: float = 0.05,
         clips_per_video: int | None = None,
         random_crop: bool = False,
         horizontal_flip: bool = False,
+        color_jitter: ColorJitter = ColorJitter(),
+        card: DataCard = DataCard(),
         seed: int = 0,
     ) -> None:
         super().__init__()
         check_range(1, clips=clips, batch_size=batch_size, clips_per_video=clips_per_video)
         check_range(0, workers=workers)
-        self.path, self.clips = path, clips
-        self.clip = ClipShape(frames, height, width, stride, fps)
-        self.batch_size, self.workers = batch_size, workers
-        self.validation_fraction, self.clips_per_video, self.seed = validation_fraction, clips_per_video, seed
-        self.augmentation = {"random_crop": random_crop, "horizontal_flip": horizontal_flip}
+        check_range(0, 1, max_bad_share=max_bad_share)
+        check_range(1, 3, split=split)
+        if balanced and layout not in ("classes", "ucf101"):
+            raise InputError(f"layout {layout} has no classes to balance; set data.layout classes or balanced false")
+        self.path, self.layout, self.split, self.part = path, layout, split, part
+        self.clips, self.clip = clips, ClipShape(frames, height, width, stride, fps)
+        self.batch_size, self.workers, self.balanced = batch_size, workers, balanced
+        self.validation_fraction, self.max_bad_share = validation_fraction, max_bad_share
+        self.clips_per_video, self.seed, self.card = clips_per_video, seed, card
+        self.augmentation = Augmentation(random_crop, horizontal_flip, color_jitter)
+        self.prepare_data_per_node = False  # one process keeps the index
+        self.classes: tuple[str, ...] | None = None
         self.training: ClipDataset | None = None
         self.validation: ClipDataset | None = None
+        self._found: tuple[Parts, Index] | None = None
+
+    def prepare_data(self) -> None:
+        """Fills the cached index in one process; what is wrong is left to `setup`, where all of them say it."""
+        with suppress(InputError):
+            self._find()
 
     def setup(self, stage: str) -> None:
         """Finds the files and reads their lengths, once; `InputError` for what a user can mend."""
         if self.training is not None:
             return
-        split = find_split(self.path, validation_fraction=self.validation_fraction, seed=self.seed)
-        training = index_videos(split.train)
-        validation = index_videos(split.validation)
-        if not validation:
-            logger.warning("there are no videos for validation; clips of the training videos are used for it")
-        self.training = self._dataset(training, training=True, **self.augmentation)
+        parts, index = self._find()
+        check_share(len(parts.entries), index.bad, self.max_bad_share)
+        training, validation = index.of(parts.training), index.of(parts.validation)
+        if self._leads:
+            self._tell(parts, index, validation)
+        self.classes = parts.classes
+        self.training = self._dataset(training, training=True)
         self.validation = self._dataset(validation or training, training=False)
 
     @property
@@ -84,6 +135,25 @@ class VideoData(LightningDataModule):
         """Frames per second of the training clips, the median; None where no file records it."""
         rates = [self.clip.output_fps(video.info) for video in self.training.videos if video.info.fps]
         return float(np.median(rates)) if rates else None
+
+    def describe(self) -> dict[str, Any]:
+        """What a model that is trained on these data tells of them: JSON-able; after `setup`."""
+        parts, index = self._find()
+        return {
+            "layout": self.layout,
+            "split": self.split if self.layout == "ucf101" else None,
+            "part": self.part,
+            "card": asdict(self.card),
+            "videos": {
+                "training": len(self.training.videos),
+                "validation": len(index.of(parts.validation)),
+                "left_out": len(index.bad),
+                "absent": len(parts.absent),
+            },
+            "classes": None if self.classes is None else len(self.classes),
+            "samples": len(self.training),
+            "clip": {**asdict(self.clip), "clips": self.clips},
+        }
 
     def check_sizes(self, *, frames: int, height: int, width: int, clips: int) -> None:
         """InputError unless samples are `clips` clips of these sizes."""
@@ -108,17 +178,59 @@ class VideoData(LightningDataModule):
     def predict_dataloader(self) -> DataLoader:
         return self.val_dataloader()
 
+    @property
+    def _leads(self) -> bool:
+        """Whether this is the process that writes and speaks for all."""
+        return self.trainer is None or self.trainer.is_global_zero
+
+    def _find(self) -> tuple[Parts, Index]:
+        """The videos, and those of them that a clip fits into; looked for once."""
+        if self._found is None:
+            fraction = self.validation_fraction
+            parts = find_parts(
+                self.path, self.layout, split=self.split, validation_fraction=fraction, seed=self.seed
+            ).train_on(self.part)
+            cache = IndexCache.of(self.path)
+            index = index_videos(parts.entries, cache=cache, progress=self._leads)
+            if self._leads:
+                cache.save()
+            self._found = parts, long_enough(index, self.clip)
+        return self._found
+
+    def _tell(self, parts: Parts, index: Index, validation: list[Video]) -> None:
+        """What is odd about the data, a line each."""
+        if parts.absent:
+            logger.warning(
+                "%d of %d listed videos are absent (such as %s)", len(parts.absent), parts.listed, parts.absent[0]
+            )
+        if index.bad:
+            total = len(parts.entries)
+            logger.warning("%d of %d videos are left out: %s", len(index.bad), total, some(index.bad))
+        if not validation:
+            logger.warning("there are no videos for validation; clips of the training videos are used for it")
+        elif self.part != "train":
+            logger.warning("validation is on videos that are trained on, as data.part is %s", self.part)
+
     def _batches_done(self) -> int:
         return self.trainer.fit_loop.total_batch_idx + 1 if self.trainer else 0
 
     def _samples(self, dataset: ClipDataset, *, shuffle: bool) -> EpochSampler:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        return EpochSampler(len(dataset), seed=self.seed, shuffle=shuffle, rank=rank, world_size=world_size)
+        labels = dataset.labels if self.balanced and shuffle else None
+        return EpochSampler(
+            len(dataset), seed=self.seed, shuffle=shuffle, rank=rank, world_size=world_size, labels=labels
+        )
 
-    def _dataset(self, videos: list[Video], *, training: bool, **augmentation: bool) -> ClipDataset:
-        shape = self.clip.longer(self.clips)
-        per_video = self.clips_per_video if training else None
-        return ClipDataset(videos, shape, seed=self.seed, training=training, clips_per_video=per_video, **augmentation)
+    def _dataset(self, videos: list[Video], *, training: bool) -> ClipDataset:
+        return ClipDataset(
+            videos,
+            self.clip,
+            clips=self.clips,
+            seed=self.seed,
+            training=training,
+            augmentation=self.augmentation,
+            clips_per_video=self.clips_per_video if training else None,
+        )
 
     def _loader(self, dataset: ClipDataset, samples: Iterable[SampleKey]) -> DataLoader:
         return DataLoader(

@@ -1,6 +1,7 @@
 """Pixels in and out: clips read from files, videos written to files, and the ranges between."""
 
 from pvdm.video.clip import ClipShape, read_clip
+from pvdm.video.color import ColorJitter, change_colors
 from pvdm.video.info import FRAME_SUFFIXES, VIDEO_SUFFIXES, VideoInfo
 from pvdm.video.pixels import to_float, to_uint8
 from pvdm.video.reader import probe, read_frames
@@ -11,8 +12,10 @@ __all__ = [
     "FRAME_SUFFIXES",
     "VIDEO_SUFFIXES",
     "ClipShape",
+    "ColorJitter",
     "VideoInfo",
     "VideoWriter",
+    "change_colors",
     "probe",
     "read_clip",
     "read_frames",

@@ -29,10 +29,10 @@ class ClipShape:
         for name in ("frames", "height", "width", "stride", "fps"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise InputError(f"The clip's {name} is {value}; give a positive number.")
+                raise InputError(f"the clip's {name} is {value}; give a positive number")
         if self.fps is not None and self.stride != 1:
             raise InputError(
-                f"The clip has both stride {self.stride} and fps {self.fps}; set one and leave out the other."
+                f"the clip has both stride {self.stride} and fps {self.fps}; set one and leave out the other"
             )
 
     def source_indices(self, start: int, info: VideoInfo) -> np.ndarray:
@@ -62,8 +62,8 @@ class ClipShape:
             return self.stride
         if info.fps is None:
             raise InputError(
-                f"The clip wants {self.fps} frames per second, but the video is a folder of frames, "
-                "which has no frame rate; set a stride instead of fps."
+                f"the clip wants {self.fps} frames per second, but the video is a folder of frames, "
+                "which has no frame rate; set a stride instead of fps"
             )
         return info.fps / self.fps
 
@@ -86,8 +86,8 @@ def read_clip(
     indices = shape.source_indices(start, info)
     if start < 0 or indices[-1] >= info.frames:
         raise InputError(
-            f"A clip of frames {start} to {indices[-1]} was asked for, but {path} has {info.frames} frames; "
-            "start earlier, or make the clip or its stride shorter."
+            f"a clip of frames {start} to {indices[-1]} was asked for, but {path} has {info.frames} frames; "
+            "start earlier, or make the clip or its stride shorter"
         )
     video = resize_and_crop(read_frames(path, indices), shape.height, shape.width, crop)
     return video.flip(-1) if flip else video

@@ -17,7 +17,7 @@ def resize_and_crop(frames: np.ndarray, height: int, width: int, crop: tuple[flo
     centre -> (3, t, height, width) uint8, contiguous. `InputError` if `crop` is outside.
     """
     if not all(0 <= position <= 1 for position in crop):
-        raise InputError(f"The crop position is {tuple(crop)}; give (y, x) between 0 and 1.")
+        raise InputError(f"the crop position is {tuple(crop)}; give (y, x) between 0 and 1")
     batches = torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, 1).split(FRAMES_AT_ONCE)
     cropped = [_crop(_cover(batch, height, width), height, width, crop) for batch in batches]
     return torch.cat(cropped).movedim(1, 0).contiguous()

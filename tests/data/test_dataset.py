@@ -1,18 +1,19 @@
 """A sample is a function of (seed, epoch, index), and the frames are those it says they are."""
 
-import logging
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch.testing import assert_close
 from torch.utils.data import DataLoader
 
-from pvdm.data import ClipDataset, EpochSampler, SampleKey, Video, index_videos
+from pvdm.data import Augmentation, ClipDataset, Entry, EpochSampler, SampleKey, Video, index_videos
 from pvdm.errors import InputError
-from pvdm.video import ClipShape, VideoInfo, write_video
+from pvdm.video import ClipShape, ColorJitter, VideoInfo, write_video
 
 SHAPE = ClipShape(4, 16, 16)
+ALL = Augmentation(True, True, ColorJitter(0.3, 0.3, 0.3, 0.1))
 
 
 @pytest.fixture
@@ -23,31 +24,20 @@ def videos(make_video, make_frame_folder):
         make_video("b.avi", 25, codec="mpeg4"),
         make_frame_folder("c", 12),
     ]
-    return index_videos(paths, workers=2)
+    return indexed(*paths)
 
 
-def unread(frames: int) -> Video:
+def indexed(*paths) -> list[Video]:
+    return index_videos([Entry(path) for path in paths], workers=2).videos
+
+
+def unread(frames: int, label: int | None = None) -> Video:
     """A video of which only the length matters."""
-    return Video("unread", VideoInfo(frames, 16, 16, 25.0))
+    return Video("unread", VideoInfo(frames, 16, 16, 25.0), label)
 
 
 def starts(dataset: ClipDataset, epoch: int = 0) -> list[int]:
     return [dataset[SampleKey(epoch, index)]["start"] for index in range(len(dataset))]
-
-
-def test_index_keeps_the_order(videos):
-    assert [(video.path.name, video.info.frames) for video in videos] == [
-        ("a.mp4", 40),
-        ("b.avi", 25),
-        ("c", 12),
-    ]
-
-
-def test_index_names_all_unreadable_files(tmp_path, make_video):
-    good, bad = make_video("good.mp4", 5), tmp_path / "bad.mp4"
-    bad.write_bytes(b"x" * 1000)
-    with pytest.raises(InputError, match=r"2 of 3 videos are unreadable: .*bad.mp4 .*absent.mp4 does not"):
-        index_videos([bad, good, tmp_path / "absent.mp4"])
 
 
 def test_sample(videos):
@@ -55,6 +45,7 @@ def test_sample(videos):
     assert sample["video"].shape == (3, 4, 16, 24) and sample["video"].dtype == torch.uint8
     assert sample["path"].endswith("a.mp4")
     assert (sample["key"].tolist(), sample["fps"]) == ([0, 0, 1], 12.5)
+    assert sample["has_context"] is True and "label" not in sample
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -80,12 +71,12 @@ def test_validation_starts_are_evenly_spaced(videos):
 
 def test_training_starts_cover_the_video(videos):
     dataset = ClipDataset(videos[2:], ClipShape(10, 16, 16), training=True)
-    assert {dataset._placement(0, epoch, 0)[0] for epoch in range(60)} == {0, 1, 2}
+    assert {dataset._placement(0, epoch, 0).start for epoch in range(60)} == {0, 1, 2}
 
 
 def test_sample_depends_on_seed_epoch_and_index_alone(videos):
     def dataset(seed=0):
-        return ClipDataset(videos, SHAPE, seed=seed, training=True, random_crop=True, horizontal_flip=True)
+        return ClipDataset(videos, SHAPE, seed=seed, training=True, augmentation=ALL)
 
     torch.manual_seed(1)
     first = dataset()[SampleKey(3, 2)]
@@ -100,7 +91,7 @@ def test_sample_depends_on_seed_epoch_and_index_alone(videos):
 
 
 def test_workers_do_not_matter(videos):
-    dataset = ClipDataset(videos[:1], SHAPE, training=True, random_crop=True, horizontal_flip=True)
+    dataset = ClipDataset(videos[:1], SHAPE, training=True, augmentation=ALL)
     batches = []
     for workers in (0, 2):
         sampler = EpochSampler(len(dataset), seed=0, shuffle=True)
@@ -113,10 +104,11 @@ def test_workers_do_not_matter(videos):
 def test_crop_and_flip_only_where_asked_and_only_in_training(tmp_path):
     ramp = torch.arange(32, dtype=torch.uint8).expand(3, 6, 16, 32)
     write_video(tmp_path / "ramp", ramp, fps=1)
-    videos = index_videos([tmp_path / "ramp"])
+    videos = indexed(tmp_path / "ramp")
 
-    def rows(**options):
-        dataset = ClipDataset(videos, SHAPE, clips_per_video=40, **options)
+    def rows(*, training, **options):
+        augmentation = Augmentation(**options)
+        dataset = ClipDataset(videos, SHAPE, clips_per_video=40, training=training, augmentation=augmentation)
         return [dataset[index]["video"][0, 0, 0].int() for index in range(len(dataset))]
 
     centre = torch.arange(8, 24, dtype=torch.int32)
@@ -129,27 +121,79 @@ def test_crop_and_flip_only_where_asked_and_only_in_training(tmp_path):
 
 def test_options_do_not_change_other_draws():
     plain = ClipDataset([unread(90)], SHAPE, training=True)
-    augmented = ClipDataset([unread(90)], SHAPE, training=True, random_crop=True, horizontal_flip=True)
+    cropped = ClipDataset([unread(90)], SHAPE, training=True, augmentation=Augmentation(True, True))
+    colored = ClipDataset([unread(90)], SHAPE, training=True, augmentation=ALL)
     for index in range(len(plain)):
-        assert plain._placement(0, 0, index)[0] == augmented._placement(0, 0, index)[0]
+        first, second, third = (dataset._placement(0, 0, index) for dataset in (plain, cropped, colored))
+        assert first.start == second.start
+        assert second == replace(third, colors={}) and third.colors
 
 
 def test_a_folder_has_no_frame_rate(videos):
     assert math.isnan(ClipDataset(videos[2:], SHAPE, training=False)[0]["fps"])
 
 
-def test_short_videos_are_left_out_with_one_warning(caplog):
-    with caplog.at_level(logging.WARNING, "pvdm.data.dataset"):
-        dataset = ClipDataset([unread(3), unread(9), unread(2)], SHAPE, training=True)
-    assert len(dataset.videos) == 1
-    (record,) = caplog.records
-    assert "2 of 3 videos are shorter than a clip: unread, unread" in record.getMessage()
+def test_colors_change_alike_in_all_frames_of_a_sample_and_differently_in_the_next(tmp_path):
+    write_video(tmp_path / "grey", torch.full((3, 8, 16, 16), 100, dtype=torch.uint8), fps=1)
+    videos = indexed(tmp_path / "grey")
+    jitter = Augmentation(color_jitter=ColorJitter(brightness=0.5))
+    levels = []
+    for sample in ClipDataset(videos, SHAPE, training=True, augmentation=jitter, clips_per_video=30):
+        assert len(sample["video"].unique()) == 1
+        levels.append(int(sample["video"][0, 0, 0, 0]))
+    assert len(levels) == 30 and 50 <= min(levels) < 65 and 135 < max(levels) <= 150 and len(set(levels)) > 20
+    unchanged = ClipDataset(videos, SHAPE, training=False, augmentation=jitter)[0]["video"]
+    assert unchanged.unique().tolist() == [100]
 
 
-def test_no_video_is_long_enough():
-    with pytest.raises(InputError, match=r"longest of 2 videos has 5 frames .* spans 13; choose fewer frames"):
-        ClipDataset([unread(3), unread(5)], ClipShape(4, 8, 8, stride=4), training=True)
-    with pytest.raises(InputError, match="no videos for this dataset"):
+def test_a_video_too_short_for_a_context_gives_a_target_after_zeros(make_frame_folder, frame_numbers):
+    videos = indexed(make_frame_folder("short", 6), make_frame_folder("long", 8), make_frame_folder("shortest", 4))
+    shape = ClipShape(4, 48, 64)
+    samples = list(ClipDataset(videos, shape, clips=2, training=False))
+    assert [sample["has_context"] for sample in samples] == [False, True, False]
+    assert all(sample["video"].shape == (3, 8, 48, 64) for sample in samples)
+    found = [frame_numbers(sample["video"].permute(1, 2, 3, 0).numpy()) for sample in samples]
+    assert found == [[0, 0, 0, 0, 1, 2, 3, 4], list(range(8)), [0, 0, 0, 0, 0, 1, 2, 3]]
+    assert [sample["start"] for sample in samples] == [1, 0, 0]
+    assert not samples[0]["video"][:, :4].any()
+
+
+def test_the_target_of_a_short_video_begins_anywhere_it_has_room(make_frame_folder, frame_numbers):
+    videos = indexed(make_frame_folder("short", 6))
+    jitter = Augmentation(color_jitter=ColorJitter(brightness=0.9))
+    dataset = ClipDataset(videos, ClipShape(4, 48, 64), clips=2, training=True, clips_per_video=30)
+    for sample in dataset:
+        start = sample["start"]
+        assert frame_numbers(sample["video"][:, 4:].permute(1, 2, 3, 0).numpy()) == list(range(start, start + 4))
+    assert {sample["start"] for sample in dataset} == {0, 1, 2}
+    jittered = ClipDataset(videos, ClipShape(4, 48, 64), clips=2, training=True, augmentation=jitter)[0]
+    assert not jittered["video"][:, :4].any() and jittered["video"][:, 4:].any()
+
+
+def test_short_videos_do_not_change_the_samples_of_long_ones(videos):
+    """The keys, and so all draws, of the videos before it are the same."""
+    alone = ClipDataset(videos[:1], SHAPE, clips=2, training=True, augmentation=ALL)
+    joined = ClipDataset([videos[0], videos[2]], ClipShape(7, 16, 16), clips=2, training=True)
+    assert [joined.has_context(video) for video in joined.videos] == [True, False]
+    longer = ClipDataset([videos[0], videos[2]], SHAPE, clips=2, training=True, augmentation=ALL)
+    for index in range(len(alone)):
+        assert_close(alone[index]["video"], longer[index]["video"])
+
+
+def test_labels_travel_with_the_samples(videos):
+    labelled = [replace(videos[0], label=5), replace(videos[2], label=0)]
+    dataset = ClipDataset(labelled, SHAPE, training=False)
+    assert [sample["label"] for sample in dataset] == [5] * 10 + [0] * 3 == dataset.labels.tolist()
+    batch = next(iter(DataLoader(dataset, batch_size=11)))
+    assert batch["label"].dtype == torch.int64 and batch["label"].tolist() == [5] * 10 + [0]
+    assert batch["has_context"].dtype == torch.bool and batch["has_context"].all()
+    assert ClipDataset(videos, SHAPE, training=False).labels is None
+
+
+def test_videos_that_no_clip_fits_into_are_refused():
+    with pytest.raises(InputError, match=r"has 5 frames, fewer than the 13 that a clip of 4 frames spans; leave"):
+        ClipDataset([unread(30), unread(5)], ClipShape(4, 8, 8, stride=4), training=True)
+    with pytest.raises(InputError, match="no videos for this data set"):
         ClipDataset([], SHAPE, training=True)
 
 

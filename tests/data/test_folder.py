@@ -3,17 +3,10 @@
 from pathlib import Path
 
 import pytest
+from data.small_layouts import touch
 
-from pvdm.data import Split, find_split, find_videos, split_by_file
+from pvdm.data import Entry, Parts, find_parts, find_videos, split_by_file
 from pvdm.errors import InputError
-
-
-def touch(root: Path, *names: str) -> list[Path]:
-    """Empty files: finding looks at names only."""
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return [root / name for name in names]
 
 
 def names(count: int) -> list[str]:
@@ -38,14 +31,14 @@ def test_links_are_followed_once(tmp_path):
 def test_errors(tmp_path):
     (path,) = touch(tmp_path, "a.txt")
     for root, message in (
-        (tmp_path / "absent", "does not exist; give the folder"),
+        (tmp_path / "absent", "the folder .*absent does not exist; give the folder"),
         (path, "is a file; give the folder"),
         (tmp_path, "holds no videos; put video files"),
     ):
         with pytest.raises(InputError, match=message):
             find_videos(root)
         with pytest.raises(InputError, match=message):
-            find_split(root)
+            find_parts(root)
 
 
 def test_split_is_a_partition_of_about_the_fraction(tmp_path):
@@ -89,18 +82,28 @@ def test_no_validation_and_single_video(tmp_path):
 @pytest.mark.parametrize("name", ["val", "validation", "test"])
 def test_sub_folders_are_the_split(tmp_path, name):
     train, validation = touch(tmp_path, "train/a.mp4", f"{name}/b.mp4")
-    assert find_split(tmp_path) == Split([train], [validation])
+    assert find_parts(tmp_path) == Parts([Entry(train)], [Entry(validation)])
 
 
 def test_val_goes_before_test(tmp_path):
     touch(tmp_path, "train/a.mp4", "test/b.mp4", "val/c.mp4")
-    assert find_split(tmp_path).validation == [tmp_path / "val" / "c.mp4"]
+    assert find_parts(tmp_path).validation == [Entry(tmp_path / "val" / "c.mp4")]
 
 
 def test_without_sub_folders_files_are_divided(tmp_path):
     paths = touch(tmp_path, *names(40), "train/x.mp4")
-    split = find_split(tmp_path, validation_fraction=0.3, seed=1)
-    assert split == Split(*split_by_file(paths, tmp_path, validation_fraction=0.3, seed=1))
+    parts = find_parts(tmp_path, validation_fraction=0.3, seed=1)
+    expected = split_by_file(paths, tmp_path, validation_fraction=0.3, seed=1)
+    assert parts == Parts(*([Entry(path) for path in part] for part in expected))
+
+
+@pytest.mark.parametrize(("part", "names"), [("train", "ab"), ("test", "c"), ("both", "abc")])
+def test_training_takes_the_part_asked_for_and_validation_its_own(tmp_path, part, names):
+    touch(tmp_path, "train/a.mp4", "train/b.mp4", "test/c.mp4")
+    parts = find_parts(tmp_path).train_on(part)
+    assert "".join(entry.path.stem for entry in parts.training) == names
+    assert [entry.path.stem for entry in parts.validation] == ["c"]
+    assert sorted(entry.path.stem for entry in parts.entries) == sorted({*names, "c"})
 
 
 def test_real_layouts(shared_data):

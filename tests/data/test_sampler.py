@@ -1,13 +1,18 @@
 """Every process gets its share of an order that depends on seed and epoch alone."""
 
+from collections import Counter
+
 import pytest
 
 from pvdm.data import EpochSampler, SampleKey
 
 
-def shares(length: int, world_size: int, *, shuffle: bool, epoch: int = 0, seed: int = 0) -> list[list[SampleKey]]:
+def shares(
+    length: int, world_size: int, *, shuffle: bool, epoch: int = 0, seed: int = 0, labels: list[int] | None = None
+) -> list[list[SampleKey]]:
     samplers = [
-        EpochSampler(length, seed=seed, shuffle=shuffle, rank=rank, world_size=world_size) for rank in range(world_size)
+        EpochSampler(length, seed=seed, shuffle=shuffle, rank=rank, world_size=world_size, labels=labels)
+        for rank in range(world_size)
     ]
     for sampler in samplers:
         sampler.set_epoch(epoch)
@@ -51,3 +56,54 @@ def test_processes_share_out_one_order():
 def test_rank_outside_is_refused(rank):
     with pytest.raises(ValueError, match="0 <= rank < world_size"):
         EpochSampler(4, seed=0, shuffle=True, rank=rank, world_size=2)
+
+
+LABELS = [0] * 2 + [4] * 9 + [7] * 5
+"""Three of more classes, of 2, 9 and 5 samples."""
+
+
+def balanced(epoch: int, world_size: int = 1, **options) -> list[list[SampleKey]]:
+    return shares(len(LABELS), world_size, shuffle=True, epoch=epoch, labels=LABELS, **options)
+
+
+def test_balanced_epochs_are_as_long_and_every_class_has_its_share():
+    taken = Counter()
+    for epoch in range(6):
+        (keys,) = balanced(epoch)
+        counts = Counter(LABELS[key.index] for key in keys)
+        assert len(keys) == len(LABELS) and set(counts.values()) == {5, 6} and set(counts) == {0, 4, 7}
+        taken += counts
+    assert set(taken.values()) == {6 * len(LABELS) // 3}  # whose turn it is to have one more goes round
+
+
+def test_balanced_samples_of_a_class_all_have_their_turn_before_any_repeats():
+    keys = [key for epoch in range(20) for key in balanced(epoch)[0]]
+    for label in (0, 4, 7):
+        samples = {index for index, own in enumerate(LABELS) if own == label}
+        counts = Counter(key.index for key in keys if LABELS[key.index] == label)
+        assert set(counts) == samples and max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_balanced_samples_are_never_drawn_twice_alike():
+    """The key, on which augmentation and noise depend, counts how often a sample was taken before."""
+    keys = [key for epoch in range(20) for key in balanced(epoch)[0]]
+    assert len(set(keys)) == len(keys)
+    for index, count in Counter(key.index for key in keys).items():
+        assert sorted(key.epoch for key in keys if key.index == index) == list(range(count))
+
+
+def test_balanced_order_is_a_function_of_seed_and_epoch():
+    assert balanced(3) == balanced(3)
+    assert balanced(3) != balanced(4)
+    assert balanced(3) != balanced(3, seed=1)
+    labels = [LABELS[key.index] for key in balanced(3)[0]]
+    assert labels != sorted(labels)  # the classes are mixed
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 4])
+def test_balanced_shares_of_processes_are_equal_and_one_order(world_size):
+    (whole,) = balanced(2)
+    parts = balanced(2, world_size)
+    assert {len(part) for part in parts} == {-(-len(whole) // world_size)}
+    joint = [key for group in zip(*parts, strict=True) for key in group]
+    assert joint[: len(whole)] == whole and joint[len(whole) :] == whole[: len(joint) - len(whole)]

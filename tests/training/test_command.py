@@ -239,7 +239,7 @@ def test_a_missing_first_stage(command, caplog, tmp_path):
     "stage, option, words",
     [
         ("autoencoder", {"data__height": 20}, "height 20 is not divisible by the patch size 8; choose a multiple of 8"),
-        ("autoencoder", {"data__stride": 0}, "The clip's stride is 0; give a positive number."),
+        ("autoencoder", {"data__stride": 0}, "the clip's stride is 0; give a positive number"),
         ("diffusion", {"model__denoiser__channels": 48}, "a level of 48 channels: must be a multiple of 32"),
         ("diffusion", {"model__sampler__eta": 3.0}, "eta is 3.0; it must be in [0, 1]"),
     ],
@@ -250,7 +250,7 @@ def test_a_value_that_a_constructor_refuses(command, caplog, stage, option, word
 
 def test_missing_videos(command, caplog, tmp_path):
     message = refusal(caplog, *command("fit", "autoencoder", data__path=tmp_path / "none"))
-    assert f"The folder {tmp_path / 'none'} does not exist" in message
+    assert f"the folder {tmp_path / 'none'} does not exist" in message
 
 
 def test_a_run_of_another_size_is_not_gone_on_with(command, caplog):

@@ -19,7 +19,13 @@ from pvdm.training.command import TrainingCLI, find_configs
 CONFIGS = Path(pvdm.__file__).parent / "configs"
 AUTOENCODERS = [["autoencoder"], ["autoencoder", "sizes/autoencoder-tiny"]]
 DIFFUSIONS = [["diffusion"], ["diffusion", "sizes/pvdm-s"], ["diffusion", "sizes/diffusion-tiny"]]
-COMBINATIONS = AUTOENCODERS + DIFFUSIONS
+WITH_DATA = [
+    ["autoencoder", "data/ucf101"],
+    ["diffusion", "sizes/pvdm-s", "data/ucf101"],
+    ["diffusion", "data/skytimelapse"],
+    ["autoencoder", "sizes/autoencoder-tiny", "data/folder"],
+]
+COMBINATIONS = AUTOENCODERS + DIFFUSIONS + WITH_DATA
 
 MILLIONS = {
     "autoencoder": 62.06,
@@ -72,12 +78,22 @@ def test_it_builds_and_the_last_file_has_the_last_word(build, configs):
     del wanted["trainer.default_root_dir"]  # given by the fixture
     found = leaves(cli.config["fit"].as_dict())
     weights = sum(value.numel() for value in cli.model.get_submodule(cli.model.trained).parameters())
-    assert round(weights / 1e6, 2) == MILLIONS[" + ".join(configs)]
+    assert round(weights / 1e6, 2) == MILLIONS[" + ".join(name for name in configs if not name.startswith("data/"))]
     assert {key: found[key] for key in wanted} == {key: _as_parsed(value) for key, value in wanted.items()}
 
 
 def _as_parsed(value):
     return tuple(value) if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", ["data/ucf101", "data/skytimelapse", "data/folder"])
+def test_configs_of_data_sets_leave_the_stage_alone(name):
+    assert all(key.startswith("data.") for key in written(name))
+
+
+def test_the_card_of_the_data_reaches_them(build):
+    data = build(["autoencoder", "data/ucf101"], "--data.card.license=ours", "--data.split=2").datamodule
+    assert (data.card.name, data.card.license, data.layout, data.split) == ("UCF101", "ours", "ucf101", 2)
 
 
 def test_the_sizes_of_the_data_reach_the_autoencoder(build):

@@ -1,10 +1,15 @@
 """Clips in batches for training and validation."""
 
+import json
 import logging
+from collections import Counter
 
 import pytest
 import torch
+from data.small_layouts import CLASSES, clip_name, write_lists
 
+from pvdm.data import DataCard
+from pvdm.data import index as index_module
 from pvdm.errors import InputError
 from pvdm.training import VideoData
 
@@ -74,3 +79,127 @@ def test_sizes_that_do_not_fit_the_model_are_told_in_one_sentence(folder):
         found.check_sizes(frames=4, height=16, width=16, clips=1)
     with pytest.raises(InputError, match="takes 2 of 8 frames of 32x16; set data"):
         found.check_sizes(frames=8, height=32, width=16, clips=2)
+
+
+@pytest.fixture
+def ucf101(make_video, tmp_path):
+    """Two classes of three, of 3 videos for training and 1 for validation each; four clips in every video."""
+    for label in (0, 2):
+        for group in (1, 2, 3, 4):
+            make_video(f"ucf/{clip_name(label, group)}", 16, 16, 24, codec="mpeg4")
+    write_lists(tmp_path / "ucf" / "ucfTrainTestlist")
+    return tmp_path / "ucf"
+
+
+def test_classes_travel_with_the_clips(ucf101, caplog):
+    with caplog.at_level(logging.WARNING):
+        found = data(ucf101, layout="ucf101", split=2, batch_size=24)
+    assert found.classes == CLASSES
+    (batch,) = found.train_dataloader()
+    for path, label in zip(batch["path"], batch["label"].tolist(), strict=True):
+        assert f"/{CLASSES[label]}/" in path
+    assert Counter(batch["label"].tolist()) == {0: 12, 2: 12}
+    assert caplog.text.count("are absent") == 1 and "4 of 12 listed videos are absent (such as" in caplog.text
+
+
+def test_a_folder_has_no_classes(folder):
+    found = data(folder)
+    assert found.classes is None and "label" not in next(iter(found.train_dataloader()))
+
+
+def test_balanced_training(ucf101):
+    for group in (2, 3):
+        (ucf101 / clip_name(2, group)).unlink()
+    plain, balanced = (data(ucf101, layout="ucf101", batch_size=16, balanced=on) for on in (False, True))
+    for found, counts in ((plain, {0: 12, 2: 4}), (balanced, {0: 8, 2: 8})):
+        (batch,) = found.train_dataloader()
+        assert Counter(batch["label"].tolist()) == counts
+    assert len(set(map(tuple, batch["key"].tolist()))) == 16
+    (batch,) = balanced.val_dataloader()
+    assert Counter(batch["label"].tolist()) == {0: 4, 2: 4}
+    with pytest.raises(InputError, match="layout folder has no classes to balance; set data"):
+        data(ucf101, balanced=True)
+
+
+@pytest.mark.parametrize(("part", "videos"), [("train", 6), ("test", 2), ("both", 8)])
+def test_the_part_that_is_trained_on(ucf101, part, videos, caplog):
+    with caplog.at_level(logging.WARNING):
+        found = data(ucf101, layout="ucf101", part=part)
+    assert (len(found.training.videos), len(found.validation.videos)) == (videos, 2)
+    told = f"validation is on videos that are trained on, as data.part is {part}"
+    assert (told in caplog.text) == (part != "train")
+
+
+def test_bad_videos_are_left_out_up_to_a_share(folder, caplog):
+    (folder / "train" / "bad.mp4").write_bytes(b"x" * 1000)
+    with pytest.raises(InputError, match=r"1 of 5 videos cannot be used, more than the share of 0.05 .*bad.mp4 cannot"):
+        data(folder)
+    with caplog.at_level(logging.WARNING):
+        found = data(folder, max_bad_share=0.2)
+    assert len(found.training.videos) == 3
+    assert "1 of 5 videos are left out" in caplog.text and "bad.mp4 cannot be decoded" in caplog.text
+    with pytest.raises(InputError, match=r"4 of 5 videos cannot .* has 20 frames, fewer than the 25 that a clip"):
+        data(folder, frames=25)
+    with pytest.raises(InputError, match=r"^5 of 5 videos cannot be used: "):
+        data(folder, frames=50, max_bad_share=1.0)
+
+
+def test_videos_too_short_for_a_context_are_trained_on_without_one(folder):
+    found = data(folder, frames=9, clips=2, batch_size=8)
+    (batch,) = found.val_dataloader()
+    assert batch["has_context"].tolist() == [False]  # 12 frames
+    assert not batch["video"][:, :, :9].any() and batch["video"][:, :, 9:].any()
+    (batch,) = found.train_dataloader()
+    assert batch["has_context"].tolist() == [True, True, True]
+
+
+def test_the_second_start_opens_no_file(folder, cache_folder, monkeypatch):
+    data(folder).setup("validate")
+    kept = list(cache_folder.rglob("*.json"))
+    assert len(kept) == 1
+    monkeypatch.setattr(index_module, "probe", lambda path: pytest.fail(f"{path} was opened"))
+    assert len(data(folder).training) == 18
+
+
+def test_only_the_first_process_keeps_the_index_and_speaks(folder, cache_folder, monkeypatch, caplog):
+    monkeypatch.setattr(VideoData, "_leads", property(lambda self: False))
+    (folder / "train" / "bad.mp4").write_bytes(b"x" * 1000)
+    with caplog.at_level(logging.INFO):
+        assert len(data(folder, max_bad_share=0.5).training) == 18
+    assert not cache_folder.exists() and caplog.messages == []
+
+
+def test_errors_are_said_by_every_process_in_setup_and_not_by_one_before(tmp_path):
+    found = VideoData(tmp_path / "none")
+    found.prepare_data()
+    with pytest.raises(InputError, match="does not exist"):
+        found.setup("fit")
+
+
+def test_the_description_is_what_a_model_keeps(ucf101):
+    card = DataCard("UCF101", "CRCV-TR-12-01", None, "none")
+    found = data(ucf101, layout="ucf101", split=3, clips=2, stride=2, card=card)
+    expected = {
+        "layout": "ucf101",
+        "split": 3,
+        "part": "train",
+        "card": {"name": "UCF101", "source": "CRCV-TR-12-01", "license": None, "preprocessing": "none"},
+        "videos": {"training": 6, "validation": 2, "left_out": 0, "absent": 4},
+        "classes": 3,
+        "samples": 6,
+        "clip": {"frames": 4, "height": 16, "width": 16, "stride": 2, "fps": None, "clips": 2},
+    }
+    assert found.describe() == expected == json.loads(json.dumps(expected))
+    assert data(ucf101).describe()["split"] is None
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"split": 4}, "split is 4; give a value from 1 to 3"),
+        ({"max_bad_share": 1.5}, "max_bad_share is 1.5; give a value from 0 to 1"),
+    ],
+)
+def test_options_are_checked(folder, option, message):
+    with pytest.raises(InputError, match=message):
+        data(folder, **option)

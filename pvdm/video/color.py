@@ -1,0 +1,57 @@
+"""Changes of colour for augmentation, the same for all frames of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from torch import Tensor
+
+from pvdm.errors import check_range
+
+
+@dataclass(frozen=True)
+class ColorJitter:
+    """How far colours are changed at random; 0 leaves them alone.
+
+    Args:
+        brightness: Light is multiplied by a factor between 1 - brightness and 1 + brightness.
+        contrast: The same for the distance to a frame's mean grey.
+        saturation: The same for the distance to the grey frame.
+        hue: Colours are turned by up to this share of the colour circle, 0 to 0.5, either way; slow.
+    """
+
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, strength in asdict(self).items():
+            check_range(0, 0.5 if name == "hue" else 1, **{f"color_jitter.{name}": strength})
+
+    def draw(self, generator: np.random.Generator) -> dict[str, float]:
+        """A factor (for hue, a turn) by the name of each change that is switched on; all are drawn."""
+        strengths = asdict(self)
+        shifts = dict(zip(strengths, generator.uniform(-1, 1, len(strengths)).tolist(), strict=True))
+        middle = {"hue": 0.0}
+        return {name: middle.get(name, 1.0) + shifts[name] * by for name, by in strengths.items() if by}
+
+
+def change_colors(video: Tensor, changes: Mapping[str, float]) -> Tensor:
+    """video: (3, t, h, w) uint8 -> the same with its brightness, contrast, saturation, hue changed, in this order."""
+    if not changes:
+        return video
+    from torchvision.transforms.v2 import functional  # a matter of seconds, for which only those wait who use it
+
+    change = {
+        "brightness": functional.adjust_brightness,
+        "contrast": functional.adjust_contrast,
+        "saturation": functional.adjust_saturation,
+        "hue": functional.adjust_hue,
+    }
+    frames = video.movedim(0, 1)
+    for name, value in changes.items():
+        frames = change[name](frames, value)
+    return frames.movedim(1, 0).contiguous()
