@@ -21,6 +21,7 @@ COMMANDS = {
     "sample": "new clips from noise",
     "extend": "a video, or a new clip, continued to any number of frames",
     "reconstruct": "a video through the autoencoder and back",
+    "inspect": "a data set: what is in it, what is wrong with it, and what training would make of it",
     "export": "a training checkpoint to a folder for use",
     "convert": "the released checkpoints to a folder for use",
     "demo": "train a small model on real clips and show what it makes, in minutes on a CPU",

@@ -37,6 +37,7 @@ HELP = {
         "steps of the clips after the first; --steps if not given",
     ],
     "reconstruct": [*MODEL, "at least one clip long", "frames per second; the input's if not given"],
+    "inspect": ["16 if not given", "256x256 if not given", "at most so many on the contact sheet (default: 24)"],
     "export": ["training checkpoint (.ckpt) of either stage", "float16"],
     "convert": ["(.pth)", "frames per second of what the model generates (default: 25.0)", "float16"],
 }

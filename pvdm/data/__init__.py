@@ -3,7 +3,7 @@
 from pvdm.data.card import DataCard
 from pvdm.data.dataset import Augmentation, ClipDataset
 from pvdm.data.folder import find_videos
-from pvdm.data.index import BadVideo, Index, Video, index_videos
+from pvdm.data.index import BadVideo, Index, Video, find_damage, index_videos
 from pvdm.data.index_cache import IndexCache
 from pvdm.data.layout import Layout, find_parts
 from pvdm.data.parts import Entry, Part, Parts, split_by_file
@@ -25,6 +25,7 @@ __all__ = [
     "SampleKey",
     "Video",
     "check_share",
+    "find_damage",
     "find_parts",
     "find_videos",
     "index_videos",

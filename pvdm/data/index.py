@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -13,6 +14,9 @@ from pvdm.data.index_cache import IndexCache
 from pvdm.data.parts import Entry
 from pvdm.errors import InputError
 from pvdm.video import VideoInfo, probe, read_frames
+
+BYTES_AT_ONCE = 1 << 27  # of the frames that a thread holds when it decodes a whole video
+A, B = TypeVar("A"), TypeVar("B")
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,11 @@ class Index:
     videos: list[Video]
     bad: list[BadVideo]
 
-    def of(self, entries: Sequence[Entry]) -> list[Video]:
-        """The good ones among these, in their order."""
-        good = {video.path: video for video in self.videos}
-        return [good[entry.path] for entry in entries if entry.path in good]
+    def of(self, entries: Sequence[Entry]) -> Index:
+        """What is known of these, in their order."""
+        good, bad = ({video.path: video for video in videos} for videos in (self.videos, self.bad))
+        paths = [entry.path for entry in entries]
+        return Index([good[path] for path in paths if path in good], [bad[path] for path in paths if path in bad])
 
 
 def index_videos(
@@ -50,12 +55,22 @@ def index_videos(
 ) -> Index:
     """Reads what the cache does not know of, by `workers` threads, and adds it to the cache (see `IndexCache.save`)."""
     cache = IndexCache(None) if cache is None else cache
-    with ThreadPoolExecutor(workers) as pool:
-        found = pool.map(lambda entry: _look_up(entry, cache), entries)
-        hidden = None if progress else True  # None: shown on a terminal only
-        results = list(tqdm(found, total=len(entries), desc="index", unit="video", leave=False, disable=hidden))
+    results = _by_threads(lambda entry: _look_up(entry, cache), entries, "index", workers, progress)
     videos = [result for result in results if isinstance(result, Video)]
     return Index(videos, [result for result in results if isinstance(result, BadVideo)])
+
+
+def find_damage(videos: Sequence[Video], *, workers: int = 8, progress: bool = False) -> list[BadVideo]:
+    """Decodes every frame, which takes its time, and tells the videos in which that fails."""
+    return [bad for bad in _by_threads(_first_damage, videos, "decode", workers, progress) if bad]
+
+
+def _by_threads(function: Callable[[A], B], items: Sequence[A], verb: str, workers: int, progress: bool) -> list[B]:
+    """The results in order; progress is shown on a terminal only."""
+    hidden = None if progress else True
+    with ThreadPoolExecutor(workers) as pool:
+        found = pool.map(function, items)
+        return list(tqdm(found, total=len(items), desc=verb, unit="video", leave=False, disable=hidden))
 
 
 def _look_up(entry: Entry, cache: IndexCache) -> Video | BadVideo:
@@ -63,10 +78,8 @@ def _look_up(entry: Entry, cache: IndexCache) -> Video | BadVideo:
     try:
         mark = cache.mark(entry.path)
         info = cache.get(entry.path, mark) or _read(entry.path)
-    except InputError as error:
-        return BadVideo(entry.path, str(error).partition(";")[0])
-    except OSError as error:
-        return BadVideo(entry.path, f"{entry.path} cannot be read ({error.strerror or error})")
+    except (InputError, OSError) as error:
+        return BadVideo(entry.path, _cause(entry.path, error))
     cache.put(entry.path, mark, info)
     return Video(entry.path, info, entry.label)
 
@@ -76,3 +89,21 @@ def _read(path: Path) -> VideoInfo:
     info = probe(path)
     read_frames(path, sorted({0, info.frames - 1}))
     return info
+
+
+def _first_damage(video: Video) -> BadVideo | None:
+    frames = video.info.frames
+    at_once = max(1, BYTES_AT_ONCE // (3 * video.info.height * video.info.width))
+    try:
+        for start in range(0, frames, at_once):
+            read_frames(video.path, range(start, min(start + at_once, frames)))
+    except (InputError, OSError) as error:
+        return BadVideo(video.path, _cause(video.path, error))
+    return None
+
+
+def _cause(path: Path, error: InputError | OSError) -> str:
+    """The error without its remedy, which is not the same for a data set."""
+    if isinstance(error, OSError):
+        return f"{path} cannot be read ({error.strerror or error})"
+    return str(error).partition(";")[0]

@@ -21,13 +21,15 @@ def long_enough(index: Index, clip: ClipShape) -> Index:
 
 def check_share(total: int, bad: Sequence[BadVideo], max_bad_share: float) -> None:
     """InputError if none of `total` videos is good, or more than the given share is bad."""
+    if not total:
+        raise InputError("there are no videos to train on; check the folder and data.part")
     if len(bad) < total and len(bad) <= max_bad_share * total:
         return
-    judgement = f"more than the share of {max_bad_share:g} that data.max_bad_share allows" if len(bad) < total else ""
+    allowed = f", more than the share of {max_bad_share:g} that data.max_bad_share allows" if len(bad) < total else ""
+    remedy = ", or raise --data.max_bad_share" if allowed else ""
     raise InputError(
-        f"{len(bad)} of {total} videos cannot be used{judgement and ', '}{judgement}: {some(bad)}; repair or remove "
-        f"them (pvdm inspect lists all), choose fewer frames or a smaller stride"
-        f"{judgement and ', or raise --data.max_bad_share'}"
+        f"{len(bad)} of {total} videos cannot be used{allowed}: {some(bad)}; repair or remove them (pvdm inspect lists "
+        f"all), choose fewer frames or a smaller stride{remedy}"
     )
 
 
@@ -42,8 +44,6 @@ def _too_short(video: Video, clip: ClipShape) -> str | None:
         span = clip.span(video.info)
     except InputError as error:  # the pace of a clip is in seconds, and the video does not know its own
         return f"{video.path} cannot give such clips ({str(error).partition(';')[0]})"
-    if video.info.frames >= span:
-        return None
-    return (
-        f"{video.path} has {video.info.frames} frames, fewer than the {span} that a clip of {clip.frames} frames spans"
-    )
+    frames = video.info.frames
+    wanted = f"fewer than the {span} that a clip of {clip.frames} frames spans"
+    return None if frames >= span else f"{video.path} has {frames} frames, {wanted}"

@@ -115,20 +115,38 @@ class VideoData(LightningDataModule):
     def prepare_data(self) -> None:
         """Fills the cached index in one process; what is wrong is left to `setup`, where all of them say it."""
         with suppress(InputError):
-            self._find()
+            self.find()
 
     def setup(self, stage: str) -> None:
         """Finds the files and reads their lengths, once; `InputError` for what a user can mend."""
         if self.training is not None:
             return
-        parts, index = self._find()
+        parts, index = self.find()
+        index = long_enough(index, self.clip)
+        training, validation = index.of(parts.training), index.of(parts.validation).videos
         check_share(len(parts.entries), index.bad, self.max_bad_share)
-        training, validation = index.of(parts.training), index.of(parts.validation)
+        check_share(len(parts.training), training.bad, 1)
         if self._leads:
             self._tell(parts, index, validation)
         self.classes = parts.classes
-        self.training = self._dataset(training, training=True)
-        self.validation = self._dataset(validation or training, training=False)
+        self.training = self._dataset(training.videos, training=True)
+        self.validation = self._dataset(validation or training.videos, training=False)
+
+    def find(self) -> tuple[Parts, Index]:
+        """The videos, and what is known of each, whether it is long enough or not; looked for once.
+
+        `InputError` if the folder is missing, empty or of another layout.
+        """
+        if self._found is None:
+            fraction = self.validation_fraction
+            parts = find_parts(self.path, self.layout, split=self.split, validation_fraction=fraction, seed=self.seed)
+            parts = parts.train_on(self.part)
+            cache = IndexCache.of(self.path)
+            index = index_videos(parts.entries, cache=cache, progress=self._leads)
+            if self._leads:
+                cache.save()
+            self._found = parts, index
+        return self._found
 
     @property
     def clip_fps(self) -> float | None:
@@ -138,7 +156,8 @@ class VideoData(LightningDataModule):
 
     def describe(self) -> dict[str, Any]:
         """What a model that is trained on these data tells of them: JSON-able; after `setup`."""
-        parts, index = self._find()
+        parts, index = self.find()
+        good = long_enough(index, self.clip)
         return {
             "layout": self.layout,
             "split": self.split if self.layout == "ucf101" else None,
@@ -146,8 +165,8 @@ class VideoData(LightningDataModule):
             "card": asdict(self.card),
             "videos": {
                 "training": len(self.training.videos),
-                "validation": len(index.of(parts.validation)),
-                "left_out": len(index.bad),
+                "validation": len(good.of(parts.validation).videos),
+                "left_out": len(good.bad),
                 "absent": len(parts.absent),
             },
             "classes": None if self.classes is None else len(self.classes),
@@ -182,20 +201,6 @@ class VideoData(LightningDataModule):
     def _leads(self) -> bool:
         """Whether this is the process that writes and speaks for all."""
         return self.trainer is None or self.trainer.is_global_zero
-
-    def _find(self) -> tuple[Parts, Index]:
-        """The videos, and those of them that a clip fits into; looked for once."""
-        if self._found is None:
-            fraction = self.validation_fraction
-            parts = find_parts(
-                self.path, self.layout, split=self.split, validation_fraction=fraction, seed=self.seed
-            ).train_on(self.part)
-            cache = IndexCache.of(self.path)
-            index = index_videos(parts.entries, cache=cache, progress=self._leads)
-            if self._leads:
-                cache.save()
-            self._found = parts, long_enough(index, self.clip)
-        return self._found
 
     def _tell(self, parts: Parts, index: Index, validation: list[Video]) -> None:
         """What is odd about the data, a line each."""

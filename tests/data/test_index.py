@@ -36,7 +36,7 @@ def test_good_videos_keep_their_order_and_class(make_video, make_frame_folder):
         (paths[1], 1, VideoInfo(12, 48, 64, None)),
         (paths[2], 2, VideoInfo(25, 48, 64, 10.0)),
     ]
-    assert [video.label for video in index.of(entries(*paths)[:0:-1])] == [2, 1]
+    assert [video.label for video in index.of(entries(*paths)[:0:-1]).videos] == [2, 1]
 
 
 def test_bad_videos_are_told_with_their_cause(tmp_path, make_video, make_frame_folder):
@@ -47,6 +47,7 @@ def test_bad_videos_are_told_with_their_cause(tmp_path, make_video, make_frame_f
     (last / "f_3.png").write_bytes(b"no image")
     index = index_videos(entries(bad, good, absent, first, last))
     assert [video.path for video in index.videos] == [good]
+    assert index.of(entries(good, last)) == Index(index.videos, index.bad[-1:])
     causes = {video.path: video.cause for video in index.bad}
     assert list(causes) == [bad, absent, first, last]
     assert causes[bad].startswith(f"{bad} cannot be decoded as a video (")
@@ -186,6 +187,8 @@ def test_the_share_of_bad_videos():
     )
     with pytest.raises(InputError, match=r"^5 of 5 videos cannot be used: 1.mp4 has .* smaller stride$"):
         check_share(5, bad, 1.0)
+    with pytest.raises(InputError, match=r"no videos to train on; check the folder and data.part"):
+        check_share(0, [], 1)
 
 
 def test_only_the_first_few_are_named():

@@ -11,10 +11,12 @@ from pytorch_lightning.strategies import SingleDeviceStrategy
 import pvdm
 from pvdm.autoencoder import AutoencoderConfig
 from pvdm.cli import main
+from pvdm.data import Augmentation
 from pvdm.generation import VideoGenerator
 from pvdm.training import AutoencoderTraining, AveragedWeights, DiffusionTraining, WriteVideos
 from pvdm.training.checkpoints import RunCheckpoints
 from pvdm.training.command import TrainingCLI, find_configs
+from pvdm.video import ColorJitter
 
 CONFIGS = Path(pvdm.__file__).parent / "configs"
 AUTOENCODERS = [["autoencoder"], ["autoencoder", "sizes/autoencoder-tiny"]]
@@ -92,7 +94,9 @@ def test_configs_of_data_sets_leave_the_stage_alone(name):
 
 
 def test_the_card_of_the_data_reaches_them(build):
-    data = build(["autoencoder", "data/ucf101"], "--data.card.license=ours", "--data.split=2").datamodule
+    options = ["--data.card.license=ours", "--data.split=2", "--data.color_jitter.hue=0.1"]
+    data = build(["autoencoder", "data/ucf101"], *options).datamodule
+    assert data.augmentation == Augmentation(True, True, ColorJitter(hue=0.1))
     assert (data.card.name, data.card.license, data.layout, data.split) == ("UCF101", "ours", "ucf101", 2)
 
 

@@ -144,6 +144,18 @@ def test_bad_videos_are_left_out_up_to_a_share(folder, caplog):
         data(folder, frames=50, max_bad_share=1.0)
 
 
+def test_a_part_without_a_usable_video(make_video, tmp_path):
+    for number in range(20):
+        make_video(f"videos/val/{number}.mp4", 6, 16, 24)
+    (tmp_path / "videos" / "train").mkdir()
+    (tmp_path / "videos" / "train" / "bad.mp4").write_bytes(b"x" * 1000)
+    with pytest.raises(InputError, match=r"^1 of 1 videos cannot be used: .*bad.mp4 cannot be decoded"):
+        data(tmp_path / "videos")
+    make_video("one/only.mp4", 6, 16, 24)
+    with pytest.raises(InputError, match=r"no videos to train on; check the folder and data.part"):
+        data(tmp_path / "one", part="test")
+
+
 def test_videos_too_short_for_a_context_are_trained_on_without_one(folder):
     found = data(folder, frames=9, clips=2, batch_size=8)
     (batch,) = found.val_dataloader()

@@ -1,0 +1,125 @@
+"""`pvdm inspect`: what one wants to know of a data set before days of training."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from jsonargparse import ArgumentParser
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from pvdm.commands.data_report import data_report, table
+from pvdm.commands.options import natural, positive, rate
+from pvdm.data import Layout, Part, find_damage
+from pvdm.data.contact_sheet import contact_sheet
+from pvdm.errors import InputError
+from pvdm.output import check_output, replacing
+from pvdm.training import VideoData
+from pvdm.training.command import find_configs
+
+REPORT, SHEET = "report.json", "contact_sheet.jpg"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, help="folder of the data set")
+    parser.add_argument("-c", "--config", action="append", default=[], help="as for pvdm fit; only data.* is used")
+    data = parser.add_argument_group("data", "the same as data.* of pvdm fit; they override the configs")
+    data.add_argument("--layout", choices=get_args(Layout), help="how the folder is made up; folder if not given")
+    data.add_argument("--split", type=positive, choices=(1, 2, 3), help="of UCF101; 1 if not given")
+    data.add_argument("--part", choices=get_args(Part), help="what is trained on; train if not given")
+    data.add_argument("--frames", type=positive, help="of a clip; 16 if not given")
+    data.add_argument("--size", type=_size, metavar="HxW", help="of a clip in pixels; 256x256 if not given")
+    data.add_argument("--stride", type=positive, help="every how manieth frame is taken; 1 if not given")
+    data.add_argument("--fps", type=rate, help="frames per second of a clip, instead of a stride")
+    data.add_argument("--clips", type=positive, choices=(1, 2), help="of a sample: 1 (stage 1, if not given) or 2")
+    data.add_argument("--seed", type=natural, help="of the run, on which the parts of a plain folder depend")
+    parser.add_argument("--all-frames", action="store_true", help="decode every frame, to find damage; slow")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--output", type=Path, help=f"folder for {REPORT} and {SHEET}")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing output")
+    parser.add_argument("--videos", type=positive, default=24, help="at most so many on the contact sheet")
+
+
+def run(options: argparse.Namespace) -> None:
+    if options.output:
+        check_output(options.output, overwrite=options.overwrite, own=(REPORT, SHEET))
+    data = _data({**_of_configs(options.config), **_given(options)})
+    _, index = data.find()
+    damaged = find_damage(index.videos, progress=True) if options.all_frames else []
+    report = data_report(data, damaged)
+    sys.stdout.write((json.dumps(report, indent=2) if options.json else table(report)) + "\n")
+    if options.output:
+        _write(options, data, report)
+
+
+def _write(options: argparse.Namespace, data: VideoData, report: dict[str, Any]) -> None:
+    _, index = data.find()
+    with replacing(options.output, overwrite=options.overwrite, own=(REPORT, SHEET)) as folder:
+        folder.mkdir()
+        (folder / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        if index.videos:
+            sheet = contact_sheet(index.videos, data.find()[0].classes, count=options.videos)
+            sheet.save(folder / SHEET, quality=90)
+
+
+def _data(values: dict[str, Any]) -> VideoData:
+    """The data as `pvdm fit` would build them; InputError for a value or a key that it would not accept."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(VideoData, "data")
+    try:
+        return parser.instantiate(parser.parse_object({"data": values})).data
+    except argparse.ArgumentError as error:
+        raise InputError(f"{' '.join(str(error).split())}; correct the configuration") from error
+
+
+def _of_configs(names: Sequence[str]) -> dict[str, Any]:
+    """`data` of all configs, of which the last has the last word."""
+    files = find_configs([argument for name in names for argument in ("-c", name)])[1::2]
+    try:
+        merged = OmegaConf.to_container(OmegaConf.merge({}, *map(_read_config, files)))
+    except (OmegaConfBaseException, TypeError, ValueError) as error:
+        raise InputError(f"the configs {', '.join(names)} do not fit together ({error}); correct them") from error
+    seed = {"seed": int(merged["seed_everything"])} if merged.get("seed_everything") is not None else {}
+    data = merged.get("data") or {}
+    if not isinstance(data, dict):
+        raise InputError(f"data is {data} in the configs, where keys such as layout are wanted below it; correct them")
+    return {**seed, **data}
+
+
+def _read_config(file: str) -> DictConfig:
+    """A YAML file, whose references to its own values are followed."""
+    try:
+        config = OmegaConf.load(file)
+        OmegaConf.resolve(config)
+    except FileNotFoundError as error:
+        raise InputError(f"there is no config {file}; check --config") from error
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+        raise InputError(f"{file} cannot be read as a config ({' '.join(str(error).split())}); correct it") from error
+    return config
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """The options that are there, by the names of `VideoData`; a stride goes before a config's fps, and vice versa."""
+    names = ("path", "layout", "split", "part", "frames", "stride", "fps", "clips", "seed")
+    values = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if options.size:
+        values["height"], values["width"] = options.size
+    if options.stride and not options.fps:
+        values["fps"] = None
+    if options.fps and not options.stride:
+        values["stride"] = 1
+    return values
+
+
+def _size(text: str) -> tuple[int, int]:
+    """`256x256`: height and width."""
+    height, cross, width = text.partition("x")
+    if not cross:
+        raise argparse.ArgumentTypeError(f"{text} is no size; give height and width as in 256x256")
+    return positive(height), positive(width)
