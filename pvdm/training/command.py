@@ -16,7 +16,10 @@ from pvdm.errors import InputError
 from pvdm.training.averaging import AveragedWeights
 from pvdm.training.checkpoints import LAST, RunCheckpoints
 from pvdm.training.data import VideoData
+from pvdm.training.early_stopping import EarlyStopping
 from pvdm.training.prediction import WriteVideos
+from pvdm.training.throughput import Throughput
+from pvdm.training.video_log import VideoLog
 
 PACKAGE = Path(__file__).parents[1]
 TELL_NOTHING = (
@@ -39,6 +42,8 @@ class TrainingCLI(LightningCLI):
         parser.add_lightning_class_args(AveragedWeights, "averaging")
         parser.add_lightning_class_args(RunCheckpoints, "checkpoint")
         parser.add_lightning_class_args(WriteVideos, "predictions")
+        parser.add_lightning_class_args(VideoLog, "videos")
+        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.set_defaults(
             {
                 "checkpoint.filename": "best",
@@ -94,6 +99,7 @@ def main(arguments: Sequence[str]) -> None:
             VideoData,
             subclass_mode_model=True,
             seed_everything_default=0,
+            trainer_defaults={"callbacks": [Throughput()]},
             save_config_kwargs={"overwrite": True},
             parser_kwargs={"parser_mode": "omegaconf", "allow_abbrev": False},
             args=find_configs(arguments),

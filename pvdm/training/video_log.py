@@ -1,0 +1,105 @@
+"""Videos in the log: real, reconstructed, sampled and extended, so that one sees what the figures mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor
+
+from pvdm.data import ClipDataset
+from pvdm.diffusion import SamplerConfig
+from pvdm.errors import check_range
+from pvdm.generation import VideoGenerator
+from pvdm.training.animation import grid, video_summary
+from pvdm.training.data import VideoData
+
+SEED = 0
+"""Of the noise of sampled videos: always the same, so that one sees the model change and not the noise."""
+
+
+class VideoLog(Callback):
+    """Plays videos in TensorBoard: at the first validation after every `every_n_updates` updates, by its weights.
+
+    `videos/real` are clips evenly spread over the validation data; `videos/reconstructed` has each of them above
+    what the autoencoder makes of it. Stage 2 adds `videos/sampled`, from noise, and `videos/extended`: the real clip
+    before and what followed it, above the same clip continued by the model. The clips and the noise are the same
+    each time, and training knows nothing of it. Nothing happens without validation or TensorBoard's logger.
+
+    Args:
+        every_n_updates: Updates from one time to the next; None is never.
+        videos: Clips of each kind, side by side.
+        sampler: Solver of stage 2; it takes no more steps than the model has times.
+    """
+
+    def __init__(
+        self,
+        every_n_updates: int | None = 5000,
+        videos: int = 4,
+        sampler: SamplerConfig = SamplerConfig("dpmpp_2m", 25),
+    ) -> None:
+        check_range(1, every_n_updates=every_n_updates, videos=videos)
+        self.every_n_updates, self.videos, self.sampler = every_n_updates, videos, sampler
+        self.updates = 0
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """While the averaged weights are still in place."""
+        if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking or not self._is_due(pl_module.updates):
+            return
+        self.updates = pl_module.updates
+        if trainer.is_global_zero and isinstance(trainer.datamodule, VideoData):
+            self._write(trainer, pl_module)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"updates": self.updates}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.updates = state_dict["updates"]
+
+    def _is_due(self, updates: int) -> bool:
+        """Whether a multiple of the interval has been passed since the last time."""
+        every = self.every_n_updates
+        return every is not None and updates // every > self.updates // every
+
+    def _write(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        loggers = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+        if not loggers:
+            return
+        samples = _spread(trainer.datamodule.validation, self.videos)
+        with trainer.precision_plugin.val_step_context():
+            for name, video in self._pictures(pl_module, samples):
+                summary = video_summary(f"videos/{name}", video, pl_module.generator.fps)
+                for logger in loggers:
+                    logger.experiment._get_file_writer().add_summary(summary, pl_module.updates)
+
+    def _pictures(self, pl_module: LightningModule, samples: list[dict[str, Any]]) -> Iterator[tuple[str, Tensor]]:
+        """Names and videos (3, t, h, w) uint8, each a grid."""
+        generator = pl_module.generator
+        real = [sample["video"][:, -generator.frames :] for sample in samples]
+        yield "real", grid([real])
+        yield "reconstructed", grid([real, generator.reconstruct(torch.stack(real))])
+        if generator.denoiser is not None:
+            sampler = replace(self.sampler, steps=min(self.sampler.steps, generator.diffusion.timesteps))
+            yield "sampled", grid([generator.sample(self.videos, sampler=sampler, seed=SEED)])
+            whole = [sample["video"] for sample in samples if sample.get("has_context", True)]
+            if whole:
+                yield "extended", grid([whole, list(_continued(generator, whole, sampler))])
+
+
+def _continued(generator: VideoGenerator, whole: list[Tensor], sampler: SamplerConfig) -> Iterator[Tensor]:
+    """Each video (3, 2 t, h, w), its second half by the model."""
+    for index, video in enumerate(whole):
+        context = video[:, : generator.frames]
+        new = generator.stream(num_frames=generator.frames, context=context, videos=[(SEED, index)], sampler=sampler)
+        yield torch.cat([context, *(clips[0] for clips in new)], dim=1)
+
+
+def _spread(dataset: ClipDataset, count: int) -> list[dict[str, Any]]:
+    """Samples evenly spread over a data set, as many as it has if those are fewer."""
+    chosen = torch.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().long()
+    return [dataset[index] for index in chosen.tolist()]
