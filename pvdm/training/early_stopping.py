@@ -42,11 +42,6 @@ class EarlyStopping(Callback):
         self.waited = 0
         self.is_over = False
 
-    @property
-    def state_key(self) -> str:
-        """Of a metric: another one is counted from the beginning."""
-        return self._generate_state_key(monitor=self.monitor, mode=self.mode)
-
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Takes over what is not given from the run's checkpoints; InputError if they do not say it."""
         chosen = trainer.checkpoint_callback
@@ -64,9 +59,7 @@ class EarlyStopping(Callback):
         """A run that had stopped does not begin."""
         if self._has_waited_enough():
             trainer.should_stop = True
-            self._tell(
-                trainer, "the run had ended before: ", "; to go on, raise early_stopping.patience or make it null"
-            )
+            self._tell(trainer, "the run has ended early before: ", "; to go on, raise early_stopping.patience")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.patience is None or trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
@@ -77,10 +70,12 @@ class EarlyStopping(Callback):
             self._tell(trainer, f"training ends early, after {pl_module.updates} updates: ")
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "waited": self.waited, "is_over": self.is_over}
+        return {name: getattr(self, name) for name in ("monitor", "mode", "best", "waited", "is_over")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best, self.waited, self.is_over = (state_dict[name] for name in ("best", "waited", "is_over"))
+        """Another metric than the checkpoint's is counted from the beginning."""
+        if self.patience is not None and (self.monitor, self.mode) == (state_dict["monitor"], state_dict["mode"]):
+            self.best, self.waited, self.is_over = (state_dict[name] for name in ("best", "waited", "is_over"))
 
     def _value(self, trainer: Trainer) -> float:
         if self.monitor not in trainer.callback_metrics:
