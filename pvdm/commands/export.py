@@ -12,10 +12,18 @@ from pvdm.output import check_output
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="training checkpoint (.ckpt) of either stage, or an exported folder")
     add_output(parser, "folder for config.json and model.safetensors (averaged weights, autoencoder included)")
+    parser.add_argument(
+        "--license", help="the model's license, for its card; as the Hub spells it: mit, cc-by-4.0, ..."
+    )
     parser.add_argument("--half-precision", action="store_true", help="store float16 weights: half the size")
 
 
 def run(options: argparse.Namespace) -> None:
     check_output(options.output, overwrite=options.overwrite)
     generator = VideoGenerator.load(options.model)
-    generator.save_pretrained(options.output, half_precision=options.half_precision, overwrite=options.overwrite)
+    generator.save_pretrained(
+        options.output,
+        half_precision=options.half_precision,
+        overwrite=options.overwrite,
+        model_card_kwargs={"license": options.license},
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder, Triplane
@@ -26,6 +27,7 @@ from pvdm.diffusion import (
 )
 from pvdm.errors import InputError
 from pvdm.generation import files
+from pvdm.generation.card import model_card
 from pvdm.output import replacing
 from pvdm.video import to_float, to_uint8
 
@@ -262,9 +264,10 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
         """Writes `config.json`, `model.safetensors` and a card; existing output is an InputError unless `overwrite`.
 
         A folder that holds anything but a model is never replaced. `half_precision` stores float16 weights.
-        `hub` goes to huggingface_hub's `save_pretrained`.
+        `hub` goes to huggingface_hub's `save_pretrained`; its `model_card_kwargs`, such as `license`, to the card.
         """
-        self._half_precision = half_precision
+        if half_precision:
+            return copy.deepcopy(self).half().save_pretrained(save_directory, overwrite=overwrite, **hub)
         hub.setdefault("repo_id", Path(save_directory).name)  # not the temporary folder's
         push, push_options = hub.pop("push_to_hub", False), dict(hub)
         with replacing(Path(save_directory), overwrite=overwrite, own=files.MODEL_FILES) as temporary:
@@ -272,7 +275,9 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
         return self.push_to_hub(**push_options) if push else None
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        weights = self.state_dict()
-        if self._half_precision:
-            weights = {name: value.half() for name, value in weights.items()}
-        files.write_model(save_directory, self.to_config(), weights)
+        files.write_model(save_directory, self.to_config(), self.state_dict())
+
+    def generate_model_card(self, **options: Any) -> ModelCard:
+        """README.md of an export; options are `model_card`'s."""
+        networks = {name: sum(map(torch.numel, part.parameters())) for name, part in self.named_children()}
+        return ModelCard(model_card(self.to_config(), parameters=networks, **options))

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from huggingface_hub import metadata_load
 
 from pvdm import VideoGenerator
 
@@ -35,6 +36,13 @@ def test_a_folder_may_be_exported_again_onto_itself(pvdm, generator, checkpoint,
     pvdm("export", tmp_path / "model", "--output", tmp_path / "model", "--overwrite")
     found = VideoGenerator.from_pretrained(tmp_path / "model")
     torch.testing.assert_close(found.state_dict(), generator.state_dict(), rtol=0, atol=0)
+
+
+def test_the_card_has_the_license_that_is_given(pvdm, checkpoint, tmp_path):
+    pvdm("export", checkpoint, "--output", tmp_path / "model", "--license", "cc-by-4.0")
+    assert metadata_load(tmp_path / "model" / "README.md")["license"] == "cc-by-4.0"
+    pvdm("export", checkpoint, "--output", tmp_path / "model", "--overwrite")
+    assert "license" not in metadata_load(tmp_path / "model" / "README.md")
 
 
 def test_refusals_leave_nothing(refusal, checkpoint, tmp_path):

@@ -1,0 +1,190 @@
+"""The card of an exported model: what it is, what it was trained on, how it is used and what it cannot do."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from huggingface_hub import ModelCardData
+
+from pvdm.autoencoder import PLANES, AutoencoderConfig
+
+TAGS = ("video-generation", "diffusion", "latent-diffusion", "pvdm")
+NAMED_CLASSES = 24
+"""As many classes are named; of more, `config.json` has the names."""
+
+PREDICTIONS = {"eps": "the noise (eps)", "x0": "the clean latent (x0)", "v": "the velocity (v)"}
+
+PREDICTIONS = {"eps": "the noise (eps)", "x0": "the clean latent (x0)", "v": "the velocity (v)"}
+
+SAMPLE = """```python
+from pvdm import VideoGenerator
+
+generator = VideoGenerator.from_pretrained("MODEL")
+clips = generator.sample(4, seed=0)  # (4, 3, {frames}, {height}, {width}), uint8
+for clip in generator.stream(num_frames={many}):  # a longer video, clip by clip
+    ...
+```
+
+```sh
+pvdm sample MODEL --num-videos 4 {label}--output samples
+pvdm extend MODEL --frames {many} --output long.mp4
+pvdm extend MODEL --input video.mp4 --frames {many} --output continued.mp4
+```"""
+
+RECONSTRUCT = """```python
+from pvdm import VideoGenerator
+
+generator = VideoGenerator.from_pretrained("MODEL")
+found = generator.reconstruct(clips)  # (b, 3, {frames}, {height}, {width}), uint8, as clips
+```
+
+```sh
+pvdm reconstruct MODEL video.mp4 --side-by-side --output beside.mp4
+pvdm fit -c configs/diffusion.yaml --data.path VIDEOS --model.autoencoder MODEL
+```"""
+
+CITATION = """```bibtex
+@inproceedings{yu2023video,
+  title = {Video Probabilistic Diffusion Models in Projected Latent Space},
+  author = {Yu, Sihyun and Sohn, Kihyuk and Kim, Subin and Shin, Jinwoo},
+  booktitle = {Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year = {2023}
+}
+```"""
+
+
+def model_card(
+    config: Mapping[str, Any], *, parameters: Mapping[str, int] | None = None, license: str | None = None
+) -> str:
+    """README.md of a model: YAML front matter for the Hub, and Markdown.
+
+    Args:
+        config: `VideoGenerator.to_config()`'s.
+        parameters: Number of weights of each network, by its name.
+        license: Of the model, as the Hub spells it (mit, cc-by-nc-4.0, other, ...); that of its data is another matter.
+    """
+    data = ModelCardData(library_name="pvdm", tags=[*TAGS], license=license)
+    sections = {
+        "Model": _table(_model(config, parameters or {})),
+        "Training data": _training_data(config.get("data")),
+        "Use": _use(config),
+        "Limits": "\n".join(f"* {limit}" for limit in _limits(config)),
+        "Evaluation": "No results are recorded with this model.",
+        "License": plain(license) if license else "None is stated; ask whoever made this model.",
+        "Citation": CITATION,
+    }
+    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
+    return f"---\n{data.to_yaml()}\n---\n\n{_beginning(config)}\n\n{body}\n"
+
+
+def plain(value: Any) -> str:
+    """A value as text that Markdown shows as it is, in one line; an address is a link."""
+    text = " ".join(str(value).split())
+    if re.fullmatch(r"https?://[^\s<>|\\`]+", text):
+        return f"<{text}>"
+    return re.sub(r"([\\`*_\[\]<>|#~$&])", r"\\\1", text)
+
+
+def _beginning(config: Mapping[str, Any]) -> str:
+    paper = "[PVDM](https://arxiv.org/abs/2302.07685)"
+    if config["denoiser"] is None:
+        return (
+            f"# Video autoencoder\n\nThe first stage of a {paper}, made with `pvdm`: it projects a clip onto three "
+            "small planes, one of its content and two of its motion, and reconstructs it. It does not generate: the "
+            "second stage, a diffusion model of these planes, is yet to be trained."
+        )
+    return (
+        f"# Video generator\n\nA {paper}, made with `pvdm`: an autoencoder projects a clip onto three small planes, "
+        "one of its content and two of its motion, and a diffusion model generates them, with or without the clip "
+        "before as condition. So it samples clips from noise, and continues a clip to a video of any length."
+    )
+
+
+def _model(config: Mapping[str, Any], parameters: Mapping[str, int]) -> Iterable[tuple[str, Any]]:
+    """Names and values of what the model is."""
+    sizes, process = AutoencoderConfig(**config["autoencoder"]), config["diffusion"]
+    planes = ", ".join(f"{name} {h}x{w}" for name, (h, w) in zip(PLANES, sizes.latent_shape.planes, strict=True))
+    is_complete = config["denoiser"] is not None
+    yield "stage", "complete: autoencoder and denoiser" if is_complete else "autoencoder only"
+    yield "clip", f"{sizes.frames} frames of {sizes.height}x{sizes.width} pixels (height x width)"
+    yield "frame rate", f"{config['fps']:g} frames per second"
+    yield "latent", f"{planes}; {sizes.latent_channels} channels"
+    if parameters:
+        yield "parameters", ", ".join(f"{name} {_amount(count)}" for name, count in parameters.items())
+    if is_complete:
+        betas = f"betas {process['linear_start']:g} to {process['linear_end']:g}, evenly spaced roots"
+        yield "noise process", f"{process['timesteps']} times, {betas}"
+        yield "prediction", PREDICTIONS[process["prediction"]]
+        yield "classes", _classes(config)
+    yield "training", f"{config['training_step']} updates" if config["training_step"] else "updates are not recorded"
+    yield "made with", ", ".join(f"{name} {number}" for name, number in config["versions"].items())
+
+
+def _classes(config: Mapping[str, Any]) -> str:
+    count, names = _count_classes(config), config.get("classes")
+    if not count:
+        return "none"
+    if not names:
+        return f"{count}, without names"
+    return f"{count}: {', '.join(names)}" if count <= NAMED_CLASSES else f"{count}, named in config.json"
+
+
+def _count_classes(config: Mapping[str, Any]) -> int | None:
+    return (config["denoiser"] or {}).get("classes")
+
+
+def _training_data(data: Mapping[str, Any] | None) -> str:
+    if not data:
+        return "Not recorded with this model."
+    card = data.get("card") or {}
+    missing = [name for name in ("name", "source", "license") if not card.get(name)]
+    gap = f"\n\nNot recorded: {', '.join(missing)}." if missing else ""
+    return _table([*_facts(card), *_facts({name: value for name, value in data.items() if name != "card"})]) + gap
+
+
+def _facts(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:
+    """Names and values of all that is given, those of parts behind their part's name."""
+    for key, value in values.items():
+        name = f"{above}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from _facts(value, f"{name}: ")
+        elif value is not None and value != "":
+            yield name, ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _use(config: Mapping[str, Any]) -> str:
+    sizes = {name: config["autoencoder"][name] for name in ("frames", "height", "width")}
+    text = RECONSTRUCT if config["denoiser"] is None else SAMPLE
+    label = f"--label {shlex.quote((config.get('classes') or '0')[0])} " if _count_classes(config) else ""
+    beginning = "`MODEL` is this folder or, on the Hugging Face Hub, its `owner/name`."
+    return f"{beginning}\n\n{text.format(**sizes, many=8 * sizes['frames'], label=label)}"
+
+
+def _limits(config: Mapping[str, Any]) -> Iterable[str]:
+    sizes = config["autoencoder"]
+    yield (
+        f"Video has {sizes['height']}x{sizes['width']} pixels (height x width) and comes in clips of {sizes['frames']} "
+        "frames; that of other sizes is scaled and cropped."
+    )
+    if config["denoiser"] is None:
+        yield "It cannot sample or extend video."
+        yield "Video unlike its training data is reconstructed less well."
+        return
+    yield "There are no text prompts; it generates only what resembles its training data, with their biases and errors."
+    if not _count_classes(config):
+        yield "What a clip shows cannot be chosen, but for the clip that it continues."
+    yield "Each clip knows only the clip before: long videos drift, and what has left the picture is forgotten."
+    yield "It may reproduce its training videos: mind their license, and the people in them."
+
+
+def _table(rows: Iterable[tuple[str, Any]]) -> str:
+    lines = [f"| {plain(name)} | {plain(value)} |" for name, value in rows]
+    return "\n".join(["| | |", "|---|---|", *lines])
+
+
+def _amount(count: int) -> str:
+    """62058755 -> 62.1 million"""
+    return f"{count / 1e6:.1f} million" if count >= 1e5 else str(count)
