@@ -28,8 +28,9 @@ class VideoLog(Callback):
 
     `videos/real` are clips evenly spread over the validation data; `videos/reconstructed` has each of them above
     what the autoencoder makes of it. Stage 2 adds `videos/sampled`, from noise, and `videos/extended`: the real clip
-    before and what followed it, above the same clip continued by the model. The clips and the noise are the same
-    each time, and training knows nothing of it. Nothing happens without validation or TensorBoard's logger.
+    before and what followed it, above the same clip continued by the model; a model of classes is given the real
+    clips'. The clips and the noise are the same each time, and training knows nothing of it. Nothing happens without
+    validation or TensorBoard's logger.
 
     Args:
         every_n_updates: Updates from one time to the next; None is never.
@@ -85,18 +86,27 @@ class VideoLog(Callback):
         yield "reconstructed", grid([real, generator.reconstruct(torch.stack(real))])
         if generator.denoiser is not None:
             sampler = replace(self.sampler, steps=min(self.sampler.steps, generator.diffusion.timesteps))
-            yield "sampled", grid([generator.sample(self.videos, sampler=sampler, seed=SEED)])
-            whole = [sample["video"] for sample in samples if sample.get("has_context", True)]
-            if whole:
-                yield "extended", grid([whole, list(_continued(generator, whole, sampler))])
+            classes = _classes(generator, samples, self.videos)
+            yield "sampled", grid([generator.sample(self.videos, sampler=sampler, seed=SEED, **classes)])
+            if whole := [sample for sample in samples if sample.get("has_context", True)]:
+                continued = list(_continued(generator, whole, sampler))
+                yield "extended", grid([[sample["video"] for sample in whole], continued])
 
 
-def _continued(generator: VideoGenerator, whole: list[Tensor], sampler: SamplerConfig) -> Iterator[Tensor]:
-    """Each video (3, 2 t, h, w), its second half by the model."""
-    for index, video in enumerate(whole):
-        context = video[:, : generator.frames]
-        new = generator.stream(num_frames=generator.frames, context=context, videos=[(SEED, index)], sampler=sampler)
+def _continued(generator: VideoGenerator, samples: list[dict[str, Any]], sampler: SamplerConfig) -> Iterator[Tensor]:
+    """The video (3, 2 t, h, w) of each sample, its second half by the model."""
+    for index, sample in enumerate(samples):
+        context = sample["video"][:, : generator.frames]
+        options = {"videos": [(SEED, index)], "sampler": sampler, **_classes(generator, [sample], 1)}
+        new = generator.stream(num_frames=generator.frames, context=context, **options)
         yield torch.cat([context, *(clips[0] for clips in new)], dim=1)
+
+
+def _classes(generator: VideoGenerator, samples: list[dict[str, Any]], count: int) -> dict[str, list[int]]:
+    """For a model of classes, the labels of `count` videos: those of the real clips in turn."""
+    if not generator.to_config()["denoiser"].get("classes"):
+        return {}
+    return {"labels": [samples[index % len(samples)]["label"] for index in range(count)]}
 
 
 def _spread(dataset: ClipDataset, count: int) -> list[dict[str, Any]]:
