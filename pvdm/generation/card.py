@@ -119,7 +119,8 @@ def _model(config: Mapping[str, Any], parameters: Mapping[str, int]) -> Iterable
         yield "noise process", f"{process['timesteps']} times, {betas}"
         yield "prediction", PREDICTIONS[process["prediction"]]
         yield "classes", _classes(config)
-    yield "training", f"{config['training_step']} updates" if config["training_step"] else "updates are not recorded"
+    updates = f"{config['training_step']} updates of the {'denoiser' if is_complete else 'autoencoder'}"
+    yield "training", updates if config["training_step"] else "updates are not recorded"
     yield "made with", ", ".join(f"{name} {number}" for name, number in config["versions"].items())
 
 

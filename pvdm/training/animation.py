@@ -24,10 +24,12 @@ def grid(rows: Sequence[Sequence[Tensor]]) -> Tensor:
 
 def gif(video: Tensor, fps: float) -> bytes:
     """video: (3, t, h, w) uint8. A GIF that plays on end, at 50 frames per second at most: faster, browsers crawl."""
-    frames = [Image.fromarray(frame.numpy()) for frame in rearrange(video.cpu(), "c t h w -> t h w c").contiguous()]
+    palette = _picture(rearrange(video, "c t h w -> c (t h) w")).quantize(method=Image.Quantize.FASTOCTREE)
+    # One palette for all: colours do not flicker, and it takes a hundredth of the time of Pillow's own choice for each.
+    frames = [_picture(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in video.unbind(1)]
     milliseconds = max(20, round(100 / fps) * 10)
     file = io.BytesIO()
-    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False)
     return file.getvalue()
 
 
@@ -36,3 +38,8 @@ def video_summary(tag: str, video: Tensor, fps: float) -> Summary:
     height, width = video.shape[2:]
     image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=gif(video, fps))
     return Summary(value=[Summary.Value(tag=tag, image=image)])
+
+
+def _picture(image: Tensor) -> Image.Image:
+    """image: (3, h, w) uint8."""
+    return Image.fromarray(rearrange(image, "c h w -> h w c").contiguous().cpu().numpy())

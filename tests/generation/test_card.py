@@ -65,7 +65,7 @@ def test_it_says_what_a_complete_model_is(config):
     assert found["parameters"] == "autoencoder 62.1 million, denoiser 99999"
     assert found["noise process"] == "200 times, betas 0.0015 to 0.0195, evenly spaced roots"
     assert (found["prediction"], found["classes"]) == ("the noise (eps)", "none")
-    assert found["training"] == "7 updates"
+    assert found["training"] == "7 updates of the denoiser"
     assert found["made with"] == f"pvdm {config['versions']['pvdm']}, torch {config['versions']['torch']}"
     assert "No results are recorded with this model." in card
     assert "## Training data\n\nNot recorded with this model." in card
@@ -76,6 +76,7 @@ def test_it_says_what_an_autoencoder_cannot_do(config):
     card = model_card({**config, "denoiser": None})
     assert "# Video autoencoder" in card and rows(card)["stage"] == "autoencoder only"
     assert "* It cannot sample or extend video." in card
+    assert rows(card)["training"] == "7 updates of the autoencoder"
     assert "noise process" not in card and "pvdm sample" not in card
 
 
@@ -149,7 +150,7 @@ def test_an_export_has_its_own_card(tmp_path):
     assert rows(path.read_text())["parameters"] == f"autoencoder {counts[0]}, denoiser {counts[1] / 1e6:.1f} million"
     generator.training_step = 8
     generator.save_pretrained(tmp_path / "model", overwrite=True)
-    assert rows(path.read_text())["training"] == "8 updates" and "license" not in metadata_load(path)
+    assert rows(path.read_text())["training"] == "8 updates of the denoiser" and "license" not in metadata_load(path)
 
 
 @pytest.mark.parametrize(("half", "dtype"), [(True, torch.float16), (False, torch.float32)])
