@@ -17,8 +17,6 @@ NAMED_CLASSES = 24
 
 PREDICTIONS = {"eps": "the noise (eps)", "x0": "the clean latent (x0)", "v": "the velocity (v)"}
 
-PREDICTIONS = {"eps": "the noise (eps)", "x0": "the clean latent (x0)", "v": "the velocity (v)"}
-
 SAMPLE = """```python
 from pvdm import VideoGenerator
 
