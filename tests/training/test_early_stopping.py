@@ -74,7 +74,7 @@ def test_a_value_that_is_not_finite_ends_it_at_once(tmp_path, caplog, value):
 def test_it_says_why_and_which_checkpoint_is_best(tmp_path, caplog):
     caplog.set_level(logging.INFO, "pvdm")
     fit(tmp_path, RISES_TWICE, patience=3)
-    (message,) = [record.getMessage() for record in caplog.records if record.name.startswith("pvdm")]
+    (message,) = [record.getMessage() for record in caplog.records if record.name == "pvdm.training.early_stopping"]
     assert message == (
         "training ends early, after 20 updates: val/score has not improved for 3 validations (best: 2); "
         f"the best model is {tmp_path / 'checkpoints' / 'best.ckpt'}"
@@ -86,7 +86,7 @@ def test_the_same_command_again_ends_at_once_and_says_so(tmp_path, caplog):
     before = saved(tmp_path)
     caplog.set_level(logging.INFO, "pvdm")
     assert fit(tmp_path, RISES_TWICE, patience=3, resume=True) == 20
-    (message,) = [record.getMessage() for record in caplog.records if record.name.startswith("pvdm")]
+    (message,) = [record.getMessage() for record in caplog.records if record.name == "pvdm.training.early_stopping"]
     assert message.startswith("the run has ended early before: val/score has not improved for 3 validations")
     assert message.endswith("best.ckpt; to go on, raise early_stopping.patience")
     assert_same(saved(tmp_path), before)

@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -93,3 +94,11 @@ def test_a_single_batch_has_no_rate(rates):
 def test_no_memory_is_logged_without_cuda(tmp_path, rates):
     rates([1, 1], 2)
     assert "memory" not in (tmp_path / "version_0" / "metrics.csv").read_text()
+
+
+def test_peak_memory_on_cuda(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 3 * 2**30 if device.index == 1 else 0)
+    logged = {}
+    module = SimpleNamespace(device=torch.device("cuda:1"), log=logged.__setitem__)
+    Throughput().on_train_batch_end(SimpleNamespace(world_size=1), module, None, {"video": torch.zeros(2)}, 0)
+    assert logged == {"train/peak_memory_gib": 3.0}
