@@ -98,7 +98,8 @@ class EarlyStopping(Callback):
     def _tell(self, trainer: Trainer, beginning: str, end: str = "") -> None:
         if not trainer.is_global_zero:
             return
-        reason = "is not finite" if self.is_over else f"has not improved for {self.waited} validations"
+        count = f"{self.waited} validation" + ("s" if self.waited > 1 else "")
+        reason = "is not finite" if self.is_over else f"has not improved for {count}"
         best = "" if self.best is None else f" (best: {self.best:.4g})"
         path = getattr(trainer.checkpoint_callback, "best_model_path", "")
         where = f"; the best model is {path}" if path else ""

@@ -84,6 +84,7 @@ def test_it_says_why_and_which_checkpoint_is_best(tmp_path, caplog):
 def test_the_same_command_again_ends_at_once_and_says_so(tmp_path, caplog):
     fit(tmp_path, RISES_TWICE, patience=3)
     before = saved(tmp_path)
+    caplog.clear()
     caplog.set_level(logging.INFO, "pvdm")
     assert fit(tmp_path, RISES_TWICE, patience=3, resume=True) == 20
     (message,) = [record.getMessage() for record in caplog.records if record.name == "pvdm.training.early_stopping"]
