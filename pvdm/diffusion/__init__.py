@@ -6,6 +6,7 @@ from pvdm.diffusion.noise import NoiseSource, VideoNoise
 from pvdm.diffusion.process import (
     Prediction,
     diffusion_loss,
+    min_snr_weight,
     posterior,
     q_sample,
     to_prediction,
@@ -32,6 +33,7 @@ __all__ = [
     "VideoNoise",
     "diffusion_loss",
     "make_denoise",
+    "min_snr_weight",
     "posterior",
     "q_sample",
     "sample_ddim",

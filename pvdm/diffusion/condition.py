@@ -1,7 +1,8 @@
-"""What a video is generated from: the latent of the previous clip, given or absent sample by sample."""
+"""What a video is generated from: the latent of the previous clip and a class, each given or absent by sample."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,53 +12,69 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """The condition of a batch; a sample without one is marked by the mask, never recognised by its values.
+    """The condition of a batch; a sample without a part of it is marked by a mask, never recognised by values.
 
     Args:
         context: latent of the previous clip, (b, c, l), float, about in [-1, 1]; None if no sample has one.
         mask: (b,), bool, True where the sample's context is given; None means all of them.
+        label: index of the class, (b,), int64, from 0; None if no sample has one.
+        label_mask: (b,), bool, True where the sample's label is given; None means all of them.
     """
 
     context: Tensor | None = None
     mask: Tensor | None = None
+    label: Tensor | None = None
+    label_mask: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if self.context is None:
-            if self.mask is not None:
-                raise ValueError("a mask is given without a context; leave out both, or give the context too")
-            return
-        if self.context.ndim != 3:
+        if self.context is not None and self.context.ndim != 3:
             raise ValueError(f"the context is {tuple(self.context.shape)}; it must be a flat latent (b, c, l)")
-        if self.mask is not None:
-            _check_mask(self.mask, len(self.context))
+        if self.label is not None and (self.label.ndim != 1 or self.label.dtype != torch.int64):
+            raise ValueError(f"the label is {self.label.dtype} {tuple(self.label.shape)}; it must be torch.int64 (b,)")
+        if self.context is not None and self.label is not None and len(self.context) != len(self.label):
+            raise ValueError(f"there are {len(self.context)} contexts and {len(self.label)} labels; give one of each")
+        _check_mask("mask", self.mask, "context", self.context)
+        _check_mask("label_mask", self.label_mask, "label", self.label)
 
     @classmethod
     def of(cls, value: Condition | Tensor | None) -> Condition:
         """A tensor (b, c, l) is the context, None is no condition, and a Condition is itself."""
         return value if isinstance(value, Condition) else cls(value)
 
+    @classmethod
+    def join(cls, conditions: Sequence[Condition]) -> Condition:
+        """The conditions of several batches on end, as one of all their samples; each has the same parts."""
+        if len(conditions) == 1:
+            return conditions[0]
+        contexts, labels = [part.context for part in conditions], [part.label for part in conditions]
+        masks = [_mask_of(part.mask, part.context) for part in conditions]
+        label_masks = [_mask_of(part.label_mask, part.label) for part in conditions]
+        return cls(*(_join(parts) for parts in (contexts, masks, labels, label_masks)))
+
     @property
     def is_absent(self) -> bool:
         """Whether the whole batch has no condition; a mask, even if all False, is not looked into."""
-        return self.context is None
+        return self.context is None and self.label is None
 
-    def drop(self, keep: Tensor) -> Condition:
-        """The condition with that of every sample where `keep` (b,), bool, is False taken away."""
-        if self.context is None:
-            return self
-        _check_mask(keep, len(self.context))
-        return replace(self, mask=keep if self.mask is None else self.mask & keep)
+    def drop(self, keep: Tensor | None = None, *, keep_label: Tensor | None = None) -> Condition:
+        """The condition without the context where `keep`, and without the label where `keep_label`, is False.
 
-    def with_unconditional(self) -> Condition:
-        """A batch of 2b: first this condition, then none for the same samples; needs a context."""
-        if self.context is None:
-            raise ValueError("there is no condition to contrast with none; give a context")
-        mask = self.context.new_ones(len(self.context), dtype=torch.bool) if self.mask is None else self.mask
-        return replace(
-            self,
-            context=torch.cat([self.context, self.context]),
-            mask=torch.cat([mask, torch.zeros_like(mask)]),
-        )
+        Both are (b,), bool; None takes nothing away, and what is absent stays so.
+        """
+        _check_mask("mask", keep, "context", self.context, optional=True)
+        _check_mask("label_mask", keep_label, "label", self.label, optional=True)
+        mask = self.mask if self.context is None else _both(self.mask, keep)
+        label_mask = self.label_mask if self.label is None else _both(self.label_mask, keep_label)
+        return replace(self, mask=mask, label_mask=label_mask)
+
+    def without_label(self) -> Condition:
+        """The same with all labels masked: the tensors stay, so that it may be joined with this one."""
+        return self if self.label is None else self.drop(keep_label=torch.zeros_like(self.label, dtype=torch.bool))
+
+    def without_any(self) -> Condition:
+        """The same with everything masked: the tensors stay, so that it may be joined with this one."""
+        rest = self.without_label()
+        return rest if self.context is None else rest.drop(_mask_of(None, self.context).logical_not())
 
     def channels(self, like: Tensor) -> Tensor:
         """What the network reads beside `like` (b, c, l): the context, absent samples zeroed, or zeros."""
@@ -73,7 +90,49 @@ class Condition:
             return context
         return torch.where(rearrange(self.mask, "b -> b 1 1"), context, torch.zeros_like(context))
 
+    def labels(self, batch: int, classes: int | None) -> tuple[Tensor, Tensor] | None:
+        """Labels and their mask, both (batch,), masked labels being 0; None if the condition has none.
 
-def _check_mask(mask: Tensor, batch: int) -> None:
-    if mask.dtype != torch.bool or mask.shape != (batch,):
-        raise ValueError(f"the mask is {mask.dtype} {tuple(mask.shape)}; it must be torch.bool ({batch},)")
+        ValueError for another number of samples, or for a label that is given and not in 0 .. classes - 1.
+        """
+        if self.label is None:
+            return None
+        if classes is None:
+            raise ValueError("a label is given to a network without classes; leave out the label")
+        if len(self.label) != batch:
+            raise ValueError(f"there are {len(self.label)} labels for {batch} samples; give one for each")
+        mask = _mask_of(self.label_mask, self.label)
+        label = torch.where(mask, self.label, torch.zeros_like(self.label))
+        if (outside := (label < 0) | (label >= classes)).any():
+            raise ValueError(f"the label {int(label[outside][0])} is none of 0 to {classes - 1}, the network's classes")
+        return label, mask
+
+
+def _mask_of(mask: Tensor | None, part: Tensor | None) -> Tensor | None:
+    """The mask, all True if it is not given, of a part of the condition; None without the part."""
+    if part is None or mask is not None:
+        return mask
+    return part.new_ones(len(part), dtype=torch.bool)
+
+
+def _both(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return first & second
+
+
+def _join(parts: list[Tensor | None]) -> Tensor | None:
+    if any(part is None for part in parts):
+        if any(part is not None for part in parts):
+            raise ValueError("some of the conditions to join have a part that others lack; mask it instead")
+        return None
+    return torch.cat(parts)
+
+
+def _check_mask(name: str, mask: Tensor | None, of: str, part: Tensor | None, *, optional: bool = False) -> None:
+    if mask is None or (optional and part is None):
+        return
+    if part is None:
+        raise ValueError(f"a {name} is given without a {of}; leave out both, or give the {of} too")
+    if mask.dtype != torch.bool or mask.shape != (len(part),):
+        raise ValueError(f"the {name} is {mask.dtype} {tuple(mask.shape)}; it must be torch.bool ({len(part)},)")

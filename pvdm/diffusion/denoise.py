@@ -7,7 +7,7 @@ and the noise, both like x. Samplers know nothing else: guidance, clamping and p
 around the network here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ def make_denoise(
     parameterization: Parameterization,
     condition: Condition | Tensor | None = None,
     guidance: float = 0.0,
+    label_guidance: float = 0.0,
     clamp: bool = True,
 ) -> Denoise:
     """The contract's `denoise` of a network.
@@ -36,26 +37,50 @@ def make_denoise(
         schedule: the noise schedule it was trained with.
         parameterization: what its output is: "eps", "x0" or "v".
         condition: of the samples to come; a tensor (b, c, l) is the context.
-        guidance: weight w of classifier-free guidance, see `guided_output`; 0 is none.
+        guidance: weight of classifier-free guidance by the context, see `guidance_terms`; 0 is none.
+        label_guidance: that by the label.
         clamp: clamp the clean latent to [-1, 1], as released; the noise stays as predicted.
     """
-    given = Condition.of(condition)
+    weights, joined = guidance_terms(Condition.of(condition), guidance, label_guidance)
 
     def denoise(x: Tensor, t: Tensor) -> Prediction:
-        output = guided_output(network, x, t, given, guidance)
+        output = guided_output(network, x, t, joined, weights)
         prediction = to_prediction(output, x, t, schedule, parameterization)
         return prediction._replace(clean=prediction.clean.clamp(-1, 1)) if clamp else prediction
 
     return denoise
 
 
-def guided_output(network: Network, x: Tensor, t: Tensor, condition: Condition, weight: float) -> Tensor:
-    """(1 + w) * out(c) - w * out(none), Ho & Salimans 2022 (arXiv 2207.12598) eq. 6: (b, c, l).
+def guidance_terms(condition: Condition, guidance: float, label_guidance: float) -> tuple[list[float], Condition]:
+    """The outputs that guidance sums up, as few as may be: n weights, and the conditions of n batches on end.
 
-    One evaluation of batch 2b; of batch b where w is 0, or where no condition makes both outputs agree.
+    With context c, label y and their weights w_c and w_y the sum is
+
+        out(c, y) + w_y [out(c, y) - out(c, none)] + w_c [out(c, none) - out(none, none)],
+
+    classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598, eq. 6) by two conditions, composed as in
+    InstructPix2Pix (Brooks et al. 2023, arXiv 2211.09800, eq. 3, whose scales are 1 + w_c and 1 + w_y). With one
+    of them alone it is (1 + w) out(c) - w out(none).
     """
-    if weight == 0 or condition.is_absent:
+    if condition.is_absent:
+        return [1.0], condition
+    # Without one of the two its weight has nothing to act on, and equal weights need no output in between.
+    label_weight = guidance if condition.label is None else label_guidance
+    weight = label_guidance if condition.context is None else guidance
+    terms = [
+        (1 + label_weight, condition),
+        (weight - label_weight, condition.without_label()),
+        (-weight, condition.without_any()),
+    ]
+    used = [(factor, term) for factor, term in terms if factor != 0]
+    return [factor for factor, _ in used], Condition.join([term for _, term in used])
+
+
+def guided_output(network: Network, x: Tensor, t: Tensor, condition: Condition, weights: Sequence[float]) -> Tensor:
+    """The weighted sum of n outputs (b, c, l) in one evaluation; the condition is that of n batches on end."""
+    count = len(weights)
+    if count == 1:  # its weight is 1
         return network(x, t, condition)
-    output = network(torch.cat([x, x]), torch.cat([t, t]), condition.with_unconditional())
-    conditional, unconditional = output.to(x.dtype).chunk(2)  # the difference of two bf16 outputs loses digits
-    return (1 + weight) * conditional - weight * unconditional
+    output = network(torch.cat([x] * count), torch.cat([t] * count), condition)
+    outputs = output.to(x.dtype).chunk(count)  # the difference of two bf16 outputs loses digits
+    return sum(weight * part for weight, part in zip(weights, outputs, strict=True))

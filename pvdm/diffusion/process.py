@@ -84,6 +84,20 @@ def diffusion_loss(output: Tensor, target: Tensor, *, norm: LossNorm = "l2") -> 
     return (error.square() if norm == "l2" else error.abs()).flatten(1).mean(1)
 
 
+def min_snr_weight(t: Tensor, schedule: NoiseSchedule, parameterization: Parameterization, *, gamma: float) -> Tensor:
+    """Min-SNR-gamma weight of the square error at times t (b,), Hang et al. 2023 (arXiv 2303.09556) sec. 3.4.
+
+    min(SNR, gamma) on the error of x_0, and what comes to the same on that of eps (divided by SNR) and of v
+    (divided by SNR + 1): (b,), float64; gamma > 0, the paper's is 5.
+    """
+    check_parameterization(parameterization)
+    snr = schedule.snr(t)
+    weight = snr.clamp(max=gamma)
+    if parameterization == "x0":
+        return weight
+    return weight / (snr if parameterization == "eps" else snr + 1)
+
+
 def posterior(clean: Tensor, x: Tensor, t: Tensor, s: Tensor, schedule: NoiseSchedule) -> tuple[Tensor, Tensor]:
     """Mean (b, c, l) and log variance (b, 1, 1) of q(x_s | x_t, x_0) for any s < t; s = t-1: DDPM eq. 6-7.
 

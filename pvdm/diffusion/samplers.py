@@ -103,7 +103,9 @@ class SamplerConfig:
         name: "ddim", "ddpm" (ancestral) or "dpmpp_2m" (DPM-Solver++(2M), good from about 20 steps).
         steps: evaluations of the network, from 1 to the number of diffusion times.
         eta: noise of DDIM in [0, 1]; 0 is deterministic. Other samplers have none.
-        guidance: weight w of classifier-free guidance, (1 + w) * conditional - w * unconditional; 0 is none.
+        guidance: weight w of classifier-free guidance by the context, (1 + w) * conditional - w * unconditional;
+            0 is none.
+        label_guidance: that by the label, which leaves the context as it is; see `guidance_terms` for both.
         clamp: clamp the predicted clean latent to [-1, 1], as released.
     """
 
@@ -112,6 +114,7 @@ class SamplerConfig:
     eta: float = 0.0
     guidance: float = 0.0
     clamp: bool = True
+    label_guidance: float = 0.0
 
     def __post_init__(self) -> None:
         if self.name not in SAMPLERS:
@@ -133,7 +136,7 @@ class SamplerConfig:
     ) -> Tensor:
         """The clean latents (b, c, l) that this sampler reaches from standard normal x (b, c, l), like x.
 
-        `guidance` and `clamp` are not its matter but that of `make_denoise`, which makes `denoise`.
+        `guidance`, `label_guidance` and `clamp` are not its matter but that of `make_denoise`, which makes `denoise`.
         """
         own = {"ddpm": {"noise": noise}, "ddim": {"eta": self.eta, "noise": noise}, "dpmpp_2m": {}}[self.name]
         sampler = SAMPLERS[self.name]

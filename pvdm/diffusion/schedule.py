@@ -57,6 +57,11 @@ class NoiseSchedule:
         alpha_bar, dtype = self.at(t, like), computation_dtype(like)
         return alpha_bar.sqrt().to(dtype), (1 - alpha_bar).sqrt().to(dtype)
 
+    def snr(self, t: Tensor) -> Tensor:
+        """Signal to noise ratio alpha_bar / (1 - alpha_bar) at times t (b,), 0..T-1: (b,), float64."""
+        alpha_bar = self.at(t, t).flatten()
+        return alpha_bar / (1 - alpha_bar)
+
     def _table(self, device: torch.device) -> Tensor:
         dtype = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
         if (device, dtype) not in self._tables:

@@ -27,6 +27,7 @@ class UNetConfig:
         attention_factors: Downsampling factors at which blocks attend within their plane.
         heads: Attention heads.
         dropout: Probability inside residual blocks.
+        classes: Number of classes whose labels it may be given; None is a network without labels.
     """
 
     latent_channels: int = 4
@@ -37,6 +38,7 @@ class UNetConfig:
     attention_factors: tuple[int, ...] = (4, 2, 1)
     heads: int = 8
     dropout: float = 0.0
+    classes: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("latent_shape", "channel_multipliers", "attention_factors"):
@@ -45,6 +47,8 @@ class UNetConfig:
             width = self.channels * multiplier
             if width < 32 or width % 32 or width % self.heads:
                 raise ValueError(f"a level of {width} channels: must be a multiple of 32 and of the {self.heads} heads")
+        if self.classes is not None and self.classes < 1:
+            raise ValueError(f"classes is {self.classes}; give a number of at least 1, or leave it out for no labels")
 
 
 class Stage(nn.Module):
@@ -79,6 +83,7 @@ class TriplaneUNet(nn.Module):
         self.activation_checkpointing = False
         width = config.channels
         self.embed_time = nn.Sequential(nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width))
+        self.embed_label = zero(nn.Embedding(config.classes, 4 * width)) if config.classes else None
         self.conv_in = nn.Conv2d(2 * config.latent_channels, width, kernel_size=3, padding=1)
         self.down, widths = self._down_path()
         self.middle = self._middle(widths[-1])
@@ -87,9 +92,12 @@ class TriplaneUNet(nn.Module):
         self.conv_out = zero(nn.Conv2d(width, config.latent_channels, kernel_size=3, padding=1))
 
     def forward(self, z: Tensor, t: Tensor, condition: Condition | Tensor | None = None) -> Tensor:
-        """z: (b, c, l) flat latents; t: (b,) integer times; condition: the context's latent like z, or none."""
-        context = Condition.of(condition).channels(z)
-        embedding = self.embed_time(timestep_embedding(t, self.config.channels).to(z.dtype))
+        """z: (b, c, l) flat latents; t: (b,) integer times; condition: the context's latent like z, or none.
+
+        ValueError for a label that is none of its classes.
+        """
+        condition = Condition.of(condition)
+        context, embedding = condition.channels(z), self._embedding(z, t, condition)
         planes = Triplane.split(torch.cat((z, context), dim=1), self.shape).map(self.conv_in)
         skips = [planes]
         for stage in self.down:
@@ -101,6 +109,14 @@ class TriplaneUNet(nn.Module):
             joined = Triplane(*(torch.cat(pair, dim=1) for pair in zip(planes, skip, strict=True)))
             planes = self._run(stage, joined, embedding, skips[-1].shape if skips else joined.shape)
         return planes.map(lambda plane: self.conv_out(functional.silu(self.norm_out(plane)))).flatten()
+
+    def _embedding(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """That of the time, and added to it that of the label, where there is one (ADM, Dhariwal & Nichol 2021)."""
+        embedding = self.embed_time(timestep_embedding(t, self.config.channels).to(z.dtype))
+        if (given := condition.labels(len(z), self.config.classes)) is None:
+            return embedding
+        label, mask = given
+        return embedding + (self.embed_label(label) * mask[:, None]).to(embedding.dtype)
 
     def _run(self, stage: Stage, planes: Triplane, embedding: Tensor, shape: TriplaneShape) -> Triplane:
         if self.activation_checkpointing and self.training:

@@ -11,14 +11,18 @@ from torch.nn import functional
 
 
 class GroupNorm32(nn.GroupNorm):
-    """32 groups, computed in float32 whatever the input's type."""
+    """32 groups, computed in float32 whatever the input's type.
+
+    A group of a single value becomes the bias, in a batch of one as in any other.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__(32, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         weight, bias = self.weight.float(), self.bias.float()
-        return functional.group_norm(x.float(), self.num_groups, weight, bias, self.eps).to(x.dtype)
+        # Not torch.nn.functional's, which refuses a single value per group, but in batches of one only.
+        return torch.group_norm(x.float(), self.num_groups, weight, bias, self.eps).to(x.dtype)
 
 
 def zero(layer: nn.Module) -> nn.Module:

@@ -46,11 +46,63 @@ def test_drop_is_per_sample_and_only_ever_takes_away(context):
     assert Condition.of(None).drop(torch.tensor([True])).is_absent
 
 
-def test_with_unconditional_appends_the_same_samples_without_condition(context):
-    both = Condition(context, torch.tensor([True, False, True])).with_unconditional()
-    assert both.mask.tolist() == [True, False, True, False, False, False]
-    torch.testing.assert_close(both.context, torch.cat([context, context]))
-    assert Condition(context).with_unconditional().mask.tolist() == [True] * 3 + [False] * 3
+def test_context_and_label_are_dropped_independently(context):
+    first, second = torch.tensor([True, False, True]), torch.tensor([False, True, True])
+    both = Condition(context, label=torch.tensor([0, 1, 2])).drop(first, keep_label=second)
+    assert (both.mask.tolist(), both.label_mask.tolist()) == (first.tolist(), second.tolist())
+    assert both.drop(keep_label=first).label_mask.tolist() == [False, False, True]
+    assert both.drop(keep_label=first).mask.tolist() == first.tolist()
+    assert both.without_label().mask.tolist() == first.tolist()
+    assert not both.without_label().label_mask.any()
+    assert not both.without_any().mask.any() and not both.without_any().label_mask.any()
+    label = Condition(label=torch.tensor([0, 1, 2]))
+    assert label.drop(first).mask is None
+    assert Condition(context).drop(keep_label=first).label_mask is None
+    assert not label.is_absent
+
+
+def test_joined_conditions_are_those_of_all_samples(context):
+    label = torch.tensor([4, 5, 6])
+    some = Condition(context, torch.tensor([True, False, True]), label)
+    both = Condition.join([some, some.without_label(), some.without_any()])
+    assert both.mask.tolist() == [True, False, True] * 2 + [False] * 3
+    assert both.label_mask.tolist() == [True] * 3 + [False] * 6
+    torch.testing.assert_close(both.context, torch.cat([context] * 3))
+    assert both.label.tolist() == [4, 5, 6] * 3
+    alone = Condition.join([Condition(label=label)] * 2)
+    assert alone.context is None and alone.mask is None and alone.label_mask.tolist() == [True] * 6
+    assert Condition.join([some]) is some
+    with pytest.raises(ValueError, match="have a part that others lack; mask it instead"):
+        Condition.join([some, Condition(context)])
+
+
+def test_a_masked_label_is_never_read():
+    label, mask = torch.tensor([1, -7, 99, 0]), torch.tensor([True, False, False, True])
+    found, given = Condition(label=label, label_mask=mask).labels(4, classes=2)
+    assert found.tolist() == [1, 0, 0, 0] and given.tolist() == mask.tolist()
+    assert Condition().labels(4, classes=2) is None
+    _, everyone = Condition(label=torch.tensor([0, 1])).labels(2, classes=2)
+    assert everyone.all()
+
+
+def test_wrong_labels_are_named(context):
+    with pytest.raises(ValueError, match=r"torch.int32 \(3,\); it must be torch.int64 \(b,\)"):
+        Condition(label=torch.zeros(3, dtype=torch.int32))
+    with pytest.raises(ValueError, match=r"torch.int64 \(3, 1\); it must be"):
+        Condition(label=torch.zeros(3, 1, dtype=torch.int64))
+    with pytest.raises(ValueError, match="3 contexts and 2 labels"):
+        Condition(context, label=torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match="a label_mask is given without a label"):
+        Condition(context, label_mask=torch.tensor([True, True, True]))
+    with pytest.raises(ValueError, match=r"the label_mask is torch.bool \(1,\); it must be torch.bool \(2,\)"):
+        Condition(label=torch.tensor([0, 1]), label_mask=torch.tensor([True]))
+    with pytest.raises(ValueError, match="2 labels for 3 samples"):
+        Condition(label=torch.tensor([0, 1])).labels(3, classes=2)
+    with pytest.raises(ValueError, match="a network without classes; leave out the label"):
+        Condition(label=torch.tensor([0, 1])).labels(2, classes=None)
+    for wrong in (-1, 2):
+        with pytest.raises(ValueError, match=f"the label {wrong} is none of 0 to 1, the network's classes"):
+            Condition(label=torch.tensor([0, wrong])).labels(2, classes=2)
 
 
 def test_wrong_shapes_are_named(context):
@@ -64,5 +116,3 @@ def test_wrong_shapes_are_named(context):
         Condition(mask=torch.tensor([True]))
     with pytest.raises(ValueError, match=r"the context is \(3, 2, 5\) and the latent \(3, 2, 6\)"):
         Condition(context).channels(torch.zeros(3, 2, 6))
-    with pytest.raises(ValueError, match="no condition to contrast"):
-        Condition().with_unconditional()

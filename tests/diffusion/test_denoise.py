@@ -14,7 +14,14 @@ class Recorder:
 
     def __call__(self, z, t, condition):
         self.batches.append(len(z))
-        return 0.3 * z + 2 * condition.channels(z) + t[:, None, None] / 1000
+        return 0.3 * z + 2 * condition.channels(z) + t[:, None, None] / 1000 + self.of_label(condition, z)
+
+    def of_label(self, condition, z):
+        """A bend that depends on the label and on the context, so that the order of guidance matters."""
+        if (given := condition.labels(len(z), classes=5)) is None:
+            return 0
+        label, mask = given
+        return ((1 + label) * mask)[:, None, None] * (z.square() + condition.channels(z))
 
 
 @pytest.fixture
@@ -55,6 +62,58 @@ def test_guidance_leaves_samples_without_condition_alone(schedule, x, context):
     plain = make_denoise(Recorder(), schedule, **options)(x, T).noise
     torch.testing.assert_close(guided[1], plain[1])
     torch.testing.assert_close(guided[::2], (plain + 2.0 * 2 * context)[::2])
+
+
+LABEL = torch.tensor([3, 0, 4])
+
+
+def output(x, context=None, label=None):
+    """The network's, of all samples alike."""
+    return Recorder()(x, T, Condition(context, label=label))
+
+
+@pytest.mark.parametrize(
+    ("weights", "evaluations"),
+    [((0.0, 0.0), 1), ((1.5, 1.5), 2), ((1.5, 0.0), 3), ((0.0, 2.0), 2), ((1.5, 2.0), 3), ((-1.0, -1.0), 1)],
+)
+def test_guidance_by_context_and_label_is_its_formula_in_one_call(schedule, x, context, weights, evaluations):
+    w_c, w_y = weights
+    network, condition = Recorder(), Condition(context, label=LABEL)
+    options = {"parameterization": "eps", "condition": condition, "clamp": False}
+    found = make_denoise(network, schedule, guidance=w_c, label_guidance=w_y, **options)(x, T).noise
+    both, one, none = output(x, context, LABEL), output(x, context), output(x)
+    torch.testing.assert_close(found, both + w_y * (both - one) + w_c * (one - none))
+    assert network.batches == [3 * evaluations]
+
+
+@pytest.mark.parametrize("w_c", [0.0, 1.0, 2.5])
+@pytest.mark.parametrize("w_y", [0.0, 1.0])
+def test_a_weight_without_its_condition_changes_and_costs_nothing(schedule, x, context, w_c, w_y):
+    def guided(condition):
+        network = Recorder()
+        options = {"parameterization": "eps", "condition": condition, "clamp": False}
+        found = make_denoise(network, schedule, guidance=w_c, label_guidance=w_y, **options)(x, T).noise
+        return found, network.batches
+
+    for weight, given, condition in (
+        (w_c, output(x, context), Condition(context)),
+        (w_y, output(x, label=LABEL), Condition(label=LABEL)),
+        (0.0, output(x), Condition()),
+    ):
+        found, batches = guided(condition)
+        # To the bit: the same two products and their difference.
+        assert torch.equal(found, (1 + weight) * given - weight * output(x) if weight else given)
+        assert batches == [6 if weight else 3]
+
+
+def test_two_weights_leave_samples_to_the_conditions_that_they_have(schedule, x, context):
+    masks = torch.tensor([True, False, True]), torch.tensor([True, True, False])
+    condition = Condition(context, masks[0], LABEL, masks[1])
+    options = {"parameterization": "eps", "guidance": 1.5, "label_guidance": 2.0, "clamp": False}
+    found = make_denoise(Recorder(), schedule, condition=condition, **options)(x, T).noise
+    for index, given in enumerate((Condition(context, label=LABEL), Condition(label=LABEL), Condition(context))):
+        alone = make_denoise(Recorder(), schedule, condition=given, **options)(x, T).noise
+        torch.testing.assert_close(found[index], alone[index])
 
 
 @pytest.mark.parametrize("parameterization", ["eps", "x0", "v"])

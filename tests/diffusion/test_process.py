@@ -7,7 +7,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from pvdm.diffusion import diffusion_loss, posterior, q_sample, to_prediction, training_target, velocity
+from pvdm.diffusion import (
+    diffusion_loss,
+    min_snr_weight,
+    posterior,
+    q_sample,
+    to_prediction,
+    training_target,
+    velocity,
+)
 
 PARAMETERIZATIONS = ["eps", "x0", "v"]
 
@@ -116,12 +124,49 @@ def test_loss_is_the_mean_of_each_sample():
     assert diffusion_loss(output.bfloat16(), target.bfloat16()).dtype == torch.float32
 
 
+ALL_TIMES = torch.arange(1000)
+
+
+def test_min_snr_weights_are_their_closed_forms(schedule):
+    betas = np.linspace(0.0015**0.5, 0.0195**0.5, 1000) ** 2
+    snr = np.cumprod(1 - betas) / (1 - np.cumprod(1 - betas))
+    assert snr[0] > 5 > snr[-1]
+    wanted = {"x0": np.minimum(snr, 5), "eps": np.minimum(1, 5 / snr), "v": np.minimum(snr, 5) / (snr + 1)}
+    for parameterization, weight in wanted.items():
+        found = min_snr_weight(ALL_TIMES, schedule, parameterization, gamma=5)
+        assert found.dtype == torch.float64
+        np.testing.assert_allclose(found.numpy(), weight, rtol=1e-9)
+
+
+def test_min_snr_weights_make_the_same_loss_of_every_parameterization(schedule):
+    t = torch.tensor([0, 40, 250, 700, 999])
+    x0, noise, guess = (normal(seed, 5, 2, 8).double() for seed in (4, 5, 6))
+    x, losses = q_sample(x0, noise, t, schedule), []
+    for parameterization in PARAMETERIZATIONS:  # the same guess of the clean latent, seen as each of the three
+        clean, eps = to_prediction(guess, x, t, schedule, "x0")
+        output = training_target(clean, eps, t, schedule, parameterization)
+        target = training_target(x0, noise, t, schedule, parameterization)
+        weight = min_snr_weight(t, schedule, parameterization, gamma=5)
+        losses.append(weight * diffusion_loss(output, target))
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-8, atol=0)
+    torch.testing.assert_close(losses[0], losses[2], rtol=1e-8, atol=0)
+
+
+@pytest.mark.parametrize(("parameterization", "limit"), [("eps", lambda snr: 1), ("v", lambda snr: snr / (snr + 1))])
+def test_a_large_gamma_weighs_as_x0_alone(schedule, parameterization, limit):
+    found = min_snr_weight(ALL_TIMES, schedule, parameterization, gamma=1e9)
+    snr = schedule.snr(ALL_TIMES)
+    torch.testing.assert_close(found, limit(snr) * torch.ones_like(snr), rtol=1e-12, atol=0)
+
+
 def test_wrong_arguments_are_named(schedule, batch):
     x0, noise, t = batch
     with pytest.raises(ValueError, match="'score'"):
         to_prediction(x0, noise, t, schedule, "score")
     with pytest.raises(ValueError, match="'score'"):
         training_target(x0, noise, t, schedule, "score")
+    with pytest.raises(ValueError, match="'score'"):
+        min_snr_weight(t, schedule, "score", gamma=5)
     with pytest.raises(ValueError, match="norm is 'huber'; it must be l2 or l1"):
         diffusion_loss(x0, noise, norm="huber")
     with pytest.raises(ValueError, match=r"\(5, 2, 8\), its target \(1, 2, 8\)"):

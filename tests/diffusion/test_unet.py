@@ -87,6 +87,68 @@ def test_no_condition_is_a_condition_of_zeros_and_a_mask_is_per_sample():
     torch.testing.assert_close(mixed, torch.stack([given[0], absent[1]]), rtol=1e-4, atol=1e-5)
 
 
+def test_a_sample_without_label_is_that_of_a_network_without_classes():
+    unet, plain = network((4, 4, 6), classes=3), network((4, 4, 6))
+    assert unet.state_dict().keys() - plain.state_dict().keys() == {"embed_label.weight"}
+    assert unet.embed_label.weight.shape == (3, 4 * 32)
+    plain.load_state_dict({name: value for name, value in unet.state_dict().items() if name != "embed_label.weight"})
+    z, context, t = latents(unet), latents(unet, seed=1), torch.tensor([3, 30])
+    label = torch.tensor([2, 1])
+    with torch.no_grad():
+        labelled, unlabelled = unet(z, t, Condition(context, label=label)), plain(z, t, context)
+        torch.testing.assert_close(unet(z, t, context), unlabelled, rtol=0, atol=0)
+        mixed = unet(z, t, Condition(context, label=label, label_mask=torch.tensor([True, False])))
+        other = unet(z, t, Condition(context, label=label.flip(0)))
+    assert (labelled - unlabelled).abs().amax((1, 2)).min() > 1e-3
+    assert (labelled - other).abs().amax((1, 2)).min() > 1e-3
+    torch.testing.assert_close(mixed, torch.stack([labelled[0], unlabelled[1]]), rtol=1e-4, atol=1e-5)
+
+
+def test_the_label_is_added_to_the_embedding_of_the_time():
+    unet = network((2, 3, 4), classes=3)
+    z, seen = latents(unet), []
+    for stage in unet.down:
+        stage.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[1]))
+    with torch.no_grad():
+        unet(z, torch.tensor([3, 30]))
+        unet(z, torch.tensor([3, 30]), Condition(label=torch.tensor([2, 0])))
+    bare, labelled = seen[0], seen[len(seen) // 2]
+    torch.testing.assert_close(labelled - bare, unet.embed_label.weight[[2, 0]], rtol=1e-4, atol=1e-5)
+
+
+def test_only_classes_that_are_given_learn():
+    unet = network((2, 3, 4), classes=4).train()
+    condition = Condition(label=torch.tensor([2, 1]), label_mask=torch.tensor([True, False]))
+    unet(latents(unet), torch.tensor([10, 700]), condition).square().mean().backward()
+    assert unet.embed_label.weight.grad.abs().sum(1).gt(0).tolist() == [False, False, True, False]
+
+
+def test_labels_begin_as_none():
+    unet = TriplaneUNet(UNetConfig(latent_shape=(2, 3, 4), channels=32, channel_multipliers=(1,), heads=4, classes=3))
+    assert not unet.embed_label.weight.any()
+
+
+def test_a_label_that_is_no_class_is_named():
+    z, t = torch.zeros(1, 4, 26), torch.tensor([0])
+    with pytest.raises(ValueError, match="the label 3 is none of 0 to 2"):
+        network((2, 3, 4), classes=3)(z, t, Condition(label=torch.tensor([3])))
+    with pytest.raises(ValueError, match="a network without classes"):
+        network((2, 3, 4))(z, t, Condition(label=torch.tensor([0])))
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_single_value_per_group_is_normed_in_any_batch(batch):
+    unet = network((2, 2, 2), channel_multipliers=(1, 1)).train()  # planes of 1x1 and 32 channels below
+    z = latents(unet, batch=batch)
+    found = unet(z, torch.full((batch,), 7))
+    found.square().mean().backward()
+    alone = unet(z[:1], torch.tensor([7]))
+    torch.testing.assert_close(found[:1], alone, rtol=0, atol=2e-3)  # 1 / sqrt(eps) = 316 times the rounding
+    norm = randomized(GroupNorm32(32))
+    bias = norm.bias.detach().expand(batch, -1)[..., None, None]
+    torch.testing.assert_close(norm(torch.randn(batch, 32, 1, 1)).detach(), bias, rtol=0, atol=1e-3)
+
+
 def test_samples_of_a_batch_are_independent():
     unet = network((4, 4, 6))
     z, t = latents(unet, batch=3), torch.tensor([3, 30, 300])
@@ -233,6 +295,7 @@ def test_attention_across_planes_runs_over_all_their_positions():
         ({"channels": 48}, "a level of 48 channels: must be a multiple of 32 and of the 8 heads"),
         ({"channels": 96, "heads": 5}, "multiple of 32 and of the 5 heads"),
         ({"channel_multipliers": (1, 0)}, "a level of 0 channels"),
+        ({"classes": 0}, "classes is 0; give a number of at least 1, or leave it out for no labels"),
     ],
 )
 def test_config_is_checked(fields, message):
