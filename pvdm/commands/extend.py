@@ -13,6 +13,7 @@ from pvdm.commands.options import (
     add_model,
     add_output,
     add_sampler,
+    labels_of,
     loaded_model,
     natural,
     positive,
@@ -70,6 +71,7 @@ def write_extension(
         num_frames=missing,
         context=context,
         videos=[(seed, 0) for seed in options.seeds],
+        labels=labels_of(options, generator, len(options.seeds)),
         sampler=sampler_of(options, generator),
         later_sampler=sampler_of(options, generator, steps=options.later_steps),
     )

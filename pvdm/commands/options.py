@@ -55,6 +55,14 @@ def add_sampler(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--steps", type=positive, default=100, help="evaluations of the network per clip")
     group.add_argument("--eta", type=float, default=0.0, help="noise of ddim, 0 (none) to 1")
     group.add_argument("--guidance", type=float, default=0.0, help="weight of guidance on the previous clip; 0 is none")
+    group.add_argument(
+        "--label",
+        action="append",
+        metavar="NAME_OR_INDEX",
+        help="class of the videos, of a model with classes; may be given several times, and the videos take them in "
+        "turn; without it, videos of no class in particular",
+    )
+    group.add_argument("--label-guidance", type=float, default=0.0, help="weight of guidance on the class; 0 is none")
 
 
 def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps: int | None = None) -> SamplerConfig:
@@ -63,9 +71,23 @@ def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps:
     if steps > timesteps:
         raise InputError(f"{steps} steps were asked for; this model has {timesteps} times, choose at most that")
     try:
-        return SamplerConfig(options.sampler, steps, options.eta, options.guidance)
+        return SamplerConfig(
+            options.sampler, steps, options.eta, options.guidance, label_guidance=options.label_guidance
+        )
     except ValueError as error:
         raise InputError(str(error)) from error
+
+
+def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: int) -> list[int] | None:
+    """The class of each of the videos, which take those of the options in turn; InputError if there is none such."""
+    if options.label is None:
+        if options.label_guidance:
+            raise InputError("--label-guidance is given without a --label to guide by; give one, or leave it out")
+        return None
+    if len(options.label) > videos:
+        raise InputError(f"there are {len(options.label)} labels for {videos} video(s); give each --label a video")
+    given = generator.class_labels(options.label, len(options.label)).tolist()
+    return [given[index % len(given)] for index in range(videos)]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pvdm.commands.options import (
     add_model,
     add_output,
     add_sampler,
+    labels_of,
     loaded_model,
     natural,
     positive,
@@ -37,14 +38,14 @@ def run(options: argparse.Namespace) -> None:
     check_output(options.output, **replaced)
     with loaded_model(options) as generator, replacing(options.output, **replaced) as folder:
         sampler, fps = sampler_of(options, generator), options.fps or generator.fps
+        labels = labels_of(options, generator, options.num_videos)
         folder.mkdir()
         with tqdm(total=options.num_videos, unit="clip") as bar:
             for start in range(0, options.num_videos, options.batch_size):
                 stop = min(start + options.batch_size, options.num_videos)
                 videos = [(options.seed, index) for index in range(start, stop)]
-                for index, video in zip(
-                    range(start, stop), next(generator.stream(videos=videos, sampler=sampler)), strict=True
-                ):
+                clips = next(generator.stream(videos=videos, labels=labels and labels[start:stop], sampler=sampler))
+                for index, video in zip(range(start, stop), clips, strict=True):
                     write_video(_name(folder, index, options.format), video, fps=fps)
                 bar.update(stop - start)
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder, Triplane
 from pvdm.diffusion import (
+    Condition,
     DiffusionConfig,
     NoiseSchedule,
     SamplerConfig,
@@ -28,6 +29,7 @@ from pvdm.diffusion import (
 from pvdm.errors import InputError
 from pvdm.generation import files
 from pvdm.generation.card import model_card
+from pvdm.generation.labels import Label, class_index, one_each
 from pvdm.output import replacing
 from pvdm.video import to_float, to_uint8
 
@@ -44,6 +46,8 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
         diffusion: Noise process and what the U-Net predicts.
         fps: Frames per second of the training clips, given to what is generated.
         training_step: Optimizer updates behind the weights.
+        classes: Names of the denoiser's classes in the order of their indices; None if they have none.
+        data: What the training data say of themselves, JSON-able: source, licence, counts, clips.
     """
 
     def __init__(
@@ -53,6 +57,8 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
         diffusion: DiffusionConfig | None = None,
         fps: float = 25.0,
         training_step: int = 0,
+        classes: Sequence[str] | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.autoencoder = ProjectedAutoencoder(autoencoder)
@@ -61,6 +67,10 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
         self.schedule = NoiseSchedule(self.diffusion)
         self.fps = fps
         self.training_step = training_step
+        self.classes = tuple(classes) if classes else None
+        self.data = dict(data) if data else None
+        if self.classes and len(self.classes) != self.class_count:
+            raise ValueError(f"{len(self.classes)} classes have names, the denoiser has {self.class_count or 'none'}")
         if denoiser and tuple(denoiser.latent_shape) != tuple(autoencoder.latent_shape):
             raise ValueError(f"the denoiser is for latents of {denoiser.latent_shape}, not {autoencoder.latent_shape}")
 
@@ -68,6 +78,11 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
     def frames(self) -> int:
         """Frames of a clip."""
         return self.autoencoder.config.frames
+
+    @property
+    def class_count(self) -> int | None:
+        """Number of classes whose labels the denoiser takes; None if it takes none."""
+        return self.denoiser.config.classes if self.denoiser else None
 
     @property
     def device(self) -> torch.device:
@@ -81,22 +96,37 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
         sampler: SamplerConfig | None = None,
         seed: int = 0,
         batch_size: int | None = None,
+        labels: Label | Sequence[Label] | None = None,
         progress: Progress | None = None,
     ) -> Tensor:
-        """New clips: (num_videos, 3, t, h, w) uint8 on the CPU. Video i of a seed is the same at any batch size."""
+        """New clips: (num_videos, 3, t, h, w) uint8 on the CPU. Video i of a seed is the same at any batch size.
+
+        labels: The class of each, or one for all, by index or name; without, clips of no class in particular.
+        """
         if num_videos < 1:
             raise InputError(f"{num_videos} videos were asked for; ask for at least 1")
         keys, size = [(seed, index) for index in range(num_videos)], batch_size or num_videos
-        batches = [keys[start : start + size] for start in range(0, num_videos, size)]
-        return torch.cat([next(self.stream(videos=batch, sampler=sampler, progress=progress)) for batch in batches])
+        each = None if labels is None else one_each(labels, num_videos)
+        parts = [slice(start, start + size) for start in range(0, num_videos, size)]
+        options = {"sampler": sampler, "progress": progress}
+        clips = (self.stream(videos=keys[part], labels=each and each[part], **options) for part in parts)
+        return torch.cat([next(clip) for clip in clips])
 
     def extend(
-        self, video: Tensor, *, num_frames: int, only_new: bool = False, seed: int = 0, **options: Any
+        self,
+        video: Tensor,
+        *,
+        num_frames: int,
+        only_new: bool = False,
+        seed: int = 0,
+        label: Label | None = None,
+        **options: Any,
     ) -> Tensor:
         """A video continued to exactly `num_frames` frames, its own included unless `only_new`.
 
         video: (3, n, h, w) uint8 of the model's size, n at least one clip; its last clip is the first
-        context. Options are `stream`'s samplers and progress. Returns (3, num_frames, h, w) uint8 on the CPU.
+        context. label: its class, by index or name. Options are `stream`'s samplers and progress.
+        Returns (3, num_frames, h, w) uint8 on the CPU.
         """
         head = video[None, :, :0].cpu() if only_new else video[None].cpu()
         missing = num_frames - head.shape[2]
@@ -104,7 +134,7 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
             raise InputError(
                 f"{num_frames} frames were asked for; ask for more than the {head.shape[2]} that are there"
             )
-        new = self.stream(num_frames=missing, context=video, videos=[(seed, 0)], **options)
+        new = self.stream(num_frames=missing, context=video, videos=[(seed, 0)], labels=label, **options)
         return torch.cat([head, *new], dim=2)[0]
 
     def stream(
@@ -113,6 +143,7 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
         num_frames: int | None = None,
         context: Tensor | None = None,
         videos: Sequence[tuple[int, int]] = ((0, 0),),
+        labels: Label | Sequence[Label] | None = None,
         sampler: SamplerConfig | None = None,
         later_sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
@@ -126,17 +157,19 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
             num_frames: New frames per video.
             context: Video (3, n, h, w) uint8 to continue; without it the first clip is sampled freely.
             videos: (seed, index) of each video of the batch; its noise depends on nothing else.
+            labels: Class of each video, or one for all, by index or name; InputError if there is no such class.
             sampler: Solver of the first clip.
             later_sampler: Solver of all later clips; that of the first if not given.
             progress: Called after each step.
         """
+        label = None if labels is None else self.class_labels(labels, len(videos))
         latent = None if context is None else self.encode_context(context).expand(len(videos), -1, -1)
         count = math.inf if num_frames is None else num_frames
         first, later = sampler or SamplerConfig(), later_sampler or sampler or SamplerConfig()
         clip = 0
         while count > 0:
             noise = VideoNoise([(*video, clip) for video in videos])
-            latent = self.sample_latent(noise, latent, first if clip == 0 else later, progress)
+            latent = self.sample_latent(noise, Condition(latent, label=label), first if clip == 0 else later, progress)
             frames = self.decode_latent(latent)[:, :, : int(min(count, self.frames))]
             yield frames
             count -= frames.shape[2]
@@ -146,23 +179,30 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
     def sample_latent(
         self,
         noise: VideoNoise,
-        context: Tensor | None,
+        condition: Condition | Tensor | None,
         sampler: SamplerConfig,
         progress: Progress | None = None,
     ) -> Tensor:
-        """Flat latents (b, c, l) from noise and the latents of the previous clips, or none."""
+        """Flat latents (b, c, l) from noise and a condition: the previous clips' latents, labels, or none."""
         self.check_can_continue(None)
         denoise = make_denoise(
             self.denoiser,
             self.schedule,
             parameterization=self.diffusion.prediction,
-            condition=context,
+            condition=condition,
             guidance=sampler.guidance,
+            label_guidance=sampler.label_guidance,
             clamp=sampler.clamp,
         )
         shape = (self.denoiser.config.latent_channels, self.denoiser.shape.positions)
         start = noise.normal(shape, device=self.device)
         return sampler.sample(denoise, start, schedule=self.schedule, noise=noise, progress=progress)
+
+    def class_labels(self, labels: Label | Sequence[Label], videos: int) -> Tensor:
+        """Indices (videos,) int64 of classes, one for each video or one for all, given by index or name."""
+        self.check_can_continue(None)
+        indices = [class_index(label, self.class_count, self.classes) for label in one_each(labels, videos)]
+        return torch.tensor(indices, device=self.device)
 
     @torch.no_grad()
     def encode_context(self, video: Tensor) -> Tensor:
@@ -204,13 +244,19 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
             "diffusion": asdict(self.diffusion),
             "fps": self.fps,
             "training_step": self.training_step,
+            "classes": list(self.classes) if self.classes else None,
+            "data": self.data,
             "versions": {name: version(name) for name in ("pvdm", "torch")},
         }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> VideoGenerator:
-        """A model of these sizes with fresh weights; InputError if the configuration is not one of `to_config`."""
-        known = {"format", "autoencoder", "denoiser", "diffusion", "fps", "training_step", "versions"}
+        """A model of these sizes with fresh weights; InputError if the configuration is not one of `to_config`.
+
+        Configurations from before there were `classes` and `data` do without them.
+        """
+        optional = {"classes", "data"}
+        known = {"format", "autoencoder", "denoiser", "diffusion", "fps", "training_step", "versions"} | optional
         try:
             if unknown := config.keys() - known:
                 raise ValueError(f"unknown {sorted(unknown)[0]}")
@@ -220,6 +266,7 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
                 DiffusionConfig(**config["diffusion"]),
                 config["fps"],
                 config["training_step"],
+                **{name: config[name] for name in optional & config.keys()},
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"the model's configuration is not one of this version of pvdm ({error})") from error

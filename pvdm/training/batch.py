@@ -21,6 +21,7 @@ class Draw(IntEnum):
     TIME = 1
     CONTEXT = 2
     FRAMES = 3
+    LABEL = 4
 
 
 def clips(batch: Mapping[str, Any]) -> Tensor:
@@ -46,13 +47,22 @@ def times(batch: Mapping[str, Any], timesteps: int) -> Tensor:
 
 def keep_context(batch: Mapping[str, Any], dropout: float) -> Tensor:
     """Whether each sample keeps its context, with probability 1 - dropout: (b,) bool."""
-    return _tensor(batch, [bool(draw.random() >= dropout) for draw in _draws(batch, Draw.CONTEXT)])
+    return _keep(batch, dropout, Draw.CONTEXT)
+
+
+def keep_label(batch: Mapping[str, Any], dropout: float) -> Tensor:
+    """Whether each sample keeps its label, whatever becomes of its context: (b,) bool."""
+    return _keep(batch, dropout, Draw.LABEL)
 
 
 def frame_choice(batch: Mapping[str, Any], frames: int, count: int) -> Tensor:
     """Indices of `count` different frames for each sample: (b, count) int64."""
     chosen = [draw.choice(frames, size=min(count, frames), replace=False) for draw in _draws(batch, Draw.FRAMES)]
     return _tensor(batch, np.stack(chosen))
+
+
+def _keep(batch: Mapping[str, Any], dropout: float, purpose: Draw) -> Tensor:
+    return _tensor(batch, [bool(draw.random() >= dropout) for draw in _draws(batch, purpose)])
 
 
 def _draws(batch: Mapping[str, Any], purpose: Draw) -> Iterator[np.random.Generator]:

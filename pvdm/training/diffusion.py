@@ -1,4 +1,4 @@
-"""Stage 2: the denoiser learns the latents of clips, with and without the previous clip; paper section 3.2-3.3."""
+"""Stage 2: the denoiser learns the latents of clips, with and without the clip before; paper section 3.2-3.3."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from pvdm.diffusion import (
     SamplerConfig,
     UNetConfig,
     diffusion_loss,
+    min_snr_weight,
     q_sample,
     training_target,
 )
 from pvdm.errors import InputError, check_range
 from pvdm.generation import VideoGenerator
-from pvdm.training.batch import clips, keep_context, noise_like, times
+from pvdm.training.batch import clips, keep_context, keep_label, noise_like, times
+from pvdm.training.means import Means
 from pvdm.training.module import GeneratorTraining
 from pvdm.training.optimization import OptimizerConfig
 
@@ -30,15 +32,22 @@ from pvdm.training.optimization import OptimizerConfig
 class DiffusionTraining(GeneratorTraining):
     """Predicts eps, x0 or v of flat latents; the autoencoder is frozen.
 
-    A batch holds clips of twice the model's frames: the context and then the target.
+    A batch holds clips of twice the model's frames: the context and then the target. Where `has_context` is False
+    the context is no part of the video and plays no part. With `denoiser.classes` the labels of the data are given.
+
+    Validation takes the loss, never weighted, at fixed times: `val/loss_no_context` (and `val/loss`, the same) of
+    all samples without context and label, `val/loss_context` with the context alone of those that have one, and
+    `val/loss_label` with the label alone.
 
     Args:
         autoencoder: Exported folder or stage-1 checkpoint.
-        denoiser: Sizes of the U-Net; its latent's shape comes from the autoencoder.
+        denoiser: Sizes of the U-Net, and its number of classes; its latent's shape comes from the autoencoder.
         diffusion: Noise process and what the U-Net predicts.
-        optimizer: AdamW and its warm-up.
+        optimizer: The optimizer and its learning rate.
         loss: Mean square or mean absolute difference.
         context_dropout: Probability that a sample is trained without its context.
+        label_dropout: Probability that a sample is trained without its label, whether with its context or not.
+        min_snr_gamma: Weigh the training loss of each time by min-SNR-gamma (Hang et al. 2023; theirs is 5).
         validation_times: Times, evenly spread, at which the validation loss is taken.
         sampler: Solver of `predict`.
         activation_checkpointing: Compute blocks again in the backward pass instead of keeping them.
@@ -56,12 +65,15 @@ class DiffusionTraining(GeneratorTraining):
         optimizer: OptimizerConfig = OptimizerConfig(),
         loss: Literal["l2", "l1"] = "l2",
         context_dropout: float = 0.7,
+        label_dropout: float = 0.1,
+        min_snr_gamma: float | None = None,
         validation_times: int = 8,
         sampler: SamplerConfig = SamplerConfig(),
         activation_checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        check_range(0, 1, context_dropout=context_dropout)
+        check_range(0, 1, context_dropout=context_dropout, label_dropout=label_dropout)
+        check_weighting(min_snr_gamma, loss)
         check_range(1, diffusion.timesteps, validation_times=validation_times)
         first_stage = VideoGenerator.load(autoencoder)
         sizes = first_stage.autoencoder.config
@@ -71,7 +83,8 @@ class DiffusionTraining(GeneratorTraining):
         self.generator.autoencoder.requires_grad_(False).eval()
         self.generator.denoiser.activation_checkpointing = activation_checkpointing
         self.optimizer_config, self.loss, self.sampler = optimizer, loss, sampler
-        self.context_dropout, self.validation_times = context_dropout, validation_times
+        self.context_dropout, self.label_dropout = context_dropout, label_dropout
+        self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
 
     @property
     def updates(self) -> int:
@@ -97,21 +110,27 @@ class DiffusionTraining(GeneratorTraining):
                 )
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        keep = keep_context(batch, self.context_dropout)
-        target, condition = self.latents(batch, keep)
+        target, condition = self.latents(batch, keep_context(batch, self.context_dropout))
+        condition = self.labelled(condition, batch, keep_label(batch, self.label_dropout))
         t = times(batch, self.generator.diffusion.timesteps)
-        loss = self.losses(target, noise_like(target, batch), t, condition).mean()
-        self.log("train/loss", loss, prog_bar=True)
+        losses = self.losses(target, noise_like(target, batch), t, condition)
+        loss = (losses * self.weights(t).to(losses.dtype)).mean()
+        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         self.log("train/learning_rate", self.optimizers().param_groups[0]["lr"])
         return loss
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Logs the norm of the gradient, the mean of all ranks by now, before it is clipped."""
         gradients = [value.grad for value in self.generator.denoiser.parameters() if value.grad is not None]
         self.log("train/gradient_norm", get_total_norm(gradients))
 
     @torch.no_grad()
     def latents(self, batch: dict[str, Any], keep: Tensor) -> tuple[Tensor, Condition]:
-        """Latents of the targets (b, c, l), and of the contexts that `keep` (b,) marks, which alone are encoded."""
+        """Latents of the targets (b, c, l), and of the contexts that `keep` (b,) marks, which alone are encoded.
+
+        A sample that has no context is never kept.
+        """
+        keep = keep & batch["has_context"]
         context, target = clips(batch).chunk(2, dim=2)
         encode = self.generator.autoencoder.encode
         latent = encode(target).flatten().float()
@@ -120,23 +139,50 @@ class DiffusionTraining(GeneratorTraining):
             contexts[keep] = encode(context[keep]).flatten().float()
         return latent, Condition(contexts, keep)
 
+    def labelled(self, condition: Condition, batch: dict[str, Any], keep: Tensor) -> Condition:
+        """The condition with the labels that `keep` (b,) marks; as it is, for a denoiser without classes."""
+        if self.generator.class_count is None:
+            return condition
+        if "label" not in batch:
+            raise InputError("the samples have no labels; give data with classes, or leave model.denoiser.classes out")
+        return replace(condition, label=batch["label"], label_mask=keep)
+
+    def weights(self, t: Tensor) -> Tensor:
+        """Weight of the loss at times t: (b,)."""
+        if self.min_snr_gamma is None:
+            return torch.ones_like(t)
+        generator = self.generator
+        return min_snr_weight(t, generator.schedule, generator.diffusion.prediction, gamma=self.min_snr_gamma)
+
     def losses(self, clean: Tensor, noise: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """Loss of each sample at its time t: (b,)."""
+        """Loss of each sample at its time t, not weighted: (b,)."""
         generator = self.generator
         noisy = q_sample(clean, noise, t, generator.schedule)
         wanted = training_target(clean, noise, t, generator.schedule, generator.diffusion.prediction)
         return diffusion_loss(generator.denoiser(noisy, t, condition), wanted, norm=self.loss)
 
-    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        size = len(batch["video"])
-        everyone = torch.ones(size, dtype=torch.bool, device=self.device)
-        target, condition = self.latents(batch, everyone)
-        for name, given in (("context", condition), ("no_context", condition.drop(~everyone))):
-            mean = torch.stack([self._loss_at(t, target, given, batch) for t in self.time_steps()]).mean()
-            self.log(f"val/loss_{name}", mean, batch_size=size, sync_dist=True)
-            if name == "no_context":
-                self.log("val/loss", mean, batch_size=size, sync_dist=True, prog_bar=True)
+    def on_validation_epoch_start(self) -> None:
+        names = ("no_context", "context") if self.generator.class_count is None else ("no_context", "context", "label")
+        self.means = Means(names, self.device)
 
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        everyone = torch.ones(len(batch["video"]), dtype=torch.bool, device=self.device)
+        target, context = self.latents(batch, everyone)
+        cases = {"no_context": (Condition(), everyone), "context": (context, context.mask)}
+        if "label" in self.means.names:
+            cases["label"] = (self.labelled(Condition(), batch, everyone), everyone)
+        for name, (condition, given) in cases.items():
+            losses = torch.stack([self._losses_at(t, target, condition, batch) for t in self.time_steps()])
+            self.means.add(name, losses.mean(0)[given])
+
+    def on_validation_epoch_end(self) -> None:
+        super().on_validation_epoch_end()
+        self._log_means()
+
+    def on_test_epoch_end(self) -> None:
+        self._log_means()
+
+    on_test_epoch_start = on_validation_epoch_start
     test_step = validation_step
 
     def time_steps(self) -> list[int]:
@@ -145,9 +191,12 @@ class DiffusionTraining(GeneratorTraining):
         return [int(timesteps * (index + 0.5) / count) for index in range(count)]
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """One sampled clip for each clip of the data (its pixels play no part), (b, 3, t, h, w) uint8."""
+        """One sampled clip for each clip of the data, of its class (its pixels play no part): (b, 3, t, h, w) uint8."""
         videos = [(int(seed), int(index)) for seed, _, index in batch["key"].tolist()]
-        sampled = next(self.generator.stream(videos=videos, sampler=self.sampler))
+        everyone = torch.ones(len(videos), dtype=torch.bool, device=self.device)
+        label = self.labelled(Condition(), batch, everyone).label
+        labels = None if label is None else label.tolist()
+        sampled = next(self.generator.stream(videos=videos, labels=labels, sampler=self.sampler))
         return {"video": sampled, "names": [f"sample_{index:06d}" for _, index in videos]}
 
     def configure_optimizers(self) -> dict[str, Any]:
@@ -155,6 +204,20 @@ class DiffusionTraining(GeneratorTraining):
         schedule = {"scheduler": self.optimizer_config.schedule(optimizer), "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 
-    def _loss_at(self, time: int, target: Tensor, condition: Condition, batch: dict[str, Any]) -> Tensor:
+    def _losses_at(self, time: int, target: Tensor, condition: Condition, batch: dict[str, Any]) -> Tensor:
         t = torch.full((len(target),), time, device=self.device)
-        return self.losses(target, noise_like(target, batch, time), t, condition).mean()
+        return self.losses(target, noise_like(target, batch, time), t, condition)
+
+    def _log_means(self) -> None:
+        found = self.means.of_all_ranks(self.trainer.strategy)
+        for name, mean in found.items():
+            self.log(f"val/loss_{name}", mean, sync_dist=True)  # they agree, but Lightning would warn
+        self.log("val/loss", found["no_context"], prog_bar=True, sync_dist=True)
+
+
+def check_weighting(gamma: float | None, loss: str) -> None:
+    """InputError unless min-SNR-gamma is above 0 and weighs square errors, for which it is derived."""
+    if gamma is not None and not gamma > 0:
+        raise InputError(f"min_snr_gamma is {gamma}; give a value above 0 (5 is usual), or leave it out")
+    if gamma is not None and loss != "l2":
+        raise InputError(f"min_snr_gamma weighs the square error and loss is {loss}; choose loss l2, or leave it out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import zip_longest
 from typing import Any
 
 from pytorch_lightning import LightningModule
@@ -32,13 +33,16 @@ class GeneratorTraining(LightningModule):
     clips_per_sample: int
 
     def setup(self, stage: str) -> None:
-        """Takes the frame rate of the data, and tells the sizes; InputError if the clips do not fit the model."""
+        """Takes what the data say of themselves, and tells the sizes; InputError if they do not fit the model."""
         data = self.trainer.datamodule
         if not isinstance(data, VideoData):
             return
         size = self.generator.autoencoder.config
         data.check_sizes(frames=size.frames, height=size.height, width=size.width, clips=self.clips_per_sample)
         self.generator.fps = data.clip_fps or self.generator.fps
+        self.generator.data = data.describe()
+        if self.generator.class_count is not None:
+            self.generator.classes = _classes_of(data, self.generator.class_count)
         if stage == "fit" and self.trainer.is_global_zero:
             self._tell_sizes(data)
 
@@ -54,7 +58,7 @@ class GeneratorTraining(LightningModule):
         checkpoint["pvdm"] = self.generator.to_config()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """InputError if the checkpoint is of another program, stage or size."""
+        """InputError if the checkpoint is of another program, stage or size, or of classes in another order."""
         if "pvdm" not in checkpoint:
             raise InputError("the checkpoint is not one of pvdm fit; give another as --ckpt_path")
         config = self.generator.to_config()
@@ -67,6 +71,14 @@ class GeneratorTraining(LightningModule):
                         "configuration; make them agree, or choose another --trainer.default_root_dir"
                     )
 
+        saved, classes = checkpoint["pvdm"].get("classes"), config["classes"]
+        if saved and classes and saved != classes:
+            found, wanted = next(pair for pair in zip_longest(saved, classes) if pair[0] != pair[1])
+            raise InputError(
+                f"a label that is {found} in the checkpoint is {wanted} in the data; give data of the same classes, "
+                "or choose another --trainer.default_root_dir"
+            )
+
     def _tell_sizes(self, data: VideoData) -> None:
         config = self.generator.autoencoder.config
         shape, channels = config.latent_shape, config.latent_channels
@@ -75,3 +87,16 @@ class GeneratorTraining(LightningModule):
         logger.info("clip: %d frames of %dx%d (%d in a sample)", config.frames, config.height, config.width, data.clips)
         logger.info("latent: %s; %d channels, %d values", planes, channels, channels * shape.positions)
         logger.info("data: %d videos, %d samples in an epoch", len(data.training.videos), len(data.training))
+
+
+def _classes_of(data: VideoData, count: int) -> tuple[str, ...]:
+    """Names of the data's classes; InputError unless they are as many as the denoiser's."""
+    if data.classes is None:
+        raise InputError(
+            f"model.denoiser.classes is {count}, but the data have no classes; give data in folders by class, or leave "
+            "model.denoiser.classes out"
+        )
+    if len(data.classes) != count:
+        found = len(data.classes)
+        raise InputError(f"the data have {found} classes, the denoiser {count}; set model.denoiser.classes to {found}")
+    return tuple(data.classes)

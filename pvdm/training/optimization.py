@@ -1,47 +1,62 @@
-"""AdamW with its learning rate over the updates: what both stages hand to their trainer."""
+"""The optimizer with its learning rate over the updates: what both stages hand to their trainer."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import nn
-from torch.optim import AdamW
+from torch.optim import Adam, AdamW, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR
 
-from pvdm.errors import check_range
+from pvdm.errors import InputError, check_range
+
+OPTIMIZERS = {"adamw": AdamW, "adam": Adam, "rmsprop": RMSprop}
 
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101); the rate rises linearly, then stays or falls.
+    """The optimizer; its rate rises linearly, then stays or falls.
+
+    "adamw" (Loshchilov & Hutter 2019, arXiv 1711.05101), "adam" (Kingma & Ba 2015, arXiv 1412.6980), or "rmsprop"
+    (Tieleman & Hinton 2012), whose mean square decays by the second of the betas, without momentum. As that is not
+    corrected for its beginning at 0, RMSprop's first updates are up to sqrt(1 / (1 - beta)) times as large.
 
     Args:
         learning_rate: After the warm-up.
         warmup_steps: Updates over which the rate rises from 0.
         cosine_steps: Update at which the rate has fallen to 0 along a half cosine; it stays if not given.
-        betas: Decay of the two moments.
-        weight_decay: Decoupled decay per update, times the learning rate.
+        betas: Decay of the two moments; rmsprop has the second alone.
+        weight_decay: Per update, times the learning rate, for adamw; added to the gradient, as the derivative of a
+            penalty, for the others. If not given, 0.01 for adamw and 0 for the others.
+        name: Which optimizer.
     """
 
     learning_rate: float = 1e-4
     warmup_steps: int = 1000
     cosine_steps: int | None = None
     betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 0.01
+    weight_decay: float | None = None
+    name: Literal["adamw", "adam", "rmsprop"] = "adamw"
 
     def __post_init__(self) -> None:
         check_range(0, learning_rate=self.learning_rate, warmup_steps=self.warmup_steps, weight_decay=self.weight_decay)
         check_range(1, cosine_steps=self.cosine_steps)
+        if self.name not in OPTIMIZERS:
+            raise InputError(f"the optimizer is {self.name!r}; choose one of {', '.join(OPTIMIZERS)}")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise InputError(f"betas are {list(self.betas)}; give two values of at least 0 and below 1")
 
-    def optimizer(self, parameters: Iterable[nn.Parameter]) -> AdamW:
+    def optimizer(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         """The optimizer of these parameters."""
-        return AdamW(
-            parameters, lr=self.learning_rate, betas=tuple(self.betas), weight_decay=self.weight_decay, foreach=True
-        )
+        decay = self.weight_decay if self.weight_decay is not None else 0.01 if self.name == "adamw" else 0.0
+        own = {"alpha": self.betas[1]} if self.name == "rmsprop" else {"betas": tuple(self.betas)}
+        # Not fused, for Lightning clips no gradients of a fused AdamW under autocast.
+        return OPTIMIZERS[self.name](parameters, lr=self.learning_rate, weight_decay=decay, foreach=True, **own)
 
-    def schedule(self, optimizer: AdamW) -> LambdaLR:
+    def schedule(self, optimizer: Optimizer) -> LambdaLR:
         """The learning rate as a function of the update, to be stepped after each."""
         return LambdaLR(optimizer, self.factor)
 

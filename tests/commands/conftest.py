@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from generation.small_models import small_generator
+from generation.small_models import labelled_generator, small_generator
 from torch import Tensor
 
 from pvdm import VideoGenerator
@@ -35,6 +35,20 @@ def stage_1_model(tmp_path_factory) -> str:
     """An exported folder without a denoiser."""
     folder = tmp_path_factory.mktemp("exported") / "stage-1"
     small_generator(denoiser=False).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def labelled() -> VideoGenerator:
+    """The same with three classes."""
+    return labelled_generator()
+
+
+@pytest.fixture(scope="session")
+def labelled_model(labelled, tmp_path_factory) -> str:
+    """The exported folder of `labelled`."""
+    folder = tmp_path_factory.mktemp("exported") / "labelled"
+    labelled.save_pretrained(folder)
     return str(folder)
 
 

@@ -94,6 +94,19 @@ def test_later_clips_may_take_other_steps(pvdm, model, generator, frames, tmp_pa
     assert_within_one_grey_level(frames(tmp_path / "out"), torch.cat(list(clips), dim=2)[0])
 
 
+def test_a_label_for_each_seed_or_one_for_all(pvdm, refusal, labelled_model, labelled, frames, tmp_path):
+    options = ["--frames", 10, "--seeds", 4, 5, "--label", "Swing", "--label", "0", "--label-guidance", 1, *STEPS]
+    pvdm("extend", labelled_model, "--output", tmp_path / "out", *options)
+    sampler = SamplerConfig(steps=2, label_guidance=1.0)
+    clips = labelled.stream(num_frames=10, videos=[(4, 0), (5, 0)], labels=[2, 0], sampler=sampler)
+    expected = torch.cat(list(clips), dim=2)
+    for index, seed in enumerate((4, 5)):
+        assert_within_one_grey_level(frames(tmp_path / f"out_seed{seed}"), expected[index])
+    message = refusal("extend", labelled_model, "--output", tmp_path / "new", "--frames", 10, "--label", "Zumba")
+    assert "'Zumba' is none of this model's 3 classes" in message
+    assert not (tmp_path / "new").exists()
+
+
 def test_an_input_may_be_its_own_output(pvdm, model, make_video, tmp_path):
     source = make_video("in.mp4", frames=9)
     pvdm("extend", model, "--input", source, "--frames", 12, "--output", source, "--overwrite", *STEPS)

@@ -70,6 +70,49 @@ def test_options_that_do_not_fit(refusal, model, tmp_path, options, message):
     assert list(tmp_path.iterdir()) == []
 
 
+GUIDED = SamplerConfig(steps=2, label_guidance=1.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "labels", "sampler"),
+    [
+        (["--label", "Swing"], [2, 2, 2], SamplerConfig(steps=2)),
+        (["--label", 2, "--label-guidance", 1.5], [2, 2, 2], GUIDED),
+        (["--label", "Biking", "--label", "0"], [1, 0, 1], SamplerConfig(steps=2)),
+        ([], None, SamplerConfig(steps=2)),
+    ],
+)
+def test_videos_take_the_labels_in_turn(pvdm, labelled_model, labelled, frames, tmp_path, options, labels, sampler):
+    common = ["--num-videos", 3, "--batch-size", 2, "--steps", 2, "--format", "png"]
+    pvdm("sample", labelled_model, "--output", tmp_path / "out", *common, *options)
+    expected = labelled.sample(3, labels=labels, sampler=sampler)
+    for index in range(3):
+        found = frames(tmp_path / "out" / f"sample_00000{index}")
+        torch.testing.assert_close(found.int(), expected[index].int(), rtol=0, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--label", "swing"],
+            "'swing' is none of this model's 3 classes (near it are Swing); give a name",
+        ),
+        (["--label", "7"], "the label is 7; the 3 classes of this model are 0 to 2"),
+        (["--label-guidance", 2], "--label-guidance is given without a --label to guide by"),
+        (["--label", "0", "--label", "1", "--num-videos", 1], "there are 2 labels for 1 video(s)"),
+    ],
+)
+def test_labels_that_do_not_fit(refusal, labelled_model, tmp_path, options, message):
+    assert message in refusal("sample", labelled_model, "--output", tmp_path / "out", *options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_label_for_a_model_without_classes(refusal, model, tmp_path):
+    message = refusal("sample", model, "--output", tmp_path / "out", "--label", "Swing")
+    assert "this model has no classes; leave out the label" in message
+
+
 def test_a_stage_1_model(refusal, stage_1_model, tmp_path):
     message = refusal("sample", stage_1_model, "--output", tmp_path / "out")
     assert "this model is a stage-1 autoencoder without a denoiser; train stage 2 with it first" in message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -57,3 +58,11 @@ def small_generator(*, denoiser: bool = True, **sizes: int) -> VideoGenerator:
     unet = small_unet(autoencoder) if denoiser else None
     generator = VideoGenerator(autoencoder, unet, DiffusionConfig(timesteps=200), fps=10.0, training_step=7)
     return randomized(generator)
+
+
+def labelled_generator(classes: Sequence[str] | None = ("Archery", "Biking", "Swing")) -> VideoGenerator:
+    """The same with labels of three classes."""
+    unet = small_unet(AUTOENCODER, classes=3)
+    data = {"classes": 3, "clip": {"frames": 8}}
+    options = {"fps": 10.0, "classes": classes, "data": data}
+    return randomized(VideoGenerator(AUTOENCODER, unet, DiffusionConfig(timesteps=200), **options))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from generation.small_models import small_generator
+from generation.small_models import labelled_generator, small_generator
 from safetensors.torch import load_file, save_file
 
 from pvdm import VideoGenerator
@@ -67,6 +67,29 @@ def test_the_folder_holds_everything(generator, exported):
     assert config["fps"] == 10.0 and config["training_step"] == 7
     assert config["versions"] == {name: version(name) for name in ("pvdm", "torch")}
     assert load_file(exported / "model.safetensors").keys() == generator.state_dict().keys()
+
+
+def test_classes_and_data_travel_with_the_model(tmp_path, no_hub):
+    generator = labelled_generator()
+    generator.save_pretrained(tmp_path / "model")
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert config["classes"] == ["Archery", "Biking", "Swing"]
+    assert config["data"] == {"classes": 3, "clip": {"frames": 8}}
+    found = VideoGenerator.from_pretrained(tmp_path / "model")
+    assert same_weights(found, generator) and found.to_config() == generator.to_config()
+    assert found.classes == ("Archery", "Biking", "Swing") and found.class_count == 3
+    clips = [model.sample(1, labels="Swing", sampler=STEPS) for model in (found, generator)]
+    assert torch.equal(*clips)
+
+
+def test_a_model_from_before_there_were_classes(generator, exported):
+    def older(config):
+        del config["classes"], config["data"], config["denoiser"]["classes"]
+
+    change_config(exported, older)
+    found = VideoGenerator.from_pretrained(exported)
+    assert same_weights(found, generator) and found.to_config() == generator.to_config()
+    assert (found.classes, found.data, found.class_count) == (None, None, None)
 
 
 def test_half_precision_is_close_and_half_the_size(generator, exported, tmp_path):
@@ -201,6 +224,8 @@ def test_a_damaged_config(exported, content):
         (lambda config: config["autoencoder"].update(height=33), "height 33 is not divisible"),
         (lambda config: config["autoencoder"].update(frames="eight"), "frames|str"),
         (lambda config: config["denoiser"].update(latent_shape=[8, 4, 5]), "for latents of"),
+        (lambda config: config["denoiser"].update(classes=0), "classes is 0"),
+        (lambda config: config.update(classes=["Archery"]), "1 classes have names, the denoiser has none"),
     ],
 )
 def test_a_config_that_does_not_fit(exported, change, message):

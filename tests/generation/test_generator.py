@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from generation.small_models import small_generator
+from generation.small_models import labelled_generator, small_generator
 from torch import Tensor
 from torch.testing import assert_close
 
 from pvdm import Triplane, VideoGenerator
-from pvdm.diffusion import SamplerConfig, VideoNoise
+from pvdm.diffusion import Condition, SamplerConfig, VideoNoise
 from pvdm.errors import InputError
 
 DDIM = SamplerConfig("ddim", steps=2)
@@ -44,12 +44,13 @@ def assert_within_one_grey_level(found: Tensor, wanted: Tensor) -> None:
 
 @pytest.fixture
 def spied(monkeypatch) -> list[SimpleNamespace]:
-    """The context, the sampler and the latent of every clip sampled."""
+    """The context, the label, the sampler and the latent of every clip sampled."""
     calls, sample_latent = [], VideoGenerator.sample_latent
 
-    def spy(self, noise, context, sampler, progress=None):
-        latent = sample_latent(self, noise, context, sampler, progress)
-        calls.append(SimpleNamespace(context=context, sampler=sampler, latent=latent))
+    def spy(self, noise, condition, sampler, progress=None):
+        latent = sample_latent(self, noise, condition, sampler, progress)
+        given = Condition.of(condition)
+        calls.append(SimpleNamespace(context=given.context, label=given.label, sampler=sampler, latent=latent))
         return latent
 
     monkeypatch.setattr(VideoGenerator, "sample_latent", spy)
@@ -187,6 +188,71 @@ def test_guidance_changes_only_what_has_a_condition(generator):
     given = video(8)
     guided, plain = (generator.extend(given, num_frames=16, sampler=sampler) for sampler in (GUIDED, DDIM))
     assert (guided != plain).any()
+
+
+@pytest.fixture(scope="module")
+def labelled() -> VideoGenerator:
+    return labelled_generator()
+
+
+def test_labels_are_indices_or_names_and_hold_for_all_clips(labelled, spied):
+    list(labelled.stream(num_frames=16, videos=[(0, 0), (0, 1), (0, 2)], labels=["Swing", 0, "1"], sampler=DDIM))
+    assert [call.label.tolist() for call in spied] == [[2, 0, 1]] * 2
+    spied.clear()
+    labelled.sample(2, labels="Biking", sampler=DDIM)
+    labelled.extend(video(8), num_frames=9, label=2, sampler=DDIM)
+    assert [call.label.tolist() for call in spied] == [[1, 1], [2]]
+    spied.clear()
+    labelled.sample(2, sampler=DDIM)
+    labelled.extend(video(8), num_frames=9, sampler=DDIM)
+    assert [call.label for call in spied] == [None, None]
+
+
+def test_a_video_of_a_label_is_the_same_whatever_the_batch(labelled):
+    labels = [2, 0, 1, 0, 2]
+    together = labelled.sample(5, labels=labels, sampler=DDIM, seed=3)
+    assert_within_one_grey_level(labelled.sample(5, labels=labels, sampler=DDIM, seed=3, batch_size=2), together)
+    others = labelled.sample(5, labels=[0, 1, 2, 1, 0], sampler=DDIM, seed=3)
+    free = labelled.sample(5, sampler=DDIM, seed=3)
+    for other in (others, free):
+        assert all((other[index] != together[index]).any() for index in range(5))
+
+
+def test_guidance_on_the_label(labelled):
+    def sampled(labels=None, **weights):
+        return labelled.sample(1, labels=labels, sampler=SamplerConfig(steps=2, **weights))
+
+    assert (sampled(1, label_guidance=2.0) != sampled(1)).any()
+    assert_close(sampled(1, guidance=2.0), sampled(1))
+    assert_close(sampled(label_guidance=2.0), sampled())
+
+
+def test_a_name_comes_before_an_index(labelled):
+    generator = labelled_generator(classes=("1", "0", "x"))
+    assert generator.class_labels(["1", "0", "2", 0], 4).tolist() == [0, 1, 2, 0]
+
+
+def test_labels_that_there_are_not(generator, labelled):
+    with pytest.raises(InputError, match="this model has no classes; leave out the label, or train stage 2 with"):
+        generator.sample(1, labels=0)
+    for wrong in (3, -1, "3", "-1"):
+        with pytest.raises(InputError, match=f"the label is {wrong}; the 3 classes of this model are 0 to 2"):
+            labelled.sample(1, labels=wrong)
+    message = r"'swings' is none of this model's 3 classes \(near it are Swing\); give a name or an index from 0 to 2"
+    with pytest.raises(InputError, match=message):
+        labelled.extend(video(8), num_frames=9, label="swings")
+    with pytest.raises(InputError, match=r"'Zumba' is none of .* \(the first are Archery, Biking, Swing\)"):
+        labelled.sample(1, labels="Zumba")
+    with pytest.raises(InputError, match="there are 3 labels for 2 videos; give one for each, or one for all"):
+        labelled.sample(2, labels=[0, 1, 2])
+    with pytest.raises(InputError, match="knows its 3 classes by index alone, not 'Swing'; give 0 to 2"):
+        labelled_generator(classes=None).sample(1, labels="Swing")
+    with pytest.raises(InputError, match="a stage-1 autoencoder without a denoiser"):
+        small_generator(denoiser=False).sample(1, labels=0)
+    with pytest.raises(ValueError, match="2 classes have names, the denoiser has 3"):
+        labelled_generator(classes=("a", "b"))
+    with pytest.raises(ValueError, match="2 classes have names, the denoiser has none"):
+        VideoGenerator(generator.autoencoder.config, generator.denoiser.config, classes=("a", "b"))
 
 
 def test_latents_and_pixels_are_those_of_the_autoencoder(generator):

@@ -97,6 +97,7 @@ def batch(indices: Iterable[int], *, clips: int = 1, seed: int = 0, epoch: int =
         "start": torch.zeros(len(indices), dtype=torch.int64),
         "fps": torch.full((len(indices),), 25.0, dtype=torch.float64),
         "key": torch.tensor([[seed, epoch, index] for index in indices]),
+        "has_context": torch.ones(len(indices), dtype=torch.bool),
     }
 
 

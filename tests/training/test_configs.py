@@ -21,6 +21,7 @@ from pvdm.video import ColorJitter
 CONFIGS = Path(pvdm.__file__).parent / "configs"
 AUTOENCODERS = [["autoencoder"], ["autoencoder", "sizes/autoencoder-tiny"]]
 DIFFUSIONS = [["diffusion"], ["diffusion", "sizes/pvdm-s"], ["diffusion", "sizes/diffusion-tiny"]]
+DIFFUSIONS += [["diffusion", "class_conditional"], ["diffusion", "class_conditional", "sizes/diffusion-tiny"]]
 WITH_DATA = [
     ["autoencoder", "data/ucf101"],
     ["diffusion", "sizes/pvdm-s", "data/ucf101"],
@@ -35,6 +36,8 @@ MILLIONS = {
     "diffusion": 528.27,
     "diffusion + sizes/pvdm-s": 132.16,
     "diffusion + sizes/diffusion-tiny": 0.93,
+    "diffusion + class_conditional": 528.38,
+    "diffusion + class_conditional + sizes/diffusion-tiny": 0.94,
 }
 """Weights of the network that is trained; those of the paper's sizes are the released networks'."""
 

@@ -1,6 +1,7 @@
 """Stage 2: its loss against the formula, its condition, and what its randomness depends on."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,10 @@ from pvdm.training.batch import keep_context, noise_like, times
 
 class Denoiser(nn.Module):
     """In the U-Net's place: keeps what it is given; its output is half the noisy latent."""
+
+    def __init__(self, classes: int | None = None) -> None:
+        super().__init__()
+        self.config = SimpleNamespace(classes=classes)
 
     def forward(self, z, t, condition):
         self.z, self.t, self.condition = z, t, condition
