@@ -51,7 +51,7 @@ class GeneratorTraining(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         if self.trainer.state.fn == TrainerFn.FITTING:
-            self.log("step", float(self.updates))
+            self.log("step", float(self.updates), sync_dist=True)  # the same on all ranks
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.generator.training_step = self.updates
