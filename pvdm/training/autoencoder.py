@@ -34,7 +34,7 @@ class AutoencoderTraining(GeneratorTraining):
             leaves it free. Far below 0.5 noise drowns the latent in stage 2; far above, tanh saturates.
         vgg_weights: Path of torchvision's VGG-16 file; it is downloaded if none is given.
         clip_norm: Largest norm of the gradient.
-        accumulate: Batches per update; validate after a multiple of them, for an update that is begun is dropped.
+        accumulate: Batches per update.
         activation_checkpointing: Compute layers again in the backward pass instead of keeping them.
     """
 
@@ -105,6 +105,9 @@ class AutoencoderTraining(GeneratorTraining):
         """Squared difference of the latent's root mean square, which is logged, from `latent_scale`."""
         scale = self._logged("train/latent_scale", planes.flatten().float().square().mean().sqrt())
         return torch.zeros_like(scale) if self.latent_scale is None else (scale - self.latent_scale).square()
+
+    def on_validation_model_zero_grad(self) -> None:
+        """Nothing: what there is belongs to an update that is begun, and goes on after the validation."""
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         video = clips(batch)

@@ -8,12 +8,15 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.trainer.states import TrainerFn
 
-LAST = Path("checkpoints", "last.ckpt")
+from pvdm.training import checkpoint_files
+from pvdm.training.stopping import Stopped
+
+LAST = Path("checkpoints", checkpoint_files.LAST)
 """Where the newest checkpoint of a run lies, below its folder."""
 
 
 class RunCheckpoints(ModelCheckpoint):
-    """The best model by `monitor`, and `last.ckpt` after every validation, when training ends, and upon Ctrl-C.
+    """The best model by `monitor`, and `last.ckpt` after every validation, when training ends, and upon SIGTERM or Ctrl-C.
 
     Lightning's own `save_last` would follow the best: it passes over every validation that did not improve.
     """
@@ -21,6 +24,8 @@ class RunCheckpoints(ModelCheckpoint):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.dirpath = self.dirpath or str((Path(trainer.default_root_dir) / LAST).resolve().parent)
         self._newest = 0
+        if stage == "fit" and trainer.is_global_zero:
+            checkpoint_files.remove_leftovers(Path(self.dirpath))
         super().setup(trainer, pl_module, stage)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -33,9 +38,9 @@ class RunCheckpoints(ModelCheckpoint):
         self._save_newest(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Ctrl-C keeps what was trained."""
+        """A signal keeps what was trained."""
         super().on_exception(trainer, pl_module, exception)
-        if isinstance(exception, KeyboardInterrupt) and trainer.state.fn == TrainerFn.FITTING:
+        if isinstance(exception, Stopped) and trainer.state.fn == TrainerFn.FITTING:
             self._save_newest(trainer)
 
     def _save_newest(self, trainer: Trainer) -> None:

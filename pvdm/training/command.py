@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from lightning_fabric.plugins import CheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from pvdm.errors import InputError
 from pvdm.training.averaging import AveragedWeights
+from pvdm.training.checkpoint_files import CheckpointFiles
 from pvdm.training.checkpoints import LAST, RunCheckpoints
 from pvdm.training.data import VideoData
 from pvdm.training.early_stopping import EarlyStopping
+from pvdm.training.position import ExactPosition
 from pvdm.training.prediction import WriteVideos
+from pvdm.training.stopping import StopBetweenBatches, Stopped, ended_by_sigterm
 from pvdm.training.throughput import Throughput
 from pvdm.training.video_log import VideoLog
 
@@ -85,6 +90,7 @@ class TrainingCLI(LightningCLI):
         root = self._get(self.config_init, "trainer").get("default_root_dir") or "."
         if self._get(self.config_init, "trainer").get("logger") in (None, True):
             kwargs["logger"] = TensorBoardLogger(root, name="", version="")
+        kwargs["plugins"] = _with_checkpoint_files(self._get(self.config_init, "trainer").get("plugins"))
         return super().instantiate_trainer(**kwargs)
 
 
@@ -94,16 +100,44 @@ def main(arguments: Sequence[str]) -> None:
     with warnings.catch_warnings():
         for beginning in TELL_NOTHING:
             warnings.filterwarnings("ignore", message=beginning)
-        _only(arguments[0])(
-            LightningModule,
-            VideoData,
-            subclass_mode_model=True,
-            seed_everything_default=0,
-            trainer_defaults={"callbacks": [Throughput()]},
-            save_config_kwargs={"overwrite": True},
-            parser_kwargs={"parser_mode": "omegaconf", "allow_abbrev": False},
-            args=find_configs(arguments),
-        )
+        with _signals_told(arguments[0]):
+            _run(arguments)
+
+
+def _run(arguments: Sequence[str]) -> None:
+    _only(arguments[0])(
+        LightningModule,
+        VideoData,
+        subclass_mode_model=True,
+        seed_everything_default=0,
+        trainer_defaults={"callbacks": [ExactPosition(), StopBetweenBatches(), Throughput()]},
+        save_config_kwargs={"overwrite": True},
+        parser_kwargs={"parser_mode": "omegaconf", "allow_abbrev": False},
+        args=find_configs(arguments),
+    )
+
+
+@contextmanager
+def _signals_told(verb: str) -> Iterator[None]:
+    """Ends with one line and the signal's status; Ctrl-C, of which Lightning makes a status of 1, is itself again."""
+    try:
+        with ended_by_sigterm():
+            yield
+    except Stopped as stop:
+        if stop.code:
+            goes_on = "; the same command goes on" if verb == "fit" else ""
+            logger.error("pvdm: stopped by %s%s", stop.signal.name, goes_on)
+        raise
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):
+            raise end.__context__ from None
+        raise
+
+
+def _with_checkpoint_files(plugins: Any) -> list[Any]:
+    """The trainer's plugins as the user gives them, and ours for checkpoints unless there is one."""
+    plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins] if plugins else []
+    return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, CheckpointFiles()]
 
 
 def _only(verb: str) -> type[TrainingCLI]:

@@ -33,6 +33,7 @@ from pvdm.data import (
 )
 from pvdm.errors import InputError, check_range
 from pvdm.training.order import TrainingOrder
+from pvdm.training.stopping import outlive_signals
 from pvdm.video import ClipShape, ColorJitter
 
 logger = logging.getLogger(__name__)
@@ -245,4 +246,5 @@ class VideoData(LightningDataModule):
             num_workers=self.workers,
             pin_memory=bool(self.trainer) and self.trainer.strategy.root_device.type == "cuda",
             persistent_workers=self.workers > 0,
+            worker_init_fn=outlive_signals,
         )

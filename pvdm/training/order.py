@@ -20,17 +20,20 @@ class TrainingOrder(Sampler[SampleKey]):
         samples: The order of an epoch for this process.
         batch_size: What an epoch has beyond whole batches is left out, unless that were all.
         batches_done: Tells how many batches the run has been trained on.
+
+    `batches` is the number of them in an epoch. It depends on the number of processes: a run that is continued
+    by another number goes on at the same part of the same epoch (see `ExactPosition`).
     """
 
     def __init__(self, samples: EpochSampler, batch_size: int, batches_done: Callable[[], int]) -> None:
         self._samples, self._batch_size, self._batches_done = samples, batch_size, batches_done
-        self._batches = max(1, len(samples) // batch_size)
+        self.batches = max(1, len(samples) // batch_size)
 
     def __len__(self) -> int:
-        return min(self._batches * self._batch_size, len(self._samples))
+        return min(self.batches * self._batch_size, len(self._samples))
 
     def __iter__(self) -> Iterator[SampleKey]:
-        epoch, batch = divmod(self._batches_done(), self._batches)
+        epoch, batch = divmod(self._batches_done(), self.batches)
         start = batch * self._batch_size
         yield from self._epoch(epoch, start, len(self))
         yield from self._epoch(epoch + 1, 0, start)

@@ -1,0 +1,101 @@
+"""Checkpoints as files: at every moment the old one or the new one, whole."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+
+from pvdm.errors import InputError
+from pvdm.generation.files import read_pickle
+
+BEST, LAST = "best.ckpt", "last.ckpt"
+"""Names of the two checkpoints in a run's folder."""
+
+
+class CheckpointFiles(TorchCheckpointIO):
+    """Writes beside the file's name, brings that to the disk and renames it; reads without running code.
+
+    Places with a protocol (`s3://...`) are left to Lightning.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """InputError if the file cannot be written; what lay there before is untouched then."""
+        if _is_remote(path):
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        path = Path(path)
+        temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(checkpoint, temporary)
+            os.replace(temporary, path)
+            _sync_folder(path.parent)
+        except (OSError, RuntimeError) as error:
+            if (refused := _system_error(error)) is None:
+                raise
+            raise InputError(
+                f"the checkpoint {path} cannot be written ({refused.strerror or refused}), the previous one is kept; "
+                "free space or mend the permissions, and give the same command again"
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Callable | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """The checkpoint on the CPU; InputError if it is absent, damaged or holds code."""
+        if _is_remote(path):
+            return super().load_checkpoint(path, map_location, weights_only)
+        path = Path(path)
+        try:
+            return read_pickle(path)
+        except InputError as error:
+            best = path.with_name(BEST)
+            if path.name != LAST or not best.is_file():
+                raise
+            raise InputError(
+                f"{path} cannot be read, it is damaged or not a checkpoint; go on from the best model so far by "
+                f"--ckpt_path {best}, or delete it to begin anew"
+            ) from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Deletes what a process that was killed while it wrote a checkpoint has left in a folder."""
+    for path in folder.glob(".*.tmp"):
+        if re.fullmatch(r"\..+\.\d+\.tmp", path.name):
+            path.unlink(missing_ok=True)
+
+
+def _write(checkpoint: dict[str, Any], path: Path) -> None:
+    """A new file that is on the disk, not only on its way, when this returns."""
+    with path.open("wb") as file:
+        torch.save(checkpoint, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Brings a renaming to the disk, on systems where a folder can be opened."""
+    if os.name == "posix":
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _system_error(error: BaseException | None) -> OSError | None:
+    """What the system refused, also where PyTorch has wrapped it into an error of its own."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _is_remote(path: str | Path) -> bool:
+    return "://" in str(path)

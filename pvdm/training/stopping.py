@@ -1,0 +1,115 @@
+"""SIGTERM and Ctrl-C: training stops between two batches, where a checkpoint is exact."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.trainer.states import TrainerFn
+
+WORKERS_OUTLIVE = 60
+"""Seconds for which a worker goes on reading after SIGTERM, so that the training process can end its batch."""
+
+logger = logging.getLogger(__name__)
+
+
+class Stopped(SystemExit):
+    """The run was stopped by a signal; the exit status is 128 and its number, as a shell reports it.
+
+    Processes that another one launched end with 0, for their launcher kills all when one ends with anything else.
+    """
+
+    def __init__(self, number: int, *, launched: bool = False) -> None:
+        super().__init__(0 if launched else 128 + number)
+        self.signal = signal.Signals(number)
+
+
+class StopBetweenBatches(Callback):
+    """On SIGTERM, or the first Ctrl-C, raises `Stopped` at the end of the batch, in all processes at the same one.
+
+    It needs not wait for the end of a validation, nor for that of an update of several batches. A second Ctrl-C
+    ends training at once, and nothing is saved. Lightning's own handler broadcasts from wherever training is,
+    which disturbs what processes have to say to each other; it is replaced.
+    """
+
+    def __init__(self) -> None:
+        self._received: int | None = None
+        self._validation_batches = 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._received = None
+        if threading.current_thread() is threading.main_thread():  # Lightning puts the old ones back at the end
+            signal.signal(signal.SIGTERM, self._note)
+            signal.signal(signal.SIGINT, self._note)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        self._stop_if_asked(trainer)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Counts the batches that all processes have: the share of one may have one more than that of another."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            own = torch.tensor(sum(trainer.num_val_batches), device=pl_module.device)
+            self._validation_batches = int(pl_module.all_gather(own).min())
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if trainer.state.fn == TrainerFn.FITTING and batch_idx < self._validation_batches:
+            self._stop_if_asked(trainer)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Ends the processes that this one has launched, which would wait for it."""
+        if trainer.strategy.launcher is not None and not isinstance(exception, Stopped):
+            trainer.strategy.launcher.kill(getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self._received == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self._received is None:
+            self._received = number
+            again = "; Ctrl-C again stops at once and saves nothing" if number == signal.SIGINT else ""
+            logger.info("%s: saving after this batch%s", signal.Signals(number).name, again)
+
+    def _stop_if_asked(self, trainer: Trainer) -> None:
+        number = torch.tensor(self._received or 0, device=trainer.strategy.root_device)
+        number = int(trainer.strategy.reduce(number, reduce_op="max") if trainer.world_size > 1 else number)
+        if number:
+            raise Stopped(number, launched=trainer.local_rank > 0)
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Within it SIGTERM raises `Stopped`, where nothing else is arranged, instead of killing the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _raise)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def outlive_signals(worker: int) -> None:
+    """For a worker of a DataLoader: a signal to the whole group leaves it to the training process when it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.name == "posix":
+        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(WORKERS_OUTLIVE))
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    raise Stopped(number)
