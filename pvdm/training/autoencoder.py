@@ -19,6 +19,7 @@ from pvdm.training.batch import clips, frame_choice
 from pvdm.training.measures import psnr, ssim
 from pvdm.training.module import GeneratorTraining
 from pvdm.training.optimization import OptimizerConfig
+from pvdm.training.start import Start
 
 
 class AutoencoderTraining(GeneratorTraining):
@@ -36,6 +37,8 @@ class AutoencoderTraining(GeneratorTraining):
         clip_norm: Largest norm of the gradient.
         accumulate: Batches per update.
         activation_checkpointing: Compute layers again in the backward pass instead of keeping them.
+        init_from: Model whose autoencoder's weights training starts from (see `Start`); not read by a run that goes on.
+        reinitialize: Start parameters afresh that do not fit, as of another size or length; else they are an error.
     """
 
     trained = "generator.autoencoder"
@@ -54,6 +57,8 @@ class AutoencoderTraining(GeneratorTraining):
         clip_norm: float = 1.0,
         accumulate: int = 1,
         activation_checkpointing: bool = False,
+        init_from: Path | None = None,
+        reinitialize: bool = False,
     ) -> None:
         super().__init__()
         check_range(0, l1_weight=l1_weight, lpips_weight=lpips_weight, latent_scale=latent_scale)
@@ -64,6 +69,7 @@ class AutoencoderTraining(GeneratorTraining):
         self.optimizer_config = optimizer
         self.l1_weight, self.lpips_weight, self.lpips_frames = l1_weight, lpips_weight, lpips_frames
         self.latent_scale, self.vgg_weights = latent_scale, vgg_weights
+        self.start = Start(init_from, reinitialize) if init_from else None
         self.perceptual: PerceptualDistance | None = None
         self.clip_norm, self.accumulate = clip_norm, accumulate
         self.register_buffer("generator_updates", torch.zeros((), dtype=torch.int64))
@@ -80,6 +86,8 @@ class AutoencoderTraining(GeneratorTraining):
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
+        if stage == "fit" and self.start:
+            self.start.fill(self.generator, "autoencoder")
         if stage == "fit" and self.lpips_weight > 0 and self.perceptual is None:
             self.perceptual = PerceptualDistance(self.vgg_weights)
 

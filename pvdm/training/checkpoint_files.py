@@ -30,12 +30,9 @@ class CheckpointFiles(TorchCheckpointIO):
             super().save_checkpoint(checkpoint, path, storage_options)
             return
         path = Path(path)
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(checkpoint, temporary)
-            os.replace(temporary, path)
-            _sync_folder(path.parent)
+            _replace(path, checkpoint)
         except (OSError, RuntimeError) as error:
             if (refused := _system_error(error)) is None:
                 raise
@@ -43,8 +40,6 @@ class CheckpointFiles(TorchCheckpointIO):
                 f"the checkpoint {path} cannot be written ({refused.strerror or refused}), the previous one is kept; "
                 "free space or mend the permissions, and give the same command again"
             ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def load_checkpoint(
         self, path: str | Path, map_location: Callable | None = None, weights_only: bool | None = None
@@ -72,12 +67,18 @@ def remove_leftovers(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _write(checkpoint: dict[str, Any], path: Path) -> None:
-    """A new file that is on the disk, not only on its way, when this returns."""
-    with path.open("wb") as file:
-        torch.save(checkpoint, file)
-        file.flush()
-        os.fsync(file.fileno())
+def _replace(path: Path, checkpoint: dict[str, Any]) -> None:
+    """The new file is on the disk, not only on its way, before it takes the place of the old one."""
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

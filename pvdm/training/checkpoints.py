@@ -16,7 +16,7 @@ LAST = Path("checkpoints", checkpoint_files.LAST)
 
 
 class RunCheckpoints(ModelCheckpoint):
-    """The best model by `monitor`, and `last.ckpt` after every validation, when training ends, and upon SIGTERM or Ctrl-C.
+    """The best model by `monitor`; `last.ckpt` after every validation, when training ends, and upon a signal to stop.
 
     Lightning's own `save_last` would follow the best: it passes over every validation that did not improve.
     """
@@ -40,7 +40,7 @@ class RunCheckpoints(ModelCheckpoint):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """A signal keeps what was trained."""
         super().on_exception(trainer, pl_module, exception)
-        if isinstance(exception, Stopped) and trainer.state.fn == TrainerFn.FITTING:
+        if isinstance(exception, Stopped) and exception.between_batches:
             self._save_newest(trainer)
 
     def _save_newest(self, trainer: Trainer) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,8 @@ class TrainingCLI(LightningCLI):
             raise InputError(f"there is no checkpoint {last}; give one as --ckpt_path, or run pvdm fit first")
         elif config.ckpt_path and "://" not in str(config.ckpt_path) and not Path(config.ckpt_path).is_file():
             raise InputError(f"there is no checkpoint {config.ckpt_path}; check --ckpt_path")
+        if self.subcommand == "fit" and config.ckpt_path:
+            self.model.start = None  # the weights are those of the checkpoint
         config.weights_only = True
         if self.subcommand == "predict":
             config.return_predictions = False  # they are in files, and would fill the memory
@@ -95,13 +97,34 @@ class TrainingCLI(LightningCLI):
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs one of Lightning's verbs; `arguments` begin with it."""
+    """Runs one of Lightning's verbs; `arguments` begin with it. `Stopped` after a line of it if a signal came."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_no_tip)
     with warnings.catch_warnings():
         for beginning in TELL_NOTHING:
             warnings.filterwarnings("ignore", message=beginning)
-        with _signals_told(arguments[0]):
+        stop = _run_until_stopped(arguments)
+    gc.collect()  # ends the workers of the loaders, for each of which the interpreter would wait five seconds
+    if stop is None:
+        return
+    if stop.code:
+        goes_on = "; the same command goes on" if arguments[0] == "fit" else ""
+        logger.error("pvdm: stopped by %s%s", stop.signal.name, goes_on)
+    raise stop
+
+
+def _run_until_stopped(arguments: Sequence[str]) -> Stopped | None:
+    """The exception of a signal, without the frames that it came through; Ctrl-C is raised."""
+    try:
+        with ended_by_sigterm():
             _run(arguments)
+    except Stopped as stop:
+        stop.__context__ = None
+        return stop.with_traceback(None)
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):  # Lightning makes a status of 1 of it
+            raise end.__context__ from None
+        raise
+    return None
 
 
 def _run(arguments: Sequence[str]) -> None:
@@ -115,23 +138,6 @@ def _run(arguments: Sequence[str]) -> None:
         parser_kwargs={"parser_mode": "omegaconf", "allow_abbrev": False},
         args=find_configs(arguments),
     )
-
-
-@contextmanager
-def _signals_told(verb: str) -> Iterator[None]:
-    """Ends with one line and the signal's status; Ctrl-C, of which Lightning makes a status of 1, is itself again."""
-    try:
-        with ended_by_sigterm():
-            yield
-    except Stopped as stop:
-        if stop.code:
-            goes_on = "; the same command goes on" if verb == "fit" else ""
-            logger.error("pvdm: stopped by %s%s", stop.signal.name, goes_on)
-        raise
-    except SystemExit as end:
-        if isinstance(end.__context__, KeyboardInterrupt):
-            raise end.__context__ from None
-        raise
 
 
 def _with_checkpoint_files(plugins: Any) -> list[Any]:

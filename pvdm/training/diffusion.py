@@ -27,6 +27,7 @@ from pvdm.training.batch import clips, keep_context, keep_label, noise_like, tim
 from pvdm.training.means import Means
 from pvdm.training.module import GeneratorTraining
 from pvdm.training.optimization import OptimizerConfig
+from pvdm.training.start import Start
 
 
 class DiffusionTraining(GeneratorTraining):
@@ -51,6 +52,8 @@ class DiffusionTraining(GeneratorTraining):
         validation_times: Times, evenly spread, at which the validation loss is taken.
         sampler: Solver of `predict`.
         activation_checkpointing: Compute blocks again in the backward pass instead of keeping them.
+        init_from: Model whose denoiser's weights training starts from (see `Start`); not read by a run that goes on.
+        reinitialize: Start parameters afresh that do not fit, as for other classes; else they are an error.
     """
 
     trained = "generator.denoiser"
@@ -70,6 +73,8 @@ class DiffusionTraining(GeneratorTraining):
         validation_times: int = 8,
         sampler: SamplerConfig = SamplerConfig(),
         activation_checkpointing: bool = False,
+        init_from: Path | None = None,
+        reinitialize: bool = False,
     ) -> None:
         super().__init__()
         check_range(0, 1, context_dropout=context_dropout, label_dropout=label_dropout)
@@ -85,6 +90,12 @@ class DiffusionTraining(GeneratorTraining):
         self.optimizer_config, self.loss, self.sampler = optimizer, loss, sampler
         self.context_dropout, self.label_dropout = context_dropout, label_dropout
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
+        self.start = Start(init_from, reinitialize) if init_from else None
+
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        if stage == "fit" and self.start:
+            self.start.fill(self.generator, "denoiser")
 
     @property
     def updates(self) -> int:

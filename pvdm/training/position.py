@@ -125,13 +125,8 @@ def _move(trainer: Trainer, loops: dict[str, Any], before: int | None, now: int 
     done = loops["epoch_loop.batch_progress"]["total"]["completed"] * now // before
     limit = trainer.limit_train_batches
     set_position(loops, done, min(limit, now) if isinstance(limit, int) else int(limit * now), validation_due=False)
-    logger.info(
-        "an epoch had %d batches and has %d now: going on with batch %d of epoch %d",
-        before,
-        now,
-        done % now,
-        done // now,
-    )
+    epoch, batch = divmod(done, now)
+    logger.info("an epoch had %d batches and has %d now; going on with batch %d of epoch %d", before, now, batch, epoch)
 
 
 def _own(gathered: Tensor, trainer: Trainer) -> Tensor:

@@ -15,9 +15,6 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 
-WORKERS_OUTLIVE = 60
-"""Seconds for which a worker goes on reading after SIGTERM, so that the training process can end its batch."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -25,11 +22,12 @@ class Stopped(SystemExit):
     """The run was stopped by a signal; the exit status is 128 and its number, as a shell reports it.
 
     Processes that another one launched end with 0, for their launcher kills all when one ends with anything else.
+    `between_batches` tells whether the run is at a place from which it can go on.
     """
 
-    def __init__(self, number: int, *, launched: bool = False) -> None:
+    def __init__(self, number: int, *, between_batches: bool = False, launched: bool = False) -> None:
         super().__init__(0 if launched else 128 + number)
-        self.signal = signal.Signals(number)
+        self.signal, self.between_batches = signal.Signals(number), between_batches
 
 
 class StopBetweenBatches(Callback):
@@ -88,7 +86,7 @@ class StopBetweenBatches(Callback):
         number = torch.tensor(self._received or 0, device=trainer.strategy.root_device)
         number = int(trainer.strategy.reduce(number, reduce_op="max") if trainer.world_size > 1 else number)
         if number:
-            raise Stopped(number, launched=trainer.local_rank > 0)
+            raise Stopped(number, between_batches=True, launched=trainer.local_rank > 0)
 
 
 @contextmanager
@@ -107,8 +105,15 @@ def ended_by_sigterm() -> Iterator[None]:
 def outlive_signals(worker: int) -> None:
     """For a worker of a DataLoader: a signal to the whole group leaves it to the training process when it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if os.name == "posix":
-        signal.signal(signal.SIGTERM, lambda *_: signal.alarm(WORKERS_OUTLIVE))
+    if hasattr(signal, "sigwaitinfo"):  # not on macOS and Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_by_parent, daemon=True).start()
+
+
+def _end_by_parent() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

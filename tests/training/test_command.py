@@ -7,7 +7,8 @@ from urllib.error import URLError
 
 import pytest
 import torch
-from miniature import AUTOENCODER, arguments, read
+from miniature import read
+from runs import assert_same_training
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pvdm.autoencoder import perceptual
@@ -16,51 +17,8 @@ from pvdm.data import dataset
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training import AutoencoderTraining
-from pvdm.training.averaging import RAW
 
 STAGES = ["autoencoder", "diffusion"]
-
-
-@pytest.fixture
-def videos(make_video, tmp_path):
-    """Five videos, of which two clips each make five batches of two."""
-    for index in range(5):
-        make_video(f"videos/train/{index}.mp4", frames=20 + index, height=16, width=24)
-    make_video("videos/val/0.mp4", frames=12, height=16, width=24)
-    return tmp_path / "videos"
-
-
-@pytest.fixture
-def command(videos, tmp_path):
-    """`command("fit", "diffusion", "name of a run", data__workers=2)` -> its arguments."""
-    VideoGenerator(AUTOENCODER).save_pretrained(tmp_path / "first")
-
-    def command(verb, stage, name="run", **more):
-        options = {"data__clips_per_video": 2, "trainer__max_steps": 2}
-        if stage == "diffusion":
-            options["model__autoencoder"] = tmp_path / "first"
-        return arguments(verb, stage, tmp_path / name, videos, **{**options, **more})
-
-    return command
-
-
-def tensors(tree, prefix="") -> dict[str, torch.Tensor]:
-    """All tensors of a checkpoint by their place in it."""
-    if isinstance(tree, torch.Tensor):
-        return {prefix: tree}
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, (list, tuple)) else ()
-    return {place: value for key, part in items for place, value in tensors(part, f"{prefix}/{key}").items()}
-
-
-def assert_same_training(found: dict, wanted: dict) -> None:
-    """Average, raw weights, moments and rates are equal to the bit."""
-    for part in ("state_dict", RAW, "optimizer_states", "lr_schedulers"):
-        left, right = tensors(found[part]), tensors(wanted[part])
-        assert left.keys() == right.keys()
-        different = [name for name in right if not torch.equal(left[name], right[name])]
-        assert not different, (part, different)
-    assert found["lr_schedulers"] == wanted["lr_schedulers"]
-    assert found["global_step"] == wanted["global_step"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
