@@ -22,7 +22,7 @@ from pvdm.training.data import VideoData
 from pvdm.training.early_stopping import EarlyStopping
 from pvdm.training.position import ExactPosition
 from pvdm.training.prediction import WriteVideos
-from pvdm.training.stopping import StopBetweenBatches, Stopped, ended_by_sigterm
+from pvdm.training.stopping import StopBetweenBatches, Stopped, ended_by_sigterm, is_lost_process
 from pvdm.training.throughput import Throughput
 from pvdm.training.video_log import VideoLog
 
@@ -33,6 +33,7 @@ TELL_NOTHING = (
     "The '.*' does not have many workers",  # data.workers says how many
     "You're resuming from a checkpoint that ended before the epoch ended",  # ours goes on with the next batch
     "Checkpoint directory .* exists and is not empty",  # it is the run's that is continued
+    "It is recommended to use `self.log.'step', ..., sync_dist=True",  # it is the same in all processes
     "Found .* module.s. in eval mode at the start of training",  # the frozen autoencoder of stage 2
 )
 """Beginnings of warnings that are of no use to someone who trains."""
@@ -124,6 +125,10 @@ def _run_until_stopped(arguments: Sequence[str]) -> Stopped | None:
         if isinstance(end.__context__, KeyboardInterrupt):  # Lightning makes a status of 1 of it
             raise end.__context__ from None
         raise
+    except RuntimeError as error:
+        if not is_lost_process(error):
+            raise
+        raise InputError("another process of this run has ended; its own message says why") from error
     return None
 
 

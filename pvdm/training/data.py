@@ -222,6 +222,11 @@ class VideoData(LightningDataModule):
 
     def _samples(self, dataset: ClipDataset, *, shuffle: bool) -> EpochSampler:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        if len(dataset) < world_size:
+            raise InputError(
+                f"there are {len(dataset)} samples for {'training' if shuffle else 'validation'} and {world_size} "
+                "processes; give more or longer videos, or fewer --trainer.devices"
+            )
         labels = dataset.labels if self.balanced and shuffle else None
         return EpochSampler(
             len(dataset), seed=self.seed, shuffle=shuffle, rank=rank, world_size=world_size, labels=labels

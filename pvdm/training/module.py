@@ -46,6 +46,12 @@ class GeneratorTraining(LightningModule):
         if stage == "fit" and self.trainer.is_global_zero:
             self._tell_sizes(data)
 
+    def log(self, name: str, value: Any, **options: Any) -> None:
+        """As ever, and exact if processes have unequal numbers of samples: Lightning rounds their mean down."""
+        if options.get("batch_size") and self._trainer is not None:
+            options["batch_size"] *= self.trainer.world_size
+        super().log(name, value, **options)
+
     def on_train_batch_end(self, outputs: Tensor | None, batch: dict[str, Any], batch_idx: int) -> None:
         self.log("step", float(self.updates))  # the axis of the logs, which else would count batches
 

@@ -83,8 +83,9 @@ class StopBetweenBatches(Callback):
             logger.info("%s: saving after this batch%s", signal.Signals(number).name, again)
 
     def _stop_if_asked(self, trainer: Trainer) -> None:
-        number = torch.tensor(self._received or 0, device=trainer.strategy.root_device)
-        number = int(trainer.strategy.reduce(number, reduce_op="max") if trainer.world_size > 1 else number)
+        number = self._received or 0
+        if trainer.world_size > 1:
+            number = int(trainer.strategy.all_gather(torch.tensor(number, device=trainer.strategy.root_device)).max())
         if number:
             raise Stopped(number, between_batches=True, launched=trainer.local_rank > 0)
 
@@ -100,6 +101,11 @@ def ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def is_lost_process(error: RuntimeError) -> bool:
+    """Whether it says that another process of the run cannot be reached any more."""
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
 
 
 def outlive_signals(worker: int) -> None:

@@ -32,7 +32,7 @@ def command(videos, tmp_path):
     return command
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def forks(tmp_path_factory):
     """A server that runs commands in processes of their own."""
     forks = Forks(tmp_path_factory.mktemp("forks"))

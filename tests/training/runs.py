@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,77 +29,104 @@ from pvdm.cli import main
 import pvdm.training.command
 for line in sys.stdin:
     request = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(output, 1), os.dup2(output, 2)
-        sys.argv = ["pvdm", *request["arguments"]]
-        sys.exit(main(request["arguments"]))
-    print(child, flush=True)
-    _, status = os.waitpid(child, 0)
-    print(os.waitstatus_to_exitcode(status), flush=True)
+    pids = []
+    for environment, arguments in zip(request["environments"], request["arguments"]):
+        pids.append(os.fork())
+        if pids[-1] == 0:
+            os.setsid()
+            os.environ.update(environment)
+            output = os.open(request["output"], os.O_WRONLY | os.O_APPEND)
+            os.dup2(output, 1), os.dup2(output, 2)
+            sys.argv = ["pvdm", *arguments]
+            sys.exit(main(arguments))
+    print(json.dumps(pids), flush=True)
+    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]), flush=True)
 """
-"""Has imported everything once, and forks a process for each command: importing takes longer than training."""
+"""Has imported everything once, and forks processes for each command: importing takes longer than training."""
 
 
 @dataclass
 class Run:
-    """A command under way; `server` says how it ends."""
+    """A command under way, in one process or in several; `server` says how they end."""
 
-    pid: int
+    pids: list[int]
     output: Path
     server: subprocess.Popen
 
-    def kill(self, number: int, *, group: bool = False) -> None:
+    def kill(self, number: int, *, rank: int = 0, group: bool = False) -> None:
         """Sends a signal, if the process is there to get it, to it or also to its workers."""
         with suppress(ProcessLookupError):
-            (os.killpg if group else os.kill)(self.pid, number)
+            (os.killpg if group else os.kill)(self.pids[rank], number)
 
-    def wait_for(self, happens: Any) -> None:
+    def wait_for(self, happens: Callable[[str], bool]) -> None:
         """Returns once `happens(text so far)` or the process has ended."""
         end = time.monotonic() + PATIENCE
-        while not happens(self.output.read_text()) and Path(f"/proc/{self.pid}").exists():
+        while not happens(self.output.read_text()) and not self._ended():
             assert time.monotonic() < end, self.output.read_text()
             time.sleep(0.005)
 
-    def wait(self) -> int:
-        """The exit status, negative if a signal killed it."""
+    def wait(self) -> int | list[int]:
+        """The exit status, negative if a signal killed it; of several processes, a list of them."""
         signal.signal(signal.SIGALRM, self._hangs)
         signal.alarm(PATIENCE)
-        status = int(self.server.stdout.readline())
+        statuses = json.loads(self.server.stdout.readline())
         signal.alarm(0)
-        return status
+        return statuses if len(statuses) > 1 else statuses[0]
 
-    def _hangs(self, *_: Any) -> None:
-        self.kill(signal.SIGKILL, group=True)
+    def _ended(self) -> bool:
+        """Whether the first process is gone, also if nobody has asked for its status yet."""
+        try:
+            state = Path(f"/proc/{self.pids[0]}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        return state == "Z"
+
+    def _hangs(self, *_: object) -> None:
+        for rank in range(len(self.pids)):
+            self.kill(signal.SIGKILL, rank=rank, group=True)
         raise AssertionError(f"the run hangs: {self.output.read_text()}")
 
 
 class Forks:
-    """Starts commands one after the other, each in a new process."""
+    """Starts commands one after the other, each in a new process or in several that train together."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.count = folder, 0
         self.server = subprocess.Popen([sys.executable, "-c", SERVER], stdin=-1, stdout=-1, text=True)
 
-    def start(self, arguments: list[str]) -> Run:
+    def start(self, arguments: list[str], *, processes: int = 1, last: Sequence[object] = ()) -> Run:
+        """`last`: more arguments for the last of the processes."""
         self.count += 1
         output = self.folder / f"output-{self.count}"
-        request = {"arguments": [str(argument) for argument in arguments], "output": str(output)}
+        environments = _ranks(processes) if processes > 1 else [{}]
         output.touch()
+        request = {"environments": environments, "output": str(output)}
+        request["arguments"] = [[str(part) for part in arguments] for _ in environments]
+        request["arguments"][-1] += [str(part) for part in last]
         self.server.stdin.write(json.dumps(request) + "\n")
         self.server.stdin.flush()
-        return Run(int(self.server.stdout.readline()), output, self.server)
+        return Run(json.loads(self.server.stdout.readline()), output, self.server)
 
-    def run(self, arguments: list[str]) -> None:
-        """A whole run, which must succeed."""
-        run = self.start(arguments)
-        assert run.wait() == 0, run.output.read_text()
+    def run(self, arguments: list[str], *, processes: int = 1) -> str:
+        """The output of a whole run, which must succeed."""
+        run = self.start(arguments, processes=processes)
+        assert not any([run.wait()] if processes == 1 else run.wait()), run.output.read_text()
+        return run.output.read_text()
 
     def close(self) -> None:
         self.server.stdin.close()
         self.server.wait(PATIENCE)
+
+
+def _ranks(processes: int) -> list[dict[str, str]]:
+    """What torchrun tells each of its processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "test", "GROUP_RANK": 0}
+    shared |= {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "GLOO_SOCKET_IFNAME": "lo"}
+    ranks = [{**shared, "RANK": rank, "LOCAL_RANK": rank} for rank in range(processes)]
+    return [{name: str(value) for name, value in names.items()} for names in ranks]
 
 
 def tensors(tree: Any, prefix: str = "") -> dict[str, torch.Tensor]:
