@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 
-from pvdm.errors import InputError
+from pvdm.refusals import sentence
+from pvdm.usage import CommandParser
 
 TRAINING = {
     "fit": "train either stage: the config says which",
@@ -38,28 +40,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logger.setLevel(logging.INFO)
     try:
         _run(arguments)
-    except InputError as error:
-        if debug:
-            raise
-        logger.error("pvdm: error: %s", _sentence(error))
-        return 2
     except KeyboardInterrupt:
         logger.error("pvdm: interrupted")
         return 130
+    except BrokenPipeError:  # whoever read our output (head, less) has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        text = sentence(error)
+        if debug or text is None:
+            raise
+        logger.error("pvdm: error: %s", text)
+        return 2
     return 0
 
 
 def _run(arguments: list[str]) -> None:
-    if arguments and arguments[0] in TRAINING:
-        import_module("pvdm.training.command").main(arguments)
-        return
-    options = _parser(arguments).parse_args(arguments)
-    options.run(options)
-
-
-def _sentence(error: InputError) -> str:
-    """The error's text, without the traceback that a DataLoader's worker process puts around it."""
-    return str(error).rpartition(f"{InputError.__module__}.{InputError.__qualname__}: ")[2].strip()
+    try:
+        if arguments and arguments[0] in TRAINING:
+            import_module("pvdm.training.command").main(arguments)
+            return
+        options, unknown = _parser(arguments).parse_known_args(arguments)
+        if unknown:
+            options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        options.run(options)
+    finally:
+        sys.stdout.flush()  # here, where a broken pipe is caught
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -72,7 +78,7 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
 
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     """The parser of all commands; only the one that is asked for is imported."""
-    parser = argparse.ArgumentParser(prog="pvdm", description="Video generation in a projected latent space.")
+    parser = CommandParser(prog="pvdm", description="Video generation in a projected latent space.")
     parser.add_argument("--version", action="version", version=f"pvdm {version('pvdm')}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -81,7 +87,7 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         if name in COMMANDS and name in arguments[:1]:
             module = import_module(f"pvdm.commands.{name}")
             module.add_arguments(command)
-            command.set_defaults(run=module.run)
+            command.set_defaults(run=module.run, parser=command)
     return parser
 
 

@@ -16,7 +16,7 @@ def check_output(path: Path, *, overwrite: bool = False, own: Sequence[str] | No
 
     `own`: patterns of the names in a folder that may be lost; one that holds anything else is kept.
     """
-    if path.name in ("", ".."):
+    if path.name in ("", "..") or "\0" in str(path):
         raise InputError(f"{path} is no name for output; give the name of a new file or folder")
     with _refusals_named(path):
         if not path.exists():
@@ -43,6 +43,8 @@ def replacing(path: Path, *, overwrite: bool = False, own: Sequence[str] | None 
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             put_in_place(temporary, path)
+        except InputError as error:  # of a file in the folder: its name is to be
+            raise InputError(str(error).replace(str(temporary), str(path))) from error
         finally:
             remove(temporary)
 

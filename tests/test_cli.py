@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from pvdm import cli
 from pvdm.errors import InputError
@@ -88,23 +90,75 @@ def test_version(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: COMMAND"),
-        (["dance"], "invalid choice: 'dance'"),
-        (["sample", "model"], "the following arguments are required: --output"),
-        (["sample", "model", "--output", "out", "--num-videos", "0"], "0 is not a number of at least 1"),
-        (["sample", "model", "--output", "out", "--seed", "-1"], "-1 is negative; give 0 or more"),
+        ([], "the following arguments are required: COMMAND; see pvdm --help"),
+        (["dance"], "there is no command dance; see pvdm --help"),
+        (["smaple", "model"], "there is no command smaple (did you mean sample?)"),
+        (["sample", "model"], "the following arguments are required: --output; see pvdm sample --help"),
+        (["sample", "model", "--output", "out", "--num-videos", "0"], "--num-videos: 0 is not a number of at least 1"),
+        (["sample", "model", "--output", "out", "--num-videos", "1.5"], "--num-videos is 1.5; give a whole number"),
+        (["sample", "model", "--output", "out", "--seed", "-1"], "--seed: -1 is negative; give 0 or more"),
         (["sample", "model", "--output", "out", "--fps", "0"], "0 is not a frame rate; give frames per second above 0"),
-        (["sample", "model", "--output", "out", "--fps", "fast"], "invalid rate value: 'fast'"),
-        (["sample", "model", "--output", "out", "--guidence", "1"], "unrecognized arguments: --guidence"),
+        (["sample", "model", "--output", "out", "--fps", "fast"], "--fps is fast; give a number"),
+        (["sample", "model", "--output", "out", "--eta", "nan"], "--eta: nan is not a finite number"),
+        (["sample", "model", "--output", "out", "--guidance", "inf"], "--guidance: inf is not a finite number"),
+        (
+            ["sample", "model", "--output", "out", "--guidence", "1"],
+            "--guidence is no option here (did you mean --guid",
+        ),
+        (["sample", "model", "--output"], "--output: expected one argument; see pvdm sample --help"),
         (["extend", "model", "--output", "out"], "the following arguments are required: --frames"),
-        (["sample", "model", "--output", "out", "--sampler", "euler"], "invalid choice: 'euler'"),
+        (["sample", "m", "--output", "o", "--sampler", "euler"], "--sampler is euler; choose one of ddpm, ddim, dpmpp"),
     ],
 )
-def test_wrong_usage_ends_with_2(capsys, arguments, message):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    assert ended.value.code == 2
-    assert message in capsys.readouterr().err
+def test_wrong_usage_ends_with_2_and_one_sentence(capsys, caplog, arguments, message):
+    assert cli.main(arguments) == 2
+    (text,) = caplog.messages
+    assert text.startswith("pvdm: error: ") and message in text and "\n" not in text
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(28, "No space left on device", "a.txt"), "a.txt cannot be written or read (No space left on device)"),
+        (OSError(30, "Read-only file system"), "a file cannot be written or read (Read-only file system)"),
+        (MemoryError(), "the memory is full; take fewer samples at once (data.batch_size"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 8"), "the memory is full"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "model.activation_checkpointing true"),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), "set data.workers lower, or 0"),
+        (MisconfigurationException("`x` is wrong. Set `y`."), "the trainer cannot do that: `x` is wrong; Set `y`; see"),
+        (InputError("Caught\nTraceback\npvdm.errors.InputError: a is b;\n  give c\n"), "pvdm: error: a is b; give c"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_sentence(monkeypatch, caplog, error, words):
+    def fail(arguments):
+        raise error
+
+    monkeypatch.setattr(cli, "_run", fail)
+    assert cli.main(["export"]) == 2
+    (text,) = caplog.messages
+    assert text.startswith("pvdm: error: ") and words in text and "\n" not in text and not text.endswith(".")
+    with pytest.raises(type(error)):
+        cli.main(["export", "--debug"])
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(2, "No such file"), RuntimeError("mat1 and mat2"), ValueError("x"), KeyError("x")]
+)
+def test_a_bug_keeps_its_traceback(monkeypatch, error):
+    def fail(arguments):
+        raise error
+
+    monkeypatch.setattr(cli, "_run", fail)
+    with pytest.raises(type(error)):
+        cli.main(["export"])
+
+
+def test_a_reader_that_has_had_enough_ends_it_quietly():
+    command = f"{sys.executable} -m pvdm.cli sample --help | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    first, status = done.stdout.splitlines()
+    assert first.startswith("usage: pvdm sample") and status in ("0", "141") and done.stderr == ""
 
 
 def test_an_input_error_is_one_sentence_and_2_and_a_traceback_to_debug(tmp_path, caplog):

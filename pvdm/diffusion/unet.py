@@ -43,12 +43,25 @@ class UNetConfig:
     def __post_init__(self) -> None:
         for name in ("latent_shape", "channel_multipliers", "attention_factors"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        _check_sizes(self)
         for multiplier in self.channel_multipliers:
             width = self.channels * multiplier
             if width < 32 or width % 32 or width % self.heads:
                 raise ValueError(f"a level of {width} channels: must be a multiple of 32 and of the {self.heads} heads")
         if self.classes is not None and self.classes < 1:
             raise ValueError(f"classes is {self.classes}; give a number of at least 1, or leave it out for no labels")
+
+
+def _check_sizes(config: UNetConfig) -> None:
+    """ValueError unless there is a level, and every size, in a tuple too, is at least 1."""
+    if not config.channel_multipliers:
+        raise ValueError("channel_multipliers is empty; give one for each level")
+    for name in ("latent_channels", "latent_shape", "channels", "blocks_per_level", "heads"):
+        value = getattr(config, name)
+        if min(value if isinstance(value, tuple) else (value,)) < 1:
+            raise ValueError(f"{name} is {value}; it must be at least 1")
+    if any(factor < 1 or factor & (factor - 1) for factor in config.attention_factors):
+        raise ValueError(f"attention_factors are {config.attention_factors}; give powers of 2")
 
 
 class Stage(nn.Module):

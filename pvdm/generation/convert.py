@@ -44,7 +44,7 @@ def convert_released(autoencoder: str | Path, diffusion: str | Path | None = Non
 
 def _state_dict(path: str | Path, landmark: str, kind: str) -> Mapping[str, Tensor]:
     state = files.read_pickle(path)
-    if not isinstance(state, Mapping) or landmark not in state:
+    if landmark not in state:
         raise InputError(f"{path} is not the state dict of a released {kind} (no {landmark}); check which file it is")
     if odd := [key for key, value in state.items() if not isinstance(value, Tensor)]:
         raise InputError(f"{path} holds {odd[0]}, which is no tensor; give the released {kind} as it was published")

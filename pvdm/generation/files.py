@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pvdm.errors import InputError
+from pvdm.errors import InputError, one_line
+from pvdm.generation.stored_config import checked
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MODEL_FILES = (CONFIG, WEIGHTS, "README.md", ".gitattributes", ".cache")
@@ -40,18 +43,20 @@ def resolve_folder(name: str | Path, **download: Any) -> Path:
         raise InputError(f"{name} is neither a folder here nor a model on the Hub ({reason})") from error
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> Mapping[str, Any]:
     """The parsed `config.json` of an exported model; InputError if it is absent or another program's."""
     path = folder / CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{folder} has no {CONFIG}; it is not an exported model (see pvdm export --help)") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check what it is, or export again") from error
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}); export the model again") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise InputError(f"{path} is not a pvdm model's; export one with pvdm export or pvdm convert")
-    return config
+    return checked(config, path)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -69,32 +74,51 @@ def write_model(folder: Path, config: Mapping[str, Any], weights: Mapping[str, T
     """Writes both files into an existing folder."""
     text = json.dumps({"format": FORMAT, **config}, indent=2)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
-    save_file({name: value.contiguous() for name, value in weights.items()}, folder / WEIGHTS)
+    try:
+        save_file({name: value.contiguous() for name, value in weights.items()}, folder / WEIGHTS)
+    except SafetensorError as error:  # what the system refuses, in words of its own
+        raise OSError(one_line(error)) from error
 
 
-def read_pickle(path: str | Path) -> Any:
-    """What torch.save wrote, by the restricted unpickler (`weights_only`), on the CPU; else InputError."""
+def read_pickle(path: str | Path, *, mapped: bool = False) -> dict[str, Any]:
+    """The dictionary that torch.save wrote, by the restricted unpickler (`weights_only`), on the CPU; else InputError.
+
+    `mapped` leaves the numbers in the file until they are used, where its format allows that.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file {path}; check the path")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a pickle's version: whether it can be read is said below
+            mapped = mapped and zipfile.is_zipfile(path)
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except OSError as error:
-        raise InputError(f"{path} cannot be opened ({error.strerror}); check its permissions") from error
+        raise InputError(f"{path} cannot be opened ({error.strerror or error}); check its permissions") from error
     except Exception as error:  # a damaged file makes the unpickler raise nearly anything
         raise InputError(
             f"{path} cannot be read as a checkpoint: it is incomplete, of another kind, or holds code; "
             "copy or download it again"
         ) from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds a {type(content).__name__} and no checkpoint; check which file it is")
+    return content
 
 
-def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_checkpoint(path: str | Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
     """Configuration and averaged weights of the generator in a training checkpoint; else InputError."""
     checkpoint = read_pickle(path)
-    if not isinstance(checkpoint, dict) or not {"pvdm", "state_dict"} <= checkpoint.keys():
+    if not {"pvdm", "state_dict"} <= checkpoint.keys() or not _names_tensors(checkpoint["state_dict"]):
         raise InputError(f"{path} is not a checkpoint of pvdm fit; released weights are loaded by pvdm convert")
     prefix = "generator."
     weights = {
         name.removeprefix(prefix): value for name, value in checkpoint["state_dict"].items() if name.startswith(prefix)
     }
-    return checkpoint["pvdm"], weights
+    return checked(checkpoint["pvdm"], path), weights
+
+
+def _names_tensors(state: object) -> bool:
+    """Whether this is a mapping from names to tensors."""
+    return isinstance(state, Mapping) and all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    )

@@ -62,6 +62,7 @@ class AutoencoderTraining(GeneratorTraining):
     ) -> None:
         super().__init__()
         check_range(0, l1_weight=l1_weight, lpips_weight=lpips_weight, latent_scale=latent_scale)
+        check_range(0, clip_norm=clip_norm)
         check_range(1, lpips_frames=lpips_frames, accumulate=accumulate)
         self.automatic_optimization = False
         self.generator = VideoGenerator(autoencoder)

@@ -11,7 +11,7 @@ from typing import Any
 
 from lightning_fabric.plugins import CheckpointIO
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from pvdm.errors import InputError
@@ -21,6 +21,7 @@ from pvdm.training.checkpoints import LAST, RunCheckpoints
 from pvdm.training.data import VideoData
 from pvdm.training.early_stopping import EarlyStopping
 from pvdm.training.position import ExactPosition
+from pvdm.training.plain_cli import PlainCLI
 from pvdm.training.prediction import WriteVideos
 from pvdm.training.stopping import StopBetweenBatches, Stopped, ended_by_sigterm, is_lost_process
 from pvdm.training.throughput import Throughput
@@ -41,7 +42,7 @@ TELL_NOTHING = (
 logger = logging.getLogger(__name__)
 
 
-class TrainingCLI(LightningCLI):
+class TrainingCLI(PlainCLI):
     """Each value has one home: sizes are the data's, the folder of a run is `trainer.default_root_dir`."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:

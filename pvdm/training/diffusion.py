@@ -80,6 +80,7 @@ class DiffusionTraining(GeneratorTraining):
         check_range(0, 1, context_dropout=context_dropout, label_dropout=label_dropout)
         check_weighting(min_snr_gamma, loss)
         check_range(1, diffusion.timesteps, validation_times=validation_times)
+        check_range(1, diffusion.timesteps, **{"sampler.steps": sampler.steps})
         first_stage = VideoGenerator.load(autoencoder)
         sizes = first_stage.autoencoder.config
         denoiser = replace(denoiser, latent_channels=sizes.latent_channels, latent_shape=sizes.latent_shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any
 
@@ -11,7 +12,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
 from pvdm.autoencoder import PLANES
-from pvdm.errors import InputError
+from pvdm.errors import InputError, one_line
 from pvdm.generation import VideoGenerator
 from pvdm.training.data import VideoData
 
@@ -69,7 +70,7 @@ class GeneratorTraining(LightningModule):
             raise InputError("the checkpoint is not one of pvdm fit; give another as --ckpt_path")
         config = self.generator.to_config()
         for part in PARTS:
-            found, wanted = checkpoint["pvdm"][part] or {}, config[part] or {}
+            found, wanted = checkpoint["pvdm"].get(part) or {}, config[part] or {}
             for name in {**wanted, **found}:
                 if found.get(name) != wanted.get(name):
                     raise InputError(
@@ -84,6 +85,14 @@ class GeneratorTraining(LightningModule):
                 f"a label that is {found} in the checkpoint is {wanted} in the data; give data of the same classes, "
                 "or choose another --trainer.default_root_dir"
             )
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As ever; InputError if the weights' names or shapes are not those of the model."""
+        try:
+            return super().load_state_dict(state_dict, strict, assign)
+        except (RuntimeError, TypeError) as error:
+            reason = one_line(str(error).splitlines()[-1])
+            raise InputError(f"the checkpoint's weights do not fit the model ({reason}); give another") from error
 
     def _tell_sizes(self, data: VideoData) -> None:
         config = self.generator.autoencoder.config

@@ -20,7 +20,7 @@ def frame_paths(folder: Path) -> list[Path]:
     paths = sorted((path for path in folder.iterdir() if is_frame(path.name)), key=_natural_order)
     if not paths:
         wanted = ", ".join(FRAME_SUFFIXES)
-        raise InputError(f"{folder} holds no frames; put images ({wanted}) directly into it.")
+        raise InputError(f"{folder} holds no frames; put images ({wanted}) directly into it")
     return paths
 
 
@@ -39,7 +39,7 @@ def read(folder: Path, indices: np.ndarray) -> np.ndarray:
         if frame.shape != frames[0].shape:
             raise InputError(
                 f"{paths[i]} is {frame.shape[1]}x{frame.shape[0]}, but the clip it belongs to begins with "
-                f"{frames[0].shape[1]}x{frames[0].shape[0]}; give all frames of a folder one size."
+                f"{frames[0].shape[1]}x{frames[0].shape[0]}; give all frames of a folder one size"
             )
     return np.stack(frames)
 
@@ -49,7 +49,7 @@ def _read_image(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
     except (OSError, UnidentifiedImageError) as error:
-        raise InputError(f"{path} cannot be read as an image ({error}); remove or replace it.") from error
+        raise InputError(f"{path} cannot be read as an image ({error}); remove or replace it") from error
 
 
 def _natural_order(path: Path) -> tuple[list[str | int], str]:

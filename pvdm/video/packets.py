@@ -37,7 +37,7 @@ def packet_index(path: Path) -> PacketIndex:
 
 def undecodable(path: Path, reason: object) -> InputError:
     """The error for a file that is no video or a damaged one."""
-    return InputError(f"{path} cannot be decoded as a video ({reason}); remove it or encode it again.")
+    return InputError(f"{path} cannot be decoded as a video ({reason}); remove it or encode it again")
 
 
 def video_stream(container: av.container.InputContainer, path: Path) -> av.video.stream.VideoStream:

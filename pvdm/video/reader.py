@@ -41,19 +41,19 @@ def _backend(path: Path):
 def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.exists():
-        raise InputError(f"{path} does not exist; give a video file or a folder of frames.")
+        raise InputError(f"{path} does not exist; give a video file or a folder of frames")
     if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES:
         supported = ", ".join(VIDEO_SUFFIXES)
-        raise InputError(f"{path} is not a video file; give one of {supported} or a folder of frames.")
+        raise InputError(f"{path} is not a video file; give one of {supported} or a folder of frames")
     return path
 
 
 def _check_range(path: Path, indices: np.ndarray) -> None:
     if not len(indices):
-        raise InputError(f"No frame of {path} was asked for; give at least one index.")
+        raise InputError(f"no frame of {path} was asked for; give at least one index")
     frames = len(frame_folder.frame_paths(path)) if path.is_dir() else packets.packet_index(path).frames
     outside = indices[(indices < 0) | (indices >= frames)]
     if len(outside):
         raise InputError(
-            f"Frame {outside[0]} of {path} was asked for, which has {frames} frames; ask for frames 0 to {frames - 1}."
+            f"frame {outside[0]} of {path} was asked for, which has {frames} frames; ask for frames 0 to {frames - 1}"
         )

@@ -15,6 +15,8 @@ from pvdm.output import put_in_place, remove
 from pvdm.video.encoders import Mp4Encoder, PngEncoder
 
 ENCODERS = {".mp4": Mp4Encoder, "": PngEncoder}
+SLOWEST, FASTEST = 0.01, 1000
+"""Frames per second that a file can record."""
 
 
 class VideoWriter:
@@ -68,21 +70,23 @@ class VideoWriter:
         with self._writing():
             self._encoder.close()
             if self._size is None:
-                raise InputError(f"No frame was written to {self.path}; ask for at least one.")
+                raise InputError(f"no frame was written to {self.path}; ask for at least one")
             put_in_place(self._partial, self.path)
 
     def _check(self) -> None:
         if self.path.suffix not in ENCODERS:
             raise InputError(
                 f"{self.path} ends in {self.path.suffix}, which cannot be written; "
-                "choose a name in .mp4, or one without suffix for a folder of PNG frames."
+                "choose a name in .mp4, or one without suffix for a folder of PNG frames"
             )
-        if not self.fps > 0:
-            raise InputError(f"The frame rate for {self.path} is {self.fps}; give a positive number.")
+        if not SLOWEST <= self.fps <= FASTEST:
+            raise InputError(
+                f"the frame rate for {self.path} is {self.fps}; give frames per second from {SLOWEST} to {FASTEST}"
+            )
         if self.path.exists() and not self._overwrite:
-            raise InputError(f"{self.path} exists; pass --overwrite or choose another name.")
+            raise InputError(f"{self.path} exists; pass --overwrite or choose another name")
         if self.path.exists() and not self._replaceable():
-            raise InputError(f"{self.path} exists and is no video that may be replaced; choose another name.")
+            raise InputError(f"{self.path} exists and is no video that may be replaced; choose another name")
 
     def _replaceable(self) -> bool:
         """A file for a file, a folder that holds nothing but written frames for a folder."""
@@ -98,7 +102,7 @@ class VideoWriter:
         except (OSError, av.error.FFmpegError) as error:
             reason = error.strerror or error
             raise InputError(
-                f"{self.path} cannot be written ({reason}); choose a folder that is writable and has room."
+                f"{self.path} cannot be written ({reason}); choose a folder that is writable and has room"
             ) from error
 
 

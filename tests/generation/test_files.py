@@ -206,7 +206,7 @@ def test_a_config_of_another_program(exported, text):
         VideoGenerator.from_pretrained(exported)
 
 
-@pytest.mark.parametrize("content", [b"", b'{"format": "pvdm-vi', b"\xff\xfe{}"])
+@pytest.mark.parametrize("content", [b"", b'{"format": "pvdm-vi', b"\xff\xfe{}", b"[" * 10**5])
 def test_a_damaged_config(exported, content):
     (exported / "config.json").write_bytes(content)
     with pytest.raises(InputError, match=r"config.json is damaged \(.*\); export the model again"):
@@ -222,7 +222,15 @@ def test_a_damaged_config(exported, content):
         (lambda config: config.update(vae_scale=0.18), "unknown vae_scale"),
         (lambda config: config.pop("diffusion"), "diffusion"),
         (lambda config: config["autoencoder"].update(height=33), "height 33 is not divisible"),
-        (lambda config: config["autoencoder"].update(frames="eight"), "frames|str"),
+        (lambda config: config["autoencoder"].update(frames="eight"), "autoencoder.frames is 'eight'"),
+        (lambda config: config["autoencoder"].update(heads=2.5), "autoencoder.heads is 2.5"),
+        (lambda config: config["autoencoder"].update(depth=10**7), "autoencoder.depth is 10000000"),
+        (lambda config: config["denoiser"].update(channel_multipliers=[]), "denoiser.channel_multipliers is .."),
+        (lambda config: config["diffusion"].update(timesteps=True), "diffusion.timesteps is True"),
+        (lambda config: config.update(diffusion=3), "diffusion is 3"),
+        (lambda config: config.update(fps=float("nan")), "fps is nan"),
+        (lambda config: config.update(fps="fast"), "fps is 'fast'"),
+        (lambda config: config.update(training_step=-1), "training_step is -1"),
         (lambda config: config["denoiser"].update(latent_shape=[8, 4, 5]), "for latents of"),
         (lambda config: config["denoiser"].update(classes=0), "classes is 0"),
         (lambda config: config.update(classes=["Archery"]), "1 classes have names, the denoiser has none"),
@@ -270,11 +278,19 @@ def test_a_training_checkpoint(generator, tmp_path):
         assert same_weights(found, generator) and found.to_config() == generator.to_config()
 
 
-@pytest.mark.parametrize("content", [{"state_dict": {}}, {"pvdm": {}}, [1, 2], {"a": torch.zeros(1)}])
+@pytest.mark.parametrize(
+    "content", [{"state_dict": {}}, {"pvdm": {}}, {"pvdm": {}, "state_dict": [1]}, {"a": torch.zeros(1)}]
+)
 def test_a_checkpoint_of_another_program(tmp_path, content):
     torch.save(content, tmp_path / "other.ckpt")
     with pytest.raises(InputError, match=r"other.ckpt is not a checkpoint of pvdm fit; .* pvdm convert"):
         VideoGenerator.from_checkpoint(tmp_path / "other.ckpt")
+
+
+def test_a_file_that_holds_something_else(tmp_path):
+    torch.save([1, 2], tmp_path / "list.ckpt")
+    with pytest.raises(InputError, match=r"list.ckpt holds a list and no checkpoint; check which file it is"):
+        VideoGenerator.from_checkpoint(tmp_path / "list.ckpt")
 
 
 def test_a_checkpoint_s_code_is_not_run(generator, code, tmp_path):

@@ -183,7 +183,7 @@ def test_data_that_do_not_fit_the_model(command, caplog):
 @pytest.mark.parametrize("verb", ["validate", "test", "predict"])
 def test_data_that_do_not_fit_are_told_by_every_verb(command, caplog, verb, tmp_path):
     checkpoint = tmp_path / "empty.ckpt"
-    torch.save({}, checkpoint)
+    torch.save({"pvdm": {}, "state_dict": {}, "pytorch-lightning_version": "2.6.0"}, checkpoint)
     more = {"data__clips": 1, "ckpt_path": checkpoint}
     assert "the model takes 2 of" in refusal(caplog, *command(verb, "diffusion", **more))
 

@@ -1,0 +1,73 @@
+"""The configuration that lies beside a model's weights, checked before anything is built from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from pvdm.autoencoder import AutoencoderConfig
+from pvdm.diffusion import DiffusionConfig, UNetConfig
+from pvdm.errors import InputError
+
+PARTS = {"autoencoder": AutoencoderConfig, "denoiser": UNetConfig, "diffusion": DiffusionConfig}
+MOST = 1_000_000
+MOST_LAYERS = 1000
+LAYERS = ("depth", "projection_depth", "blocks_per_level")
+"""A damaged number must not make a network that no memory holds, or that takes an hour to build."""
+
+
+def checked(config: Any, source: object) -> Mapping[str, Any]:
+    """The configuration; InputError that names `source` if it is no mapping or a value is impossible.
+
+    Whether all parts are there and known is for `VideoGenerator.from_config` to say.
+    """
+    if not isinstance(config, Mapping):
+        raise InputError(f"{source} holds no configuration of a model; export the model again")
+    problems = [*_problems(config)]
+    if problems:
+        raise InputError(
+            f"{source}: the model's configuration is not one of this version of pvdm ({problems[0]}); export it again"
+        )
+    return config
+
+
+def _problems(config: Mapping[str, Any]) -> list[str]:
+    problems = []
+    if not _is_number(config.get("fps", 25)) or not 0 < config.get("fps", 25) <= 1000:
+        problems.append(f"fps is {config['fps']!r}")
+    if not _is_whole(config.get("training_step", 0), least=0):
+        problems.append(f"training_step is {config['training_step']!r}")
+    for name, kind in PARTS.items():
+        part = config.get(name)
+        if isinstance(part, Mapping):
+            problems += [
+                f"{name}.{field.name} is {part[field.name]!r}"
+                for field in fields(kind)
+                if field.name in part and not _is_like(part[field.name], field.default, field.name)
+            ]
+        elif name in config and not (part is None and name == "denoiser"):
+            problems.append(f"{name} is {part!r}")
+    return problems
+
+
+def _is_like(value: Any, default: Any, name: str) -> bool:
+    """Whether a value has the type of the default and a possible size; where the default is None anything has."""
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(default, int):
+        return _is_whole(value, least=1, most=MOST_LAYERS if name in LAYERS else MOST)
+    if isinstance(default, float):
+        return _is_number(value)
+    if isinstance(default, tuple):
+        return isinstance(value, (list, tuple)) and len(value) > 0 and all(_is_whole(item, least=1) for item in value)
+    return default in (None, MISSING) or isinstance(value, type(default))
+
+
+def _is_whole(value: Any, *, least: int, most: float = math.inf) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,72 @@
+"""Exceptions of others that a user can mend, by their type, as one sentence; all else is a bug and stays one."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+from pvdm.errors import InputError, one_line
+
+REFUSED = (
+    *(errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE),
+    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR),
+    *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []),
+)
+"""What a system refuses for a reason that lies outside the program."""
+
+NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+KILLED_WORKER = "DataLoader worker (pid"
+
+
+def sentence(error: BaseException) -> str | None:
+    """What a user can mend, or None for an exception that tells of a mistake of ours."""
+    for kind in (_input, _no_memory, _trainer, _system, _worker):
+        if text := kind(error):
+            return text
+    return None
+
+
+def _input(error: BaseException) -> str | None:
+    """The error's own text, without the traceback that a DataLoader's worker process puts around it."""
+    if not isinstance(error, InputError):
+        return None
+    return " ".join(str(error).rpartition(f"{InputError.__module__}.{InputError.__qualname__}: ")[2].split())
+
+
+def _no_memory(error: BaseException) -> str | None:
+    texts = str(error).lower()
+    out_of_memory = isinstance(error, MemoryError) or _is_a(error, "torch", "OutOfMemoryError")
+    if not out_of_memory and not (isinstance(error, RuntimeError) and any(words in texts for words in NO_MEMORY)):
+        return None
+    return (
+        "the memory is full; take fewer samples at once (data.batch_size in training, --batch-size in sampling), "
+        "bfloat16 (trainer.precision bf16-mixed, --precision bf16), in training "
+        "model.activation_checkpointing true, or smaller clips or networks"
+    )
+
+
+def _trainer(error: BaseException) -> str | None:
+    """Lightning's word for options that do not go together, or not with this machine."""
+    if not _is_a(error, "lightning_fabric.utilities.exceptions", "MisconfigurationException"):
+        return None
+    return f"the trainer cannot do that: {one_line(error)}; see pvdm fit --help for its options"
+
+
+def _system(error: BaseException) -> str | None:
+    if not isinstance(error, OSError) or error.errno not in REFUSED:
+        return None
+    place = f"{error.filename} cannot be written or read" if error.filename else "a file cannot be written or read"
+    return f"{place} ({error.strerror}); free space or mend the permissions, or choose another place"
+
+
+def _worker(error: BaseException) -> str | None:
+    """A process of data.workers that the system has ended."""
+    if not isinstance(error, RuntimeError) or not str(error).startswith(KILLED_WORKER):
+        return None
+    return f"a process that reads videos was ended from outside ({one_line(error)}); set data.workers lower, or 0"
+
+
+def _is_a(error: BaseException, module: str, name: str) -> bool:
+    """Whether it is of a class of a module that may not be imported; then it is not."""
+    kind = getattr(sys.modules.get(module), name, None)
+    return kind is not None and isinstance(error, kind)
