@@ -20,8 +20,8 @@ from pvdm.training.checkpoint_files import CheckpointFiles
 from pvdm.training.checkpoints import LAST, RunCheckpoints
 from pvdm.training.data import VideoData
 from pvdm.training.early_stopping import EarlyStopping
-from pvdm.training.position import ExactPosition
 from pvdm.training.plain_cli import PlainCLI
+from pvdm.training.position import ExactPosition
 from pvdm.training.prediction import WriteVideos
 from pvdm.training.stopping import StopBetweenBatches, Stopped, ended_by_sigterm, is_lost_process
 from pvdm.training.throughput import Throughput
