@@ -1,5 +1,6 @@
 """Both stages as LightningModules, their data and their callbacks."""
 
+from pvdm.training.adversary import AdversaryConfig
 from pvdm.training.autoencoder import AutoencoderTraining
 from pvdm.training.averaging import AveragedWeights
 from pvdm.training.data import VideoData
@@ -11,6 +12,7 @@ from pvdm.training.throughput import Throughput
 from pvdm.training.video_log import VideoLog
 
 __all__ = [
+    "AdversaryConfig",
     "AutoencoderTraining",
     "AveragedWeights",
     "DiffusionTraining",

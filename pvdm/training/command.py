@@ -15,6 +15,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from pvdm.errors import InputError
+from pvdm.training.adversary_guard import AdversaryGuard
 from pvdm.training.averaging import AveragedWeights
 from pvdm.training.checkpoint_files import CheckpointFiles
 from pvdm.training.checkpoints import LAST, RunCheckpoints
@@ -47,6 +48,7 @@ class TrainingCLI(PlainCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(AveragedWeights, "averaging")
+        parser.add_lightning_class_args(AdversaryGuard, "adversary_guard")
         parser.add_lightning_class_args(RunCheckpoints, "checkpoint")
         parser.add_lightning_class_args(WriteVideos, "predictions")
         parser.add_lightning_class_args(VideoLog, "videos")

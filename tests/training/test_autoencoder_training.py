@@ -145,7 +145,7 @@ def test_validation_does_not_depend_on_the_batch_size(tmp_path):
         return found
 
     assert metrics(1, 1, 1, 1) == pytest.approx(metrics(3, 1), rel=1e-5)
-    assert set(metrics(4)) == {"val/psnr", "val/ssim", "val/l1"}
+    assert set(metrics(4)) == {"val/psnr", "val/ssim", "val/l1", "val/sharpness"}
 
 
 def test_a_reconstruction_is_named_by_sample_file_and_first_frame():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from pvdm.training.measures import psnr, ssim
+from pvdm.training.measures import Sharpness, frames_at, high_frequency_energy, psnr, ssim
 
 
 def test_psnr_of_a_constant_error_is_its_closed_form():
@@ -47,3 +47,59 @@ def test_ssim_is_float32_under_bf16():
     with torch.autocast("cpu", torch.bfloat16):
         value = ssim(found.bfloat16(), wanted)
     torch.testing.assert_close(value, ssim(found.bfloat16().float(), wanted))
+
+
+def wave(frequency_h: float, frequency_w: float, amplitude: float = 0.5, size: int = 32) -> torch.Tensor:
+    """A clip (1, 3, 2, size, size) of a cosine of so many cycles per pixel."""
+    places = torch.arange(size, dtype=torch.float64)
+    phase = frequency_h * places[:, None] + frequency_w * places
+    return (amplitude * torch.cos(2 * math.pi * phase)).float().expand(1, 3, 2, size, size)
+
+
+def sharpness(found: torch.Tensor, wanted: torch.Tensor, sizes=(1,)) -> float:
+    metric, start = Sharpness(), 0
+    for size in sizes:
+        metric.update(found[start : start + size], wanted[start : start + size])
+        start += size
+    return metric.compute().item()
+
+
+@pytest.mark.parametrize("frequencies", [(0.375, 0), (0, 0.375), (0.25, 0.25), (0.3125, -0.375)])
+def test_the_energy_of_a_high_frequency_is_its_closed_form(frequencies):
+    """A cosine spreads its energy, 1/4 of amplitude squared on each side, over 3x3 bins of a Hann window."""
+    expected = 2 * 0.5**2 / 4 * (0.5**2 + 2 * 0.25**2) ** 2
+    assert high_frequency_energy(wave(*frequencies)).tolist() == pytest.approx([expected], rel=1e-4)
+
+
+@pytest.mark.parametrize("frequencies", [(0, 0), (0.125, 0), (0.125, 0.125), (0, 0.1875)])
+def test_low_frequencies_have_no_such_energy(frequencies):
+    assert high_frequency_energy(wave(*frequencies)).item() == pytest.approx(0, abs=1e-9)
+
+
+def test_borders_that_do_not_meet_are_no_edges():
+    ramp = torch.linspace(-1, 1, 32).expand(1, 3, 2, 32, 32)
+    edge = torch.where(torch.arange(32) < 16, -1.0, 1.0).expand(1, 3, 2, 32, 32)
+    assert high_frequency_energy(ramp).item() < 1e-4 * high_frequency_energy(edge).item()
+
+
+def test_sharpness_is_the_ratio_of_energies_and_one_for_the_clip_itself():
+    real = wave(0.375, 0) + wave(0.0625, 0, 0.25)
+    assert sharpness(real, real) == pytest.approx(1)
+    assert sharpness(wave(0.375, 0, 0.25) + wave(0, 0.125), real) == pytest.approx(0.25, rel=1e-4)
+    assert sharpness(wave(0.0625, 0), real) == pytest.approx(0, abs=1e-6)
+
+
+def test_sharpness_does_not_depend_on_the_batches():
+    """It is the ratio of the means, which clips with little energy move little."""
+    found = torch.cat([wave(0.375, 0, a) for a in (0.1, 0.2, 0.3)])
+    wanted = torch.cat([wave(0.375, 0, a) for a in (0.5, 0.1, 0.4)])
+    ratio = (0.1**2 + 0.2**2 + 0.3**2) / (0.5**2 + 0.1**2 + 0.4**2)
+    for sizes in ((1, 1, 1), (2, 1), (3,)):
+        assert sharpness(found, wanted, sizes) == pytest.approx(ratio, rel=1e-4)
+
+
+def test_frames_are_picked_for_each_clip():
+    video = torch.arange(6.0).reshape(2, 1, 3, 1, 1).expand(2, 3, 3, 1, 1)
+    picked = frames_at(video, torch.tensor([[2, 0], [1, 1]]))
+    assert picked.shape == (4, 3, 1, 1)
+    assert picked[:, 0, 0, 0].tolist() == [2, 0, 4, 4]

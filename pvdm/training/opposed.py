@@ -1,0 +1,134 @@
+"""Updates by hand: of a network and, from some update on, of the adversary that opposes it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from pvdm.errors import check_range
+from pvdm.generation import VideoGenerator
+from pvdm.training.adversary import Adversary
+from pvdm.training.module import GeneratorTraining
+from pvdm.training.optimization import OptimizerConfig
+from pvdm.training.ranks import UpdateMeans
+from pvdm.training.skipping import SkippedUpdates
+
+OPTIONAL = ("adversary.", "skipped.")
+"""Beginnings of the names of weights and counts that a checkpoint and the run that goes on with it need not share."""
+
+logger = logging.getLogger(__name__)
+
+
+class OpposedTraining(GeneratorTraining):
+    """Base of stage 1: everything is counted in updates of the network named `trained`.
+
+    An update whose loss or gradient, of either side, is not finite is left out for both sides.
+
+    Args:
+        generator: The model.
+        adversary: Discriminators; None is without.
+        optimizer: Of the trained network.
+        clip_norm: Largest norm of its gradient.
+        accumulate: Batches per update.
+        max_skipped: Updates left out in a row that end the training.
+    """
+
+    def __init__(
+        self,
+        generator: VideoGenerator,
+        adversary: Adversary | None,
+        *,
+        optimizer: OptimizerConfig,
+        clip_norm: float,
+        accumulate: int,
+        max_skipped: int,
+    ) -> None:
+        super().__init__()
+        check_range(0, clip_norm=clip_norm)
+        check_range(1, accumulate=accumulate)
+        self.automatic_optimization = False
+        self.generator, self.adversary, self.skipped = generator, adversary, SkippedUpdates(max_skipped)
+        self.optimizer_config, self.clip_norm, self.accumulate = optimizer, clip_norm, accumulate
+        self.register_buffer("generator_updates", torch.zeros((), dtype=torch.int64))
+        self._means = UpdateMeans()
+
+    @property
+    def updates(self) -> int:
+        """Updates of the trained network so far."""
+        return int(self.generator_updates)
+
+    @property
+    def is_opposed(self) -> bool:
+        """Whether the next update is one of the GAN phase."""
+        return self.adversary is not None and self.updates >= self.adversary.config.start
+
+    def learn(self, loss: Tensor) -> None:
+        """Adds the gradient of one batch's loss, a scalar, and updates after the last batch of an update."""
+        self._means.add({"loss": loss})
+        self.manual_backward(loss / self.accumulate)
+        if (self.trainer.fit_loop.total_batch_idx + 1) % self.accumulate == 0:  # an epoch's rest counts for the next
+            self._update()
+
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
+        """Those of the trained network, then those of its adversary."""
+        pairs = [(self.optimizer_config, self.get_submodule(self.trained))]
+        if self.adversary is not None:
+            pairs.append((self.adversary.config.optimizer, self.adversary.discriminators))
+        optimizers = [config.optimizer(network.parameters()) for config, network in pairs]
+        return optimizers, [config.schedule(made) for (config, _), made in zip(pairs, optimizers, strict=True)]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A checkpoint without an adversary may get one, and one with an adversary may lose it."""
+        super().on_load_checkpoint(checkpoint)
+        state, own = checkpoint["state_dict"], self.state_dict()
+        fresh = {name: value for name, value in own.items() if name.startswith(OPTIONAL) and name not in state}
+        kept = {name: value for name, value in state.items() if name in own or not name.startswith(OPTIONAL)}
+        if len(kept) < len(state):
+            logger.info("the checkpoint's discriminators are left out: there is no model.adversary")
+        checkpoint["state_dict"] = {**kept, **fresh}
+
+    def on_validation_model_zero_grad(self) -> None:
+        self._drop()
+
+    def _update(self) -> None:
+        norms = {"gradient_norm": clip_grad_norm_(self.get_submodule(self.trained).parameters(), self.clip_norm)}
+        if self.is_opposed:
+            norms["discriminator_gradient_norm"] = self.adversary.gradient_norm()
+        if self.skipped.passes([*norms.values(), *self._means.take().values()]):
+            self._log_train(norms)
+            self._step()
+        self._drop()
+        self._log_train({"skipped_updates": self.skipped.total.float()})
+
+    def _step(self) -> None:
+        optimizers, schedules = _as_list(self.optimizers()), _as_list(self.lr_schedulers())
+        self._log_train({"learning_rate": optimizers[0].param_groups[0]["lr"]})
+        optimizers[0].step()
+        schedules[0].step()
+        if self.is_opposed:
+            self._log_train(self.adversary.after_update())
+            optimizers[1].optimizer.step()  # Lightning's own step would count as one of the run
+            schedules[1].step()
+        self.generator_updates += 1
+
+    def _drop(self) -> None:
+        """Forgets the batches of an update, done or begun."""
+        self.zero_grad()
+        self._means.clear()
+        if self.adversary is not None:
+            self.adversary.drop()
+
+    def _log_train(self, values: Mapping[str, Tensor | float]) -> None:
+        self.log_dict({f"train/{name}": value for name, value in values.items()})
+
+
+def _as_list(found: Any) -> list[Any]:
+    """What Lightning gives alone where there is but one."""
+    return found if isinstance(found, list) else [found]
