@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 MOST = 8
@@ -45,10 +46,12 @@ class PatchDiscriminator(nn.Module):
         pixels: (b, 3, h, w) or (b, 3, t, h, w), float in [-1, 1].
         """
         features = []
-        for layer in self.layers:
-            pixels = layer(pixels)
-            features.append(pixels)
-        return self.to_logits(pixels).flatten(1).float(), features
+        # On a CPU in float32: oneDNN's bf16 gradients of 3D weights are garbage if the clip is shorter than the kernel.
+        with torch.autocast("cpu", enabled=False):
+            for layer in self.layers:
+                pixels = layer(pixels)
+                features.append(pixels)
+            return self.to_logits(pixels).flatten(1).float(), features
 
 
 def frame_strides(layers: int) -> list[tuple[int, ...]]:

@@ -95,6 +95,9 @@ def _has_adversary(pl_module: LightningModule) -> bool:
 
 def _validate(trainer: Trainer) -> None:
     """A validation before the first batch, as the trainer makes them between batches."""
+    loop = trainer.fit_loop.epoch_loop.val_loop
+    was_restarting, loop.restarting = loop.restarting, False  # else one that a checkpoint was saved in is gone on with
     trainer.validating = True
-    trainer.fit_loop.epoch_loop.val_loop.run()
+    loop.run()
     trainer.training = True
+    loop.restarting, loop._has_run = was_restarting, False  # else a resumed epoch takes this one for its own
