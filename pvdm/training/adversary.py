@@ -98,7 +98,7 @@ class Adversary(nn.Module):
         for kind in KINDS:
             for side in ("real", "fake"):
                 self.register_buffer(f"logits_{side}_{kind}", torch.zeros(()))
-        self._means = UpdateMeans()
+        self.means = UpdateMeans()
 
     def forward(
         self, loss: Tensor, found: Tensor, wanted: Tensor, chosen: Tensor, *, last_layer: Tensor, share: float
@@ -125,7 +125,7 @@ class Adversary(nn.Module):
         self.discriminators.requires_grad_(False)
         at_last_layer = [grad(found, last_layer, part, retain_graph=True)[0] for part in (reconstruction, hinge)]
         losses = {"generator_loss": judged.hinge, "feature_matching": judged.matching, "discriminator_loss": judged.own}
-        self._means.add({**judged.logits, **losses, **dict(zip(AT_LAST_LAYER, at_last_layer, strict=True))})
+        self.means.add({**judged.logits, **losses, **dict(zip(AT_LAST_LAYER, at_last_layer, strict=True))})
         hinge_weight, matching_weight = self.weights()
         return (found * (reconstruction + hinge_weight * hinge + matching_weight * matching)).sum()
 
@@ -145,7 +145,7 @@ class Adversary(nn.Module):
     @torch.no_grad()
     def after_update(self) -> dict[str, Tensor]:
         """Carries the averages of the logits and the adaptive weight on; returns what to log, scalars by name."""
-        means = self._means.take()
+        means = self.means.take()
         reconstruction, hinge = (means.pop(name) for name in AT_LAST_LAYER)
         log = {**means, "adaptive_weight": self.adaptive_weight.clone(), "hinge_weight": self.weights()[0]}
         done = int(self.updates)
@@ -161,7 +161,7 @@ class Adversary(nn.Module):
 
     def drop(self) -> None:
         """Forgets the batches since the last update."""
-        self._means.clear()
+        self.means.clear()
         self.discriminators.zero_grad()
 
     def _judge(self, wanted: Tensor, fake: Tensor, chosen: Tensor) -> Judged:

@@ -113,9 +113,6 @@ class AutoencoderTraining(OpposedTraining):
         scale = self._logged("train/latent_scale", planes.flatten().float().square().mean().sqrt())
         return scale.new_zeros(()) if self.latent_scale is None else (scale - self.latent_scale).square()
 
-    def on_validation_model_zero_grad(self) -> None:
-        """Nothing: what there is belongs to an update that is begun, and goes on after the validation."""
-
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         video = clips(batch)
         found = self.generator.autoencoder(video).float()

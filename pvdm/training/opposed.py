@@ -20,6 +20,9 @@ from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.ranks import UpdateMeans
 from pvdm.training.skipping import SkippedUpdates
 
+MEANS = "means"
+"""Key of a checkpoint: what the batches of an update that is begun have added to its means."""
+
 OPTIONAL = ("adversary.", "skipped.")
 """Beginnings of the names of weights and counts that a checkpoint and the run that goes on with it need not share."""
 
@@ -93,9 +96,21 @@ class OpposedTraining(GeneratorTraining):
         if len(kept) < len(state):
             logger.info("the checkpoint's discriminators are left out: there is no model.adversary")
         checkpoint["state_dict"] = {**kept, **fresh}
+        for means, saved in zip(self._all_means(), checkpoint.get(MEANS, ()), strict=False):
+            means.load_state_dict(saved)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps the means of an update that is begun, whose gradients `ExactPosition` keeps."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint[MEANS] = [means.state_dict() for means in self._all_means()]
+
+    def on_train_start(self) -> None:
+        """Means without the gradients of the same batches are of no use."""
+        if all(value.grad is None for value in self.parameters()):
+            self._drop()
 
     def on_validation_model_zero_grad(self) -> None:
-        self._drop()
+        """Nothing: what there is belongs to an update that is begun, and goes on after the validation."""
 
     def _update(self) -> None:
         norms = {"gradient_norm": clip_grad_norm_(self.get_submodule(self.trained).parameters(), self.clip_norm)}
@@ -117,6 +132,9 @@ class OpposedTraining(GeneratorTraining):
             optimizers[1].optimizer.step()  # Lightning's own step would count as one of the run
             schedules[1].step()
         self.generator_updates += 1
+
+    def _all_means(self) -> list[UpdateMeans]:
+        return [self._means] if self.adversary is None else [self._means, self.adversary.means]
 
     def _drop(self) -> None:
         """Forgets the batches of an update, done or begun."""

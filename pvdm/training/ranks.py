@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, distributed
@@ -35,7 +36,7 @@ class UpdateMeans:
         """The values of one batch, float32, of the same names each time."""
         for name, value in values.items():
             value = value.detach().float()
-            self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
+            self._sums[name] = self._sums[name].to(value.device) + value if name in self._sums else value.clone()
         self._batches += 1
 
     def take(self) -> dict[str, Tensor]:
@@ -44,3 +45,12 @@ class UpdateMeans:
         average_over_ranks(list(means.values()))
         self.clear()
         return means
+
+    def state_dict(self) -> dict[str, Any]:
+        """What has been added since they were taken, the same in all processes, which must all call it."""
+        sums = {name: value.clone() for name, value in self._sums.items()}
+        average_over_ranks(list(sums.values()))
+        return {"sums": sums, "batches": self._batches}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._sums, self._batches = dict(state["sums"]), state["batches"]

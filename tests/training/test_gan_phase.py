@@ -1,57 +1,29 @@
 """The GAN phase by the command line: what it logs, and that it is gone on with to the bit."""
 
 import pytest
-import torch
-from miniature import arguments, read
+from miniature import read
+from runs import assert_same_training
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pvdm.cli import main
 from pvdm.generation import VideoGenerator
-from pvdm.training.averaging import RAW
 
 SMALL = {"model__adversary__channels": 8, "model__adversary__layers": 1, "model__adversary__warmup_steps": 3}
 SIDES = [f"train/logits_{side}_{kind}" for side in ("real", "fake") for kind in ("2d", "3d")]
 
 
-@pytest.fixture
-def command(make_video, tmp_path):
-    """`command("name of a run", trainer__max_steps=4)` -> `pvdm fit` of stage 1, five batches in an epoch."""
-    for index in range(5):
-        make_video(f"videos/train/{index}.mp4", frames=20 + index, height=16, width=24)
-    make_video("videos/val/0.mp4", frames=12, height=16, width=24)
-
-    def command(name, verb="fit", **more):
-        options = {"data__clips_per_video": 2, "model__accumulate": 1, **more}
-        return arguments(verb, "autoencoder", tmp_path / name, tmp_path / "videos", **options)
-
-    return command
-
-
-def tensors(tree, prefix="") -> dict[str, torch.Tensor]:
-    """All tensors of a checkpoint by their place in it."""
-    if isinstance(tree, torch.Tensor):
-        return {prefix: tree}
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, (list, tuple)) else ()
-    return {place: value for key, part in items for place, value in tensors(part, f"{prefix}/{key}").items()}
-
-
 def assert_same(found: dict, wanted: dict) -> None:
-    """Weights and averages of both sides, moments, rates, counts and what the guard remembers, to the bit."""
-    for part in ("state_dict", RAW, "optimizer_states", "lr_schedulers"):
-        left, right = tensors(found[part]), tensors(wanted[part])
-        assert left.keys() == right.keys()
-        assert not [name for name in right if not torch.equal(left[name], right[name])], part
-    for part in ("global_step", "lr_schedulers"):
-        assert found[part] == wanted[part]
+    """Both sides, and what the guard remembers, to the bit."""
+    assert_same_training(found, wanted)
     assert found["callbacks"]["AdversaryGuard"] == wanted["callbacks"]["AdversaryGuard"]
 
 
 def test_the_same_command_goes_on_as_if_it_had_never_stopped(command, tmp_path):
     more = {**SMALL, "model__adversary__start": 4, "model__adversary__r1": 0.1, "model__accumulate": 2}
     more |= {"trainer__check_val_every_n_epoch": "null", "trainer__val_check_interval": 4}
-    assert main(command("straight", trainer__max_steps=8, **more)) == 0
+    assert main(command("fit", "autoencoder", "straight", trainer__max_steps=8, **more)) == 0
     for steps in (2, 4, 6, 8):  # before the phase, at its start, within it
-        assert main(command("broken", trainer__max_steps=steps, **more)) == 0
+        assert main(command("fit", "autoencoder", "broken", trainer__max_steps=steps, **more)) == 0
         assert read(tmp_path / "broken")["global_step"] == steps
     assert_same(read(tmp_path / "broken"), read(tmp_path / "straight"))
     assert int(read(tmp_path / "straight")["state_dict"]["adversary.updates"]) == 4
@@ -59,10 +31,10 @@ def test_the_same_command_goes_on_as_if_it_had_never_stopped(command, tmp_path):
 
 def test_a_run_goes_on_with_an_adversary_and_equals_the_one_that_was_told_of_it_before(command, tmp_path):
     told = {**SMALL, "model__adversary__start": 5}
-    assert main(command("straight", trainer__max_steps=8, **told)) == 0
-    assert main(command("joined", trainer__max_steps=5)) == 0
+    assert main(command("fit", "autoencoder", "straight", trainer__max_steps=8, **told)) == 0
+    assert main(command("fit", "autoencoder", "joined", trainer__max_steps=5)) == 0
     before = read(tmp_path / "joined")
-    assert main(command("joined", trainer__max_steps=8, **told)) == 0
+    assert main(command("fit", "autoencoder", "joined", trainer__max_steps=8, **told)) == 0
     assert_same(read(tmp_path / "joined"), read(tmp_path / "straight"))
     assert not any(name.startswith("adversary") for name in before["state_dict"])
 
@@ -70,7 +42,7 @@ def test_a_run_goes_on_with_an_adversary_and_equals_the_one_that_was_told_of_it_
 def test_what_is_logged_and_kept(command, tmp_path):
     more = {"model__adversary__start": 2, "adversary_guard__max_psnr_drop": "null", "trainer__max_steps": 5}
     more |= {"trainer__check_val_every_n_epoch": "null", "trainer__val_check_interval": 2}
-    assert main(command("run", **SMALL, **more)) == 0
+    assert main(command("fit", "autoencoder", "run", **SMALL, **more)) == 0
     run = tmp_path / "run"
     log = EventAccumulator(str(run))
     log.Reload()
@@ -86,7 +58,7 @@ def test_what_is_logged_and_kept(command, tmp_path):
     model.save_pretrained(tmp_path / "exported")
     assert not any("adversary" in name for name in model.state_dict())
     assert "adversary" not in (tmp_path / "exported" / "config.json").read_text()
-    assert main(command("run", "validate", ckpt_path=run / "checkpoints" / "best_gan.ckpt")) == 0
+    assert main(command("validate", "autoencoder", "run", ckpt_path=run / "checkpoints" / "best_gan.ckpt")) == 0
 
 
 @pytest.mark.parametrize(
@@ -97,5 +69,5 @@ def test_what_is_logged_and_kept(command, tmp_path):
     ],
 )
 def test_a_value_out_of_range_is_one_sentence(command, caplog, option, words):
-    assert main(command("run", trainer__max_steps=1, **SMALL, **option)) == 2
+    assert main(command("fit", "autoencoder", "run", trainer__max_steps=1, **SMALL, **option)) == 2
     assert words in caplog.text

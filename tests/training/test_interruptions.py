@@ -24,6 +24,7 @@ KILLS = int(os.environ.get("PVDM_KILLS", "5"))
 """Kills of each run, at random moments."""
 
 logger = logging.getLogger(__name__)
+GAN = {f"model__adversary__{name}": value for name, value in {"start": 1, "channels": 8, "layers": 1}.items()}
 AUGMENTED = {"data__random_crop": "true", "data__horizontal_flip": "true"}
 
 
@@ -109,9 +110,11 @@ def errors(caplog) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_stopped_within_updates_and_validations_it_ends_with_the_same_bits(command, signalled, caplog, tmp_path, stage):
-    more = {**AUGMENTED, **accumulating(stage, 3), "trainer__max_steps": 5, "trainer__val_check_interval": 2}
+@pytest.mark.parametrize("stage, phase", [("autoencoder", {}), ("autoencoder", GAN), ("diffusion", {})])
+def test_stopped_within_updates_and_validations_it_ends_with_the_same_bits(
+    command, signalled, caplog, tmp_path, stage, phase
+):
+    more = {**AUGMENTED, **phase, **accumulating(stage, 3), "trainer__max_steps": 5, "trainer__val_check_interval": 2}
     more |= {"trainer__check_val_every_n_epoch": "null"}  # so that every other validation is within an update
     assert main(command("fit", stage, "straight", **more)) == 0
     stops = [("training_step", 1), ("validation_step", 1), ("training_step", 2), ("validation_step", 2)]

@@ -186,7 +186,7 @@ def test_a_missing_weight_of_the_model_is_still_an_error(tmp_path):
     checkpoint = torch.load(tmp_path / "run.ckpt", weights_only=True)
     del checkpoint["state_dict"]["generator.autoencoder.to_pixels.weight"]
     torch.save(checkpoint, tmp_path / "broken.ckpt")
-    with pytest.raises(RuntimeError, match="to_pixels"):
+    with pytest.raises(InputError, match="to_pixels"):
         fit(tmp_path, steps=2, resume=tmp_path / "broken.ckpt")
 
 
