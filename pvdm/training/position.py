@@ -113,7 +113,9 @@ def set_position(loops: dict[str, Any], done: int, epoch_batches: int, *, valida
 
 def order_batches(trainer: Trainer) -> int | None:
     """Batches in an epoch of the data, for each process; None if the data are not in a `TrainingOrder`."""
-    loader = trainer.datamodule.train_dataloader() if trainer.datamodule else trainer.train_dataloader
+    loader = trainer.train_dataloader
+    if loader is None and trainer.datamodule is not None:  # not asked for its batches yet
+        loader = trainer.datamodule.train_dataloader()
     order = getattr(loader, "sampler", None)
     return order.batches if isinstance(order, TrainingOrder) else None
 

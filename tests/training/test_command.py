@@ -217,6 +217,17 @@ def test_a_run_of_another_size_is_not_gone_on_with(command, caplog):
     assert "autoencoder.height is 16 in the checkpoint and 24 in the configuration" in message
 
 
+def test_a_damaged_checkpoint_is_one_sentence_with_what_to_do(command, tmp_path, caplog):
+    assert main(command("fit", "autoencoder", trainer__max_steps=5)) == 0
+    folder = tmp_path / "run" / "checkpoints"
+    (folder / "last.ckpt").write_bytes((folder / "last.ckpt").read_bytes()[:-100])
+    message = refusal(caplog, *command("fit", "autoencoder"))
+    assert f"{folder / 'last.ckpt'} cannot be read" in message
+    assert f"--ckpt_path {folder / 'best.ckpt'}, or delete it to begin anew" in message
+    assert main(command("fit", "autoencoder", ckpt_path=folder / "best.ckpt", trainer__max_steps=6)) == 0
+    assert read(tmp_path / "run")["global_step"] == 6
+
+
 def test_debug_shows_where_an_error_comes_from(command, tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         main([*command("fit", "autoencoder", data__path=tmp_path / "none"), "--debug"])
