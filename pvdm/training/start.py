@@ -88,12 +88,12 @@ def misfits(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[s
 
 def other_settings(part: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     """In what the configuration of a part differs; for a denoiser also that of the noise, which no shape shows."""
-    parts = [part, "diffusion"] if part == "denoiser" else [part]
-    pairs = [(name, key, there.get(name, {}).get(key), here[name][key]) for name in parts for key in here[name]]
     return [
-        f"{name}.{key} is {_plain(found)} there and {_plain(wanted)} here"
-        for name, key, found, wanted in pairs
-        if _plain(found) != _plain(wanted)
+        f"{name}.{key} is {_plain(found[key])} there and {_plain(wanted)} here"
+        for name in ([part, "diffusion"] if part == "denoiser" else [part])
+        for found in [there.get(name) or {}]
+        for key, wanted in here[name].items()
+        if key in found and _plain(found[key]) != _plain(wanted)
     ]
 
 

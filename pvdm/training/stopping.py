@@ -105,7 +105,7 @@ def ended_by_sigterm() -> Iterator[None]:
 
 def is_lost_process(error: RuntimeError) -> bool:
     """Whether it says that another process of the run cannot be reached any more."""
-    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
+    return torch.distributed.is_available() and (isinstance(error, torch.distributed.DistError) or "gloo" in str(error))
 
 
 def outlive_signals(worker: int) -> None:

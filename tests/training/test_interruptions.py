@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from miniature import read
-from runs import assert_same_training
+from runs import Run, assert_same_training
 
 from pvdm.cli import main
 from pvdm.training import AutoencoderTraining, DiffusionTraining, VideoData
@@ -43,6 +43,12 @@ def written(run: Path) -> int:
     return path.stat().st_mtime_ns if path.exists() else 0
 
 
+def wait_for_checkpoint(run: Run, folder: Path) -> None:
+    """Returns once the run has written its last checkpoint again, or has ended."""
+    before = written(folder)
+    run.wait_for(lambda _: written(folder) > before)
+
+
 def checkpoints(run: Path) -> list[Path]:
     """The checkpoints of a run, all of which can be read."""
     found = list((run / "checkpoints").glob("*.ckpt"))
@@ -53,8 +59,8 @@ def checkpoints(run: Path) -> list[Path]:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_killed_at_random_moments_it_ends_with_the_same_bits(forks, command, tmp_path, stage):
-    """Half of the kills fall anywhere, from the start on; half while a checkpoint is being written."""
-    more = {**AUGMENTED, **accumulating(stage, 2), "trainer__max_steps": 3 * KILLS, "trainer__val_check_interval": 3}
+    """Up to three checkpoints after each start: half of the kills within the writing of one, a few within the start."""
+    more = {**AUGMENTED, **accumulating(stage, 2), "trainer__max_steps": 4 * KILLS, "trainer__val_check_interval": 3}
     more["trainer__check_val_every_n_epoch"] = "null"
     straight = forks.start(command("fit", stage, "straight", **more))
     straight.wait_for(training_begins)
@@ -64,12 +70,12 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(forks, command, tmp
     draw, folder, kills, within_writing = random.Random(stage), tmp_path / "killed", 0, 0
     for number in range(KILLS):
         run = forks.start(command("fit", stage, "killed", **more, data__workers=draw.choice((0, 2))))
-        if number % 4:
-            run.wait_for(training_begins)
+        for _ in range(draw.randrange(4)):
+            wait_for_checkpoint(run, folder)
         time.sleep(draw.uniform(0, share))
         if number % 2:
             run.wait_for(lambda _: any(folder.glob("checkpoints/.*.tmp")))
-            time.sleep(draw.uniform(0, 0.03))
+            time.sleep(draw.uniform(0, 0.01))
         run.kill(signal.SIGKILL)
         kills += run.wait() == -signal.SIGKILL
         within_writing += any(folder.glob("checkpoints/.*.tmp"))
@@ -183,9 +189,8 @@ def test_a_signal_to_all_processes_does_not_disturb_the_workers(forks, command, 
     more = {**AUGMENTED, "trainer__max_steps": 10, "trainer__val_check_interval": 1}
     forks.run(command("fit", stage, "straight", **more))
     for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
-        before = written(tmp_path / "stopped")
         run = forks.start(command("fit", stage, "stopped", **more, data__workers=2))
-        run.wait_for(lambda _, before=before: written(tmp_path / "stopped") > before)
+        wait_for_checkpoint(run, tmp_path / "stopped")
         run.kill(number, group=True)
         assert run.wait() == status
         assert "Traceback" not in run.output.read_text()
