@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pvdm.errors import InputError
@@ -38,6 +38,7 @@ def replacing(path: Path, *, overwrite: bool = False, own: Sequence[str] | None 
     """
     check_output(path, overwrite=overwrite, own=own)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    missing = missing_parents(path)
     with _refusals_named(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +48,19 @@ def replacing(path: Path, *, overwrite: bool = False, own: Sequence[str] | None 
             raise InputError(str(error).replace(str(temporary), str(path))) from error
         finally:
             remove(temporary)
+            remove_empty(missing)
+
+
+def missing_parents(path: Path) -> list[Path]:
+    """The folders above `path` that are not there yet, the lowest first."""
+    return [folder for folder in path.parents if not folder.exists()]
+
+
+def remove_empty(folders: Sequence[Path]) -> None:
+    """Deletes those folders, given from the lowest, that hold nothing."""
+    for folder in folders:
+        with suppress(OSError):  # it holds something, or was never made
+            folder.rmdir()
 
 
 def put_in_place(temporary: Path, path: Path) -> None:

@@ -50,6 +50,19 @@ def test_a_failure_leaves_nothing(tmp_path, write, name, expected, error):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_failure_takes_the_folders_that_were_made_for_it(tmp_path):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(KeyError), replacing(tmp_path / "a" / "b" / "c" / "out.txt") as temporary:
+        temporary.write_text("half")
+        raise KeyError
+    assert [path.name for path in tmp_path.rglob("*")] == ["a"]
+
+
+def test_a_file_in_the_folder_is_named_as_it_would_be(tmp_path):
+    with pytest.raises(InputError, match=rf"{tmp_path}/out/a.txt is odd"), replacing(tmp_path / "out") as temporary:
+        raise InputError(f"{temporary}/a.txt is odd")
+
+
 @pytest.mark.parametrize(("write", "name", "expected"), WRITERS)
 def test_existing_output_is_refused_kept_and_replaced(tmp_path, write, name, expected):
     with replacing(tmp_path / name) as temporary:
@@ -89,7 +102,7 @@ def test_a_link_is_replaced_and_what_it_names_is_kept(tmp_path):
     assert content(tmp_path) == {"out": "new", "precious/a.txt": "new"}
 
 
-@pytest.mark.parametrize("name", [".", "..", "/", "a/.."])
+@pytest.mark.parametrize("name", [".", "..", "/", "a/..", "a\0b"])
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_no_name(tmp_path, monkeypatch, name, overwrite):
     monkeypatch.chdir(tmp_path)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from pvdm.errors import InputError
 from pvdm.video.info import FRAME_SUFFIXES, VideoInfo
@@ -48,7 +48,7 @@ def _read_image(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError) as error:
+    except Exception as error:  # a damaged file makes the readers of images raise nearly anything
         raise InputError(f"{path} cannot be read as an image ({error}); remove or replace it") from error
 
 

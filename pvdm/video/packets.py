@@ -40,11 +40,18 @@ def undecodable(path: Path, reason: object) -> InputError:
     return InputError(f"{path} cannot be decoded as a video ({reason}); remove it or encode it again")
 
 
+def open_container(path: Path) -> av.container.InputContainer:
+    """The file opened for reading; its titles and comments may be in any encoding."""
+    return av.open(str(path), metadata_errors="replace")
+
+
 def video_stream(container: av.container.InputContainer, path: Path) -> av.video.stream.VideoStream:
     """The first video stream, set to decode on one thread; `InputError` if there is none."""
     if not container.streams.video:
         raise undecodable(path, "it holds no video stream")
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise undecodable(path, "there is no decoder for its codec")
     stream.codec_context.thread_count = 1
     return stream
 
@@ -52,7 +59,7 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.video
 @lru_cache(maxsize=1 << 15)
 def _packet_index(path: Path, modified: int, size: int) -> PacketIndex:
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             stream = video_stream(container, path)
             return _read_index(container, stream)
     except av.error.FFmpegError as error:

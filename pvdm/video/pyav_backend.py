@@ -7,14 +7,14 @@ import av
 import numpy as np
 
 from pvdm.video.info import VideoInfo
-from pvdm.video.packets import PacketIndex, packet_index, undecodable, video_stream
+from pvdm.video.packets import PacketIndex, open_container, packet_index, undecodable, video_stream
 
 
 def probe(path: Path) -> VideoInfo:
     """Counts the frames and decodes the first; `InputError` if that fails."""
     frames = packet_index(path).frames
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             stream = video_stream(container, path)
             first = next(container.decode(stream), None)
             rate = stream.average_rate or stream.guessed_rate
@@ -30,7 +30,7 @@ def read(path: Path, indices: np.ndarray) -> np.ndarray:
     """indices: increasing, in range -> (t, h, w, 3) uint8 RGB; `InputError` if one cannot be decoded."""
     index = packet_index(path)
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             stream = video_stream(container, path)
             frames = dict(_seek_and_decode(container, stream, index, indices))
             if len(frames) < len(indices):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pvdm.errors import InputError
-from pvdm.output import put_in_place, remove
+from pvdm.output import missing_parents, put_in_place, remove, remove_empty
 from pvdm.video.encoders import Mp4Encoder, PngEncoder
 
 ENCODERS = {".mp4": Mp4Encoder, "": PngEncoder}
@@ -36,10 +36,15 @@ class VideoWriter:
         self._check()
 
     def __enter__(self) -> "VideoWriter":
-        with self._writing():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            remove(self._partial)
-            self._encoder = ENCODERS[self.path.suffix](self._partial, self.fps)
+        self._missing = missing_parents(self.path)
+        try:
+            with self._writing():
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                remove(self._partial)
+                self._encoder = ENCODERS[self.path.suffix](self._partial, self.fps)
+        except InputError:
+            remove_empty(self._missing)
+            raise
         return self
 
     def write(self, frames: Tensor) -> None:
@@ -65,6 +70,7 @@ class VideoWriter:
                     self._encoder.close()
         finally:
             remove(self._partial)
+            remove_empty(self._missing)
 
     def _complete(self) -> None:
         with self._writing():
