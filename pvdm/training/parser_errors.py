@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn, get_type_hints
+from typing import Any, NoReturn, get_args, get_type_hints
 
 import yaml
 from pytorch_lightning.cli import LightningArgumentParser
@@ -145,13 +145,16 @@ def _class(message: str) -> str | None:
 def _options_of(message: str) -> list[str]:
     """Names of the options of the class that a message is about, with those of its groups."""
     module, _, name = (_class(message) or "").rpartition(".")
-    return list(_parameters(getattr(import_module(module), name), "model.")) if module else []
+    return list(option_names(getattr(import_module(module), name), "model.")) if module else []
 
 
-def _parameters(kind: Any, prefix: str = "") -> Iterator[str]:
+def option_names(kind: Any, prefix: str = "") -> Iterator[str]:
+    """Names of the arguments of a class, and of those of the dataclasses among them, which may be optional."""
     hints = get_type_hints(kind if is_dataclass(kind) else kind.__init__)
     names = [field.name for field in fields(kind)] if is_dataclass(kind) else list(inspect.signature(kind).parameters)
     for name in names:
         yield prefix + name
-        if is_dataclass(hints.get(name)):
-            yield from _parameters(hints[name], f"{prefix}{name}.")
+        hint = hints.get(name)
+        for part in (hint, *get_args(hint)):
+            if is_dataclass(part):
+                yield from option_names(part, f"{prefix}{name}.")

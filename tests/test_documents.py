@@ -1,0 +1,82 @@
+"""What docs/usage.md tells one to type is understood: commands by their parsers, options by their names."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from pvdm.cli import COMMANDS, TRAINING, _parser
+from pvdm.training import AutoencoderTraining, DiffusionTraining
+from pvdm.training.command import TrainingCLI, main
+from pvdm.training.parser_errors import option_names
+
+USAGE = Path(__file__).parents[1] / "docs" / "usage.md"
+CONTINUED = " ..."
+"""Stands in a line for what the line before it says."""
+
+
+class Understood(Exception):
+    """The options of a training command were read."""
+
+
+def lines() -> list[str]:
+    """Commands of the shell blocks."""
+    blocks = re.findall(r"```sh\n(.*?)```", USAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    commands = [line for block in blocks for line in block.splitlines()]
+    assert all("pvdm" in line for line in commands)
+    return commands
+
+
+def arguments(line: str) -> list[str]:
+    """What follows `pvdm`, or `-m pvdm.cli` of torchrun."""
+    words = shlex.split(line.replace(CONTINUED, " --data.path my_videos --model.autoencoder my_autoencoder"))
+    return words[max(words.index(name) for name in ("pvdm", "pvdm.cli") if name in words) + 1 :]
+
+
+@pytest.mark.parametrize("line", lines())
+def test_a_command_is_understood(line, monkeypatch):
+    words = arguments(line)
+    if words[0] in TRAINING:
+
+        def stop(self):
+            raise Understood
+
+        monkeypatch.setattr(TrainingCLI, "before_instantiate_classes", stop)
+        with pytest.raises(Understood):
+            main(words)
+    else:
+        options, unknown = _parser(words).parse_known_args(words)
+        assert not unknown
+        assert options.run is import_module(f"pvdm.commands.{words[0]}").run
+
+
+def known_options(monkeypatch) -> set[str]:
+    """Every option of training and of our own commands."""
+    found: set[str] = set()
+
+    def stop(self):
+        parser = self.parser._subcommands_action._name_parser_map["fit"]
+        found.update(action.dest for action in parser._actions)
+        raise Understood
+
+    monkeypatch.setattr(TrainingCLI, "before_instantiate_classes", stop)
+    with pytest.raises(Understood):
+        main(["fit", "-c", "configs/autoencoder.yaml", "--data.path", "my_videos"])
+    for stage in (AutoencoderTraining, DiffusionTraining):
+        found.update(option_names(stage, "model."))
+    for command in COMMANDS:
+        subparsers = next(action for action in _parser([command])._actions if action.choices)
+        found.update(action.dest.replace("_", "-") for action in subparsers.choices[command]._actions)
+    return found | {"debug"}
+
+
+def test_an_option_in_the_text_exists(monkeypatch):
+    text = re.sub(r"```.*?```", "", USAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    named = set(re.findall(r"(?<![\w-])--([a-z][\w.-]*\w)", text))
+    named -= {"signal", "ntasks-per-node"}  # SLURM's
+    assert named - known_options(monkeypatch) == set()
+    assert len(named) > 20
