@@ -19,7 +19,12 @@ from pvdm.training.command import TrainingCLI, find_configs
 from pvdm.video import ColorJitter
 
 CONFIGS = Path(pvdm.__file__).parent / "configs"
-AUTOENCODERS = [["autoencoder"], ["autoencoder", "sizes/autoencoder-tiny"]]
+AUTOENCODERS = [
+    ["autoencoder"],
+    ["autoencoder", "sizes/autoencoder-tiny"],
+    ["autoencoder", "gan"],
+    ["autoencoder", "sizes/autoencoder-tiny", "gan"],
+]
 DIFFUSIONS = [["diffusion"], ["diffusion", "sizes/pvdm-s"], ["diffusion", "sizes/diffusion-tiny"]]
 DIFFUSIONS += [["diffusion", "class_conditional"], ["diffusion", "class_conditional", "sizes/diffusion-tiny"]]
 WITH_DATA = [
@@ -33,6 +38,8 @@ COMBINATIONS = AUTOENCODERS + DIFFUSIONS + WITH_DATA
 MILLIONS = {
     "autoencoder": 62.06,
     "autoencoder + sizes/autoencoder-tiny": 0.08,
+    "autoencoder + gan": 62.06,
+    "autoencoder + sizes/autoencoder-tiny + gan": 0.08,
     "diffusion": 528.27,
     "diffusion + sizes/pvdm-s": 132.16,
     "diffusion + sizes/diffusion-tiny": 0.93,
@@ -101,6 +108,12 @@ def test_the_card_of_the_data_reaches_them(build):
     data = build(["autoencoder", "data/ucf101"], *options).datamodule
     assert data.augmentation == Augmentation(True, True, ColorJitter(hue=0.1))
     assert (data.card.name, data.card.license, data.layout, data.split) == ("UCF101", "ours", "ucf101", 2)
+
+
+def test_the_gan_phase_is_off_unless_asked_for(build):
+    assert build(["autoencoder"]).model.adversary is None
+    config = build(["autoencoder", "gan"], "--model.adversary.start=7").model.adversary.config
+    assert (config.start, config.weight) == (7, written("gan")["model.init_args.adversary.weight"])
 
 
 def test_the_sizes_of_the_data_reach_the_autoencoder(build):
