@@ -14,6 +14,10 @@ from generation.small_models import small_generator
 from PIL import Image
 from reference import released_shapes
 
+from pvdm import cli
+from pvdm.autoencoder.perceptual import PerceptualDistance
+from pvdm.video import ClipShape, probe, pyav_backend, read_clip
+
 Damage = Callable[[bytes, np.random.Generator, bytes], bytes]
 
 VIDEOS = {  # name -> codec, options
@@ -140,8 +144,10 @@ def make_case(seed: int, originals: Path, folder: Path) -> Case:
 
 def _command(label: str, path: Path, originals: Path, draw: np.random.Generator) -> Case:
     if path.name in (*VIDEOS, "frames", "photos"):
-        reader, device = originals / "reader", ("--device", "cpu")
-        if draw.random() < 0.5:
+        reader, device, way = originals / "reader", ("--device", "cpu"), draw.random()
+        if way < 0.6:  # what both commands do first, in less time
+            return Case(label, (path,), "fuzzing:read_clips")
+        if way < 0.8:
             return Case(label, ("reconstruct", reader, path, "--output", "out", *device))
         steps = ("--frames", 30, "--steps", 1, "--only-new")
         return Case(label, ("extend", reader, "--input", path, *steps, "--output", "out.mp4", *device))
@@ -154,10 +160,26 @@ def _command(label: str, path: Path, originals: Path, draw: np.random.Generator)
     return Case(label, ("export", path, "--output", "out"))
 
 
-def load_vgg(arguments: list[str]) -> int:
-    """LPIPS's constructor with the file, its refusal told as the command line tells it."""
-    from pvdm import cli
-    from pvdm.autoencoder.perceptual import PerceptualDistance
+def read_clips(arguments: list[str]) -> int:
+    """Clips from the beginning, the middle and the end, by the backend that the file gets and by PyAV."""
+    path = Path(arguments[0])
 
-    cli._run = lambda _: PerceptualDistance(arguments[0])
+    def read() -> None:
+        info = probe(path)
+        for start in sorted({0, info.frames // 2, info.frames - 1}):
+            read_clip(path, ClipShape(min(4, info.frames - start), 16, 24), start, info=info)
+        if path.is_file():
+            pyav_backend.read(path, np.arange(info.frames))
+
+    return _told(read)
+
+
+def load_vgg(arguments: list[str]) -> int:
+    """LPIPS's constructor with the file."""
+    return _told(lambda: PerceptualDistance(arguments[0]))
+
+
+def _told(action: Callable[[], object]) -> int:
+    """The action's end as the command line tells it."""
+    cli._run = lambda _: action()
     return cli.main([])

@@ -142,6 +142,29 @@ def test_damaged_image_and_mixed_sizes(make_frame_folder):
         read_frames(folder, [2])
 
 
+def test_a_broken_chunk_of_an_image_is_named(make_frame_folder):
+    path = make_frame_folder("frames", frames=2) / "f_1.png"
+    path.write_bytes(path.read_bytes().replace(b"IDAT", b"\xbdDAT"))
+    with pytest.raises(InputError, match=r"f_1.png cannot be read as an image \(.+\); remove or replace it"):
+        read_frames(path.parent, [1])
+
+
+def test_a_title_in_another_encoding_does_no_harm(make_video):
+    path = make_video("a.mp4", frames=4)
+    whole = path.read_bytes()
+    assert whole.count(b"Lavf") == 1
+    path.write_bytes(whole.replace(b"Lavf", b"L\xe9vf"))
+    assert probe(path).frames == 4 and len(read_frames(path, [0, 3])) == 2
+
+
+def test_an_unknown_codec_is_named(make_video):
+    path = make_video("a.mp4", frames=4)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz1").replace(b"avcC", b"zzzC"))
+    for read in (probe, lambda path: read_frames(path, [0])):
+        with pytest.raises(InputError, match=r"a.mp4 cannot be decoded as a video \(there is no decoder for its codec"):
+            read(path)
+
+
 def test_readers_are_closed(make_video):
     descriptors = Path("/proc/self/fd")
     if not descriptors.is_dir():
