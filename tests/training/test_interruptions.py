@@ -60,7 +60,7 @@ def checkpoints(run: Path) -> list[Path]:
 @pytest.mark.parametrize("stage", STAGES)
 def test_killed_at_random_moments_it_ends_with_the_same_bits(forks, command, tmp_path, stage):
     """Up to three checkpoints after each start: half of the kills within the writing of one, a few within the start."""
-    more = {**AUGMENTED, **accumulating(stage, 2), "trainer__max_steps": 4 * KILLS, "trainer__val_check_interval": 3}
+    more = {**AUGMENTED, **accumulating(stage, 2), "trainer__max_steps": 5 * KILLS, "trainer__val_check_interval": 3}
     more["trainer__check_val_every_n_epoch"] = "null"
     straight = forks.start(command("fit", stage, "straight", **more))
     straight.wait_for(training_begins)
