@@ -49,7 +49,7 @@ class AdversaryConfig:
     start: int = 0
     warmup_steps: int = 500
     weight: float = 0.25
-    feature_matching: float = 1.0
+    feature_matching: float = 0.25
     adaptive: bool = True
     channels: int = 64
     layers: int = 3
