@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 import torch
-from conftest import _encode
 from generation.small_models import small_generator
 from PIL import Image
 from reference import released_shapes
@@ -35,10 +35,10 @@ MODELS = ("first.ckpt", "second.ckpt", "old.ckpt", "autoencoder.pth", "diffusion
 def make_originals(folder: Path) -> None:
     """Everything that is damaged later, and the model that reads videos, `reader`."""
     for name, (codec, options) in VIDEOS.items():
-        _encode(folder / name, _moving(16), codec=codec, **options)
+        encode(folder / name, moving(16), codec, options)
     for name, suffix in (("frames", "png"), ("photos", "jpg")):
         (folder / name).mkdir()
-        for index, frame in enumerate(_moving(9)):
+        for index, frame in enumerate(moving(9)):
             Image.fromarray(frame).save(folder / name / f"f_{index}.{suffix}")
     for name, has_denoiser, options in (
         ("first.ckpt", False, {}),
@@ -55,9 +55,21 @@ def make_originals(folder: Path) -> None:
     torch.save({f"features.{n}.weight": torch.randn(64, 3, 3, 3) for n in range(4)}, folder / "vgg16.pth")
 
 
-def _moving(frames: int) -> np.ndarray:
-    """(t, 48, 64, 3) uint8 with enough detail that its code is not trivial."""
-    t, y, x = np.meshgrid(np.arange(frames), np.arange(48), np.arange(64), indexing="ij")
+def encode(path: Path, video: np.ndarray, codec: str = "libx264", options: dict[str, str] | None = None) -> None:
+    """Writes (t, h, w, 3) uint8 as a video file of 25 frames per second."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options or {})
+        stream.height, stream.width, stream.pix_fmt = *video.shape[1:3], "yuv420p"
+        stream.codec_context.thread_count = 1
+        for frame in video:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def moving(frames: int, height: int = 48, width: int = 64) -> np.ndarray:
+    """(t, height, width, 3) uint8 with enough detail that its code is not trivial."""
+    t, y, x = np.meshgrid(np.arange(frames), np.arange(height), np.arange(width), indexing="ij")
     planes = [128 + 100 * np.sin(0.2 * (k + 1) * x + 0.15 * y + 0.5 * t) for k in range(3)]
     return np.stack(planes, axis=-1).astype(np.uint8)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import _coded_frames, _encode
+from fuzzing import encode, moving
 from generation.conftest import Code
 from generation.small_models import small_generator
 from isolation import Ended, Isolation
@@ -196,7 +196,7 @@ def files(tmp_path_factory) -> Path:
 
 def _make_videos(folder: Path) -> None:
     for name, frames in (("long", 20), ("short", 3), ("videos/train/a", 20), ("videos/val/b", 9)):
-        _encode(folder / f"{name}.mp4", _coded_frames(frames, 16, 24))
+        encode(folder / f"{name}.mp4", moving(frames, 16, 24))
     whole = (folder / "long.mp4").read_bytes()
     (folder / "damaged").mkdir()
     for name in ("cut.mp4", "damaged/a.mp4"):

@@ -39,7 +39,7 @@ def resolve_folder(name: str | Path, **download: Any) -> Path:
     try:
         return Path(snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS], **download))
     except Exception as error:  # the Hub's own errors and those of whichever HTTP library it uses
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        reason = one_line(next(iter(str(error).strip().splitlines()), type(error).__name__))
         raise InputError(f"{name} is neither a folder here nor a model on the Hub ({reason})") from error
 
 
