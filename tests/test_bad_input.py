@@ -15,8 +15,9 @@ from generation.small_models import small_generator
 from isolation import Ended, Isolation
 from PIL import Image
 from test_fuzz import problem
-from training.miniature import autoencoder_training
+from training.miniature import autoencoder_training, diffusion_training
 
+from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 
@@ -129,7 +130,6 @@ BAD = [
     (f"{FIT_2} --model.denoiser.blocks_per_level -1", "blocks_per_level is -1; it must be at least 1"),
     (f"{FIT_2} --model.denoiser.attention_factors [3]", "attention_factors are (3,); give powers of 2"),
     (f"{FIT_2} --model.diffusion.timesteps -1", "timesteps is -1; it must be at least 1"),
-    (f"{FIT_2} --model.sampler.steps 5000", "sampler.steps is 5000; give a value from 1 to 1000"),
     (f"{FIT_2} --model.context_dropout -1", "context_dropout is -1.0; give a value from 0 to 1"),
     # the trainer
     (f"{FIT} --trainer.max_steps -5", "the trainer cannot be set up: `max_steps` must be a non-negative integer"),
@@ -288,3 +288,9 @@ def test_weights_that_do_not_fit_are_said(change):
     change(state)
     with pytest.raises(InputError, match=r"the checkpoint's weights do not fit the model \(.+\); give another"):
         module.load_state_dict(state)
+
+
+def test_more_steps_than_times_are_refused_before_the_first_clip(tmp_path):
+    module = diffusion_training(tmp_path / "first", sampler=SamplerConfig(steps=5000))
+    with pytest.raises(InputError, match=r"sampler.steps is 5000; give a value from 1 to 1000"):
+        module.on_predict_start()

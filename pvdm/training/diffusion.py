@@ -80,7 +80,6 @@ class DiffusionTraining(GeneratorTraining):
         check_range(0, 1, context_dropout=context_dropout, label_dropout=label_dropout)
         check_weighting(min_snr_gamma, loss)
         check_range(1, diffusion.timesteps, validation_times=validation_times)
-        check_range(1, diffusion.timesteps, **{"sampler.steps": sampler.steps})
         first_stage = VideoGenerator.load(autoencoder)
         sizes = first_stage.autoencoder.config
         denoiser = replace(denoiser, latent_channels=sizes.latent_channels, latent_shape=sizes.latent_shape)
@@ -201,6 +200,10 @@ class DiffusionTraining(GeneratorTraining):
         """The fixed grid of times of the validation loss, the middles of equal intervals."""
         timesteps, count = self.generator.diffusion.timesteps, self.validation_times
         return [int(timesteps * (index + 0.5) / count) for index in range(count)]
+
+    def on_predict_start(self) -> None:
+        """InputError if the sampler would take more steps than there are times."""
+        check_range(1, self.generator.diffusion.timesteps, **{"sampler.steps": self.sampler.steps})
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
         """One sampled clip for each clip of the data, of its class (its pixels play no part): (b, 3, t, h, w) uint8."""
