@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
@@ -22,6 +23,7 @@ class Draw(IntEnum):
     CONTEXT = 2
     FRAMES = 3
     LABEL = 4
+    DROPOUT = 5
 
 
 def clips(batch: Mapping[str, Any]) -> Tensor:
@@ -59,6 +61,16 @@ def frame_choice(batch: Mapping[str, Any], frames: int, count: int) -> Tensor:
     """Indices of `count` different frames for each sample: (b, count) int64."""
     chosen = [draw.choice(frames, size=min(count, frames), replace=False) for draw in _draws(batch, Draw.FRAMES)]
     return _tensor(batch, np.stack(chosen))
+
+
+@contextmanager
+def drawn_by(batch: Mapping[str, Any]) -> Iterator[None]:
+    """Within it PyTorch's own generators, from which dropout draws, are a function of the batch's samples."""
+    device = batch["video"].device
+    seed = generator_of((*keys(batch)[0], Draw.DROPOUT)).integers(2**63)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(int(seed))
+        yield
 
 
 def _keep(batch: Mapping[str, Any], dropout: float, purpose: Draw) -> Tensor:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
@@ -111,12 +112,13 @@ class VideoData(LightningDataModule):
         self.classes: tuple[str, ...] | None = None
         self.training: ClipDataset | None = None
         self.validation: ClipDataset | None = None
-        self._found: tuple[Parts, Index] | None = None
+        self._found: tuple[Parts, Index] | InputError | None = None
+        self._agreed = False
 
     def prepare_data(self) -> None:
-        """Fills the cached index in one process; what is wrong is left to `setup`, where all of them say it."""
+        """Looks at the files in one process; what is wrong is left to `setup`, where all of them say it."""
         with suppress(InputError):
-            self.find()
+            self._found = self._look()
 
     def setup(self, stage: str) -> None:
         """Finds the files and reads their lengths, once; `InputError` for what a user can mend."""
@@ -136,17 +138,15 @@ class VideoData(LightningDataModule):
     def find(self) -> tuple[Parts, Index]:
         """The videos, and what is known of each, whether it is long enough or not; looked for once.
 
+        What the first process finds is so for all: a disk that fails one of them must not make their orders differ.
         `InputError` if the folder is missing, empty or of another layout.
         """
-        if self._found is None:
-            fraction = self.validation_fraction
-            parts = find_parts(self.path, self.layout, split=self.split, validation_fraction=fraction, seed=self.seed)
-            parts = parts.train_on(self.part)
-            cache = IndexCache.of(self.path)
-            index = index_videos(parts.entries, cache=cache, progress=self._leads)
-            if self._leads:
-                cache.save()
-            self._found = parts, index
+        if not self._agreed:
+            found = (self._found or _result(self._look)) if self._leads else None
+            self._found = found if self.trainer is None else self.trainer.strategy.broadcast(found)
+            self._agreed = True
+        if isinstance(self._found, InputError):
+            raise self._found
         return self._found
 
     @property
@@ -184,6 +184,10 @@ class VideoData(LightningDataModule):
                 f"{clips} of {frames} frames of {height}x{width}; set data.clips, frames, height and width to that"
             )
 
+    def transfer_batch_to_device(self, batch: dict[str, Any], device: torch.device, dataloader_idx: int) -> Any:
+        """As ever, but the keys, which are only read by Python: it would wait for the device each time."""
+        return {**super().transfer_batch_to_device(batch, device, dataloader_idx), "key": batch["key"]}
+
     def train_dataloader(self) -> DataLoader:
         samples = self._samples(self.training, shuffle=True)
         return self._loader(self.training, TrainingOrder(samples, self.batch_size, self._batches_done))
@@ -202,6 +206,16 @@ class VideoData(LightningDataModule):
     def _leads(self) -> bool:
         """Whether this is the process that writes and speaks for all."""
         return self.trainer is None or self.trainer.is_global_zero
+
+    def _look(self) -> tuple[Parts, Index]:
+        """Finds the files, and reads those that the cache does not know."""
+        fraction = self.validation_fraction
+        parts = find_parts(self.path, self.layout, split=self.split, validation_fraction=fraction, seed=self.seed)
+        parts = parts.train_on(self.part)
+        cache = IndexCache.of(self.path)
+        index = index_videos(parts.entries, cache=cache, progress=True)
+        cache.save()
+        return parts, index
 
     def _tell(self, parts: Parts, index: Index, validation: list[Video]) -> None:
         """What is odd about the data, a line each."""
@@ -253,3 +267,11 @@ class VideoData(LightningDataModule):
             persistent_workers=self.workers > 0,
             worker_init_fn=outlive_signals,
         )
+
+
+def _result(look: Callable[[], tuple[Parts, Index]]) -> tuple[Parts, Index] | InputError:
+    """What it returns, or the error that it raises."""
+    try:
+        return look()
+    except InputError as error:
+        return error

@@ -23,7 +23,7 @@ from pvdm.diffusion import (
 )
 from pvdm.errors import InputError, check_range
 from pvdm.generation import VideoGenerator
-from pvdm.training.batch import clips, keep_context, keep_label, noise_like, times
+from pvdm.training.batch import clips, drawn_by, keep_context, keep_label, noise_like, times
 from pvdm.training.means import Means
 from pvdm.training.module import GeneratorTraining
 from pvdm.training.optimization import OptimizerConfig
@@ -124,7 +124,8 @@ class DiffusionTraining(GeneratorTraining):
         target, condition = self.latents(batch, keep_context(batch, self.context_dropout))
         condition = self.labelled(condition, batch, keep_label(batch, self.label_dropout))
         t = times(batch, self.generator.diffusion.timesteps)
-        losses = self.losses(target, noise_like(target, batch), t, condition)
+        with drawn_by(batch):
+            losses = self.losses(target, noise_like(target, batch), t, condition)
         loss = (losses * self.weights(t).to(losses.dtype)).mean()
         self.log("train/loss", loss, prog_bar=True, sync_dist=True)
         self.log("train/learning_rate", self.optimizers().param_groups[0]["lr"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from pvdm.errors import InputError
@@ -48,6 +49,8 @@ class Start:
         differences = misfits(found, network.state_dict())
         if differences:
             self._tell(part, differences, settings)
+        if part == "denoiser" and not _same_latents(weights, generator):
+            logger.warning("the denoiser of %s knows latents of another autoencoder than this", self.init_from)
         if settings:
             logger.warning("%s has other settings: %s", self.init_from, "; ".join(settings))
         fitting = {name: value for name, value in found.items() if name not in differences}
@@ -73,6 +76,16 @@ def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return files.read_checkpoint(path)
     folder = files.resolve_folder(path)
     return files.read_config(folder), files.read_weights(folder)
+
+
+def _same_latents(weights: Mapping[str, Tensor], generator: VideoGenerator) -> bool:
+    """Whether a model's autoencoder is the generator's own, to half precision."""
+    own = {f"autoencoder.{name}": value.cpu() for name, value in generator.autoencoder.state_dict().items()}
+    pairs = ((weights.get(name), value) for name, value in own.items())
+    return all(
+        found is not None and found.shape == value.shape and torch.allclose(found.float(), value, rtol=1e-2, atol=1e-4)
+        for found, value in pairs
+    )
 
 
 def misfits(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, str]:

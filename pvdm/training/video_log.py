@@ -104,7 +104,7 @@ def _continued(generator: VideoGenerator, samples: list[dict[str, Any]], sampler
 
 def _classes(generator: VideoGenerator, samples: list[dict[str, Any]], count: int) -> dict[str, list[int]]:
     """For a model of classes, the labels of `count` videos: those of the real clips in turn."""
-    if not generator.to_config()["denoiser"].get("classes"):
+    if generator.class_count is None:
         return {}
     return {"labels": [samples[index % len(samples)]["label"] for index in range(count)]}
 

@@ -25,6 +25,7 @@ KILLS = int(os.environ.get("PVDM_KILLS", "5"))
 
 logger = logging.getLogger(__name__)
 GAN = {f"model__adversary__{name}": value for name, value in {"start": 1, "channels": 8, "layers": 1}.items()}
+DROPOUT = {"model__denoiser__dropout": 0.3}
 AUGMENTED = {"data__random_crop": "true", "data__horizontal_flip": "true"}
 
 
@@ -116,7 +117,7 @@ def errors(caplog) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
 
 
-@pytest.mark.parametrize("stage, phase", [("autoencoder", {}), ("autoencoder", GAN), ("diffusion", {})])
+@pytest.mark.parametrize("stage, phase", [("autoencoder", {}), ("autoencoder", GAN), ("diffusion", DROPOUT)])
 def test_stopped_within_updates_and_validations_it_ends_with_the_same_bits(
     command, signalled, caplog, tmp_path, stage, phase
 ):

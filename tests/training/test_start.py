@@ -106,6 +106,16 @@ def test_settings_that_no_shape_shows_are_told(tmp_path, caplog):
     assert "diffusion.prediction is v there and eps here" in caplog.text
 
 
+def test_a_denoiser_of_other_latents_is_told(tmp_path, caplog):
+    generator = diffusion_training(tmp_path / "first").generator
+    generator.save_pretrained(tmp_path / "half", half_precision=True)
+    Start(tmp_path / "half").fill(generator, "denoiser")
+    assert "another autoencoder" not in caplog.text
+    generator.autoencoder.to_pixels.bias.data.add_(1)
+    Start(tmp_path / "half").fill(generator, "denoiser")
+    assert "knows latents of another autoencoder" in caplog.text
+
+
 def test_a_model_that_cannot_serve(tmp_path):
     generator = diffusion_training(tmp_path / "first").generator
     with pytest.raises(InputError, match="is a stage-1 autoencoder without a denoiser; give a model of stage 2"):

@@ -173,12 +173,48 @@ def test_the_second_start_opens_no_file(folder, cache_folder, monkeypatch):
     assert len(data(folder).training) == 18
 
 
-def test_only_the_first_process_keeps_the_index_and_speaks(folder, cache_folder, monkeypatch, caplog):
-    monkeypatch.setattr(VideoData, "_leads", property(lambda self: False))
+class Rank:
+    """In a trainer's place: one process of two, who hear what the first one found."""
+
+    def __init__(self, rank, heard=None):
+        self.is_global_zero, self.global_rank, self.world_size = rank == 0, rank, 2
+        self.heard, self.strategy = heard, self
+
+    def broadcast(self, found):
+        self.heard = found if self.is_global_zero else self.heard
+        return self.heard
+
+
+def test_the_first_process_looks_for_all_and_speaks(folder, monkeypatch, caplog):
     (folder / "train" / "bad.mp4").write_bytes(b"x" * 1000)
+    first, second = (VideoData(folder, frames=4, height=16, width=24, max_bad_share=0.5) for _ in range(2))
+    first.trainer = Rank(0)
+    first.setup("fit")
+    assert "1 of 5 videos are left out" in caplog.text
+    caplog.clear()
+    monkeypatch.setattr(VideoData, "_look", lambda self: pytest.fail("the second process looked, too"))
+    second.trainer = Rank(1, first.trainer.heard)
     with caplog.at_level(logging.INFO):
-        assert len(data(folder, max_bad_share=0.5).training) == 18
-    assert not cache_folder.exists() and caplog.messages == []
+        second.setup("fit")
+    assert [video.path for video in second.training.videos] == [video.path for video in first.training.videos]
+    assert caplog.messages == []
+
+
+def test_what_the_first_process_cannot_use_is_an_error_of_all(tmp_path):
+    first, second = VideoData(tmp_path / "none"), VideoData(tmp_path / "none")
+    first.trainer = Rank(0)
+    with pytest.raises(InputError, match="does not exist"):
+        first.setup("fit")
+    second.trainer = Rank(1, first.trainer.heard)
+    with pytest.raises(InputError, match="does not exist"):
+        second.setup("fit")
+
+
+def test_keys_stay_where_python_reads_them(folder):
+    found = data(folder)
+    batch = next(iter(found.train_dataloader()))
+    moved = found.transfer_batch_to_device(batch, torch.device("meta"), 0)
+    assert (moved["video"].device.type, moved["key"].device.type) == ("meta", "cpu")
 
 
 def test_errors_are_said_by_every_process_in_setup_and_not_by_one_before(tmp_path):
