@@ -23,7 +23,7 @@ from pvdm.training.skipping import SkippedUpdates
 MEANS = "means"
 """Key of a checkpoint: what the batches of an update that is begun have added to its means."""
 
-OPTIONAL = ("adversary.", "skipped.")
+OPTIONAL = ("adversary.", "skipped_updates.")
 """Beginnings of the names of weights and counts that a checkpoint and the run that goes on with it need not share."""
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class OpposedTraining(GeneratorTraining):
         check_range(0, clip_norm=clip_norm)
         check_range(1, accumulate=accumulate)
         self.automatic_optimization = False
-        self.generator, self.adversary, self.skipped = generator, adversary, SkippedUpdates(max_skipped)
+        self.generator, self.adversary, self.skipped_updates = generator, adversary, SkippedUpdates(max_skipped)
         self.optimizer_config, self.clip_norm, self.accumulate = optimizer, clip_norm, accumulate
         self.register_buffer("generator_updates", torch.zeros((), dtype=torch.int64))
         self._means = UpdateMeans()
@@ -116,11 +116,11 @@ class OpposedTraining(GeneratorTraining):
         norms = {"gradient_norm": clip_grad_norm_(self.get_submodule(self.trained).parameters(), self.clip_norm)}
         if self.is_opposed:
             norms["discriminator_gradient_norm"] = self.adversary.gradient_norm()
-        if self.skipped.passes([*norms.values(), *self._means.take().values()]):
+        if self.skipped_updates.passes([*norms.values(), *self._means.take().values()]):
             self._log_train(norms)
             self._step()
         self._drop()
-        self._log_train({"skipped_updates": self.skipped.total.float()})
+        self._log_train({"skipped_updates": self.skipped_updates.total.float()})
 
     def _step(self) -> None:
         optimizers, schedules = _as_list(self.optimizers()), _as_list(self.lr_schedulers())

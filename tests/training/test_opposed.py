@@ -94,7 +94,7 @@ def test_an_update_that_is_not_finite_is_left_out_for_both_and_counted(tmp_path)
     assert not changed(before, after, "adversary.")
     assert recorder.rates[0] == recorder.rates[1]
     assert [log["train/skipped_updates"] for log in recorder.logs] == [0, 1, 1, 1]
-    assert (module.updates, int(module.skipped.total), int(module.skipped.in_a_row)) == (3, 1, 0)
+    assert (module.updates, int(module.skipped_updates.total), int(module.skipped_updates.in_a_row)) == (3, 1, 0)
     assert all(value.isfinite().all() for value in module.state_dict().values())
 
 
@@ -105,7 +105,7 @@ def test_batches_of_an_update_that_was_left_out_are_forgotten(tmp_path):
     other = autoencoder_training(adversary=config())
     trainer(tmp_path, max_steps=2).fit(other, batches)
     for name, value in other.state_dict().items():
-        if not name.startswith("skipped."):
+        if not name.startswith("skipped_updates."):
             assert torch.equal(module.state_dict()[name], value), name
 
 
@@ -127,7 +127,7 @@ def test_a_run_of_nothing_but_such_updates_ends_with_a_sentence(tmp_path):
 
 def test_such_updates_far_apart_do_not_end_a_run(tmp_path):
     module, _ = fit(tmp_path, kind=Poisoned, steps=4, poison=[0, 2, 4], max_skipped=2)
-    assert (module.updates, int(module.skipped.total)) == (4, 3)
+    assert (module.updates, int(module.skipped_updates.total)) == (4, 3)
 
 
 def test_the_row_is_counted_on_by_a_resumed_run(tmp_path):
@@ -138,7 +138,7 @@ def test_the_row_is_counted_on_by_a_resumed_run(tmp_path):
 
     fit(tmp_path, kind=Stops, steps=9, poison=range(1, 9), max_skipped=3)
     checkpoint = torch.load(tmp_path / "run.ckpt", weights_only=True)["state_dict"]
-    assert checkpoint["skipped.in_a_row"] == checkpoint["skipped.total"] > 0
+    assert checkpoint["skipped_updates.in_a_row"] == checkpoint["skipped_updates.total"] > 0
     with pytest.raises(InputError, match="3 updates in a row"):
         fit(tmp_path, kind=Poisoned, steps=9, poison=range(1, 99), max_skipped=3, resume=tmp_path / "run.ckpt")
 
@@ -174,11 +174,11 @@ def test_a_run_without_an_adversary_goes_on_with_one(tmp_path):
 def test_a_checkpoint_of_an_older_version_has_no_counts(tmp_path):
     fit(tmp_path, steps=2)
     checkpoint = torch.load(tmp_path / "run.ckpt", weights_only=True)
-    for name in [name for name in checkpoint["state_dict"] if name.startswith("skipped.")]:
+    for name in [name for name in checkpoint["state_dict"] if name.startswith("skipped_updates.")]:
         del checkpoint["state_dict"][name]
     torch.save(checkpoint, tmp_path / "old.ckpt")
     resumed, _ = fit(tmp_path, steps=3, resume=tmp_path / "old.ckpt")
-    assert (resumed.updates, int(resumed.skipped.total)) == (3, 0)
+    assert (resumed.updates, int(resumed.skipped_updates.total)) == (3, 0)
 
 
 def test_a_missing_weight_of_the_model_is_still_an_error(tmp_path):
@@ -207,6 +207,6 @@ def test_bf16(tmp_path, r1):
     module = autoencoder_training(adversary=config(r1=r1), activation_checkpointing=True)
     trainer(tmp_path, max_steps=3, precision="bf16-mixed").fit(module, loader([batch([0, 1])]))
     state = module.state_dict()
-    assert (module.updates, int(module.skipped.total)) == (3, 0)
+    assert (module.updates, int(module.skipped_updates.total)) == (3, 0)
     assert {value.dtype for value in state.values()} == {torch.float32, torch.int64}
     assert all(value.isfinite().all() for value in state.values())

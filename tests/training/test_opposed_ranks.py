@@ -32,7 +32,7 @@ class Writes(Callback):
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         if (batch_idx + 1) % 2 == 0:
-            names = ("adversary.adaptive_weight", "adversary.logits", "skipped", "generator_updates")
+            names = ("adversary.adaptive_weight", "adversary.logits", "skipped_updates", "generator_updates")
             buffers = {name: value for name, value in pl_module.state_dict().items() if name.startswith(names)}
             logged = {name: value for name, value in trainer.callback_metrics.items() if "logits" in name}
             found = {"gradients": pl_module.gradients, "buffers": buffers, "logged": logged}
@@ -74,7 +74,7 @@ def test_two_processes_equal_one_with_the_joint_batch(tmp_path):
     for update in range(1, UPDATES + 1):
         one, two, other = (read(tmp_path / name, update, rank) for name, rank in (("one", 0), ("two", 0), ("two", 1)))
         assert any(name.startswith("adversary") for name in one["gradients"]) == (update > 1)
-        assert int(two["buffers"]["skipped.total"]) == 1
+        assert int(two["buffers"]["skipped_updates.total"]) == 1
         for part in ("gradients", "buffers", "logged"):
             assert_near(two[part], one[part])
             assert all(torch.equal(other[part][name], value) for name, value in two[part].items())
