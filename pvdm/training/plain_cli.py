@@ -68,8 +68,8 @@ class PlainCLI(LightningCLI):
         return trainer
 
     def _run_subcommand(self, subcommand: str) -> None:
-        self.run_folder.check_writable()
         try:
+            self.run_folder.check_writable()
             with _failing_logs_told():
                 super()._run_subcommand(subcommand)
         except Exception as error:

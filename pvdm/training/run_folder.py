@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,14 +27,13 @@ class RunFolder:
         self._before = set() if self._above else {entry.name for entry in path.iterdir()}
 
     def check_writable(self) -> None:
-        """Makes the folder; InputError if that, or a file in it, is refused."""
-        probe = self.path / ".writable"
+        """Makes the folder; InputError if that, or a file in it, is refused. Every process of a run may ask at once."""
+        probe = self.path / f".writable.{os.getpid()}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # on another machine a process may have the same number
         except (OSError, ValueError) as error:
-            self.clear()
             reason = getattr(error, "strerror", None) or error
             raise InputError(
                 f"the folder of the run, {self.path}, cannot be written ({reason}); choose another as "
@@ -41,7 +41,10 @@ class RunFolder:
             ) from error
 
     def clear(self) -> None:
-        """Deletes what a run that did not begin has left: nothing that was there before, and no folder with content."""
+        """Deletes what a run that did not begin has left: nothing that was there before, and no folder with content.
+
+        For the first process of a run alone, which makes these files.
+        """
         for pattern in MADE_BEFORE_TRAINING:
             for file in self.path.glob(pattern) if _is_folder(self.path) else ():
                 if file.name not in self._before:
