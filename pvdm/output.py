@@ -64,7 +64,13 @@ def remove_empty(folders: Sequence[Path]) -> None:
 
 
 def put_in_place(temporary: Path, path: Path) -> None:
-    """Renames `temporary` to `path`; what lay there is deleted only when the new one stands in its place."""
+    """Renames `temporary` to `path`; what lay there is deleted only when the new one stands in its place.
+
+    A file takes the place of another in one step, at no moment of which there is none.
+    """
+    if not temporary.is_dir() and (path.is_symlink() or not path.is_dir()):
+        temporary.replace(path)
+        return
     aside = path.with_name(f".{path.stem}.{os.getpid()}.old{path.suffix}")
     if path.exists():
         path.rename(aside)

@@ -130,3 +130,18 @@ def test_a_name_that_is_too_long(tmp_path):
 def test_a_full_disk(tmp_path):
     with pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"), replacing(tmp_path / "out"):
         raise OSError(28, "No space left on device")
+
+
+def test_a_file_is_replaced_in_one_step(tmp_path, monkeypatch):
+    (tmp_path / "out.txt").write_text("old")
+    monkeypatch.delattr(Path, "rename")
+    with replacing(tmp_path / "out.txt", overwrite=True) as temporary:
+        temporary.write_text("new")
+    assert content(tmp_path) == {"out.txt": "new"}
+
+
+def test_a_folder_is_replaced_by_a_file(tmp_path):
+    write_folder(tmp_path / "out")
+    with replacing(tmp_path / "out", overwrite=True) as temporary:
+        temporary.write_text("new")
+    assert content(tmp_path) == {"out": "new"}
