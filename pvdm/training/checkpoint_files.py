@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,10 @@ BEST, LAST = "best.ckpt", "last.ckpt"
 
 
 class CheckpointFiles(TorchCheckpointIO):
-    """Writes beside the file's name, brings that to the disk and renames it; reads without running code.
-
-    Places with a protocol (`s3://...`) are left to Lightning.
-    """
+    """Writes beside the file's name, brings that to the disk and renames it; reads without running code."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """InputError if the file cannot be written; what lay there before is untouched then."""
-        if _is_remote(path):
-            super().save_checkpoint(checkpoint, path, storage_options)
-            return
         path = Path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,8 +40,6 @@ class CheckpointFiles(TorchCheckpointIO):
         self, path: str | Path, map_location: Callable | None = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
         """The checkpoint on the CPU; InputError if it is absent, damaged or holds code."""
-        if _is_remote(path):
-            return super().load_checkpoint(path, map_location, weights_only)
         path = Path(path)
         try:
             return read_pickle(path)
@@ -82,8 +75,10 @@ def _replace(path: Path, checkpoint: dict[str, Any]) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Brings a renaming to the disk, on systems where a folder can be opened."""
-    if os.name == "posix":
+    """Brings a renaming to the disk, where the system can do that for a folder; the file itself is there already."""
+    if os.name != "posix":
+        return
+    with suppress(OSError):
         number = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(number)
@@ -96,7 +91,3 @@ def _system_error(error: BaseException | None) -> OSError | None:
     while error is not None and not isinstance(error, OSError):
         error = error.__cause__ or error.__context__
     return error
-
-
-def _is_remote(path: str | Path) -> bool:
-    return "://" in str(path)

@@ -82,7 +82,7 @@ class TrainingCLI(PlainCLI):
             config.ckpt_path = str(last)
         elif config.ckpt_path is None and self.subcommand != "fit":
             raise InputError(f"there is no checkpoint {last}; give one as --ckpt_path, or run pvdm fit first")
-        elif config.ckpt_path and "://" not in str(config.ckpt_path) and not Path(config.ckpt_path).is_file():
+        elif config.ckpt_path and not Path(config.ckpt_path).is_file():
             raise InputError(f"there is no checkpoint {config.ckpt_path}; check --ckpt_path")
         if self.subcommand == "fit" and config.ckpt_path:
             self.model.start = None  # the weights are those of the checkpoint

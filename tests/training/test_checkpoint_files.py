@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
+import stat
 
 import pytest
 import torch
@@ -59,6 +61,20 @@ def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"x.ckpt cannot be written \(File exists\)"):
         FILES.save_checkpoint({}, tmp_path / "file" / "x.ckpt")
+
+
+def test_a_folder_that_cannot_be_brought_to_the_disk_is_no_matter(tmp_path, monkeypatch):
+    """Shares of other systems refuse that, when the file is whole and in its place."""
+    fsync = os.fsync
+
+    def refuses_folders(number):
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            raise OSError(22, "Invalid argument")
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", refuses_folders)
+    FILES.save_checkpoint({"a": 1}, tmp_path / "x.ckpt")
+    assert FILES.load_checkpoint(tmp_path / "x.ckpt") == {"a": 1}
 
 
 def test_what_cannot_be_saved_is_our_mistake_and_leaves_nothing(tmp_path):
