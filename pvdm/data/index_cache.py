@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
-    """`$PVDM_CACHE`, or else `pvdm` below `$XDG_CACHE_HOME` or `~/.cache`."""
+    """`$PVDM_CACHE`, or else `pvdm` below `$XDG_CACHE_HOME` or `~/.cache`; RuntimeError if there is no home either."""
     own = os.environ.get("PVDM_CACHE")
     return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pvdm"
 
@@ -37,10 +37,15 @@ class IndexCache:
 
     @classmethod
     def of(cls, root: Path) -> IndexCache:
-        """The cache of the data set in a folder; every folder has a file of its own."""
+        """The cache of the data set in a folder; every folder has a file of its own. Nothing is kept without a home."""
         root = Path(root).absolute()
         name = sha256(str(root).encode()).hexdigest()[:12]
-        return cls(cache_folder() / "index" / f"{root.name}-{name}.json")
+        try:
+            folder = cache_folder()
+        except RuntimeError:
+            logger.info("the index of the videos is not kept: this user has no home; PVDM_CACHE can name a folder")
+            return cls(None)
+        return cls(folder / "index" / f"{root.name}-{name}.json")
 
     @staticmethod
     def mark(path: Path) -> str:
@@ -57,15 +62,17 @@ class IndexCache:
         return kept[1] if kept and kept[0] == mark else None
 
     def put(self, path: Path, mark: str, info: VideoInfo) -> None:
-        """Keeps it, for `save` to write."""
+        """Keeps it, for `save` to write; several threads may put at once."""
         place, new = str(path.absolute()), (mark, info)
-        self._changed |= self._known.get(place) != new
-        self._known[place] = new
+        if self._known.get(place) != new:
+            self._known[place] = new
+            self._changed = True
 
     def save(self) -> None:
-        """Writes what is new; a folder that cannot be written is a line of the log and no more."""
+        """Writes what is new, less the files that are gone; a folder that cannot be written is a line of the log."""
         if self.path is None or not self._changed:
             return
+        self._known = {path: known for path, known in self._known.items() if Path(path).exists()}
         videos = {path: {"mark": mark, **asdict(info)} for path, (mark, info) in self._known.items()}
         try:
             with replacing(self.path, overwrite=True) as temporary:

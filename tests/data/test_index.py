@@ -143,6 +143,53 @@ def test_a_cache_that_cannot_be_written_is_a_line_of_the_log(tmp_path, make_vide
     assert message.startswith("the index of the videos is not kept: ") and "cannot be written" in message
 
 
+def test_without_a_home_nothing_is_kept(tmp_path, make_video, monkeypatch, caplog):
+    for name in ("PVDM_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.home", no_home)
+    with caplog.at_level(logging.INFO, "pvdm.data"):
+        cache = IndexCache.of(tmp_path)
+    assert caplog.messages == [
+        "the index of the videos is not kept: this user has no home; PVDM_CACHE can name a folder"
+    ]
+    assert len(index_videos(entries(make_video("a.mp4", 8)), cache=cache).videos) == 1
+    cache.save()
+
+
+def test_files_that_are_gone_are_forgotten(tmp_path, make_video):
+    first, second, third = (make_video(f"{name}.mp4", 8) for name in "abc")
+    cache = IndexCache.of(tmp_path)
+    index_videos(entries(first, second), cache=cache)
+    cache.save()
+    first.unlink()
+    cache = IndexCache.of(tmp_path)
+    index_videos(entries(third), cache=cache)
+    cache.save()
+    assert list(json.loads(cache.path.read_text())["videos"]) == [str(second), str(third)]
+
+
+def test_no_change_of_a_thread_is_lost_to_another(tmp_path):
+    """One thread compares an entry that is known while another puts one that is new."""
+
+    class Meanwhile(str):
+        def __eq__(self, other):
+            cache.put(tmp_path / "new", "mark", VideoInfo(1, 1, 1, None))
+            return True
+
+        __hash__ = str.__hash__
+
+    cache, known = IndexCache(tmp_path / "index.json"), VideoInfo(2, 2, 2, None)
+    (tmp_path / "new").touch()
+    cache._known[str(tmp_path / "old")] = (Meanwhile("mark"), known)
+    cache.put(tmp_path / "old", "mark", known)
+    cache.save()
+    assert list(json.loads(cache.path.read_text())["videos"]) == [str(tmp_path / "new")]
+
+
 def test_where_the_cache_is(tmp_path, monkeypatch, cache_folder):
     folder = index_module.IndexCache.of(tmp_path).path.parent
     assert folder == cache_folder / "index"
