@@ -1,5 +1,6 @@
 """The best and the last checkpoint of a run."""
 
+import pytest
 import torch
 from miniature import Toy, loader, trainer
 
@@ -7,9 +8,9 @@ from pvdm.training import AveragedWeights
 from pvdm.training.checkpoints import RunCheckpoints
 
 
-def fit(folder, *, resume=None, mode="min", **options):
+def fit(folder, *, resume=None, mode="min", dirpath=None, **options):
     checkpoints = RunCheckpoints(
-        monitor="val/score", mode=mode, filename="best", save_on_train_epoch_end=False, enable_version_counter=False
+        dirpath, "best", "val/score", mode=mode, save_on_train_epoch_end=False, enable_version_counter=False
     )
     run = trainer(folder, callbacks=[checkpoints, AveragedWeights()], enable_checkpointing=True, **options)
     batches = loader(torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(1)))
@@ -48,6 +49,40 @@ def test_the_best_score_is_known_to_a_resumed_run(tmp_path):
     resumed = fit(tmp_path, max_steps=8, resume=tmp_path / "checkpoints" / "last.ckpt")
     assert resumed.best_model_score == 0
     assert (step(tmp_path, "best"), step(tmp_path, "last")) == (4, 8)
+
+
+@pytest.mark.filterwarnings("error:The dirpath has changed")
+def test_the_best_of_a_run_that_was_renamed_is_kept(tmp_path):
+    fit(tmp_path / "old", max_steps=8)  # the score rises
+    (tmp_path / "old").rename(tmp_path / "new")
+    resumed = fit(tmp_path / "new", max_steps=12, resume=tmp_path / "new" / "checkpoints" / "last.ckpt")
+    assert resumed.best_model_score == 0
+    assert resumed.best_model_path == str(tmp_path / "new" / "checkpoints" / "best.ckpt")
+    assert (step(tmp_path / "new", "best"), step(tmp_path / "new", "last")) == (4, 12)
+    assert not (tmp_path / "old").exists()
+
+
+@pytest.mark.filterwarnings("error:The dirpath has changed")
+@pytest.mark.parametrize("others", [False, True])
+def test_the_best_of_another_run_is_not_taken_for_ones_own(tmp_path, others):
+    """A checkpoint of the run `first` is gone on with in another folder, in which there may be another run's best."""
+    fit(tmp_path / "first", max_steps=8)
+    if others:
+        fit(tmp_path / "run", max_steps=8, mode="max")
+    resumed = fit(tmp_path / "run", max_steps=12, resume=tmp_path / "first" / "checkpoints" / "last.ckpt")
+    assert resumed.best_model_path == str(tmp_path / "run" / "checkpoints" / "best.ckpt")
+    assert (step(tmp_path / "run", "best"), step(tmp_path / "first", "best")) == (12, 4)
+
+
+def test_leftovers_are_removed_from_both_folders(tmp_path):
+    for folder in ("checkpoints", "elsewhere"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / ".last.123.tmp").touch()
+    fit(tmp_path, max_steps=4, dirpath=tmp_path / "elsewhere")
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*")) == [
+        "checkpoints/last.ckpt",
+        "elsewhere/best.ckpt",
+    ]
 
 
 def test_a_trial_run_leaves_nothing(tmp_path):
