@@ -32,9 +32,9 @@ from pvdm.data import (
     long_enough,
     some,
 )
+from pvdm.data.worker import outlive_signals
 from pvdm.errors import InputError, check_range
 from pvdm.training.order import TrainingOrder
-from pvdm.training.stopping import outlive_signals
 from pvdm.video import ClipShape, ColorJitter
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -106,20 +105,6 @@ def ended_by_sigterm() -> Iterator[None]:
 def is_lost_process(error: RuntimeError) -> bool:
     """Whether it says that another process of the run cannot be reached any more."""
     return torch.distributed.is_available() and (isinstance(error, torch.distributed.DistError) or "gloo" in str(error))
-
-
-def outlive_signals(worker: int) -> None:
-    """For a worker of a DataLoader: a signal to the whole group leaves it to the training process when it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "sigwaitinfo"):  # not on macOS and Windows
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        threading.Thread(target=_end_by_parent, daemon=True).start()
-
-
-def _end_by_parent() -> None:
-    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
-        pass
-    os._exit(0)
 
 
 def _raise(number: int, frame: FrameType | None) -> None:

@@ -1,0 +1,40 @@
+"""Workers of a DataLoader end when the process that started them wants it, and by no signal to all."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pvdm.data.worker import outlive_signals
+
+
+def work(ready):
+    outlive_signals(0)
+    ready.set()
+    time.sleep(60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere SIGTERM is not waited for")
+@pytest.mark.parametrize("method", ["fork", "forkserver"])
+def test_a_worker_is_ended_by_its_parent_alone(method):
+    context = multiprocessing.get_context(method)
+    ready = context.Event()
+    worker = context.Process(target=work, args=(ready,), daemon=True)
+    worker.start()
+    assert ready.wait(60)
+    os.kill(worker.pid, signal.SIGINT)
+    subprocess.run(["kill", "-TERM", str(worker.pid)], check=True)  # by another process
+    worker.join(0.3)
+    assert worker.is_alive()
+    worker.terminate()
+    worker.join(30)
+    assert worker.exitcode == 0
+
+
+def test_workers_that_are_spawned_import_no_trainer():
+    code = "import sys, pvdm.data.worker; sys.exit(any('lightning' in name for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
