@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: training stops between two batches, where a checkpoint is exact."""
+"""SIGTERM, SIGUSR1 and Ctrl-C: training stops between two batches, where a checkpoint is exact."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from types import FrameType
 from typing import Any
 
 import torch
+from lightning_fabric.plugins.environments import SLURMEnvironment
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
+
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, name)]
 
 logger = logging.getLogger(__name__)
 
@@ -30,22 +33,29 @@ class Stopped(SystemExit):
 
 
 class StopBetweenBatches(Callback):
-    """On SIGTERM, or the first Ctrl-C, raises `Stopped` at the end of the batch, in all processes at the same one.
+    """On SIGTERM, SIGUSR1 or the first Ctrl-C, raises `Stopped` at the end of the batch, in all processes at the same.
 
     It needs not wait for the end of a validation, nor for that of an update of several batches. A second Ctrl-C
-    ends training at once, and nothing is saved. Lightning's own handler broadcasts from wherever training is,
-    which disturbs what processes have to say to each other; it is replaced.
+    ends training at once, and nothing is saved. Lightning's own handlers broadcast from wherever training is,
+    which disturbs what processes have to say to each other, and save for SLURM within a batch; they are replaced.
+    Whether a job begins again is the affair of its script.
     """
 
     def __init__(self) -> None:
         self._received: int | None = None
         self._validation_batches = 0
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Before Lightning's handlers are installed."""
+        environment = trainer._accelerator_connector.cluster_environment
+        if isinstance(environment, SLURMEnvironment):
+            environment.auto_requeue = False
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._received = None
         if threading.current_thread() is threading.main_thread():  # Lightning puts the old ones back at the end
-            signal.signal(signal.SIGTERM, self._note)
-            signal.signal(signal.SIGINT, self._note)
+            for number in STOP_SIGNALS:
+                signal.signal(number, self._note)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         self._stop_if_asked(trainer)

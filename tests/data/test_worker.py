@@ -26,7 +26,8 @@ def test_a_worker_is_ended_by_its_parent_alone(method):
     worker = context.Process(target=work, args=(ready,), daemon=True)
     worker.start()
     assert ready.wait(60)
-    os.kill(worker.pid, signal.SIGINT)
+    for number in (signal.SIGINT, signal.SIGUSR1):
+        os.kill(worker.pid, number)
     subprocess.run(["kill", "-TERM", str(worker.pid)], check=True)  # by another process
     worker.join(0.3)
     assert worker.is_alive()

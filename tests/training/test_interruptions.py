@@ -154,6 +154,19 @@ def test_sigterm_before_the_first_batch(command, signalled, caplog, tmp_path, ki
     assert read(tmp_path / "run")["global_step"] == 2
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no SIGUSR1")
+def test_slurms_signal_saves_between_batches_and_queues_nothing(command, signalled, caplog, monkeypatch, tmp_path):
+    slurm = {"NTASKS": 1, "NTASKS_PER_NODE": 1, "JOB_ID": 7, "PROCID": 0, "LOCALID": 0, "NODEID": 0, "NNODES": 1}
+    for name, value in {**slurm, "JOB_NAME": "train", "NODELIST": "localhost"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    monkeypatch.setattr("pytorch_lightning.trainer.connectors.signal_connector.call", lambda *_, **__: pytest.fail())
+    arguments = command("fit", "autoencoder", trainer__max_steps=4)
+    assert signalled(AutoencoderTraining, "training_step", [2], signal.SIGUSR1, arguments) == 128 + signal.SIGUSR1
+    assert errors(caplog) == ["pvdm: stopped by SIGUSR1; the same command goes on"]
+    assert read(tmp_path / "run")["global_step"] == 2
+    assert not list((tmp_path / "run").rglob("hpc_ckpt*"))
+
+
 def test_ctrl_c_saves_and_a_second_one_ends_at_once(command, signalled, caplog, tmp_path):
     arguments = command("fit", "autoencoder", trainer__max_steps=4)
     assert signalled(AutoencoderTraining, "training_step", [2], signal.SIGINT, arguments) == 130
