@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from miniature import AUTOENCODER, arguments
 from runs import Forks
@@ -35,6 +37,8 @@ def command(videos, tmp_path):
 @pytest.fixture(scope="session")
 def forks(tmp_path_factory):
     """A server that runs commands in processes of their own."""
+    if sys.platform != "linux":
+        pytest.skip("processes are forked, watched in /proc and killed by groups")
     forks = Forks(tmp_path_factory.mktemp("forks"))
     yield forks
     forks.close()
