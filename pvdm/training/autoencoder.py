@@ -30,7 +30,7 @@ class AutoencoderTraining(OpposedTraining):
         l1_weight: Weight of the mean absolute difference of all pixels in [-1, 1].
         lpips_weight: Weight of LPIPS; 0 leaves it out, and then its VGG weights are not needed.
         lpips_frames: Frames of each clip, chosen at random, on which LPIPS is computed.
-        latent_scale: Root mean square that the latent is drawn to, by the squared difference; None, as released,
+        latent_scale: Root mean square that each latent is drawn to, by the squared difference; None, as released,
             leaves it free. Far below 0.5 noise drowns the latent in stage 2; far above, tanh saturates.
         vgg_weights: Path of torchvision's VGG-16 file; it is downloaded if none is given.
         adversary: The GAN phase; None is without. A run that began without may go on with it.
@@ -109,9 +109,10 @@ class AutoencoderTraining(OpposedTraining):
         return self._logged("train/loss", loss)
 
     def scale_loss(self, planes: Triplane) -> Tensor:
-        """Squared difference of the latent's root mean square, which is logged, from `latent_scale`."""
-        scale = self._logged("train/latent_scale", planes.flatten().float().square().mean().sqrt())
-        return scale.new_zeros(()) if self.latent_scale is None else (scale - self.latent_scale).square()
+        """Mean squared difference of each latent's root mean square, whose mean is logged, from `latent_scale`."""
+        scales = planes.flatten().float().square().mean(dim=(1, 2)).sqrt()
+        self._logged("train/latent_scale", scales.mean())
+        return scales.new_zeros(()) if self.latent_scale is None else (scales - self.latent_scale).square().mean()
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         video = clips(batch)

@@ -8,6 +8,7 @@ from miniature import autoencoder_training, batch, loader, trainer
 from pytorch_lightning import Callback
 from torch.nn.utils import get_total_norm
 
+from pvdm.autoencoder import Triplane
 from pvdm.training import AutoencoderTraining, OptimizerConfig, autoencoder
 from pvdm.training.batch import clips, frame_choice
 
@@ -45,9 +46,18 @@ def fit(folder, batches, *, callbacks=(), epochs=-1, steps=-1, **options):
     return module
 
 
-def test_accumulated_batches_are_one_of_their_sum(tmp_path):
-    halves = fit(tmp_path, [batch([0, 1]), batch([2, 3])], steps=1, accumulate=2, clip_norm=1e9)
-    whole = fit(tmp_path, [batch([0, 1, 2, 3])], steps=1, clip_norm=1e9)
+def dark(indices):
+    """Clips darker by half with each, so that their latents differ in scale."""
+    found = batch(indices)
+    shares = torch.tensor([0.5**index for index in indices])
+    return {**found, "video": (found["video"] * shares[:, None, None, None, None]).byte()}
+
+
+@pytest.mark.parametrize("scale", [None, 0.5])
+def test_accumulated_batches_are_one_of_their_sum(tmp_path, scale):
+    more = {"clip_norm": 1e9, "latent_scale": scale, "l1_weight": 1.0 if scale is None else 0.0}
+    halves = fit(tmp_path, [dark([0, 1]), dark([2, 3])], steps=1, accumulate=2, **more)
+    whole = fit(tmp_path, [dark([0, 1, 2, 3])], steps=1, **more)
     torch.testing.assert_close(halves.gradients, whole.gradients, rtol=1e-4, atol=1e-7)
     assert len(halves.gradients) == 1
 
@@ -117,6 +127,13 @@ def test_the_loss_is_the_weighted_sum():
     found, wanted = torch.zeros(2, 3, 4, 2, 2), torch.full((2, 3, 4, 2, 2), 0.5)
     loss = module.reconstruction_loss(found, wanted, batch(range(2)))
     torch.testing.assert_close(loss, torch.tensor(3 * 0.5 + 0.5 * 2))
+
+
+def test_each_latent_is_drawn_to_its_scale():
+    planes = Triplane(torch.full((2, 1, 2, 2), 3.0), torch.zeros(2, 1, 1, 2), torch.zeros(2, 1, 1, 2))
+    planes.hw[1] = 0.0  # root mean squares sqrt(9 / 2) and 0
+    loss = autoencoder_training(latent_scale=0.5).scale_loss(planes)
+    assert loss.item() == pytest.approx(((4.5**0.5 - 0.5) ** 2 + 0.5**2) / 2)
 
 
 def test_lpips_is_loaded_for_training_alone(tmp_path, monkeypatch):
