@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,32 +95,35 @@ class AutoencoderTraining(OpposedTraining):
         video = clips(batch)
         planes = self.generator.autoencoder.encode(video)
         found = self.generator.autoencoder.decode(planes).float()
-        loss = self.reconstruction_loss(found, video, batch)
+        distances = self.distances(found, video, batch)
+        loss, scales = self.reconstruction_loss(distances), root_mean_squares(planes)
+        measures = {"loss": loss, **distances, "latent_scale": scales.mean()}
         if self.is_opposed:
             chosen = frame_choice(batch, found.shape[2], self.adversary.config.frames)
             last_layer = self.generator.autoencoder.to_pixels.weight
             loss = self.adversary(loss, found, video, chosen, last_layer=last_layer, share=1 / self.accumulate)
-        self.learn(loss + self.scale_loss(planes))
+        if self.latent_scale is not None:
+            loss = loss + (scales - self.latent_scale).square().mean()
+        self.learn(loss, measures)
 
-    def reconstruction_loss(self, found: Tensor, wanted: Tensor, batch: dict[str, Any]) -> Tensor:
-        """Weighted L1 and LPIPS of clips (b, 3, t, h, w) in [-1, 1], logged one by one."""
-        loss = self.l1_weight * self._logged("train/l1", functional.l1_loss(found, wanted))
+    def distances(self, found: Tensor, wanted: Tensor, batch: dict[str, Any]) -> dict[str, Tensor]:
+        """L1 and, if in use, LPIPS of clips (b, 3, t, h, w) in [-1, 1]: scalars by the names "l1" and "lpips"."""
+        measures = {"l1": functional.l1_loss(found, wanted)}
         if self.perceptual is not None:
-            loss = loss + self.lpips_weight * self._logged("train/lpips", self._distance(found, wanted, batch))
-        return self._logged("train/loss", loss)
+            chosen = frame_choice(batch, found.shape[2], self.lpips_frames)
+            measures["lpips"] = self.perceptual(frames_at(found, chosen), frames_at(wanted, chosen))
+        return measures
 
-    def scale_loss(self, planes: Triplane) -> Tensor:
-        """Mean squared difference of each latent's root mean square, whose mean is logged, from `latent_scale`."""
-        scales = planes.flatten().float().square().mean(dim=(1, 2)).sqrt()
-        self._logged("train/latent_scale", scales.mean())
-        return scales.new_zeros(()) if self.latent_scale is None else (scales - self.latent_scale).square().mean()
+    def reconstruction_loss(self, distances: Mapping[str, Tensor]) -> Tensor:
+        """Weighted sum of what `distances` has found, a scalar."""
+        weights = {"l1": self.l1_weight, "lpips": self.lpips_weight}
+        return sum(weights[name] * value for name, value in distances.items())
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         video = clips(batch)
         found = self.generator.autoencoder(video).float()
-        measures = {"val/ssim": ssim(found, video), "val/l1": functional.l1_loss(found, video)}
-        if self.perceptual is not None:
-            measures["val/lpips"] = self._distance(found, video, batch)
+        distances = {f"val/{name}": value for name, value in self.distances(found, video, batch).items()}
+        measures = {"val/ssim": ssim(found, video), **distances}
         self.log("val/psnr", psnr(found, video).mean(), batch_size=len(video), sync_dist=True, prog_bar=True)
         self.log_dict(measures, batch_size=len(video), sync_dist=True)
         self.sharpness.update(found, video)
@@ -133,11 +137,7 @@ class AutoencoderTraining(OpposedTraining):
         names = [f"{index:06d}_{Path(path).stem}_{start:06d}" for (_, _, index), path, start in samples]
         return {"video": self.generator.reconstruct(batch["video"]), "names": names}
 
-    def _distance(self, found: Tensor, wanted: Tensor, batch: dict[str, Any]) -> Tensor:
-        """LPIPS of frames chosen at random, the same of both."""
-        chosen = frame_choice(batch, found.shape[2], self.lpips_frames)
-        return self.perceptual(frames_at(found, chosen), frames_at(wanted, chosen))
 
-    def _logged(self, name: str, value: Tensor) -> Tensor:
-        self.log(name, value, prog_bar=name == "train/loss")
-        return value
+def root_mean_squares(planes: Triplane) -> Tensor:
+    """Scale of each latent of a batch, (b,) float32."""
+    return planes.flatten().float().square().mean(dim=(1, 2)).sqrt()

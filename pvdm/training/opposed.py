@@ -72,9 +72,13 @@ class OpposedTraining(GeneratorTraining):
         """Whether the next update is one of the GAN phase."""
         return self.adversary is not None and self.updates >= self.adversary.config.start
 
-    def learn(self, loss: Tensor) -> None:
-        """Adds the gradient of one batch's loss, a scalar, and updates after the last batch of an update."""
-        self._means.add({"loss": loss})
+    def learn(self, loss: Tensor, measures: Mapping[str, Tensor]) -> None:
+        """Adds the gradient of one batch's loss, a scalar, and updates after the last batch of an update.
+
+        Measures are scalars by name, of the same names each time, and one is "loss"; their means over the batches
+        of an update and over all processes are logged, and an update in which one is not finite is left out.
+        """
+        self._means.add(measures)
         self.manual_backward(loss / self.accumulate)
         if (self.trainer.fit_loop.total_batch_idx + 1) % self.accumulate == 0:  # an epoch's rest counts for the next
             self._update()
@@ -116,8 +120,10 @@ class OpposedTraining(GeneratorTraining):
         norms = {"gradient_norm": clip_grad_norm_(self.get_submodule(self.trained).parameters(), self.clip_norm)}
         if self.is_opposed:
             norms["discriminator_gradient_norm"] = self.adversary.gradient_norm()
-        if self.skipped_updates.passes([*norms.values(), *self._means.take().values()]):
-            self._log_train(norms)
+        means = self._means.take()
+        if self.skipped_updates.passes([*norms.values(), *means.values()]):
+            self.log("train/loss", means.pop("loss"), prog_bar=True)
+            self._log_train({**means, **norms})
             self._step()
         self._drop()
         self._log_train({"skipped_updates": self.skipped_updates.total.float()})

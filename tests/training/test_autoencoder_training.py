@@ -9,7 +9,7 @@ from pytorch_lightning import Callback
 from torch.nn.utils import get_total_norm
 
 from pvdm.autoencoder import Triplane
-from pvdm.training import AutoencoderTraining, OptimizerConfig, autoencoder
+from pvdm.training import AdversaryConfig, AutoencoderTraining, OptimizerConfig, autoencoder
 from pvdm.training.batch import clips, frame_choice
 
 
@@ -102,7 +102,7 @@ def numbered(size: int, frames: int) -> torch.Tensor:
 def test_lpips_sees_the_same_chosen_frames_of_both(count):
     module, samples = autoencoder_training(lpips_weight=0.5, lpips_frames=count), batch(range(5))
     module.perceptual = Frames()
-    module.reconstruction_loss(numbered(5, 4) + 0.25, numbered(5, 4), samples)
+    module.distances(numbered(5, 4) + 0.25, numbered(5, 4), samples)
     assert module.perceptual.found.shape == (5 * count, 3, 2, 2)
     torch.testing.assert_close(module.perceptual.found - 0.25, module.perceptual.wanted)
     numbers = module.perceptual.wanted[:, 0, 0, 0].long().reshape(5, count)
@@ -125,15 +125,33 @@ def test_the_loss_is_the_weighted_sum():
     module = autoencoder_training(l1_weight=3.0, lpips_weight=0.5)
     module.perceptual = Frames()
     found, wanted = torch.zeros(2, 3, 4, 2, 2), torch.full((2, 3, 4, 2, 2), 0.5)
-    loss = module.reconstruction_loss(found, wanted, batch(range(2)))
-    torch.testing.assert_close(loss, torch.tensor(3 * 0.5 + 0.5 * 2))
+    distances = module.distances(found, wanted, batch(range(2)))
+    assert {name: value.item() for name, value in distances.items()} == {"l1": 0.5, "lpips": 2.0}
+    assert module.reconstruction_loss(distances).item() == 3 * 0.5 + 0.5 * 2
 
 
-def test_each_latent_is_drawn_to_its_scale():
+def test_each_latent_has_a_scale():
     planes = Triplane(torch.full((2, 1, 2, 2), 3.0), torch.zeros(2, 1, 1, 2), torch.zeros(2, 1, 1, 2))
-    planes.hw[1] = 0.0  # root mean squares sqrt(9 / 2) and 0
-    loss = autoencoder_training(latent_scale=0.5).scale_loss(planes)
-    assert loss.item() == pytest.approx(((4.5**0.5 - 0.5) ** 2 + 0.5**2) / 2)
+    planes.hw[1] = 0.0
+    assert autoencoder.root_mean_squares(planes).tolist() == pytest.approx([4.5**0.5, 0.0])
+
+
+@pytest.mark.parametrize("adversary", [None, AdversaryConfig(channels=8, layers=1)])
+def test_what_is_logged_of_an_update_are_the_means_of_its_batches(tmp_path, adversary):
+    """In the GAN phase, too, the loss is that of the reconstruction."""
+
+    def logged(*batches):
+        log, options = Log(), {"latent_scale": 0.5, "adversary": adversary, "accumulate": len(batches)}
+        fit(tmp_path, batches, steps=1, callbacks=[log], **options)
+        names = ("loss", "l1", "latent_scale")
+        assert not any("train/loss" in found for found in log.batches[:-1])
+        return [log.batches[-1][f"train/{name}"] for name in names]
+
+    parts = [logged(dark([index])) for index in range(3)]
+    assert len({loss for loss, *_ in parts}) == 3
+    assert logged(*(dark([index]) for index in range(3))) == pytest.approx(torch.tensor(parts).mean(dim=0).tolist())
+    assert logged(dark([0, 1, 2])) == pytest.approx(torch.tensor(parts).mean(dim=0).tolist())
+    assert all(loss == l1 for loss, l1, _ in parts)
 
 
 def test_lpips_is_loaded_for_training_alone(tmp_path, monkeypatch):

@@ -34,7 +34,7 @@ class Writes(Callback):
         if (batch_idx + 1) % 2 == 0:
             names = ("adversary.adaptive_weight", "adversary.logits", "skipped_updates", "generator_updates")
             buffers = {name: value for name, value in pl_module.state_dict().items() if name.startswith(names)}
-            logged = {name: value for name, value in trainer.callback_metrics.items() if "logits" in name}
+            logged = {name: value for name, value in trainer.callback_metrics.items() if name.startswith("train/")}
             found = {"gradients": pl_module.gradients, "buffers": buffers, "logged": logged}
             torch.save(found, self.folder / f"{pl_module.updates}-{trainer.global_rank}.pt")
 
@@ -50,7 +50,7 @@ class Poisons(Callback):
 def train(folder, **options) -> AutoencoderTraining:
     folder.mkdir()
     config = AdversaryConfig(start=1, channels=8, layers=1, warmup_steps=0, lecam=0.5)
-    module = autoencoder_training(Shared, adversary=config, accumulate=2)
+    module = autoencoder_training(Shared, adversary=config, accumulate=2, latent_scale=0.5)
     options |= {"use_distributed_sampler": False, "max_steps": UPDATES}  # as the command line
     trainer(folder, callbacks=[Poisons(), Writes(folder)], **options).fit(module)
     return module
