@@ -108,6 +108,11 @@ class OpposedTraining(GeneratorTraining):
         super().on_save_checkpoint(checkpoint)
         checkpoint[MEANS] = [means.state_dict() for means in self._all_means()]
 
+    def on_fit_start(self) -> None:
+        """The means are read from a checkpoint before the model has its device, and may be saved before a batch."""
+        for means in self._all_means():
+            means.to(self.device)
+
     def on_train_start(self) -> None:
         """Means without the gradients of the same batches are of no use."""
         if all(value.grad is None for value in self.parameters()):

@@ -36,7 +36,7 @@ class UpdateMeans:
         """The values of one batch, float32, of the same names each time."""
         for name, value in values.items():
             value = value.detach().float()
-            self._sums[name] = self._sums[name].to(value.device) + value if name in self._sums else value.clone()
+            self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
         self._batches += 1
 
     def take(self) -> dict[str, Tensor]:
@@ -53,4 +53,9 @@ class UpdateMeans:
         return {"sums": sums, "batches": self._batches}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on with what `state_dict` gave, on the device that it lies on; see `to`."""
         self._sums, self._batches = dict(state["sums"]), state["batches"]
+
+    def to(self, device: torch.device) -> None:
+        """Moves the sums there: all processes reduce them on the devices of their models."""
+        self._sums = {name: value.to(device) for name, value in self._sums.items()}

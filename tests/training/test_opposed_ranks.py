@@ -97,6 +97,26 @@ def test_what_is_forgotten_does_not_count():
     assert means.take() == {"a": pytest.approx(2.0)}
 
 
+def test_sums_of_a_checkpoint_go_to_the_device_of_the_model():
+    means = UpdateMeans()
+    means.load_state_dict({"sums": {"a": torch.tensor(1.0)}, "batches": 1})
+    means.to(torch.device("meta"))
+    assert means.state_dict()["sums"]["a"].device.type == "meta"
+
+
+def test_they_are_there_before_a_callback_may_save_them(tmp_path, monkeypatch):
+    calls = []
+
+    class Saves(Callback):
+        def on_train_start(self, trainer, pl_module):
+            calls.append("save")
+
+    monkeypatch.setattr(UpdateMeans, "to", lambda means, device: calls.append(device.type))
+    module = autoencoder_training(adversary=AdversaryConfig(channels=8, layers=1))
+    trainer(tmp_path, callbacks=[Saves()], max_steps=1).fit(module, loader([batch([0])]))
+    assert calls == ["cpu", "cpu", "save"]
+
+
 def test_one_process_is_its_own_mean():
     value = torch.tensor([1.0, 2.0])
     average_over_ranks([value])
