@@ -60,12 +60,13 @@ class OpposedTraining(GeneratorTraining):
         self.generator, self.adversary, self.skipped_updates = generator, adversary, SkippedUpdates(max_skipped)
         self.optimizer_config, self.clip_norm, self.accumulate = optimizer, clip_norm, accumulate
         self.register_buffer("generator_updates", torch.zeros((), dtype=torch.int64))
+        self._updates = 0  # the same, for a buffer on a GPU is slow to read
         self._means = UpdateMeans()
 
     @property
     def updates(self) -> int:
         """Updates of the trained network so far."""
-        return int(self.generator_updates)
+        return self._updates
 
     @property
     def is_opposed(self) -> bool:
@@ -102,6 +103,12 @@ class OpposedTraining(GeneratorTraining):
         checkpoint["state_dict"] = {**kept, **fresh}
         for means, saved in zip(self._all_means(), checkpoint.get(MEANS, ()), strict=False):
             means.load_state_dict(saved)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As ever, and the number of updates with it."""
+        found = super().load_state_dict(state_dict, strict, assign)
+        self._updates = int(self.generator_updates)
+        return found
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the means of an update that is begun, whose gradients `ExactPosition` keeps."""
@@ -143,6 +150,7 @@ class OpposedTraining(GeneratorTraining):
             optimizers[1].optimizer.step()  # Lightning's own step would count as one of the run
             schedules[1].step()
         self.generator_updates += 1
+        self._updates += 1
 
     def _all_means(self) -> list[UpdateMeans]:
         return [self._means] if self.adversary is None else [self._means, self.adversary.means]

@@ -172,6 +172,16 @@ def test_a_run_without_an_adversary_goes_on_with_one(tmp_path):
         assert torch.equal(joined.state_dict()[name], value), name
 
 
+def test_the_count_of_updates_goes_with_the_weights(tmp_path):
+    module, _ = fit(tmp_path, steps=2)
+    other = autoencoder_training()
+    assert other.updates == 0
+    other.load_state_dict(module.state_dict())
+    assert other.updates == int(other.generator_updates) == 2
+    resumed, _ = fit(tmp_path, steps=3, resume=tmp_path / "run.ckpt")
+    assert resumed.updates == int(resumed.generator_updates) == 3
+
+
 def test_a_checkpoint_of_an_older_version_has_no_counts(tmp_path):
     fit(tmp_path, steps=2)
     checkpoint = torch.load(tmp_path / "run.ckpt", weights_only=True)
