@@ -123,7 +123,7 @@ BAD = [
     (f"{FIT} --data.framse 4", "data.framse is no option (did you mean data.frames?)"),
     (f"{FIT} --seed_everything -1", "seed_everything is -1; give a value from 0 to 4294967295"),
     (f"{FIT} --model.optimizer.learning_rate -1", "learning_rate is -1.0; give a value at least 0"),
-    (f"{FIT} --model.clip_norm -1", "clip_norm is -1.0; give a value at least 0"),
+    (f"{FIT} --model.clip_norm 0", "clip_norm is 0.0; give a value above 0, or null for no clipping"),
     (f"{FIT} --model.autoencoder.channels -8", "channels is -8; it must be at least 1"),
     (f"{FIT} --averaging.decay -1", "decay is -1.0; give a value from 0 to 1"),
     (f"{FIT_2} --model.denoiser.heads 0", "heads is 0; it must be at least 1"),

@@ -8,13 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.autograd import grad
-from torch.nn.utils import clip_grad_norm_
 
 from pvdm.autoencoder import adversarial
 from pvdm.autoencoder.discriminator import PatchDiscriminator, clip_strides, frame_strides
 from pvdm.errors import check_range
 from pvdm.training.measures import frames_at
-from pvdm.training.optimization import OptimizerConfig
+from pvdm.training.optimization import OptimizerConfig, check_clip_norm, clip_gradient
 from pvdm.training.ranks import UpdateMeans, average_over_ranks
 
 KINDS = ("2d", "3d")
@@ -40,7 +39,7 @@ class AdversaryConfig:
         layers: Halving layers of a discriminator.
         frames: Frames of each clip, chosen at random, that the discriminator of frames sees.
         optimizer: Of both discriminators; its rate counts the phase's updates.
-        clip_norm: Largest norm of their gradient.
+        clip_norm: Largest norm of their gradient; None does not clip.
         lecam: Weight of the LeCam regularization, which keeps the logits near the averages of the other side.
         lecam_decay: Of these averages, per update.
         r1: Weight of the R1 gradient penalty, the slower alternative.
@@ -55,7 +54,7 @@ class AdversaryConfig:
     layers: int = 3
     frames: int = 1
     optimizer: OptimizerConfig = OptimizerConfig(warmup_steps=0, betas=(0.5, 0.9))
-    clip_norm: float = 1.0
+    clip_norm: float | None = 1.0
     lecam: float = 0.01
     lecam_decay: float = 0.99
     r1: float = 0.0
@@ -64,8 +63,9 @@ class AdversaryConfig:
         check_range(
             0, start=self.start, warmup_steps=self.warmup_steps, weight=self.weight, lecam=self.lecam, r1=self.r1
         )
-        check_range(0, feature_matching=self.feature_matching, clip_norm=self.clip_norm)
+        check_range(0, feature_matching=self.feature_matching)
         check_range(0, 1, lecam_decay=self.lecam_decay)
+        check_clip_norm(self.clip_norm)
         check_range(1, channels=self.channels, layers=self.layers, frames=self.frames)
 
 
@@ -140,7 +140,7 @@ class Adversary(nn.Module):
     def gradient_norm(self) -> Tensor:
         """Norm of the discriminators' gradient, that of all processes, which is then clipped."""
         average_over_ranks([value.grad for value in self.discriminators.parameters()])
-        return clip_grad_norm_(self.discriminators.parameters(), self.config.clip_norm)
+        return clip_gradient(self.discriminators.parameters(), self.config.clip_norm)
 
     @torch.no_grad()
     def after_update(self) -> dict[str, Tensor]:

@@ -27,7 +27,7 @@ class AutoencoderTraining(OpposedTraining):
 
     Args:
         autoencoder: Sizes; frames, height and width come from the data.
-        optimizer: AdamW and its warm-up.
+        optimizer: The optimizer and its learning rate.
         l1_weight: Weight of the mean absolute difference of all pixels in [-1, 1].
         lpips_weight: Weight of LPIPS; 0 leaves it out, and then its VGG weights are not needed.
         lpips_frames: Frames of each clip, chosen at random, on which LPIPS is computed.
@@ -35,7 +35,7 @@ class AutoencoderTraining(OpposedTraining):
             leaves it free. Far below 0.5 noise drowns the latent in stage 2; far above, tanh saturates.
         vgg_weights: Path of torchvision's VGG-16 file; it is downloaded if none is given.
         adversary: The GAN phase; None is without. A run that began without may go on with it.
-        clip_norm: Largest norm of the gradient.
+        clip_norm: Largest norm of the gradient; None does not clip.
         accumulate: Batches per update.
         max_skipped: Updates in a row that end the training if each is left out because a loss or a gradient, of
             either side, is not finite.
@@ -58,7 +58,7 @@ class AutoencoderTraining(OpposedTraining):
         latent_scale: float | None = None,
         vgg_weights: Path | None = None,
         adversary: AdversaryConfig | None = None,
-        clip_norm: float = 1.0,
+        clip_norm: float | None = 1.0,
         accumulate: int = 1,
         max_skipped: int = 20,
         activation_checkpointing: bool = False,
@@ -70,7 +70,6 @@ class AutoencoderTraining(OpposedTraining):
         updates = {"clip_norm": clip_norm, "accumulate": accumulate, "max_skipped": max_skipped}
         super().__init__(generator, opponent, optimizer=optimizer, **updates)
         check_range(0, l1_weight=l1_weight, lpips_weight=lpips_weight, latent_scale=latent_scale)
-        check_range(0, clip_norm=clip_norm)
         check_range(1, lpips_frames=lpips_frames)
         self.generator.autoencoder.set_activation_checkpointing(activation_checkpointing)
         self.l1_weight, self.lpips_weight, self.lpips_frames = l1_weight, lpips_weight, lpips_frames

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -16,7 +15,7 @@ from pvdm.errors import check_range
 from pvdm.generation import VideoGenerator
 from pvdm.training.adversary import Adversary
 from pvdm.training.module import GeneratorTraining
-from pvdm.training.optimization import OptimizerConfig
+from pvdm.training.optimization import OptimizerConfig, check_clip_norm, clip_gradient
 from pvdm.training.ranks import UpdateMeans
 from pvdm.training.skipping import SkippedUpdates
 
@@ -38,7 +37,7 @@ class OpposedTraining(GeneratorTraining):
         generator: The model.
         adversary: Discriminators; None is without.
         optimizer: Of the trained network.
-        clip_norm: Largest norm of its gradient.
+        clip_norm: Largest norm of its gradient; None does not clip.
         accumulate: Batches per update.
         max_skipped: Updates left out in a row that end the training.
     """
@@ -49,12 +48,12 @@ class OpposedTraining(GeneratorTraining):
         adversary: Adversary | None,
         *,
         optimizer: OptimizerConfig,
-        clip_norm: float,
+        clip_norm: float | None,
         accumulate: int,
         max_skipped: int,
     ) -> None:
         super().__init__()
-        check_range(0, clip_norm=clip_norm)
+        check_clip_norm(clip_norm)
         check_range(1, accumulate=accumulate)
         self.automatic_optimization = False
         self.generator, self.adversary, self.skipped_updates = generator, adversary, SkippedUpdates(max_skipped)
@@ -129,7 +128,7 @@ class OpposedTraining(GeneratorTraining):
         """Nothing: what there is belongs to an update that is begun, and goes on after the validation."""
 
     def _update(self) -> None:
-        norms = {"gradient_norm": clip_grad_norm_(self.get_submodule(self.trained).parameters(), self.clip_norm)}
+        norms = {"gradient_norm": clip_gradient(self.get_submodule(self.trained).parameters(), self.clip_norm)}
         if self.is_opposed:
             norms["discriminator_gradient_norm"] = self.adversary.gradient_norm()
         means = self._means.take()

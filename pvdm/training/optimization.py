@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Adam, AdamW, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -66,3 +67,14 @@ class OptimizerConfig:
         if self.cosine_steps is None:
             return rise
         return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.cosine_steps)))
+
+
+def check_clip_norm(clip_norm: float | None) -> None:
+    """InputError unless the largest norm of a gradient is above 0, or None; at 0 nothing would be learned."""
+    if clip_norm is not None and not clip_norm > 0:  # nor NaN
+        raise InputError(f"clip_norm is {clip_norm}; give a value above 0, or null for no clipping")
+
+
+def clip_gradient(parameters: Iterable[nn.Parameter], clip_norm: float | None) -> Tensor:
+    """The norm of the gradient, a scalar, which is then scaled down to `clip_norm` if it is larger; None leaves it."""
+    return clip_grad_norm_(parameters, math.inf if clip_norm is None else clip_norm)

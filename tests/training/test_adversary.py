@@ -190,6 +190,15 @@ def test_the_gradient_is_clipped_and_its_norm_before_that_told():
     assert after.item() == pytest.approx(1e-3, rel=1e-3)
 
 
+def test_without_a_limit_the_gradient_is_as_it_was():
+    adversary = made(clip_norm=None)
+    play(adversary, Painter(), clips(), CHOSEN)
+    before = [value.grad.clone() for value in adversary.parameters()]
+    norm = torch.cat([value.flatten() for value in before]).norm()
+    assert adversary.gradient_norm().item() == pytest.approx(norm.item(), rel=1e-3)
+    assert all(torch.equal(value.grad, old) for value, old in zip(adversary.parameters(), before, strict=True))
+
+
 @pytest.mark.parametrize(
     "option, words",
     [
@@ -198,6 +207,7 @@ def test_the_gradient_is_clipped_and_its_norm_before_that_told():
         ({"lecam_decay": 1.5}, "lecam_decay is 1.5; give a value from 0 to 1"),
         ({"frames": 0}, "frames is 0; give a value at least 1"),
         ({"r1": -1.0}, "r1 is -1.0"),
+        ({"clip_norm": 0.0}, "clip_norm is 0.0; give a value above 0, or null for no clipping"),
     ],
 )
 def test_values_out_of_range_are_named(option, words):

@@ -9,6 +9,7 @@ from pytorch_lightning import Callback
 from torch.nn.utils import get_total_norm
 
 from pvdm.autoencoder import Triplane
+from pvdm.errors import InputError
 from pvdm.training import AdversaryConfig, AutoencoderTraining, OptimizerConfig, autoencoder
 from pvdm.training.batch import clips, frame_choice
 
@@ -55,7 +56,7 @@ def dark(indices):
 
 @pytest.mark.parametrize("scale", [None, 0.5])
 def test_accumulated_batches_are_one_of_their_sum(tmp_path, scale):
-    more = {"clip_norm": 1e9, "latent_scale": scale, "l1_weight": 1.0 if scale is None else 0.0}
+    more = {"clip_norm": None, "latent_scale": scale, "l1_weight": 1.0 if scale is None else 0.0}
     halves = fit(tmp_path, [dark([0, 1]), dark([2, 3])], steps=1, accumulate=2, **more)
     whole = fit(tmp_path, [dark([0, 1, 2, 3])], steps=1, **more)
     torch.testing.assert_close(halves.gradients, whole.gradients, rtol=1e-4, atol=1e-7)
@@ -78,10 +79,16 @@ def test_the_gradient_is_clipped_and_its_norm_before_that_logged(tmp_path):
     module = fit(tmp_path, [batch([0, 1])], steps=1, clip_norm=1e-3, callbacks=[log])
     norm = get_total_norm(list(module.gradients[0].values()))
     assert norm.item() == pytest.approx(1e-3, rel=1e-3)
-    free = fit(tmp_path, [batch([0, 1])], steps=1, clip_norm=1e9)
+    free = fit(tmp_path, [batch([0, 1])], steps=1, clip_norm=None)
     whole = get_total_norm(list(free.gradients[0].values()))
     assert log.batches[0]["train/gradient_norm"] == pytest.approx(whole.item(), rel=1e-4)
     assert whole > 1e-3
+
+
+@pytest.mark.parametrize("clip_norm", [0.0, -1.0, math.nan])
+def test_a_gradient_is_not_clipped_to_nothing(clip_norm):
+    with pytest.raises(InputError, match=f"clip_norm is {clip_norm}; give a value above 0, or null for no clipping"):
+        autoencoder_training(clip_norm=clip_norm)
 
 
 def test_the_learning_rate_follows_the_updates(tmp_path):
