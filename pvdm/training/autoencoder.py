@@ -80,14 +80,14 @@ class AutoencoderTraining(OpposedTraining):
 
     def prepare_data(self) -> None:
         """Fetches and checks LPIPS's weights before anything else, once per machine."""
-        if self.trainer.state.fn == TrainerFn.FITTING and self.lpips_weight > 0:
+        if self.trainer.state.fn != TrainerFn.PREDICTING and self.lpips_weight > 0:
             self.perceptual = PerceptualDistance(self.vgg_weights)
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
         if stage == "fit" and self.start:
             self.start.fill(self.generator, "autoencoder")
-        if stage == "fit" and self.lpips_weight > 0 and self.perceptual is None:
+        if stage != "predict" and self.lpips_weight > 0 and self.perceptual is None:
             self.perceptual = PerceptualDistance(self.vgg_weights)
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> None:

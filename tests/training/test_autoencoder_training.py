@@ -161,15 +161,21 @@ def test_what_is_logged_of_an_update_are_the_means_of_its_batches(tmp_path, adve
     assert all(loss == l1 for loss, l1, _ in parts)
 
 
-def test_lpips_is_loaded_for_training_alone(tmp_path, monkeypatch):
+@pytest.mark.parametrize("verb", ["fit", "validate", "test"])
+def test_lpips_is_loaded_once_and_measured(tmp_path, monkeypatch, verb):
     loads = []
     monkeypatch.setattr(autoencoder, "PerceptualDistance", lambda path: loads.append(path) or Frames())
-    module = autoencoder_training(lpips_weight=1.0, vgg_weights=tmp_path / "vgg.pth")
-    data = loader([batch([0])])
-    trainer(tmp_path).validate(module, data, verbose=False)
-    assert loads == []
-    trainer(tmp_path, max_steps=1).fit(module, data)
+    module, data = autoencoder_training(lpips_weight=1.0, vgg_weights=tmp_path / "vgg.pth"), loader([batch([0])])
+    run = trainer(tmp_path, max_steps=1)
+    getattr(run, verb)(module, data)
     assert loads == [tmp_path / "vgg.pth"]
+    assert run.callback_metrics["train/lpips" if verb == "fit" else "val/lpips"] == 2
+
+
+def test_predictions_need_no_lpips(tmp_path, monkeypatch):
+    monkeypatch.setattr(autoencoder, "PerceptualDistance", None)
+    (found,) = trainer(tmp_path).predict(autoencoder_training(lpips_weight=1.0), loader([batch([0])]))
+    assert found["video"].dtype == torch.uint8
 
 
 def test_without_its_weight_lpips_is_not_needed(tmp_path, monkeypatch):
