@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,10 @@ class AdversaryGuard(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not _has_adversary(pl_module) or trainer.fast_dev_run:
             return
-        if self.before is None:
+        if self.before is None and int(pl_module.adversary.updates) == 0:
             _validate(trainer)
+        elif self.before is None and self.max_psnr_drop is not None and trainer.is_global_zero:
+            logger.warning("val/psnr before the GAN phase is not in the checkpoint, so no drop of it can be judged")
         if self._is_harmed():
             self._end(trainer)
 
@@ -56,7 +59,7 @@ class AdversaryGuard(Callback):
             return
         self.recent = [*self.recent, metrics["val/psnr"]][-self.patience :]
         score = metrics.get("val/lpips", abs(1 - metrics["val/sharpness"]))
-        if self._is_near(self.recent[-1]) and (self.best_score is None or score < self.best_score):
+        if self._is_near(self.recent[-1]) and self._is_best(score):
             self.best_score = score
             trainer.save_checkpoint(Path(trainer.default_root_dir) / BEST, weights_only=False)
         if self._is_harmed():
@@ -72,6 +75,10 @@ class AdversaryGuard(Callback):
     def _is_near(self, psnr: float) -> bool:
         """Whether this PSNR is no further below the one before the phase than is allowed; NaN is not."""
         return self.max_psnr_drop is None or self.before is None or psnr >= self.before - self.max_psnr_drop
+
+    def _is_best(self, score: float) -> bool:
+        """Whether there is no better one; NaN is none at all."""
+        return not math.isnan(score) and (self.best_score is None or score < self.best_score)
 
     def _is_harmed(self) -> bool:
         recent = self.recent[-self.patience :]

@@ -94,6 +94,27 @@ def test_a_psnr_that_is_not_a_number_is_harm(tmp_path):
     assert module.updates == 4
 
 
+def test_a_score_that_is_not_a_number_is_never_the_best(tmp_path):
+    nan = float("nan")
+    script = {0: (9, 1), 2: (25, 0.3), 4: (25, nan), 6: (25, 0.5)}
+    _, guard = fit(tmp_path, script, steps=4)
+    assert (kept(tmp_path), guard.best_score) == (None, None)
+    _, guard = fit(tmp_path, script, resume=tmp_path / "run.ckpt")
+    assert (kept(tmp_path), guard.best_score) == (6, 0.5)
+
+
+def test_within_the_phase_and_without_memory_no_drop_is_judged_and_that_is_said(tmp_path, caplog):
+    fit(tmp_path, {0: (9, 1), 2: (25, 0.3), 4: (25, 0.5)})
+    checkpoint = torch.load(tmp_path / "run.ckpt", weights_only=True)
+    del checkpoint["callbacks"]["AdversaryGuard"]
+    torch.save(checkpoint, tmp_path / "old.ckpt")
+    script = {6: (5, 0.5), 8: (5, 0.5)}  # is not asked before the first batch
+    module, guard = fit(tmp_path, script, patience=1, resume=tmp_path / "old.ckpt")
+    assert (module.updates, guard.before, guard.recent) == (8, None, [5])
+    (record,) = [record for record in caplog.records if "GAN phase" in record.getMessage()]
+    assert record.getMessage() == "val/psnr before the GAN phase is not in the checkpoint, so no drop of it can be judged"
+
+
 def test_from_a_checkpoint_without_memory_the_model_is_validated_first(tmp_path):
     """On all validation clips, though the checkpoint was saved in a validation."""
 
