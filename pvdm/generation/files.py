@@ -78,6 +78,7 @@ def write_model(folder: Path, config: Mapping[str, Any], weights: Mapping[str, T
         save_file({name: value.contiguous() for name, value in weights.items()}, folder / WEIGHTS)
     except SafetensorError as error:  # what the system refuses, in words of its own
         raise OSError(one_line(error)) from error
+    (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)  # safetensors lets nobody else read it
 
 
 def read_pickle(path: str | Path, *, mapped: bool = False) -> dict[str, Any]:
@@ -93,9 +94,9 @@ def read_pickle(path: str | Path, *, mapped: bool = False) -> dict[str, Any]:
             warnings.simplefilter("ignore")  # of a pickle's version: whether it can be read is said below
             mapped = mapped and zipfile.is_zipfile(path)
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except OSError as error:
-        raise InputError(f"{path} cannot be opened ({error.strerror or error}); check its permissions") from error
-    except Exception as error:  # a damaged file makes the unpickler raise nearly anything
+    except PermissionError as error:
+        raise InputError(f"{path} cannot be opened ({error.strerror}); check its permissions") from error
+    except Exception as error:  # a damaged file makes the unpickler raise nearly anything, OSError included
         raise InputError(
             f"{path} cannot be read as a checkpoint: it is incomplete, of another kind, or holds code; "
             "copy or download it again"

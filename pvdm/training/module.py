@@ -69,6 +69,13 @@ class GeneratorTraining(LightningModule):
         if "pvdm" not in checkpoint:
             raise InputError("the checkpoint is not one of pvdm fit; give another as --ckpt_path")
         config = self.generator.to_config()
+        stages = [2 if parts.get("denoiser") else 1 for parts in (checkpoint["pvdm"], config)]
+        if stages[0] != stages[1]:
+            raise InputError(
+                f"the checkpoint is of stage {stages[0]} and this is stage {stages[1]}; choose another "
+                "--trainer.default_root_dir"
+            )
+        self._tell_other_data(checkpoint["pvdm"].get("data"))
         for part in PARTS:
             found, wanted = checkpoint["pvdm"].get(part) or {}, config[part] or {}
             for name in {**wanted, **found}:
@@ -93,6 +100,16 @@ class GeneratorTraining(LightningModule):
         except (RuntimeError, TypeError) as error:
             reason = one_line(str(error).splitlines()[-1])
             raise InputError(f"the checkpoint's weights do not fit the model ({reason}); give another") from error
+
+    def _tell_other_data(self, before: Mapping[str, Any] | None) -> None:
+        """A run may go on with other data, but not unnoticed."""
+        now = self.generator.data
+        if not before or not now or not self.trainer.is_global_zero or self.trainer.state.fn != TrainerFn.FITTING:
+            return
+        names = [name for name in ("layout", "split", "part", "card", "videos") if before.get(name) != now.get(name)]
+        if names:
+            changes = (f"{name} was {before.get(name)} and is {now.get(name)}" for name in names)
+            logger.warning("the run goes on with other data than it had: %s", "; ".join(changes))
 
     def _tell_sizes(self, data: VideoData) -> None:
         config = self.generator.autoencoder.config

@@ -120,9 +120,13 @@ class OpposedTraining(GeneratorTraining):
             means.to(self.device)
 
     def on_train_start(self) -> None:
-        """Means without the gradients of the same batches are of no use."""
+        """Means without the gradients of the same batches are of no use; tells if the adversary will never join."""
         if all(value.grad is None for value in self.parameters()):
             self._drop()
+        limit = self.trainer.max_steps
+        if self.adversary is not None and self.adversary.config.start >= limit > 0:
+            start = self.adversary.config.start
+            logger.warning("there is no GAN phase: it begins after %d updates, and the run ends after %d", start, limit)
 
     def on_validation_model_zero_grad(self) -> None:
         """Nothing: what there is belongs to an update that is begun, and goes on after the validation."""

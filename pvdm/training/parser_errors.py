@@ -93,6 +93,8 @@ def _missing(message: str, known: Sequence[str]) -> str | None:
     if not match:
         return None
     names = [re.sub(r"^(fit|validate|test|predict)\.", "", name) for name in match[1].split(", ")]
+    if names == ["autoencoder"]:
+        return "stage 2 needs stage 1; give its exported folder or checkpoint as --model.autoencoder"
     return f"{' and '.join(names)} must be given, in a config (-c configs/autoencoder.yaml) or as an option"
 
 

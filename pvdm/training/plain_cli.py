@@ -63,7 +63,8 @@ class PlainCLI(LightningCLI):
             trainer = super().instantiate_trainer(**kwargs)
         except (MisconfigurationException, ModuleNotFoundError, TypeError, ValueError) as error:
             raise InputError(
-                f"the trainer cannot be set up: {one_line(error)}; see trainer in pvdm fit --help"
+                f"the trainer cannot be set up: {one_line(error).rstrip('.!')}; see trainer in pvdm fit --help, "
+                "where --trainer.accelerator auto and --trainer.devices auto take what this machine has"
             ) from error
         return trainer
 

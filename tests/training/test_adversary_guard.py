@@ -112,7 +112,9 @@ def test_within_the_phase_and_without_memory_no_drop_is_judged_and_that_is_said(
     module, guard = fit(tmp_path, script, patience=1, resume=tmp_path / "old.ckpt")
     assert (module.updates, guard.before, guard.recent) == (8, None, [5])
     (record,) = [record for record in caplog.records if "GAN phase" in record.getMessage()]
-    assert record.getMessage() == "val/psnr before the GAN phase is not in the checkpoint, so no drop of it can be judged"
+    assert (
+        record.getMessage() == "val/psnr before the GAN phase is not in the checkpoint, so no drop of it can be judged"
+    )
 
 
 def test_from_a_checkpoint_without_memory_the_model_is_validated_first(tmp_path):

@@ -231,3 +231,24 @@ def test_a_damaged_checkpoint_is_one_sentence_with_what_to_do(command, tmp_path,
 def test_debug_shows_where_an_error_comes_from(command, tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         main([*command("fit", "autoencoder", data__path=tmp_path / "none"), "--debug"])
+
+
+def test_a_folder_of_the_other_stage_is_not_gone_on_with(command, caplog):
+    assert main(command("fit", "autoencoder")) == 0
+    assert "the checkpoint is of stage 1 and this is stage 2" in refusal(caplog, *command("fit", "diffusion"))
+
+
+def test_going_on_with_other_data_is_said(command, videos, caplog):
+    assert main(command("fit", "autoencoder")) == 0
+    assert "other data" not in caplog.text
+    (videos / "train" / "0.mp4").unlink()
+    assert main(command("fit", "autoencoder", trainer__max_steps=3)) == 0
+    assert "goes on with other data than it had: videos was {'training': 5" in caplog.text
+
+
+def test_stage_2_without_stage_1_and_a_phase_that_never_comes(command, caplog):
+    without = [part for part in command("fit", "diffusion") if not str(part).startswith("--model.autoencoder")]
+    assert "give its exported folder or checkpoint as --model.autoencoder" in refusal(caplog, *without)
+    small = {"model__adversary__channels": 8, "model__adversary__layers": 1, "model__adversary__start": 2}
+    assert main(command("fit", "autoencoder", **small)) == 0
+    assert "there is no GAN phase: it begins after 2 updates, and the run ends after 2" in caplog.text
