@@ -116,6 +116,13 @@ def test_the_gan_phase_is_off_unless_asked_for(build):
     assert (config.start, config.weight) == (7, written("gan")["model.init_args.adversary.weight"])
 
 
+def test_the_average_follows_faster_in_the_gan_phase_and_clipping_can_be_left_out(build):
+    cli = build(["autoencoder", "gan"], "--model.clip_norm=null")
+    (averaging,) = (found for found in cli.trainer.callbacks if isinstance(found, AveragedWeights))
+    assert averaging.decay == 0.999
+    assert cli.model.clip_norm is None
+
+
 def test_the_sizes_of_the_data_reach_the_autoencoder(build):
     sizes = ["--data.frames=8", "--data.height=64", "--data.width=32"]
     cli = build(["autoencoder", "sizes/autoencoder-tiny"], *sizes)
