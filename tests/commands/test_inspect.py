@@ -207,7 +207,7 @@ def test_errors_are_one_sentence(tmp_path, monkeypatch, refusal, arguments, mess
 def test_a_wrong_size_is_explained(refusal):
     for size in ("256", "0x3", "axb"):
         message = refusal("inspect", "folder", "--size", size)
-        assert "--size: " in message and message.endswith("; see pvdm inspect --help")
+        assert "--size" in message and message.endswith("; see pvdm inspect --help")
 
 
 def test_the_real_data_sets(shared_data, inspect):
