@@ -9,7 +9,11 @@ import threading
 
 
 def outlive_signals(worker: int) -> None:
-    """For a worker of a DataLoader: a signal to the whole group leaves it to the training process when it ends."""
+    """For a worker of a DataLoader: a signal to the whole group leaves it to the training process when it ends.
+
+    SIGTERM is waited for in a thread, which serves forked workers: in others, threads that libraries have started
+    at import may take the signal first, and the worker ends as it would without this.
+    """
     for name in {"SIGINT", "SIGUSR1"} & set(dir(signal)):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     if hasattr(signal, "sigwaitinfo"):  # not on macOS and Windows

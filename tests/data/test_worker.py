@@ -19,9 +19,8 @@ def work(ready):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere SIGTERM is not waited for")
-@pytest.mark.parametrize("method", ["fork", "forkserver"])
-def test_a_worker_is_ended_by_its_parent_alone(method):
-    context = multiprocessing.get_context(method)
+def test_a_forked_worker_is_ended_by_its_parent_alone():
+    context = multiprocessing.get_context("fork")
     ready = context.Event()
     worker = context.Process(target=work, args=(ready,), daemon=True)
     worker.start()
