@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import stat
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -34,20 +35,22 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert names(tmp_path / "new") == ["x.ckpt"]
 
 
-@pytest.fixture
+@contextmanager
 def full_disk():
-    """No file may grow beyond four kilobytes."""
+    """No file may grow beyond four kilobytes: not a fixture, which would last until pytest has written its own."""
     limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_full_disk_leaves_the_old_checkpoint(tmp_path, full_disk):
+def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
     path = tmp_path / "last.ckpt"
     FILES.save_checkpoint({"a": 1}, path)
-    with pytest.raises(InputError) as refusal:
+    with full_disk(), pytest.raises(InputError) as refusal:
         FILES.save_checkpoint({"a": torch.zeros(10000)}, path)
     assert str(refusal.value) == (
         f"the checkpoint {path} cannot be written (File too large), the previous one is kept; "
