@@ -8,7 +8,7 @@ from pvdm.errors import InputError
 from pvdm.training.run_folder import RunFolder
 
 
-@pytest.mark.parametrize("others_number", [1, os.getpid()])
+@pytest.mark.parametrize("others_number", [1, os.getpid()], ids=["another number", "the same number"])
 def test_processes_that_start_together_do_not_disturb_each_other(tmp_path, monkeypatch, others_number):
     """Another process asks between this one's making and its deleting; on another machine it has the same number."""
     folder, others = RunFolder(tmp_path / "run"), [RunFolder(tmp_path / "run")]
