@@ -21,7 +21,7 @@ from pvdm.cli import main
 from pvdm.training import AutoencoderTraining, DiffusionTraining, VideoData
 
 STAGES = {"autoencoder": AutoencoderTraining, "diffusion": DiffusionTraining}
-KILLS = int(os.environ.get("PVDM_KILLS", "3"))
+KILLS = int(os.environ.get("PVDM_KILLS", "2"))
 """Kills of each run, at random moments."""
 
 logger = logging.getLogger(__name__)

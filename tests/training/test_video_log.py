@@ -149,10 +149,7 @@ class OfClasses:
     frames, fps, denoiser, diffusion = 4, 10.0, object(), SimpleNamespace(timesteps=10)
 
     def __init__(self, classes: int | None) -> None:
-        self.classes, self.sampled, self.continued = classes, [], []
-
-    def to_config(self):
-        return {"denoiser": {"classes": self.classes}}
+        self.class_count, self.sampled, self.continued = classes, [], []
 
     def reconstruct(self, video):
         return video
