@@ -87,20 +87,29 @@ def test_two_processes_equal_one_in_the_gan_phase(forks, together, tmp_path):
     assert_same_scalars(tmp_path / "two", tmp_path / "one")
 
 
-def test_an_error_in_one_process_ends_both(forks, together, videos, tmp_path):
-    shutil.copytree(videos, tmp_path / "others")
-    run = forks.start(
-        together("autoencoder", "run", **TWO, trainer__max_steps=1000),
-        processes=2,
-        last=["--data.path", tmp_path / "others"],
-    )
+def errors(run):
+    text = run.output.read_text()
+    assert "Traceback" not in text
+    return [line for line in text.splitlines() if line.startswith("pvdm: error")]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_is_lost_ends_the_other(forks, together, tmp_path, rank):
+    run = forks.start(together("autoencoder", "run", **TWO, trainer__max_steps=1000), processes=2)
     run.wait_for(lambda _: last(tmp_path / "run"))
-    shutil.rmtree(tmp_path / "others")
+    run.kill(signal.SIGKILL, rank=rank)
+    assert run.wait() == ([-9, 2] if rank == 0 else [2, -9])
+    [error] = errors(run)
+    assert "another process of this run has ended" in error
+
+
+def test_videos_that_vanish_end_both(forks, together, videos, tmp_path):
+    run = forks.start(together("autoencoder", "run", **TWO, trainer__max_steps=1000), processes=2)
+    run.wait_for(lambda _: last(tmp_path / "run"))
+    shutil.rmtree(videos)
     assert run.wait() == [2, 2]
-    said = [line for line in run.output.read_text().splitlines() if "error" in line]
-    assert len(said) == 2
-    assert any("another process of this run has ended" in line for line in said)
-    assert "Traceback" not in run.output.read_text()
+    assert len(errors(run)) == 2
+    assert any(str(videos) in error for error in errors(run))
 
 
 def test_fewer_samples_than_processes(forks, together, videos):
