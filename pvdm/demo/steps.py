@@ -21,10 +21,10 @@ from pvdm.demo.clips import VIDEOS, prepare_clips
 from pvdm.demo.figures import filmstrips, grid_video, plot_curves, read_scalars, save_image
 from pvdm.demo.settings import DemoSettings
 from pvdm.diffusion import SamplerConfig
+from pvdm.evaluation.fidelity import psnr
 from pvdm.generation import VideoGenerator
 from pvdm.output import replacing
 from pvdm.training import command
-from pvdm.training.measures import psnr
 from pvdm.video import ClipShape, VideoWriter, probe, read_clip, to_float, write_video
 
 CONFIGS = Path(__file__).parent

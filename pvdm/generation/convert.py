@@ -11,7 +11,6 @@ from torch import Tensor
 from pvdm.autoencoder import TriplaneShape
 from pvdm.diffusion import TriplaneUNet, UNetConfig
 from pvdm.errors import InputError
-from pvdm.generation import files
 from pvdm.generation.generator import VideoGenerator
 from pvdm.generation.released import (
     AUTOENCODER_RULES,
@@ -20,6 +19,7 @@ from pvdm.generation.released import (
     infer_unet,
     load_released,
 )
+from pvdm.pickles import read_pickle
 
 
 def convert_released(autoencoder: str | Path, diffusion: str | Path | None = None) -> VideoGenerator:
@@ -43,7 +43,7 @@ def convert_released(autoencoder: str | Path, diffusion: str | Path | None = Non
 
 
 def _state_dict(path: str | Path, landmark: str, kind: str) -> Mapping[str, Tensor]:
-    state = files.read_pickle(path)
+    state = read_pickle(path)
     if landmark not in state:
         raise InputError(f"{path} is not the state dict of a released {kind} (no {landmark}); check which file it is")
     if odd := [key for key, value in state.items() if not isinstance(value, Tensor)]:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import re
-import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from huggingface_hub import snapshot_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -19,6 +16,7 @@ from torch import Tensor
 
 from pvdm.errors import InputError, one_line
 from pvdm.generation.stored_config import checked
+from pvdm.pickles import read_pickle
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MODEL_FILES = (CONFIG, WEIGHTS, "README.md", ".gitattributes", ".cache")
@@ -79,31 +77,6 @@ def write_model(folder: Path, config: Mapping[str, Any], weights: Mapping[str, T
     except SafetensorError as error:  # what the system refuses, in words of its own
         raise OSError(one_line(error)) from error
     (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)  # safetensors lets nobody else read it
-
-
-def read_pickle(path: str | Path, *, mapped: bool = False) -> dict[str, Any]:
-    """The dictionary that torch.save wrote, by the restricted unpickler (`weights_only`), on the CPU; else InputError.
-
-    `mapped` leaves the numbers in the file until they are used, where its format allows that.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"there is no file {path}; check the path")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a pickle's version: whether it can be read is said below
-            mapped = mapped and zipfile.is_zipfile(path)
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except PermissionError as error:
-        raise InputError(f"{path} cannot be opened ({error.strerror}); check its permissions") from error
-    except Exception as error:  # a damaged file makes the unpickler raise nearly anything, OSError included
-        raise InputError(
-            f"{path} cannot be read as a checkpoint: it is incomplete, of another kind, or holds code; "
-            "copy or download it again"
-        ) from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path} holds a {type(content).__name__} and no checkpoint; check which file it is")
-    return content
 
 
 def read_checkpoint(path: str | Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:

@@ -13,10 +13,10 @@ from torch.nn import functional
 from pvdm.autoencoder import AutoencoderConfig, Triplane
 from pvdm.autoencoder.perceptual import PerceptualDistance
 from pvdm.errors import check_range
+from pvdm.evaluation.fidelity import Sharpness, frames_at, psnr, ssim
 from pvdm.generation import VideoGenerator
 from pvdm.training.adversary import Adversary, AdversaryConfig
 from pvdm.training.batch import clips, frame_choice
-from pvdm.training.measures import Sharpness, frames_at, psnr, ssim
 from pvdm.training.opposed import OpposedTraining
 from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.start import Start

@@ -13,7 +13,7 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
 from pvdm.errors import InputError
-from pvdm.generation.files import read_pickle
+from pvdm.pickles import read_pickle
 
 BEST, LAST = "best.ckpt", "last.ckpt"
 """Names of the two checkpoints in a run's folder."""

@@ -11,7 +11,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
 from pvdm.errors import InputError
-from pvdm.generation.files import read_pickle
+from pvdm.pickles import read_pickle
 from pvdm.training import checkpoint_files
 from pvdm.training.stopping import Stopped
 

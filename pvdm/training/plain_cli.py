@@ -15,8 +15,8 @@ from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCL
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from pvdm.errors import InputError, check_range, one_line
-from pvdm.generation.files import read_pickle
 from pvdm.generation.stored_config import checked
+from pvdm.pickles import read_pickle
 from pvdm.refusals import sentence
 from pvdm.training.parser_errors import PlainParser, check_configs
 from pvdm.training.run_folder import ConfigOfRun, RunFolder

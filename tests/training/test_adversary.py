@@ -6,9 +6,9 @@ from torch import nn
 
 from pvdm.autoencoder import adversarial
 from pvdm.errors import InputError
+from pvdm.evaluation.fidelity import frames_at
 from pvdm.training import AdversaryConfig, OptimizerConfig
 from pvdm.training.adversary import Adversary
-from pvdm.training.measures import frames_at
 
 SHAPE = (2, 3, 4, 16, 16)
 CHOSEN = torch.tensor([[1, 3], [0, 2]])

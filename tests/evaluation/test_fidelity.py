@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from pvdm.training.measures import Sharpness, frames_at, high_frequency_energy, psnr, ssim
+from pvdm.evaluation.fidelity import Sharpness, frames_at, high_frequency_energy, psnr, ssim
 
 
 def test_psnr_of_a_constant_error_is_its_closed_form():

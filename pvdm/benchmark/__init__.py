@@ -1,0 +1,1 @@
+"""The benchmark of the paper's tables on UCF101 and SkyTimelapse, and its report."""
