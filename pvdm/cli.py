@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 
-from pvdm.refusals import sentence
+from pvdm.refusals import REFUSALS, sentence
 from pvdm.usage import CommandParser
 
 TRAINING = {
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output (head, less) has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except Exception as error:
+    except REFUSALS as error:
         text = sentence(error)
         if debug or text is None:
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import struct
 import warnings
 import zipfile
 from pathlib import Path
@@ -12,6 +14,12 @@ import torch
 from pvdm.errors import InputError
 
 REMEDY = "copy or download it again"
+
+DAMAGE = (
+    *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, OSError, RuntimeError, MemoryError),
+    *(ValueError, TypeError, LookupError, AttributeError, AssertionError, ArithmeticError),
+)
+"""What torch.load raises for files that are damaged: it follows a broken program, with lengths that may be any."""
 
 
 def read_pickle(path: str | Path, *, mapped: bool = False, remedy: str = REMEDY) -> dict[str, Any]:
@@ -30,7 +38,7 @@ def read_pickle(path: str | Path, *, mapped: bool = False, remedy: str = REMEDY)
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except PermissionError as error:
         raise InputError(f"{path} cannot be opened ({error.strerror}); check its permissions") from error
-    except Exception as error:  # a damaged file makes the unpickler raise nearly anything, OSError included
+    except DAMAGE as error:
         raise InputError(
             f"{path} cannot be read as a checkpoint: it is incomplete, of another kind, or holds code; {remedy}"
         ) from error

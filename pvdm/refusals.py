@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import sys
 
 from pvdm.errors import InputError, one_line
 
@@ -14,13 +13,16 @@ REFUSED = (
 )
 """What a system refuses for a reason that lies outside the program."""
 
+REFUSALS = (InputError, OSError, RuntimeError, MemoryError)
+"""Types of which some can be mended; torch.OutOfMemoryError is a RuntimeError."""
+
 NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 KILLED_WORKER = "DataLoader worker (pid"
 
 
 def sentence(error: BaseException) -> str | None:
     """What a user can mend, or None for an exception that tells of a mistake of ours."""
-    for kind in (_input, _no_memory, _trainer, _system, _worker):
+    for kind in (_input, _no_memory, _system, _worker):
         if text := kind(error):
             return text
     return None
@@ -34,22 +36,15 @@ def _input(error: BaseException) -> str | None:
 
 
 def _no_memory(error: BaseException) -> str | None:
-    texts = str(error).lower()
-    out_of_memory = isinstance(error, MemoryError) or _is_a(error, "torch", "OutOfMemoryError")
-    if not out_of_memory and not (isinstance(error, RuntimeError) and any(words in texts for words in NO_MEMORY)):
+    text = str(error).lower()
+    is_torchs = isinstance(error, RuntimeError) and any(words in text for words in NO_MEMORY)
+    if not is_torchs and not isinstance(error, MemoryError):
         return None
     return (
         "the memory is full; take fewer samples at once (data.batch_size in training, --batch-size in sampling), "
         "bfloat16 (trainer.precision bf16-mixed, --precision bf16), in training "
         "model.activation_checkpointing true, or smaller clips or networks"
     )
-
-
-def _trainer(error: BaseException) -> str | None:
-    """Lightning's word for options that do not go together, or not with this machine."""
-    if not _is_a(error, "lightning_fabric.utilities.exceptions", "MisconfigurationException"):
-        return None
-    return f"the trainer cannot do that: {one_line(error)}; see pvdm fit --help for its options"
 
 
 def _system(error: BaseException) -> str | None:
@@ -64,9 +59,3 @@ def _worker(error: BaseException) -> str | None:
     if not isinstance(error, RuntimeError) or not str(error).startswith(KILLED_WORKER):
         return None
     return f"a process that reads videos was ended from outside ({one_line(error)}); set data.workers lower, or 0"
-
-
-def _is_a(error: BaseException, module: str, name: str) -> bool:
-    """Whether it is of a class of a module that may not be imported; then it is not."""
-    kind = getattr(sys.modules.get(module), name, None)
-    return kind is not None and isinstance(error, kind)

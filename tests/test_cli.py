@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from pvdm import cli
 from pvdm.errors import InputError
@@ -126,7 +125,6 @@ def test_wrong_usage_ends_with_2_and_one_sentence(capsys, caplog, arguments, mes
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 8"), "the memory is full"),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "model.activation_checkpointing true"),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), "set data.workers lower, or 0"),
-        (MisconfigurationException("`x` is wrong. Set `y`."), "the trainer cannot do that: `x` is wrong; Set `y`; see"),
         (InputError("Caught\nTraceback\npvdm.errors.InputError: a is b;\n  give c\n"), "pvdm: error: a is b; give c"),
     ],
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -22,6 +23,9 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MODEL_FILES = (CONFIG, WEIGHTS, "README.md", ".gitattributes", ".cache")
 """What an exported folder may hold, also one that the Hub's client has fetched."""
 FORMAT = "pvdm-video-generator"
+HUB_ERRORS = (HfHubHTTPError.__bases__[0], OSError, ValueError, RuntimeError)
+"""What a download raises: first the base of the HTTP library's errors; which library that is depends on the version."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -36,7 +40,7 @@ def resolve_folder(name: str | Path, **download: Any) -> Path:
     logger.warning("there is no folder %s here; looking for it on the Hugging Face Hub", name)
     try:
         return Path(snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS], **download))
-    except Exception as error:  # the Hub's own errors and those of whichever HTTP library it uses
+    except HUB_ERRORS as error:
         reason = one_line(next(iter(str(error).strip().splitlines()), type(error).__name__))
         raise InputError(f"{name} is neither a folder here nor a model on the Hub ({reason})") from error
 

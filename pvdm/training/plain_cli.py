@@ -17,7 +17,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from pvdm.errors import InputError, check_range, one_line
 from pvdm.generation.stored_config import checked
 from pvdm.pickles import read_pickle
-from pvdm.refusals import sentence
+from pvdm.refusals import REFUSALS, sentence
 from pvdm.training.parser_errors import PlainParser, check_configs
 from pvdm.training.run_folder import ConfigOfRun, RunFolder
 
@@ -55,6 +55,10 @@ class PlainCLI(LightningCLI):
         if path and Path(path).is_file():
             check_checkpoint(Path(path), to_go_on=self.config.subcommand == "fit")
 
+    def instantiate_classes(self) -> None:
+        with _trainer_refusals_told():
+            super().instantiate_classes()
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
         _check_trainer(config, is_automatic=self._get(self.config_init, "model").automatic_optimization)
@@ -71,14 +75,11 @@ class PlainCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         try:
             self.run_folder.check_writable()
-            with _failing_logs_told():
+            with _failing_logs_told(), _trainer_refusals_told():
                 super()._run_subcommand(subcommand)
-        except Exception as error:
-            refusal = _of_intervals(error)
-            if (refusal or sentence(error)) and not self._has_begun():
+        except REFUSALS as error:
+            if sentence(error) and not self._has_begun():
                 self._clear()
-            if refusal:
-                raise refusal from error
             raise
 
     def _has_begun(self) -> bool:
@@ -121,11 +122,18 @@ def _check_trainer(config: Any, *, is_automatic: bool) -> None:
     check_range(0, gradient_clip_val=config.get("gradient_clip_val"), log_every_n_steps=config.get("log_every_n_steps"))
 
 
-def _of_intervals(error: Exception) -> InputError | None:
-    """Lightning finds that an epoch is shorter than the interval only when the data are there."""
-    if isinstance(error, ValueError) and "val_check_interval" in str(error):
-        return InputError(one_line(error).replace("`", ""))
-    return None
+@contextmanager
+def _trainer_refusals_told() -> Iterator[None]:
+    """InputError for Lightning's word on options that do not go together, or not with this machine or these data."""
+    try:
+        yield
+    except MisconfigurationException as error:
+        text = f"the trainer cannot do that: {one_line(error)}; see pvdm fit --help for its options"
+        raise InputError(text) from error
+    except ValueError as error:
+        if "val_check_interval" not in str(error):  # found too large when the data are there
+            raise
+        raise InputError(one_line(error).replace("`", "")) from error
 
 
 @contextmanager

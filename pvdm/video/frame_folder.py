@@ -1,6 +1,8 @@
 """A video that is a folder of images, in the natural order of their names."""
 
 import re
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,12 @@ from PIL import Image
 
 from pvdm.errors import InputError
 from pvdm.video.info import FRAME_SUFFIXES, VideoInfo
+
+DAMAGE = (
+    *(OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, RuntimeError, OverflowError),
+    *(struct.error, zlib.error, Image.DecompressionBombError),
+)
+"""What Pillow's readers raise for damaged files; a name says little, so any of them may be asked."""
 
 
 def is_frame(name: str) -> bool:
@@ -48,7 +56,7 @@ def _read_image(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
-    except Exception as error:  # a damaged file makes the readers of images raise nearly anything
+    except DAMAGE as error:
         raise InputError(f"{path} cannot be read as an image ({error}); remove or replace it") from error
 
 
