@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from data.small_layouts import clip_name, write_lists
+from data.small_layouts import make_ucf101
 from PIL import Image
 
 from pvdm.cli import main
@@ -137,11 +137,7 @@ def test_damage_in_the_middle_is_found_by_decoding_every_frame(videos, inspect):
 
 @pytest.fixture
 def ucf101(make_video, tmp_path):
-    for label in (0, 2):
-        for group in (1, 2, 3, 4):
-            make_video(f"ucf/{clip_name(label, group)}", 16, 16, 24, codec="mpeg4")
-    write_lists(tmp_path / "ucf" / "ucfTrainTestlist")
-    return tmp_path / "ucf"
+    return make_ucf101(make_video, tmp_path)
 
 
 def test_classes_and_absent_files(ucf101, inspect, told):

@@ -1,8 +1,8 @@
-"""Data sets of empty files in the published layouts: finding looks at names only."""
+"""Data sets in the published layouts, most of them of empty files: finding looks at names only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 CLASSES = ("ApplyEyeMakeup", "Archery", "Bowling")
@@ -19,6 +19,18 @@ def touch(root: Path, *names: str) -> list[Path]:
 def clip_name(label: int, group: int) -> str:
     """`Class/v_Class_gXX_c01.avi`"""
     return f"{CLASSES[label]}/v_{CLASSES[label]}_g{group:02}_c01.avi"
+
+
+def make_ucf101(make_video: Callable[..., Path], folder: Path) -> Path:
+    """`folder`/ucf: two classes of three, of 3 videos for training and 1 for validation each, of 16 frames.
+
+    `make_video`: the fixture of tests/conftest.py, which writes into the same folder.
+    """
+    for label in (0, 2):
+        for group in (1, 2, 3, 4):
+            make_video(f"ucf/{clip_name(label, group)}", 16, 16, 24, codec="mpeg4")
+    write_lists(folder / "ucf" / "ucfTrainTestlist")
+    return folder / "ucf"
 
 
 def write_lists(folder: Path, newline: str = "\r\n") -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 import torch
-from data.small_layouts import CLASSES, clip_name, write_lists
+from data.small_layouts import CLASSES, clip_name, make_ucf101
 
 from pvdm.data import DataCard
 from pvdm.data import index as index_module
@@ -83,12 +83,7 @@ def test_sizes_that_do_not_fit_the_model_are_told_in_one_sentence(folder):
 
 @pytest.fixture
 def ucf101(make_video, tmp_path):
-    """Two classes of three, of 3 videos for training and 1 for validation each; four clips in every video."""
-    for label in (0, 2):
-        for group in (1, 2, 3, 4):
-            make_video(f"ucf/{clip_name(label, group)}", 16, 16, 24, codec="mpeg4")
-    write_lists(tmp_path / "ucf" / "ucfTrainTestlist")
-    return tmp_path / "ucf"
+    return make_ucf101(make_video, tmp_path)
 
 
 def test_classes_travel_with_the_clips(ucf101, caplog):
