@@ -19,7 +19,8 @@ class EarlyStopping(Callback):
     """Ends a run when its metric has not improved for `patience` validations, or is no longer finite.
 
     The count travels with the checkpoints. The same command again ends at once, and says so; with a larger
-    patience, or none, the run goes on as if it had not stopped.
+    patience, or none, the run goes on as if it had not stopped. Lightning's own takes its patience from the checkpoint,
+    too, so that it cannot be raised.
 
     Args:
         patience: Validations without improvement after which the run ends; None never ends it.

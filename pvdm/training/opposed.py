@@ -60,6 +60,7 @@ class OpposedTraining(GeneratorTraining):
         self.optimizer_config, self.clip_norm, self.accumulate = optimizer, clip_norm, accumulate
         self.register_buffer("generator_updates", torch.zeros((), dtype=torch.int64))
         self._updates = 0  # the same, for a buffer on a GPU is slow to read
+        self._awaits_phase = False
         self._means = UpdateMeans()
 
     @property
@@ -123,9 +124,9 @@ class OpposedTraining(GeneratorTraining):
         """Means without the gradients of the same batches are of no use; tells if the adversary will never join."""
         if all(value.grad is None for value in self.parameters()):
             self._drop()
-        limit = self.trainer.max_steps
-        if self.adversary is not None and self.adversary.config.start >= limit > 0:
-            start = self.adversary.config.start
+        self._awaits_phase = self.adversary is not None and not int(self.adversary.updates)
+        start, limit = self.adversary.config.start if self.adversary else 0, self.trainer.max_steps
+        if start >= limit > 0 and self.trainer.is_global_zero:
             logger.warning("there is no GAN phase: it begins after %d updates, and the run ends after %d", start, limit)
 
     def on_validation_model_zero_grad(self) -> None:
@@ -149,11 +150,18 @@ class OpposedTraining(GeneratorTraining):
         optimizers[0].step()
         schedules[0].step()
         if self.is_opposed:
+            self._tell_of_phase()
             self._log_train(self.adversary.after_update())
             optimizers[1].optimizer.step()  # Lightning's own step would count as one of the run
             schedules[1].step()
         self.generator_updates += 1
         self._updates += 1
+
+    def _tell_of_phase(self) -> None:
+        """One line when the GAN phase begins, which a run that goes on within it does not repeat."""
+        if self._awaits_phase and self.trainer.is_global_zero:
+            logger.info("the GAN phase begins after %d updates", self.updates)
+        self._awaits_phase = False
 
     def _all_means(self) -> list[UpdateMeans]:
         return [self._means] if self.adversary is None else [self._means, self.adversary.means]

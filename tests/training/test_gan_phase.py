@@ -18,12 +18,15 @@ def assert_same(found: dict, wanted: dict) -> None:
     assert found["callbacks"]["AdversaryGuard"] == wanted["callbacks"]["AdversaryGuard"]
 
 
-def test_the_same_command_goes_on_as_if_it_had_never_stopped(command, tmp_path):
+def test_the_same_command_goes_on_as_if_it_had_never_stopped(command, caplog, tmp_path):
     more = {**SMALL, "model__adversary__start": 4, "model__adversary__r1": 0.1, "model__accumulate": 2}
     more |= {"trainer__check_val_every_n_epoch": "null", "trainer__val_check_interval": 4}
     assert main(command("fit", "autoencoder", "straight", trainer__max_steps=8, **more)) == 0
-    for steps in (2, 4, 6, 8):  # before the phase, at its start, within it
+    told = {2: 0, 4: 0, 6: 1, 8: 0}
+    for steps in told:  # before the phase, at its start, within it
+        caplog.clear()
         assert main(command("fit", "autoencoder", "broken", trainer__max_steps=steps, **more)) == 0
+        assert caplog.messages.count("the GAN phase begins after 4 updates") == told[steps]
         assert read(tmp_path / "broken")["global_step"] == steps
     assert_same(read(tmp_path / "broken"), read(tmp_path / "straight"))
     assert int(read(tmp_path / "straight")["state_dict"]["adversary.updates"]) == 4
