@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 from pvdm.commands.options import add_output, rate
 from pvdm.generation.convert import convert_released
 from pvdm.output import check_output
+
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,3 +26,4 @@ def run(options: argparse.Namespace) -> None:
     generator = convert_released(options.autoencoder, options.diffusion)
     generator.fps = options.fps
     generator.save_pretrained(options.output, half_precision=options.half_precision, overwrite=options.overwrite)
+    logger.info("the model is in %s", options.output)

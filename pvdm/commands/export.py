@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
 
 from pvdm.commands.options import add_output
 from pvdm.generation import VideoGenerator
 from pvdm.output import check_output
+
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,3 +30,4 @@ def run(options: argparse.Namespace) -> None:
         overwrite=options.overwrite,
         model_card_kwargs={"license": options.license},
     )
+    logger.info("the model is in %s", options.output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.output import check_output
 from pvdm.video import VideoWriter
+
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +55,8 @@ def run(options: argparse.Namespace) -> None:
                 stack.enter_context(VideoWriter(output, fps=fps, overwrite=options.overwrite)) for output in outputs
             ]
             write_extension(generator, source, writers, options)
+    for output in outputs:
+        logger.info("%d frame(s) in %s", options.frames, output)
 
 
 def write_extension(

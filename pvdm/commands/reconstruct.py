@@ -44,7 +44,8 @@ def run(options: argparse.Namespace) -> None:
                 writer.write(torch.cat((original, found), dim=3) if options.side_by_side else found)
                 bar.update(original.shape[1])
     mean = max(error / source.info.frames, 1e-10)
-    logger.info("PSNR %.2f dB over %d frames", 10 * math.log10(255**2 / mean), source.info.frames)
+    psnr = 10 * math.log10(255**2 / mean)
+    logger.info("PSNR %.2f dB over %d frames, which are in %s", psnr, source.info.frames, options.output)
 
 
 def reconstructions(generator: VideoGenerator, source: VideoSource) -> Iterator[tuple[Tensor, Tensor]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 from tqdm import tqdm
@@ -20,6 +21,8 @@ from pvdm.commands.options import (
 )
 from pvdm.output import check_output, replacing
 from pvdm.video import write_video
+
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +51,7 @@ def run(options: argparse.Namespace) -> None:
                 for index, video in zip(range(start, stop), clips, strict=True):
                     write_video(_name(folder, index, options.format), video, fps=fps)
                 bar.update(stop - start)
+    logger.info("%d clip(s) in %s", options.num_videos, options.output)
 
 
 def _name(folder: Path, index: int, format: str) -> Path:

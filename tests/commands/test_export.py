@@ -17,8 +17,9 @@ def checkpoint(generator, tmp_path):
     return tmp_path / "last.ckpt"
 
 
-def test_a_checkpoint_becomes_a_folder(pvdm, generator, checkpoint, tmp_path):
+def test_a_checkpoint_becomes_a_folder(pvdm, generator, checkpoint, caplog, tmp_path):
     pvdm("export", checkpoint, "--output", tmp_path / "new" / "model")
+    assert caplog.messages == [f"the model is in {tmp_path / 'new' / 'model'}"]
     found = VideoGenerator.from_pretrained(tmp_path / "new" / "model")
     torch.testing.assert_close(found.state_dict(), generator.state_dict(), rtol=0, atol=0)
     assert found.to_config() == generator.to_config()

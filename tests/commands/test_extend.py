@@ -23,11 +23,12 @@ def as_the_model_sees_it(path: Path, frames: int) -> Tensor:
 
 @pytest.mark.parametrize("count", [1, 8, 21])
 @pytest.mark.parametrize("name", ["out.mp4", "out"])
-def test_from_noise(pvdm, model, generator, frames, tmp_path, count, name):
+def test_from_noise(pvdm, model, generator, frames, caplog, tmp_path, count, name):
     pvdm("extend", model, "--frames", count, "--output", tmp_path / name, *STEPS)
     found = frames(tmp_path / name)
     assert found.shape == (3, count, 32, 32)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert caplog.messages[-1] == f"{count} frame(s) in {tmp_path / name}"
     if name == "out":
         expected = torch.cat(list(generator.stream(num_frames=count, sampler=SAMPLER)), dim=2)[0]
         assert_within_one_grey_level(found, expected)

@@ -44,7 +44,7 @@ def test_the_error_is_told(pvdm, model, frames, source, tmp_path, caplog):
         pvdm("reconstruct", model, source, "--output", tmp_path / "out", "--side-by-side")
     original, found = frames(tmp_path / "out").double().split(32, dim=3)
     expected = 10 * math.log10(255**2 / (original - found).square().mean())
-    assert f"PSNR {expected:.2f} dB over 19 frames" in caplog.text
+    assert f"PSNR {expected:.2f} dB over 19 frames, which are in {tmp_path / 'out'}" in caplog.text
 
 
 def test_refusals_leave_nothing(refusal, model, make_video, tmp_path):

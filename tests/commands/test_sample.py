@@ -38,11 +38,12 @@ def test_every_sampler(pvdm, model, tmp_path, options):
     assert probe(tmp_path / "out" / "sample_000000.mp4").frames == 8
 
 
-def test_a_training_checkpoint(pvdm, generator, tmp_path):
+def test_a_training_checkpoint(pvdm, generator, caplog, tmp_path):
     state = {f"generator.{name}": value for name, value in generator.state_dict().items()}
     torch.save({"pvdm": generator.to_config(), "state_dict": state}, tmp_path / "last.ckpt")
     pvdm("sample", tmp_path / "last.ckpt", "--output", tmp_path / "out", "--num-videos", 1, "--steps", 1)
     assert (tmp_path / "out" / "sample_000000.mp4").is_file()
+    assert caplog.messages[-1] == f"1 clip(s) in {tmp_path / 'out'}"
 
 
 def test_existing_output(pvdm, refusal, model, tmp_path):
