@@ -9,7 +9,7 @@ demo: $(VENV)/.installed
 	$(BIN)/pvdm demo --output demo/
 
 test: $(VENV)/.installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile  # a process per core, a thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal  # a process per core, a thread each
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "no virtual environment: install Debian's python3-venv"; exit 1; }

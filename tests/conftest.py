@@ -1,5 +1,6 @@
 """Fixtures that all rooms share: miniature videos whose grey level tells the frame, and the real data."""
 
+import gc
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,11 @@ import pytest
 from PIL import Image
 
 GREY_STEP = 4
+
+
+def pytest_collection_finish() -> None:
+    """Garbage collections, one of which ends each run of training, need not go through what is imported."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import. Run as a script, this file is that process.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -88,6 +89,7 @@ def serve() -> None:
     """Answers each line of standard input, a job, with a line, its end."""
     for name in filter(find_spec, IMPORTED):  # decord is not everywhere
         import_module(name)
+    gc.freeze()  # so that no child goes through what is imported
     for line in sys.stdin:
         print(json.dumps(asdict(run(Job(**json.loads(line))))), flush=True)  # noqa: T201
 

@@ -23,10 +23,11 @@ PATIENCE = 120
 """Seconds after which a process that has not ended is taken to hang."""
 
 SERVER = """
-import json, os, sys, torch
+import gc, json, os, sys, torch
 torch.set_num_threads(1)
 from pvdm.cli import main
 import pvdm.training.command
+gc.freeze()
 for line in sys.stdin:
     request = json.loads(line)
     pids = []
