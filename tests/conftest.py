@@ -1,13 +1,14 @@
 """Fixtures that all rooms share: miniature videos whose grey level tells the frame, and the real data."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from isolation import Isolation
 from PIL import Image
 
 GREY_STEP = 4
@@ -53,6 +54,13 @@ def make_frame_folder(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def isolation() -> Iterator[Isolation]:
+    """Runs commands in processes of their own; the one that they are forked from takes seconds to start."""
+    with Isolation() as run:
+        yield run
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import torch
 from fuzzing import encode, moving
 from generation.conftest import Code
 from generation.small_models import small_generator
-from isolation import Ended, Isolation
+from isolation import Ended
 from PIL import Image
 from test_fuzz import problem
 from training.miniature import autoencoder_training, diffusion_training
@@ -221,12 +220,6 @@ def _make_models(folder: Path) -> None:
     torch.save({"weights": torch.zeros(3)}, folder / "foreign.ckpt")
     torch.save({**whole, "evil": Code(folder / "made")}, folder / "evil.ckpt")
     (folder / "pickle.ckpt").write_bytes(pickle.dumps(Code(folder / "made")))
-
-
-@pytest.fixture(scope="module")
-def isolation() -> Iterator[Isolation]:
-    with Isolation() as run:
-        yield run
 
 
 def arguments(line: str, files: Path) -> list[str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fuzzing import make_case, make_originals
-from isolation import Ended, Isolation
+from isolation import Ended
 
 CASES = int(os.environ.get("PVDM_FUZZ_CASES", "300"))
 FIRST = int(os.environ.get("PVDM_FUZZ_FIRST", "0"))
@@ -20,12 +19,6 @@ def originals(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("originals")
     make_originals(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def isolation() -> Iterator[Isolation]:
-    with Isolation() as run:
-        yield run
 
 
 def problem(ended: Ended, left: list[str]) -> str | None:

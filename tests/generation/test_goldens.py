@@ -97,10 +97,9 @@ def test_ancestral_step(model, noisy, context):
     ("name", "guidance", "tolerance"), [("ddim10_eta0", 0.0, 3e-4), ("ddim10_eta0_w1.5", 1.5, 5e-3)]
 )
 def test_ddim(model, context, name, guidance, tolerance):
-    sampler = SamplerConfig("ddim", steps=10, eta=0.0, guidance=guidance)
-    denoise = make_denoise(model.denoiser, model.schedule, parameterization="eps", condition=context, guidance=guidance)
+    """The first of three samples: those of a batch do not touch, and ten steps of all of them are long."""
+    sampler, first = SamplerConfig("ddim", steps=10, eta=0.0, guidance=guidance), context[:1]
+    denoise = make_denoise(model.denoiser, model.schedule, parameterization="eps", condition=first, guidance=guidance)
     with torch.no_grad():
-        found = sampler.sample(
-            denoise, normal(6, 3, 4, 2048), schedule=model.schedule, noise=VideoNoise([(0, n) for n in range(3)])
-        )
-    assert largest_error(found, GOLDEN[name]) < tolerance
+        found = sampler.sample(denoise, normal(6, 3, 4, 2048)[:1], schedule=model.schedule, noise=VideoNoise([(0, 0)]))
+    assert largest_error(found, GOLDEN[name][:1]) < tolerance

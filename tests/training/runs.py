@@ -23,10 +23,13 @@ PATIENCE = 120
 """Seconds after which a process that has not ended is taken to hang."""
 
 SERVER = """
-import gc, json, os, sys, torch
+import gc, json, os, sys, torch, torch.utils.tensorboard
+from importlib.util import find_spec
 torch.set_num_threads(1)
 from pvdm.cli import main
 import pvdm.training.command
+if find_spec("decord"):
+    import decord
 gc.freeze()
 for line in sys.stdin:
     request = json.loads(line)

@@ -204,7 +204,7 @@ def test_four_epochs_equal_two_and_two(command, tmp_path, stage, workers, valida
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_signal_to_all_processes_does_not_disturb_the_workers(forks, command, tmp_path, stage):
-    more = {**AUGMENTED, "trainer__max_steps": 10, "trainer__val_check_interval": 1}
+    more = {**AUGMENTED, "trainer__max_steps": 10, "trainer__val_check_interval": 2}
     forks.run(command("fit", stage, "straight", **more))
     for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
         run = forks.start(command("fit", stage, "stopped", **more, data__workers=2))

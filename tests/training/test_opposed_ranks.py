@@ -70,7 +70,7 @@ def assert_near(found: dict, wanted: dict) -> None:
 def test_two_processes_equal_one_with_the_joint_batch(tmp_path):
     """Before the phase and within it, and where one process alone spoils an update, which both leave out."""
     train(tmp_path / "one")
-    train(tmp_path / "two", strategy="ddp_spawn", devices=2)
+    train(tmp_path / "two", strategy="ddp_fork", devices=2)
     for update in range(1, UPDATES + 1):
         one, two, other = (read(tmp_path / name, update, rank) for name, rank in (("one", 0), ("two", 0), ("two", 1)))
         assert any(name.startswith("adversary") for name in one["gradients"]) == (update > 1)
