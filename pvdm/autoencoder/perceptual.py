@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.error import URLError
 
-import torch
 from torch import Tensor, nn
-from torch.hub import download_url_to_file, get_dir
 
 from pvdm.errors import InputError
+from pvdm.pickles import read_pickle
+from pvdm.weights import WeightsFile
 
-VGG_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
-VGG_DIGEST = "397923af"
-"""First hexadecimal digits of the file's SHA-256, as torchvision publishes it."""
+VGG = WeightsFile(
+    name="vgg16-397923af.pth",
+    url="https://download.pytorch.org/models/vgg16-397923af.pth",
+    sha256="397923af",  # as torchvision publishes it
+    remedy="give its path as model.vgg_weights, or do without LPIPS (model.lpips_weight 0)",
+)
 
 
 class PerceptualDistance:
@@ -28,8 +28,8 @@ class PerceptualDistance:
     """
 
     def __init__(self, vgg_weights: str | Path | None = None) -> None:
-        path = Path(vgg_weights) if vgg_weights else downloaded_vgg()
-        state = _checked_vgg(path)
+        path = VGG.path(vgg_weights)
+        state = read_pickle(path, remedy=f"fetch {VGG.url}")
         from lpips import LPIPS  # imports torchvision, slowly; only this class needs it
 
         with warnings.catch_warnings():
@@ -40,24 +40,12 @@ class PerceptualDistance:
 
     def __call__(self, found: Tensor, wanted: Tensor) -> Tensor:
         """Frames (n, 3, h, w), float in [-1, 1] -> mean distance, a scalar."""
+        return self.per_frame(found, wanted).mean()
+
+    def per_frame(self, found: Tensor, wanted: Tensor) -> Tensor:
+        """Frames (n, 3, h, w), float in [-1, 1] -> the distance of each pair (n,)."""
         self._network.to(found.device)
-        return self._network(found.float(), wanted.float()).mean()
-
-
-def downloaded_vgg() -> Path:
-    """The VGG-16 file in torch's cache, fetched if absent and checked; InputError says what to do if it cannot be."""
-    path = Path(get_dir()) / "checkpoints" / Path(VGG_URL).name
-    if path.is_file():
-        return path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        download_url_to_file(VGG_URL, os.fspath(path), hash_prefix=VGG_DIGEST, progress=False)
-    except (URLError, OSError, RuntimeError) as error:
-        raise InputError(
-            f"LPIPS needs the VGG-16 weights and {VGG_URL} cannot be fetched ({error}); place the file at {path}, "
-            "give its path as model.vgg_weights, or train without it (model.lpips_weight 0)"
-        ) from error
-    return path
+        return self._network(found.float(), wanted.float()).flatten()
 
 
 def _load_vgg(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
@@ -65,30 +53,7 @@ def _load_vgg(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> No
     values = {}
     for name, wanted in network.state_dict().items():
         theirs = f"features.{name.split('.', 1)[1]}"
-        if theirs not in state or state[theirs].shape != wanted.shape:
-            raise InputError(f"{path} does not hold torchvision's VGG-16 (no {theirs} of its size); fetch {VGG_URL}")
+        if getattr(state.get(theirs), "shape", None) != wanted.shape:
+            raise InputError(f"{path} does not hold torchvision's VGG-16 (no {theirs} of its size); fetch {VGG.url}")
         values[name] = state[theirs]
     network.load_state_dict(values)
-
-
-def _checked_vgg(path: Path) -> Mapping[str, Tensor]:
-    """The state dict in the file; InputError if absent or damaged, or under the known name with another digest."""
-    if not path.is_file():
-        raise InputError(f"there is no file {path} with VGG-16 weights; fetch {VGG_URL} or train with lpips_weight 0")
-    if path.name == Path(VGG_URL).name and not _sha256(path).startswith(VGG_DIGEST):
-        raise InputError(f"{path} is damaged (its SHA-256 should begin {VGG_DIGEST}); delete it and fetch {VGG_URL}")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file makes the unpickler raise nearly anything
-        raise InputError(f"{path} cannot be read as weights; fetch {VGG_URL}") from error
-    if not isinstance(state, Mapping):
-        raise InputError(f"{path} holds no weights by their names; fetch {VGG_URL}")
-    return state
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
