@@ -61,7 +61,7 @@ class WeightsFile:
 
     @property
     def _source(self) -> str:
-        return f"fetch {self.url}, {self.remedy}" if self.url else self.remedy
+        return f"fetch {self.url} or {self.remedy}" if self.url else self.remedy
 
     def _fetch(self, path: Path) -> None:
         if self.url is None:
@@ -72,7 +72,7 @@ class WeightsFile:
         except _Broken as error:
             raise InputError(
                 f"{self.name} is needed and {self.url} cannot be fetched ({one_line(error)}); "
-                f"place the file at {path}, {self.remedy}"
+                f"place the file at {path} or {self.remedy}"
             ) from error
 
     def _download(self, path: Path) -> None:

@@ -57,9 +57,10 @@ class ScriptedNetwork:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript, in which the files are published
-                return torch.jit.load(self._path, map_location="cpu").eval().requires_grad_(False)
+                network = torch.jit.load(self._path, map_location="cpu")
         except (RuntimeError, ValueError, OSError) as error:  # what a damaged archive makes of it
             raise self._refusal("is no TorchScript file, or is incomplete") from error
+        return network.eval()
 
     def _refusal(self, found: str) -> InputError:
         return InputError(f"{self._path} does not serve as {self._name}: it {found}; {self._remedy}")

@@ -1,6 +1,7 @@
 """LPIPS with VGG weights from a file: the right file is used as it is, any other is told in one sentence."""
 
 import warnings
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +14,8 @@ from torch import nn
 from torchvision.models import vgg
 
 from pvdm.autoencoder import perceptual
-from pvdm.autoencoder.perceptual import VGG_URL, PerceptualDistance, downloaded_vgg
+from pvdm.autoencoder.perceptual import VGG, PerceptualDistance
 from pvdm.errors import InputError
-
-NAME = Path(VGG_URL).name
 
 
 def features() -> nn.Sequential:
@@ -50,17 +49,17 @@ def no_classifier(monkeypatch):
 def cache(monkeypatch, tmp_path) -> Path:
     """An empty cache of torch: the path of the VGG file there."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    return tmp_path / "hub" / "checkpoints" / NAME
+    return tmp_path / "hub" / "checkpoints" / VGG.name
 
 
 @pytest.fixture
 def published(weights, monkeypatch, tmp_path) -> Path:
     """The random weights as if they were those on torchvision's site."""
-    path = tmp_path / "site" / NAME
+    path = tmp_path / "site" / VGG.name
     path.parent.mkdir()
     path.symlink_to(weights)
-    monkeypatch.setattr(perceptual, "VGG_URL", path.as_uri())
-    monkeypatch.setattr(perceptual, "VGG_DIGEST", sha256(weights.read_bytes()).hexdigest()[:8])
+    digest = sha256(weights.read_bytes()).hexdigest()[:8]
+    monkeypatch.setattr(perceptual, "VGG", replace(VGG, url=path.as_uri(), sha256=digest))
     return path
 
 
@@ -76,6 +75,17 @@ def test_it_is_lpips_with_the_weights_of_the_file(weights, network, monkeypatch,
     torch.testing.assert_close(distance(found, wanted), oracle(found, wanted).mean())
     assert distance(found, found) == 0
     assert distance(found, wanted) > 0
+
+
+def test_the_distance_of_each_frame_is_that_of_its_pair_alone(weights, no_classifier):
+    distance = PerceptualDistance(weights)
+    found, wanted = torch.rand(2, 3, 3, 32, 32) * 2 - 1
+    found[1] = wanted[1]
+    rows = distance.per_frame(found, wanted)
+    alone = [distance(found[i : i + 1], wanted[i : i + 1]) for i in range(3)]
+    torch.testing.assert_close(rows, torch.stack(alone))
+    assert rows[1] == 0
+    torch.testing.assert_close(rows.mean(), distance(found, wanted))
 
 
 def test_it_is_frozen_and_passes_gradients_to_the_frames(weights, no_classifier):
@@ -94,7 +104,7 @@ def test_torchvisions_warnings_are_kept_from_the_user(weights):
 
 
 def test_without_network_it_says_where_to_place_the_file(cache, monkeypatch):
-    monkeypatch.setattr(perceptual, "download_url_to_file", no_network)
+    monkeypatch.setattr("pvdm.weights.urlopen", no_network)
     with pytest.raises(InputError, match=r"no route to host.*lpips_weight 0") as error:
         PerceptualDistance()
     assert str(cache) in str(error.value)
@@ -104,15 +114,8 @@ def test_without_network_it_says_where_to_place_the_file(cache, monkeypatch):
 def test_it_is_downloaded_once_and_checked(cache, published, no_classifier, monkeypatch):
     PerceptualDistance()
     assert cache.read_bytes() == published.read_bytes()
-    monkeypatch.setattr(perceptual, "download_url_to_file", no_network)
+    monkeypatch.setattr("pvdm.weights.urlopen", no_network)
     PerceptualDistance()
-
-
-def test_a_download_with_another_digest_is_refused(cache, published, monkeypatch):
-    monkeypatch.setattr(perceptual, "VGG_DIGEST", "00000000")
-    with pytest.raises(InputError, match="cannot be fetched"):
-        downloaded_vgg()
-    assert not cache.exists()
 
 
 def test_a_damaged_file_under_the_known_name_is_told_by_its_digest(cache):
@@ -136,5 +139,5 @@ def test_a_file_of_another_kind_is_refused(content, tmp_path, no_classifier):
         path.write_bytes(content)
     else:
         torch.save(content, path)
-    with pytest.raises(InputError, match=r"renamed\.pth .*fetch https://"):
+    with pytest.raises(InputError, match=r"renamed\.pth .*(fetch https://|check which file it is)"):
         PerceptualDistance(path)

@@ -11,7 +11,6 @@ from miniature import read
 from runs import assert_same_training
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pvdm.autoencoder import perceptual
 from pvdm.cli import main
 from pvdm.data import dataset
 from pvdm.errors import InputError
@@ -150,7 +149,7 @@ def test_lpips_without_its_weights_ends_before_anything_begins(command, tmp_path
         raise URLError("no route to host")
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(perceptual, "download_url_to_file", no_network)
+    monkeypatch.setattr("pvdm.weights.urlopen", no_network)
     message = refusal(caplog, *command("fit", "autoencoder", model__lpips_weight=1.0))
     assert "no route to host" in message
     assert "lpips_weight 0" in message
