@@ -12,11 +12,16 @@ import torch
 from torch import Tensor
 
 DATA = Path(__file__).parent / "data"
-BUFFERS = ("zeros", "coords", "inv_freqs", "scales")
+BUFFERS = {
+    **dict.fromkeys(("zeros", "coords", "inv_freqs", "scales"), 0.0),
+    "running_mean": 0.0,
+    "running_var": 1.0,
+    "num_batches_tracked": 0,
+}
 
 
 def released_shapes(name: str) -> dict[str, list[int]]:
-    """Names and shapes of a checkpoint's state dict: (released|tiny)_(autoencoder|unet)."""
+    """Names and shapes of a checkpoint's state dict: (released|tiny)_(autoencoder|unet), i3d."""
     return json.loads((DATA / "released_keys.json").read_text())[name]
 
 
@@ -33,11 +38,11 @@ def fill(key: str, shape: list[int], salt: str) -> np.ndarray:
 
 def released_state_dict(name: str) -> dict[str, Tensor]:
     """A checkpoint in the original's format with reference weights."""
-    salt = "pvdm/autoencoder" if name.endswith("autoencoder") else "pvdm/unet"
+    salt = f"pvdm/{name.rpartition('_')[2]}"
     values = {}
     for key, shape in released_shapes(name).items():
-        is_buffer = key.endswith(BUFFERS)
-        values[key] = torch.zeros(shape) if is_buffer else torch.from_numpy(fill(key, shape, salt))
+        buffer = BUFFERS.get(key.rpartition(".")[2])
+        values[key] = torch.from_numpy(fill(key, shape, salt)) if buffer is None else torch.full(shape, buffer)
     return values
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -77,9 +78,20 @@ class Detector:
         """
         if video.dtype != torch.uint8 or video.ndim != 5 or video.shape[1] != 3:
             raise ValueError(f"a detector takes clips (b, 3, t, h, w) in uint8, not {tuple(video.shape)} {video.dtype}")
-        whole = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-        with torch.no_grad(), torch.autocast(self._device.type, enabled=False), whole:
+        with torch.no_grad(), _full_float32(self._device):
             return self._network(video.to(self._device)).float()
+
+
+@contextmanager
+def _full_float32(device: torch.device) -> Iterator[None]:
+    """Neither autocast nor TF32, whatever training has asked for."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast(device.type, enabled=False), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def load_detector(name: str, path: str | Path | None = None, *, device: torch.device | str = "cpu") -> Detector:

@@ -28,7 +28,8 @@ MIXED = {
 SPATIAL_POOL = (1, 3, 3), (1, 2, 2)
 POOL_4 = (3, 3, 3), (2, 2, 2)
 POOL_5 = (2, 2, 2), (2, 2, 2)
-"""Kernel and stride of the pools before the mixed layers."""
+BRANCH_POOL = (3, 3, 3), (1, 1, 1)
+"""Kernel and stride of the pools: before 2b and 3b, before 4b, before 5b, within mixed layers."""
 
 
 class I3D(nn.Module):
@@ -104,14 +105,14 @@ class Mixed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, inward, t, h, w) -> (b, b0 + b1b + b2b + b3b, t, h, w)."""
-        pooled = pool(x, (3, 3, 3), (1, 1, 1))
+        pooled = pool(x, *BRANCH_POOL)
         return torch.cat([self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(pooled)], 1)
 
 
 def pool(x: Tensor, kernel: Sequence[int], stride: Sequence[int]) -> Tensor:
     """Largest value of each window with "same" padding; x is not negative, so padding with zeros adds nothing.
 
-    `ceil_mode` stands for the padding that is left over on the far side.
+    `ceil_mode` stands for the padding that is left over on the far side, which holds for this network's pools.
     """
     before, _ = same_padding(x.shape[2:], kernel, stride)
     return functional.max_pool3d(x, kernel, stride, padding=before, ceil_mode=True)
