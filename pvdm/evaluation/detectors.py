@@ -170,7 +170,7 @@ def _c3d_ucf101(path: Path) -> ScriptedNetwork:
 
 
 def _scripted(path: Path, file: WeightsFile, *, options: dict[str, bool], width: int) -> ScriptedNetwork:
-    remedy = f"fetch {file.url} (delete this file if it lies in torch's cache), {file.remedy}"
+    remedy = "delete it to have it fetched again" if path == file.cached else f"fetch {file.url} or {file.remedy}"
     return ScriptedNetwork(path, file.name, options=options, width=width, remedy=remedy)
 
 
