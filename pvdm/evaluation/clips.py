@@ -46,3 +46,11 @@ class ClipSource(ABC):
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """What a result says of it, JSON-able: kind, path, counts, sizes, digests; equal for equal clips."""
+
+    def name(self, index: int) -> str:
+        """That of a clip, without reading it."""
+        return str(index)
+
+    def key(self) -> dict[str, Any]:
+        """What is computed of these clips is kept under it on this machine: `describe`, unless that says too little."""
+        return self.describe()

@@ -1,4 +1,4 @@
-"""The processes that share an evaluation: one, or those that torchrun or SLURM has started."""
+"""The processes that share an evaluation: one, or those that torchrun has started."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 from torch import distributed
 
+from pvdm.errors import InputError
+
 T = TypeVar("T")
+
+TOGETHER = timedelta(minutes=5)
+"""In which all processes must have started."""
+
+PATIENCE = timedelta(days=2)
+"""For which one waits for the slowest; that one has died is seen at once, for its connections close."""
 
 
 @dataclass(frozen=True)
@@ -31,34 +40,100 @@ class Processes:
         return list(items[self.rank :: self.size])
 
     def gather(self, value: Any) -> list[Any]:
-        """The values of all processes, by rank; all must call it."""
+        """The values of all processes, by rank; all must call it. InputError if another one has ended."""
         if self.size == 1:
             return [value]
         values = [None] * self.size
-        distributed.all_gather_object(values, value)
+        with _lost_processes_named():
+            distributed.all_gather_object(values, value)
         return values
 
     def barrier(self) -> None:
-        """Waits until all processes are here."""
+        """Waits until all processes are here; InputError if another one has ended."""
         if self.size > 1:
-            distributed.barrier()
+            with _lost_processes_named():
+                distributed.barrier()
+
+
+ALONE = Processes()
+
+
+def connected() -> Processes:
+    """Those that are connected now, by `processes` or by a training; this one alone if none are."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return ALONE
+    return Processes(distributed.get_rank(), distributed.get_world_size())
 
 
 @contextmanager
-def processes(device: torch.device | None = None) -> Iterator[Processes]:
+def processes() -> Iterator[Processes]:
     """Those of the environment (RANK and WORLD_SIZE, as torchrun sets them), connected while the block runs.
 
-    Where they are connected already, as in training, they are left as they are.
+    Where they are connected already, as in training, they are left as they are. They talk over gloo, on GPUs too: what
+    they exchange is small, and a process that ends is noticed at once, with an InputError in all others.
     """
-    if distributed.is_available() and distributed.is_initialized():
-        yield Processes(distributed.get_rank(), distributed.get_world_size())
+    if connected() != ALONE or _of_environment("WORLD_SIZE", 1) == 1:
+        yield connected()
         return
-    size = int(os.environ.get("WORLD_SIZE", 1))
-    if size == 1:
-        yield Processes()
-        return
-    distributed.init_process_group("nccl" if device is not None and device.type == "cuda" else "gloo")
+    with _lost_processes_named():
+        _connect(_of_environment("RANK"), _of_environment("WORLD_SIZE", 1))
+        try:
+            yield connected()
+        finally:
+            distributed.destroy_process_group()
+
+
+def device_of_rank(device: torch.device) -> torch.device:
+    """The device of this process: CUDA without a number becomes the one of LOCAL_RANK, as torchrun counts.
+
+    InputError if this machine has fewer than it has processes.
+    """
+    if device.type != "cuda" or device.index is not None or _of_environment("WORLD_SIZE", 1) == 1:
+        return device
+    rank, count = _of_environment("LOCAL_RANK"), torch.cuda.device_count()
+    if rank >= count:
+        raise InputError(
+            f"process {rank + 1} of this machine has no CUDA device of its own, for there are {count}; "
+            f"start {count} processes (torchrun --nproc-per-node {count}), or name one for all (--device cuda:0)"
+        )
+    return torch.device("cuda", rank)
+
+
+def is_lost_process(error: RuntimeError) -> bool:
+    """Whether it says that another process of the run cannot be reached any more."""
+    return distributed.is_available() and (isinstance(error, distributed.DistError) or "gloo" in str(error))
+
+
+def _connect(rank: int, size: int) -> None:
+    """Waits for all for a few minutes, and then for none of them so shortly again."""
     try:
-        yield Processes(distributed.get_rank(), size)
-    finally:
-        distributed.destroy_process_group()
+        store, *_ = next(distributed.rendezvous("env://", rank, size, timeout=TOGETHER))
+        store.set(f"pvdm/{rank}", "here")
+        store.wait([f"pvdm/{other}" for other in range(size)], TOGETHER)
+    except (RuntimeError, ValueError, OSError) as error:  # ValueError: the address is not in the environment
+        raise InputError(
+            f"the {size} processes of WORLD_SIZE are not all there (this is number {rank}); "
+            "start them by torchrun, or unset WORLD_SIZE"
+        ) from error
+    distributed.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=PATIENCE)
+
+
+def _of_environment(name: str, default: int | None = None) -> int:
+    text = os.environ.get(name, default)
+    try:
+        return int(text)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{name} is {text} in the environment; start the processes by torchrun, which sets it"
+        ) from None
+
+
+@contextmanager
+def _lost_processes_named() -> Iterator[None]:
+    """Turns what a connection says that closes into an InputError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_lost_process(error):
+            raise
+        raise InputError("another process of this run has ended; its own message says why") from error

@@ -15,6 +15,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from pvdm.errors import InputError
+from pvdm.evaluation.processes import is_lost_process
 from pvdm.training.adversary_guard import AdversaryGuard
 from pvdm.training.averaging import AveragedWeights
 from pvdm.training.checkpoint_files import CheckpointFiles
@@ -24,7 +25,7 @@ from pvdm.training.early_stopping import EarlyStopping
 from pvdm.training.plain_cli import PlainCLI
 from pvdm.training.position import ExactPosition
 from pvdm.training.prediction import WriteVideos
-from pvdm.training.stopping import StopBetweenBatches, Stopped, ended_by_sigterm, is_lost_process
+from pvdm.training.stopping import StopBetweenBatches, Stopped, ended_by_sigterm
 from pvdm.training.throughput import Throughput
 from pvdm.training.video_log import VideoLog
 

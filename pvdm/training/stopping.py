@@ -112,10 +112,5 @@ def ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def is_lost_process(error: RuntimeError) -> bool:
-    """Whether it says that another process of the run cannot be reached any more."""
-    return torch.distributed.is_available() and (isinstance(error, torch.distributed.DistError) or "gloo" in str(error))
-
-
 def _raise(number: int, frame: FrameType | None) -> None:
     raise Stopped(number)
