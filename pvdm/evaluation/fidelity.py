@@ -1,17 +1,32 @@
-"""How near reconstructions are: the measures of validation in stage 1."""
+"""How near reconstructions are: the measures of validation in stage 1, and of an evaluation."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.functional.image import structural_similarity_index_measure
+from torchmetrics.utilities import dim_zero_cat
+
+from pvdm.errors import InputError
+from pvdm.evaluation.naturalness import st_rred
+from pvdm.evaluation.processes import processes
+from pvdm.video import to_float
+
+LEAST_ERROR = 1e-10
+"""Of pixels in [-1, 1], squared: a clip without error has this one, that is 106 dB."""
+LPIPS_FRAMES = 16
+"""Frames that go through its network at once, however long a clip is."""
 
 
 def psnr(found: Tensor, wanted: Tensor) -> Tensor:
     """Peak signal to noise ratio of each clip (b, ...) in [-1, 1], in dB: (b,)."""
     error = (found.clamp(-1, 1) - wanted).square().flatten(1).mean(1)
-    return 10 * torch.log10(4 / error.clamp(min=1e-10))
+    return 10 * torch.log10(4 / error.clamp(min=LEAST_ERROR))
 
 
 def ssim(found: Tensor, wanted: Tensor) -> Tensor:
@@ -59,6 +74,69 @@ class Sharpness(Metric):
         return self.found / self.wanted
 
 
+class Fidelity(Metric):
+    """Means over reconstructed clips, the same for any batches, order and number of processes.
+
+    Each clip is measured by itself and is one row of float64, on the CPU; `compute` sorts the rows of all processes by
+    the clips' numbers. PSNR is the mean over clips of each clip's own in dB, as in PVDM's code (evals/eval.py,
+    test_psnr), not the PSNR of the mean error; here of the 8-bit pixels that a user gets. An equal clip counts as 106
+    dB.
+
+    Args:
+        lpips: LPIPS of each frame, (found, wanted) -> (n,), frames (n, 3, h, w) float in [-1, 1]; None leaves it out.
+        st_rred: Whether to compute ST-RRED, see `naturalness.st_rred`: about a second for 16 frames of 128x128.
+    """
+
+    full_state_update = False
+
+    def __init__(self, *, lpips: Callable[[Tensor, Tensor], Tensor] | None = None, st_rred: bool = False) -> None:
+        super().__init__(dist_sync_fn=_from_all)
+        self.lpips, self.has_st_rred = lpips, st_rred
+        for name in ("clips", "frames"):
+            self.add_state(name, [], dist_reduce_fx="cat")
+
+    def update(self, indices: Sequence[int], found: Tensor, wanted: Tensor) -> None:
+        """Clips (b, 3, t, h, w) uint8, their numbers in the source; one that comes again is the same clip."""
+        if found.shape != wanted.shape or found.ndim != 5 or {found.dtype, wanted.dtype} != {torch.uint8}:
+            raise InputError(
+                f"fidelity found clips {tuple(found.shape)} of {found.dtype} and {tuple(wanted.shape)} of "
+                f"{wanted.dtype}; give both as (b, 3, t, h, w) of uint8"
+            )
+        for index, clip, original in zip(indices, found, wanted, strict=True):
+            self._add(int(index), clip, original)
+
+    def compute(self) -> dict[str, float | list[float] | None]:
+        """`psnr`, `ssim`, `lpips` and `st_rred`, which are None where not measured, and `psnr_per_frame`.
+
+        ST-RRED is over those clips that have one. PSNR per frame is the mean over the clips of each frame's own.
+        """
+        if not len(self.clips):
+            raise InputError("fidelity found no clips; give at least one")
+        clips, frames = _sorted_once(dim_zero_cat(self.clips), keys=1), _sorted_once(dim_zero_cat(self.frames), keys=2)
+        means = {name: _mean(clips[:, 1 + i]) for i, name in enumerate(("psnr", "ssim", "lpips", "st_rred"))}
+        lengths = range(int(frames[:, 1].max()) + 1)
+        return {**means, "psnr_per_frame": [_mean(frames[frames[:, 1] == i, 2]) for i in lengths]}
+
+    def _add(self, index: int, found: Tensor, wanted: Tensor) -> None:
+        """Measures one clip (3, t, h, w) uint8 by itself: in company, a batch's size would change the last digits."""
+        errors = _frame_errors(found, wanted)
+        floats = to_float(found[None]), to_float(wanted[None])
+        row = [index, _decibels(errors.mean()), ssim(*floats), self._lpips(*floats), self._st_rred(found, wanted)]
+        self.clips.append(torch.tensor([[float(value) for value in row]], dtype=torch.float64))
+        per_frame = enumerate(_decibels(errors).tolist())
+        self.frames.append(torch.tensor([[index, *pair] for pair in per_frame], dtype=torch.float64))
+
+    def _lpips(self, found: Tensor, wanted: Tensor) -> Tensor | float:
+        """Of a clip (1, 3, t, h, w): the mean over its frames."""
+        if self.lpips is None:
+            return float("nan")
+        some = zip(_frames(found).split(LPIPS_FRAMES), _frames(wanted).split(LPIPS_FRAMES), strict=True)
+        return torch.cat([self.lpips(*frames) for frames in some]).double().mean()
+
+    def _st_rred(self, found: Tensor, wanted: Tensor) -> float:
+        return st_rred(wanted, found) if self.has_st_rred else float("nan")
+
+
 def frames_at(video: Tensor, chosen: Tensor) -> Tensor:
     """Frames (b * n, 3, h, w) of video (b, 3, t, h, w) at indices chosen (b, n)."""
     rows = torch.arange(len(video), device=video.device)[:, None]
@@ -68,3 +146,32 @@ def frames_at(video: Tensor, chosen: Tensor) -> Tensor:
 def _frames(video: Tensor) -> Tensor:
     """(b, 3, t, h, w) -> (b * t, 3, h, w), clamped to [-1, 1]."""
     return video.float().transpose(1, 2).flatten(0, 1).clamp(-1, 1)
+
+
+def _frame_errors(found: Tensor, wanted: Tensor) -> Tensor:
+    """Mean squared error of each frame of clips (3, t, h, w) uint8, in the scale of [-1, 1]: (t,) float64, exact."""
+    difference = (found.int() - wanted.int()).square().transpose(0, 1).flatten(1)
+    return difference.sum(1).cpu().double() / (difference.shape[1] * 127.5**2)
+
+
+def _decibels(error: Tensor) -> Tensor:
+    return 10 * torch.log10(4 / error.clamp(min=LEAST_ERROR))
+
+
+def _sorted_once(rows: Tensor, *, keys: int) -> Tensor:
+    """Rows by their first columns, those of the same ones once: processes may have been given a clip twice."""
+    _, first = np.unique(rows[:, :keys].numpy(), axis=0, return_index=True)
+    return rows[first]
+
+
+def _from_all(rows: Tensor, group: Any = None) -> list[Tensor]:
+    """The rows of all processes; also of those that have none, whose shape torchmetrics cannot know."""
+    with processes() as everyone:
+        gathered = everyone.gather(rows)
+    return [rows for rows in gathered if rows.numel()] or gathered
+
+
+def _mean(values: Tensor) -> float | None:
+    """Of those that are numbers."""
+    known = values[~values.isnan()]
+    return known.mean().item() if len(known) else None

@@ -1,12 +1,19 @@
 """Measures of validation against closed forms and against their own float32."""
 
+import json
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch.multiprocessing import start_processes
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from pvdm.evaluation.fidelity import Sharpness, frames_at, high_frequency_energy, psnr, ssim
+from pvdm.errors import InputError
+from pvdm.evaluation.fidelity import Fidelity, Sharpness, frames_at, high_frequency_energy, psnr, ssim
+from pvdm.evaluation.naturalness import st_rred
+from pvdm.video import to_float
 
 
 def test_psnr_of_a_constant_error_is_its_closed_form():
@@ -103,3 +110,127 @@ def test_frames_are_picked_for_each_clip():
     picked = frames_at(video, torch.tensor([[2, 0], [1, 1]]))
     assert picked.shape == (4, 3, 1, 1)
     assert picked[:, 0, 0, 0].tolist() == [2, 0, 4, 4]
+
+
+def clips(count: int = 3, frames: int = 4, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Found and wanted, (n, 3, t, 16, 16) uint8, each pair unlike the others."""
+    generator = torch.Generator().manual_seed(seed)
+    wanted = torch.randint(256, (count, 3, frames, 16, 16), generator=generator)
+    spread = 10 * torch.arange(1, count + 1)[:, None, None, None, None]
+    noise = torch.randn(wanted.shape, generator=generator) * spread
+    return (wanted + noise).round().clamp(0, 255).byte(), wanted.byte()
+
+
+def distance(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """In place of LPIPS: one value per frame."""
+    return (found - wanted).abs().flatten(1).mean(1)
+
+
+def fidelity(found: torch.Tensor, wanted: torch.Tensor, batches=((0, 1, 2),), **options) -> dict:
+    metric = Fidelity(lpips=distance, **options)
+    for batch in batches:
+        metric.update(batch, found[list(batch)], wanted[list(batch)])
+    return metric.compute()
+
+
+def test_fidelity_is_the_mean_of_each_clips_own():
+    found, wanted = clips()
+    errors = np.square(found.numpy().astype(float) - wanted.numpy())
+    decibels = 10 * np.log10(255**2 / errors.mean((1, 2, 3, 4)))
+    floats = to_float(found), to_float(wanted)
+    result = fidelity(found, wanted)
+    assert result["psnr"] == pytest.approx(decibels.mean(), rel=1e-12)
+    assert result["psnr"] == pytest.approx(psnr(*floats).mean().item(), rel=1e-6)
+    assert result["psnr"] != pytest.approx(10 * np.log10(255**2 / errors.mean()), rel=1e-2)
+    assert result["ssim"] == pytest.approx(ssim(*floats).item(), rel=1e-5)
+    assert result["lpips"] == pytest.approx((floats[0] - floats[1]).abs().mean().item(), rel=1e-5)
+    assert result["st_rred"] is None
+
+
+def test_psnr_per_frame_is_the_mean_over_clips():
+    found, wanted = clips()
+    errors = np.square(found.numpy().astype(float) - wanted.numpy()).mean((1, 3, 4))
+    expected = (10 * np.log10(255**2 / errors)).mean(0)
+    assert fidelity(found, wanted)["psnr_per_frame"] == pytest.approx(expected.tolist(), rel=1e-12)
+
+
+def test_clips_of_other_lengths_count_in_the_frames_they_have():
+    metric, (found, wanted) = Fidelity(), clips(count=2)
+    metric.update([0], found[:1], wanted[:1])
+    metric.update([1], found[1:, :, :2], wanted[1:, :, :2])
+    alone = Fidelity()
+    alone.update([0], found[:1], wanted[:1])
+    assert metric.compute()["psnr_per_frame"][2:] == alone.compute()["psnr_per_frame"][2:]
+
+
+def test_lpips_takes_some_frames_at_a_time():
+    found, wanted = clips(count=1, frames=21)
+    sizes, metric = [], Fidelity(lpips=lambda found, wanted: sizes.append(len(found)) or distance(found, wanted))
+    metric.update([0], found, wanted)
+    assert sizes == [16, 5]
+    expected = (to_float(found) - to_float(wanted)).abs().mean().item()
+    assert metric.compute()["lpips"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_equal_clips_count_as_106_decibels():
+    wanted = clips()[1]
+    result = fidelity(wanted, wanted)
+    assert [result["psnr"], *result["psnr_per_frame"]] == pytest.approx([10 * math.log10(4e10)] * 5)
+    assert (result["ssim"], result["lpips"]) == (pytest.approx(1), 0)
+
+
+@pytest.mark.parametrize("batches", [((0,), (1,), (2,)), ((2, 0), (1,)), ((1, 2), (0, 1))])
+def test_fidelity_is_equal_for_any_batches_and_order(batches):
+    """To the last digit, also where a clip comes twice."""
+    assert fidelity(*clips(), batches) == fidelity(*clips())
+
+
+def test_st_rred_is_that_of_the_clips_which_have_one():
+    generator = torch.Generator().manual_seed(0)
+    wanted = torch.randint(256, (2, 3, 2, 72, 72), generator=generator).byte()
+    gradient = torch.linspace(0, 255, 72).byte().expand(3, 2, 72, 72)
+    found = torch.stack([wanted[0].clamp(40, 200), gradient])
+    result = fidelity(found, wanted, ((0, 1),), st_rred=True)
+    assert result["st_rred"] == st_rred(wanted[0], found[0])
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (torch.zeros(1, 3, 2, 16, 16), torch.zeros(1, 3, 2, 16, 16)),
+        (torch.zeros(1, 3, 2, 16, 16).byte(), torch.zeros(1, 3, 3, 16, 16).byte()),
+        (torch.zeros(3, 2, 16, 16).byte(), torch.zeros(3, 2, 16, 16).byte()),
+    ],
+)
+def test_what_cannot_be_compared_is_said(found, wanted):
+    with pytest.raises(InputError, match=r"fidelity found clips .*; give both as \(b, 3, t, h, w\) of uint8"):
+        Fidelity().update([0], found, wanted)
+
+
+@pytest.mark.filterwarnings("ignore:The ``compute`` method")
+def test_no_clips_have_no_fidelity():
+    with pytest.raises(InputError, match="fidelity found no clips; give at least one"):
+        Fidelity().compute()
+
+
+@pytest.mark.parametrize("shares", [((0,), (2, 1)), ((0, 1, 2), ())])
+def test_two_processes_equal_one(tmp_path, shares):
+    """To the last digit, and where one of them has no clip at all."""
+    (alone,) = fidelity_of_processes(tmp_path / "one", ((0, 1, 2),))
+    assert fidelity_of_processes(tmp_path / "two", shares) == [alone, alone]
+
+
+def fidelity_of_processes(folder: Path, shares: tuple[tuple[int, ...], ...]) -> list[dict]:
+    """What each says that measures its share, together over gloo; forked, for nothing is to be imported again."""
+    folder.mkdir()
+    start_processes(share_of_fidelity, (folder, shares), nprocs=len(shares), start_method="fork")
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(len(shares))]
+
+
+def share_of_fidelity(rank: int, folder: Path, shares: tuple[tuple[int, ...], ...]) -> None:
+    torch.set_num_threads(1)  # those of the process that was forked are not here
+    meet = f"file://{folder / 'meet'}"
+    torch.distributed.init_process_group("gloo", init_method=meet, rank=rank, world_size=len(shares))
+    result = fidelity(*clips(), [[index] for index in shares[rank]])
+    (folder / f"{rank}.json").write_text(json.dumps(result))
+    torch.distributed.destroy_process_group()
