@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pvdm.errors import InputError
+from pvdm.evaluation.cdfvd import DIMENSIONS, VIDEOMAE, VideoMAE
 from pvdm.evaluation.i3d import CLASSES, I3D, random_i3d
 from pvdm.evaluation.preprocessing import square
 from pvdm.evaluation.torchscript import ScriptedNetwork
@@ -188,4 +189,5 @@ DETECTORS: dict[str, _Kind] = {
     "i3d-torchscript": _Kind(CLASSES, I3D_TORCHSCRIPT, _i3d_torchscript),
     "i3d-random": _Kind(CLASSES, None, lambda _: _Logits(random_i3d(), 112)),
     "c3d-ucf101": _Kind(101, C3D_UCF101, _c3d_ucf101),
+    "videomae-v2-ssv2": _Kind(DIMENSIONS, VIDEOMAE, VideoMAE),
 }

@@ -10,6 +10,8 @@ from pvdm.errors import InputError
 
 Kind = Literal["fvd", "is", "reconstruction", "coherence", "naturalness", "nearest"]
 CUSTOM = "custom"
+FIXED = {"name", "kind", "source", "parts", "free", "note", "based_on", "changed"}
+"""What belongs to a protocol and is not to be set."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,21 @@ class Protocol:
         stride: Every how manieth frame of a generated video is taken.
         real_stride: That of the real videos.
         size: Height and width of a clip in pixels; None leaves both as they are.
-        resize: Filter that scales real frames to `size`, after which the centre is cropped.
+        resize: Filter that scales real frames to `size`, after which the centre is cropped: Lanczos, bilinear as
+            the released codes have it (without antialiasing), or antialiased bilinear as training has it here.
         jpeg_quality: Real frames that had to be scaled go through a JPEG of this quality; None: they do not.
-        part: Which part of a data set the real clips are from.
+        part: Which part of a data set the real clips are from; see `part_of`.
+        parts: By layout of the data, the part where it is another.
         real_choice: Which real videos: all, the first in sorted order, or a random choice.
         real_start: Where in a video its clip begins.
+        min_frames: Real videos shorter than this are dropped; None: shorter than a clip.
         num_real, num_fake: Clips; None takes all there are (fake: as many as real).
+        min_real: Real clips that are enough where the data have no more; None: `num_real`.
         detector: Feature network, by its name in `pvdm.evaluation.detectors`; None needs none.
         splits: Parts over which an inception score is averaged.
         seeds: Of the repetitions; each draws its own real clips and its own samples.
+        free: What is left to the user, who sets it without making another protocol of it.
+        note: What the published code or text leaves open and we assume, or where we differ.
         based_on: The protocol that was changed into this one, and `changed`: what is different.
     """
 
@@ -43,31 +51,73 @@ class Protocol:
     stride: int = 1
     real_stride: int = 1
     size: int | None = 256
-    resize: Literal["bilinear", "lanczos"] = "bilinear"
+    resize: Literal["bilinear", "antialiased", "lanczos"] = "bilinear"
     jpeg_quality: int | None = None
     part: Part = "train"
+    parts: dict[str, Part] = field(default_factory=dict)
     real_choice: Literal["all", "first", "random"] = "random"
     real_start: Literal["first", "middle", "random"] = "random"
+    min_frames: int | None = None
     num_real: int | None = 2048
+    min_real: int | None = None
     num_fake: int | None = 2048
     detector: str | None = None
     splits: int = 1
     seeds: tuple[int, ...] = (0,)
+    free: tuple[str, ...] = ()
+    note: str | None = None
     based_on: str | None = None
     changed: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def family(self) -> str:
+        """Whose it is: the name before the slash."""
+        return self.name.partition("/")[0]
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.name if self.based_on is None else f"{self.based_on} as changed"
+
+    @property
+    def needed_frames(self) -> int:
+        """Frames that a real video must have."""
+        return max(self.min_frames or 0, (self.frames - 1) * self.real_stride + 1)
+
+    @property
+    def needed_real(self) -> int | None:
+        """Real clips without which it is refused; None where all that there are will do."""
+        return self.num_real if self.min_real is None else self.min_real
+
+    def part_of(self, layout: str | None) -> Part:
+        """The part of a data set of this layout that the real clips are from."""
+        return self.parts.get(layout, self.part)
+
     def with_changes(self, **values: Any) -> Protocol:
-        """The same with other values where they differ; it is then `custom` and says what it was based on."""
-        mine = asdict(self)
-        if unknown := values.keys() - mine.keys() | values.keys() & {"name", "kind", "source", "based_on", "changed"}:
+        """The same with other values where they differ; it is then `custom` and says what it was based on.
+
+        What is `free` may differ in a protocol of that name. A part is that of every layout. `InputError` for
+        what cannot be set.
+        """
+        if unknown := values.keys() - (asdict(self).keys() - FIXED):
             raise InputError(f"a protocol has no {min(unknown)} to set; see pvdm evaluate --help")
-        changed = {name: value for name, value in values.items() if value != mine[name]}
-        if not changed:
-            return self
-        return replace(
-            self, **changed, name=CUSTOM, based_on=self.based_on or self.name, changed={**self.changed, **changed}
-        )
+        if "seeds" in values:
+            values["seeds"] = tuple(values["seeds"])
+        changed = {name: value for name, value in values.items() if self._differs(name, value)}
+        if "part" in changed:
+            values["parts"] = {}
+        if "num_real" in changed:
+            values.setdefault("min_real", None)
+        if not (named := {name: value for name, value in changed.items() if name not in self.free}):
+            return replace(self, **values)
+        based_on = self.based_on or self.name
+        return replace(self, **values, name=CUSTOM, based_on=based_on, changed={**self.changed, **named})
+
+    def _differs(self, name: str, value: Any) -> bool:
+        """Whether it is another value; a part is set for every layout."""
+        parts = {self.part, *self.parts.values()} if name == "part" else {getattr(self, name)}
+        return parts != {value}
 
     def describe(self) -> dict[str, Any]:
         """All of it, JSON-able."""
-        return {**asdict(self), "seeds": list(self.seeds)}
+        return {**asdict(self), "seeds": list(self.seeds), "free": list(self.free)}
