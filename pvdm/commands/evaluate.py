@@ -1,13 +1,210 @@
-"""`pvdm evaluate`."""
+"""`pvdm evaluate`: figures of videos or of a model, by named protocols."""
 
 from __future__ import annotations
 
 import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pvdm.commands.evaluate_plan import Plan
+from pvdm.commands.options import add_sampler, device_of, natural, positive
+from pvdm.commands.progress import Bars
+from pvdm.data import Layout, Part
+from pvdm.errors import InputError
+from pvdm.evaluation.evaluate import Measurement
+from pvdm.evaluation.kinds.nearest import pairs
+from pvdm.evaluation.nearest import pairs_picture
+from pvdm.evaluation.processes import Processes, device_of_rank, processes
+from pvdm.evaluation.protocol import Protocol
+from pvdm.evaluation.protocols import PROTOCOLS, protocols_named
+from pvdm.evaluation.results import document, table, write_document
+from pvdm.output import check_output, replacing
+
+T = TypeVar("T")
+CHANGES = ("frames", "stride", "real_stride", "size", "num_real", "num_fake", "seeds", "part")
+NEEDED = {"fake": "--fake", "protocol": "--protocol", "output": "--output"}
+WHAT = "folder of videos or of folders of frames, data set, exported model or checkpoint (.ckpt)"
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """To be written."""
+    parser.add_argument("--list", action="store_true", help="show the protocols and what they fix, and do no more")
+    parser.add_argument("--real", metavar="PATH", help=f"{WHAT}; figures that compare with nothing do without")
+    parser.add_argument("--fake", metavar="PATH", help=f"what is judged: {WHAT}, which is sampled live")
+    parser.add_argument(
+        "--protocol", nargs="+", metavar="NAME", help="such as pvdm/fvd16, or pvdm for all of a family; see --list"
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="JSON file of the results")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing output")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="of the nearest training clips (.jpg or .png)")
+    parser.add_argument(
+        "--reconstruct", action="store_true", help="judge the real clips as the model --fake decodes them"
+    )
+    parser.add_argument("--allow-few", action="store_true", help="go on with too few clips; the result is marked")
+    parser.add_argument("--batch-size", type=positive, default=4, help="clips read, sampled and judged at once")
+    parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
+    parser.add_argument("--precision", choices=("32", "bf16"), default="32", help="of a model; features are float32")
+    _add_data(parser.add_argument_group("data sets"))
+    _add_weights(parser.add_argument_group("weights"))
+    _add_changes(parser.add_argument_group("changes", "each differs from the protocol, so that the result is custom"))
+    add_sampler(parser)
+    parser.add_argument("--later-steps", type=positive, help="steps of the clips after the first; --steps if not given")
+    parser.add_argument("--every-class", action="store_true", help="samples take all classes of the model in turn")
+
+
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    layouts = get_args(Layout)
+    group.add_argument("--real-layout", choices=layouts, help="how the folder is made up; found out if not given")
+    group.add_argument("--fake-layout", choices=layouts, help="the same of the videos that are judged")
+    group.add_argument("--part", choices=get_args(Part), help="of the real data, instead of the protocol's")
+    group.add_argument(
+        "--fake-part", choices=get_args(Part), help="of the judged data; as of the real ones if not given"
+    )
+    group.add_argument("--split", type=positive, choices=(1, 2, 3), default=1, help="of UCF101")
+
+
+def _add_weights(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--detector",
+        "--detector-path",
+        dest="detector",
+        action="append",
+        metavar="[NAME=]FILE",
+        help="weights of the protocol's network, such as i3d_pretrained_400.pt; fetched if not given where there is an "
+        "address. With protocols of several networks it is given for each, after its name",
+    )
+    group.add_argument("--lpips-weights", type=Path, metavar="FILE", help="VGG's (vgg16-397923af.pth), for LPIPS")
+    group.add_argument("--st-rred", action="store_true", help="judge reconstructions by ST-RRED too, which is slow")
+
+
+def _add_changes(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--frames", type=positive, help="of a clip")
+    group.add_argument("--stride", type=positive, help="every how manieth frame of generated videos is taken")
+    group.add_argument("--real-stride", type=positive, help="that of real videos")
+    group.add_argument("--size", type=_or("native"), help="height and width in pixels, or native to scale nothing")
+    group.add_argument("--num-real", type=_or("all"), help="real clips, or all")
+    group.add_argument("--num-fake", type=_or("all"), help="generated clips, or all: as many as real ones")
+    group.add_argument("--seeds", type=natural, nargs="+", help="one repetition each")
+
+
+def _or(word: str) -> Callable[[str], int | str]:
+    """A number of at least 1, or this word."""
+
+    def positive_or_word(text: str) -> int | str:
+        try:
+            return word if text == word else positive(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text} is neither a whole number nor {word}") from error
+
+    return positive_or_word
 
 
 def run(options: argparse.Namespace) -> None:
-    raise NotImplementedError
+    if options.list:
+        sys.stdout.write(protocol_table() + "\n")
+        return
+    check_options(options)
+    protocols = chosen(options)
+    device = device_of_rank(device_of(options.device))
+    with processes() as shared:
+        _speak_alone(shared)
+        plan = together(shared, lambda: Plan(options, device, shared))
+        progress = Bars() if shared.is_main else None
+        measurements = together(shared, lambda: [plan.prepare(protocol, progress) for protocol in protocols])
+        results = [measurement.run() for measurement in measurements]
+        if shared.is_main:
+            _tell(options, measurements, results, device)
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """InputError for what is missing or cannot be written, before anything is loaded."""
+    missing = [flag for name, flag in NEEDED.items() if not getattr(options, name)]
+    if missing:
+        raise InputError(f"the following arguments are required: {', '.join(missing)}; see pvdm evaluate --help")
+    check_output(options.output, overwrite=options.overwrite)
+    if options.picture:
+        check_output(options.picture, overwrite=options.overwrite)
+        if options.picture.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+            raise InputError(f"--picture is {options.picture}; give a name that ends in .jpg or .png")
+
+
+def chosen(options: argparse.Namespace) -> list[Protocol]:
+    """The protocols that are named, each once, with the changes that the options ask for."""
+    named = [protocol for name in options.protocol for protocol in protocols_named(name)]
+    given = {name: getattr(options, name) for name in CHANGES if getattr(options, name) is not None}
+    if len(set(given.get("seeds", []))) < len(given.get("seeds", [])):
+        raise InputError("a seed is given twice; give each seed once")
+    changes = {name: None if value in ("native", "all") else value for name, value in given.items()}
+    found = [protocol.with_changes(**changes) for protocol in {protocol.name: protocol for protocol in named}.values()]
+    if options.picture and not any(protocol.kind == "nearest" for protocol in found):
+        raise InputError("--picture shows the nearest training clips; name a protocol that finds them (nearest/16f)")
+    return found
+
+
+def together(shared: Processes, function: Callable[[], T]) -> T:
+    """What the function gives; where it fails in any process all end, and the first alone says why."""
+    try:
+        result, error = function(), None
+    except InputError as refusal:
+        result, error = None, refusal
+    refusals = [text for text in shared.gather(error and str(error)) if text]
+    if not refusals:
+        return result
+    if shared.is_main:
+        raise InputError(refusals[0]) from error
+    raise SystemExit(2)
+
+
+def protocol_table() -> str:
+    """What each protocol fixes, a line for each."""
+    rows = [("protocol", "kind", "frames", "stride", "pixels", "real clips", "from", "generated", "network", "seeds")]
+    rows += [_row(protocol) for protocol in PROTOCOLS.values()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def _row(protocol: Protocol) -> tuple[str, ...]:
+    strides = [str(protocol.stride)] + (
+        [f"real {protocol.real_stride}"] if protocol.real_stride != protocol.stride else []
+    )
+    parts = [protocol.part, *(f"{layout} {part}" for layout, part in protocol.parts.items())]
+    real = "all" if protocol.num_real is None else f"{protocol.num_real} {protocol.real_choice}"
+    has_real = protocol.kind != "is"
+    return (
+        protocol.name,
+        protocol.kind,
+        str(protocol.frames),
+        ", ".join(strides),
+        "native" if protocol.size is None else f"{protocol.size} {protocol.resize}",
+        f"{real}, {protocol.real_start} start" if has_real else "-",
+        ", ".join(parts) if has_real else "-",
+        "as many" if protocol.num_fake is None else str(protocol.num_fake),
+        protocol.detector or "-",
+        str(len(protocol.seeds)),
+    )
+
+
+def _speak_alone(shared: Processes) -> None:
+    """Of several processes only the first tells what goes well."""
+    if not shared.is_main:
+        logging.getLogger("pvdm").setLevel(logging.ERROR)
+
+
+def _tell(options: argparse.Namespace, measured: Sequence[Measurement], results: list[dict[str, Any]], device) -> None:
+    """Writes the file and the picture, and prints the table."""
+    if options.picture:
+        _draw(options, measured, results)
+    write_document(options.output, document(results, device=device), overwrite=options.overwrite)
+    sys.stdout.write(table(results) + "\n")
+
+
+def _draw(options: argparse.Namespace, measured: Sequence[Measurement], results: list[dict[str, Any]]) -> None:
+    """The nearest pairs of the first seed of the first such protocol."""
+    measurement, result = next(pair for pair in zip(measured, results, strict=True) if pair[1]["kind"] == "nearest")
+    seed, (real, fake) = next(iter(measurement.pairs.items()))
+    picture = pairs_picture(pairs(real, fake, result["details"][str(seed)]["pairs"]), columns=2)
+    with replacing(options.picture, overwrite=options.overwrite) as temporary:
+        picture.save(temporary)

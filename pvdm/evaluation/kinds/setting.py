@@ -1,0 +1,75 @@
+"""What a measurement is made with, and what all kinds do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pvdm.evaluation.clips import ClipSource
+from pvdm.evaluation.detectors import Detector
+from pvdm.evaluation.features import extract, stored
+from pvdm.evaluation.processes import ALONE, Processes
+from pvdm.evaluation.protocol import Protocol
+
+Progress = Callable[[str, int, int], None]
+"""Told (what is done, clips done, clips in all) of this process."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A protocol and the means to measure by it.
+
+    Args:
+        detector: The protocol's network, if it has one.
+        lpips: (found, wanted), frames (n, 3, h, w) in [-1, 1] -> (n,); or the sentence that says why there is none.
+        st_rred: Whether reconstructions are judged by ST-RRED, which takes its time.
+        held_out: Real clips that no model was trained on, for `nearest`.
+    """
+
+    protocol: Protocol
+    seed: int = 0
+    detector: Detector | None = None
+    lpips: Callable[[Tensor, Tensor], Tensor] | str = ""
+    st_rred: bool = False
+    held_out: ClipSource | None = None
+    batch_size: int = 4
+    device: torch.device | str = "cpu"
+    processes: Processes = ALONE
+    progress: Progress | None = None
+
+    def features(self, source: ClipSource, what: str) -> np.ndarray:
+        """Rows (n, d) float64 of all clips."""
+        return self.rows(source, self.detector, what)
+
+    def real_features(self, source: ClipSource, what: str = "real clips") -> np.ndarray:
+        """The same, computed once: their key is all that they depend on."""
+        key = {
+            "clips": source.key(),
+            "detector": {name: value for name, value in self.detector.describe().items() if name in ("name", "sha256")},
+            "batch_size": self.batch_size,
+            "device": torch.device(self.device).type,
+        }
+        return stored(key, lambda: self.features(source, what), processes=self.processes)
+
+    def rows(self, source: ClipSource, of_clips: Callable[[Tensor], Tensor], what: str) -> np.ndarray:
+        """Any numbers of clips, (b, 3, t, h, w) uint8 -> (b, d), as rows (n, d) float64 of all clips."""
+        progress = self.told(what)
+        return extract(source, of_clips, batch_size=self.batch_size, processes=self.processes, progress=progress)
+
+    def told(self, what: str) -> Callable[[int, int], None] | None:
+        """Progress of one pass over clips."""
+        several = f", seed {self.seed}" if len(self.protocol.seeds) > 1 else ""
+        told = self.progress
+        return (
+            None if told is None else lambda done, total: told(f"{self.protocol.title}: {what}{several}", done, total)
+        )
+
+
+def means(names: list[str], rows: np.ndarray) -> dict[str, Any]:
+    """The mean of each column, by name."""
+    return dict(zip(names, rows.mean(0).tolist(), strict=True))

@@ -1,0 +1,158 @@
+"""What a measurement found, and the JSON file and the table in which it is told."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import shlex
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from pvdm.output import replacing
+
+FORMAT = "pvdm-evaluation"
+PACKAGES = ("pvdm", "torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "scikit-video", "torchmetrics")
+Better = Literal["lower", "higher", "like real"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of one repetition.
+
+    Args:
+        value: None where there is none, and `missing` says why.
+        better: Which values are good: low ones, high ones, or those of real clips.
+        real: The same figure of the real clips.
+        spread_over_splits: Standard deviation of the parts of which an inception score is the mean.
+        missing: Why there is no value, and what to do.
+    """
+
+    value: float | None
+    better: Better
+    real: float | None = None
+    spread_over_splits: float | None = None
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All figures of one repetition by name, and `details`, JSON-able: curves and lists."""
+
+    figures: Mapping[str, Figure]
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def over_seeds(outcomes: Mapping[int, Outcome]) -> dict[str, dict[str, Any]]:
+    """By metric: mean and (sample) standard deviation over the seeds, None of a single one, and the value of each."""
+    first = next(iter(outcomes.values()))
+    return {
+        name: _metric({seed: outcome.figures[name] for seed, outcome in outcomes.items()}) for name in first.figures
+    }
+
+
+def _metric(figures: Mapping[int, Figure]) -> dict[str, Any]:
+    first = next(iter(figures.values()))
+    values = {str(seed): _number(figure.value) for seed, figure in figures.items()}
+    known = [value for value in values.values() if value is not None]
+    is_whole = len(known) == len(values)
+    metric = {
+        "value": statistics.fmean(known) if is_whole else None,
+        "spread": statistics.stdev(known) if is_whole and len(known) > 1 else None,
+        "by_seed": values,
+        "better": first.better,
+    }
+    for name in ("real", "spread_over_splits"):
+        others = [getattr(figure, name) for figure in figures.values()]
+        if None not in others:
+            metric[name] = _number(statistics.fmean(others))
+    return metric if is_whole else {**metric, "missing": first.missing or "the value is no number; look at the clips"}
+
+
+def document(results: Sequence[Mapping[str, Any]], *, device: torch.device | str) -> dict[str, Any]:
+    """All that the file of `pvdm evaluate` holds."""
+    return {
+        "format": FORMAT,
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "hardware": hardware(device),
+        "command": shlex.join(["pvdm", *sys.argv[1:]]),
+        "results": list(results),
+    }
+
+
+def write_document(path: Path, content: Mapping[str, Any], *, overwrite: bool = False) -> None:
+    """JSON, under its name only once it is whole; InputError as for `pvdm.output.replacing`."""
+    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
+    with replacing(path, overwrite=overwrite) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages on which figures depend."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # another build of it, under another name
+            found[name] = "unknown"
+    return found
+
+
+def hardware(device: torch.device | str) -> dict[str, Any]:
+    """What computed: the device and its name, the processor, its cores and the memory."""
+    device = torch.device(device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
+    return {
+        "device": device.type,
+        "name": name,
+        "cpu": platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_bytes": memory,
+    }
+
+
+def table(results: Sequence[Mapping[str, Any]]) -> str:
+    """A line for each metric: protocol, value +- spread, the figure of real clips, counts, and what restricts it."""
+    rows = [("protocol", "metric", "value", "real clips have", "clips (real / generated)", "")]
+    for result in results:
+        counts = f"{_count(result['counts']['real'])} / {_count(result['counts']['fake'])}"
+        for name, metric in result["metrics"].items():
+            value = _shown(metric["value"]) + (
+                f" +- {_shown(metric['spread'])}" if metric["spread"] is not None else ""
+            )
+            real = _shown(metric["real"]) if "real" in metric else ""
+            rows.append((result["protocol"], name, value, real, counts, _remark(result)))
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join(lines)
+
+
+def _remark(result: Mapping[str, Any]) -> str:
+    changes = {name: "native" if value is None else value for name, value in result["changed"].items()}
+    changed = ", ".join(f"{name} {value}" for name, value in changes.items() if name not in ("min_real", "parts"))
+    remarks = [f"{result['based_on']} but {changed}"] if result["based_on"] else []
+    return "; ".join([*remarks, "few clips"] if result["few"] else remarks)
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else str(number)
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.5g}"
+
+
+def _number(value: float | None) -> float | None:
+    """JSON knows neither infinity nor NaN."""
+    return None if value is None or not math.isfinite(value) else float(value)

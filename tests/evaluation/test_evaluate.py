@@ -1,0 +1,430 @@
+"""A measurement by a protocol: the same number for the same clips wherever they are from, and every refusal first."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from forked import forked
+from generation.small_models import small_generator
+from PIL import Image
+from tiny_detector import TinyNetwork, install
+
+from pvdm.diffusion import SamplerConfig
+from pvdm.errors import InputError
+from pvdm.evaluation.coherence import coherence
+from pvdm.evaluation.distances import frechet_distance, kernel_distance
+from pvdm.evaluation.evaluate import evaluate
+from pvdm.evaluation.kinds.nearest import pairs
+from pvdm.evaluation.naturalness import viideo
+from pvdm.evaluation.nearest import pairs_picture
+from pvdm.evaluation.protocol import Protocol
+from pvdm.evaluation.results import Figure, Outcome, document, over_seeds, table, write_document
+from pvdm.evaluation.sources import LoadedModel, Sampling, VideoSet, reconstructions_of, source_of
+from pvdm.video import write_video
+
+REAL, FAKE = 9, 6
+FVD = Protocol(
+    "ours/fvd",
+    "fvd",
+    "nowhere",
+    frames=8,
+    size=None,
+    real_choice="first",
+    real_start="first",
+    num_real=REAL,
+    num_fake=FAKE,
+    detector="i3d-random",
+)
+
+
+@pytest.fixture(autouse=True)
+def networks(monkeypatch) -> dict[str, TinyNetwork]:
+    return install(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def model() -> LoadedModel:
+    """Clips of 8 frames of 32x32 pixels."""
+    return LoadedModel(small_generator(), "here", "0" * 64)
+
+
+def clip(number: int, frames: int = 8, size: int = 32) -> torch.Tensor:
+    """A clip (3, t, h, w) of blocks that move, by its number."""
+    generator = np.random.default_rng(number)
+    blocks = generator.integers(0, 256, (3, frames, 4, 4), dtype=np.uint8)
+    return torch.from_numpy(blocks).repeat_interleave(size // 4, 2).repeat_interleave(size // 4, 3)
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory) -> Path:
+    """Nine folders of frames."""
+    root = tmp_path_factory.mktemp("real")
+    for number in range(REAL):
+        write_video(root / f"{number:02}", clip(number), fps=10)
+    return root
+
+
+@pytest.fixture(scope="session")
+def samples(model) -> list[torch.Tensor]:
+    """The model's first clips."""
+    source = sampled(model, FVD)(0)
+    return [clip.video for clip in source.read(range(FAKE), batch_size=4)]
+
+
+@pytest.fixture(scope="session")
+def fake(samples, tmp_path_factory) -> Path:
+    """The same in folders of frames."""
+    root = tmp_path_factory.mktemp("fake")
+    for number, video in enumerate(samples):
+        write_video(root / f"{number}", video, fps=10)
+    return root
+
+
+def sampled(model, protocol):
+    return source_of(model, protocol, role="fake", sampling=Sampling(SamplerConfig(steps=1)))
+
+
+def measured(real, fake, protocol, **options) -> dict:
+    """Sides that are paths or sources; the result survives JSON."""
+    sides = zip((real, fake), ("real", "fake"), strict=True)
+    sources = [source_of(side, protocol, role=role) if isinstance(side, Path) else side for side, role in sides]
+    result = evaluate(*sources, protocol, **options)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    return result
+
+
+def values(result) -> dict[str, float]:
+    return {name: metric["value"] for name, metric in result["metrics"].items()}
+
+
+def refused(call) -> str:
+    with pytest.raises(InputError) as error:
+        call()
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_fvd_and_kvd_are_those_of_the_features_of_all_clips(real, samples, model):
+    network = TinyNetwork()
+    wanted = network(torch.stack([clip(number) for number in range(REAL)])).double()
+    found = network(torch.stack(samples)).double()
+    result = measured(real, sampled(model, FVD), FVD)
+    assert values(result)["fvd"] == pytest.approx(frechet_distance(found, wanted), rel=1e-9)
+    assert values(result)["kvd"] == pytest.approx(kernel_distance(found, wanted), rel=1e-9)
+    metric = result["metrics"]["fvd"]
+    assert (metric["better"], metric["spread"], metric["by_seed"]) == ("lower", None, {"0": metric["value"]})
+    assert result["protocol"] == "ours/fvd" and result["based_on"] is None and result["changed"] == {}
+    assert result["counts"] == {
+        "real": REAL,
+        "fake": FAKE,
+        "real_available": REAL,
+        "dropped_short": 0,
+        "fake_dropped_short": None,
+    }
+    assert result["settings"]["num_real"] == REAL and result["few"] is False and result["seconds"] > 0
+    assert result["fake"]["model"]["sha256"] == "0" * 64 and len(result["real"]["files_sha256"]) == 64
+
+
+def test_a_folder_a_data_set_and_a_live_model_give_the_same_number(real, samples, model, tmp_path):
+    """Of the same clips to the bit; those of mp4 files are others, by little."""
+    for number, video in enumerate(samples):
+        write_video(tmp_path / "folder" / f"{number}", video, fps=10)
+        write_video(tmp_path / "sky" / "sky_train" / "video" / f"{number}", video, fps=10)
+        write_video(tmp_path / "mp4" / f"{number}.mp4", video, fps=10)
+    for protocol in (FVD, replace(FVD, size=24, resize="lanczos")):
+        live = values(measured(real, sampled(model, protocol), protocol))
+        assert values(measured(real, tmp_path / "folder", protocol)) == live
+        data_set = measured(real, tmp_path / "sky", protocol)
+        assert values(data_set) == live and data_set["fake"]["layout"] == "skytimelapse"
+        lossy = values(measured(real, tmp_path / "mp4", protocol))
+        assert 0 < abs(lossy["fvd"] - live["fvd"]) < 0.05 * live["fvd"]
+    assert values(measured(tmp_path / "folder", tmp_path / "folder", replace(FVD, num_real=FAKE)))["fvd"] < 1e-9
+
+
+def test_batches_do_not_matter(real, fake):
+    found = [values(measured(real, fake, FVD, batch_size=size)) for size in (1, 4, 9)]
+    assert found[0] == pytest.approx(found[1], rel=1e-6) and found[1] == pytest.approx(found[2], rel=1e-6)
+
+
+def test_seeds_are_repetitions_with_a_spread(real, model):
+    protocol = replace(FVD, num_real=5, num_fake=2, real_choice="random", seeds=(0, 1, 2))
+    result = measured(real, sampled(model, protocol), protocol)
+    metric = result["metrics"]["fvd"]
+    single = [
+        values(measured(real, sampled(model, one), one))["fvd"]
+        for one in (replace(protocol, seeds=(seed,)) for seed in (0, 1, 2))
+    ]
+    assert list(metric["by_seed"].values()) == single and len(set(single)) == 3
+    assert metric["value"] == pytest.approx(statistics.fmean(single))
+    assert metric["spread"] == pytest.approx(statistics.stdev(single))
+
+
+def test_a_change_makes_it_custom(real, fake):
+    protocol = FVD.with_changes(num_real=4, size=16)
+    result = measured(real, fake, protocol)
+    assert (result["protocol"], result["based_on"]) == ("custom", "ours/fvd")
+    assert {"num_real": 4, "size": 16}.items() <= result["changed"].items()
+    assert "custom" in table([result]) and "ours/fvd but num_real 4, size 16" in table([result])
+
+
+def test_fewer_clips_are_refused_or_marked(real, fake, networks):
+    protocol = replace(FVD, num_real=30, num_fake=20)
+    message = refused(lambda: measured(real, real, protocol))
+    assert message == (
+        "ours/fvd takes 30 real clips and there are 9 and ours/fvd takes 20 generated clips and there are 9; "
+        "give more, or change the numbers (--num-real, --num-fake: the result is then custom), or pass --allow-few, "
+        "which marks the result"
+    )
+    assert networks["i3d-random"].clips == 0  # before any work
+    result = measured(real, real, protocol, allow_few=True)
+    assert result["few"] is True and result["protocol"] == "ours/fvd" and result["counts"]["real"] == REAL
+    assert "few clips" in table([result])
+    assert measured(real, fake, FVD, allow_few=True)["few"] is False  # there were enough
+    assert measured(real, fake, replace(FVD, num_real=30, min_real=9))["few"] is False
+    uncounted = replace(FVD, num_real=None, num_fake=None)
+    assert measured(real, real, uncounted)["counts"]["fake"] == REAL
+
+
+def test_clips_of_which_there_can_be_no_number(real, networks):
+    score = replace(FVD, kind="is", detector="c3d-ucf101", splits=10, num_fake=9)
+    message = "ours/fvd cannot be computed of 9 clip(s); give at least 10"
+    assert refused(lambda: measured(None, real, score)) == message
+    message = refused(lambda: measured(real, real, replace(FVD, num_real=1)))
+    assert message == "ours/fvd cannot be computed of 1 clip(s); give at least 2"
+    assert not any(network.clips for network in networks.values())
+
+
+def test_short_videos_are_counted(real, tmp_path, make_frame_folder):
+    for number in range(4):
+        write_video(tmp_path / "videos" / f"{number}", clip(number, frames=8 if number else 5), fps=10)
+    protocol = replace(FVD, num_real=4, num_fake=3)
+    message = refused(lambda: measured(tmp_path / "videos", tmp_path / "videos", protocol))
+    assert "ours/fvd takes 4 real clips and there are 3 (1 more are too short)" in message
+    result = measured(tmp_path / "videos", tmp_path / "videos", replace(protocol, num_real=3))
+    assert result["counts"]["dropped_short"] == result["counts"]["fake_dropped_short"] == 1
+
+
+def test_as_many_generated_clips_as_real_ones_where_no_number_is_fixed(real, tmp_path, samples):
+    for number, video in enumerate(samples[:4]):
+        write_video(tmp_path / "few" / f"{number}", video, fps=10)
+    protocol = replace(FVD, num_real=None, num_fake=None)
+    assert measured(tmp_path / "few", real, protocol)["counts"]["fake"] == 4
+    assert "takes 9 generated clips and there are 4" in refused(lambda: measured(real, tmp_path / "few", protocol))
+
+
+def test_features_of_real_clips_are_computed_once(real, fake, networks, cache_folder):
+    network = networks["i3d-random"]
+    first = measured(real, fake, FVD)
+    assert network.clips == REAL + FAKE and any((cache_folder / "features").iterdir())
+    assert values(measured(real, fake, FVD)) == values(first)
+    assert network.clips == REAL + 2 * FAKE
+    measured(real, fake, replace(FVD, num_real=8))
+    assert network.clips == REAL + 3 * FAKE + 8  # another choice, other features
+    (frame,) = (real / "00").glob("*0.png")
+    frame.touch()
+    measured(real, fake, FVD)
+    assert network.clips == 2 * REAL + 4 * FAKE + 8
+
+
+def test_inception_score(samples, fake):
+    protocol = replace(FVD, kind="is", detector="c3d-ucf101", splits=2, num_real=None)
+    p = TinyNetwork(of_classes=True)(torch.stack(samples)).double()
+    order = np.arange(FAKE)
+    np.random.RandomState(42).shuffle(order)  # as the published code draws its splits
+    p = p[order]
+    halves = [(half * (half.log() - half.mean(0).log())).sum(1).mean().exp().item() for half in p.split(FAKE // 2)]
+    result = measured(None, fake, protocol)
+    assert values(result)["is"] == pytest.approx(np.mean(halves), rel=1e-6)
+    assert result["metrics"]["is"]["spread_over_splits"] == pytest.approx(np.std(halves), rel=1e-5)
+    assert result["metrics"]["is"]["better"] == "higher" and result["real"] is None
+    assert result["counts"]["real"] is None
+
+
+def test_coherence_beside_real_clips(real, samples, fake):
+    protocol = replace(FVD, kind="coherence", detector=None, num_real=2, num_fake=2)
+    metrics = measured(real, fake, protocol)["metrics"]
+    for name, metric in metrics.items():
+        assert metric["value"] == pytest.approx(np.mean([coherence(video)[name] for video in samples[:2]]), rel=1e-3)
+        assert metric["real"] == pytest.approx(np.mean([coherence(clip(number))[name] for number in range(2)]))
+    assert list(metrics) == ["warping_error", "second_differences", "motion", "occlusion"]
+    assert "real" not in measured(None, fake, protocol)["metrics"]["motion"]
+
+
+def test_naturalness(real, samples, fake):
+    protocol = replace(FVD, kind="naturalness", detector=None, num_real=1, num_fake=1)
+    metric = measured(real, fake, protocol)["metrics"]["viideo"]
+    assert metric["value"] == pytest.approx(viideo(samples[0]))
+    assert metric["real"] == pytest.approx(viideo(clip(0)))
+
+
+RECONSTRUCTION = replace(FVD, kind="reconstruction", real_choice="all", num_real=None, num_fake=None)
+
+
+def test_reconstruction(real, model):
+    protocol = RECONSTRUCTION
+    wanted = torch.stack([clip(number) for number in range(REAL)])
+    found = model.generator.reconstruct(wanted)
+    result = measured(real, reconstructions_of(model, source_of(real, protocol, role="real")), protocol)
+    errors = ((found.double() - wanted) / 255).square()
+    decibels = -10 * errors.flatten(1).mean(1).log10()
+    per_frame = -10 * errors.transpose(1, 2).flatten(2).mean(2).log10()
+    assert values(result)["psnr"] == pytest.approx(decibels.mean().item(), rel=1e-3)
+    assert result["details"]["0"]["psnr_per_frame"] == pytest.approx(per_frame.mean(0).tolist(), rel=1e-3)
+    rows = TinyNetwork()(found).double(), TinyNetwork()(wanted).double()
+    assert values(result)["rfvd"] == pytest.approx(frechet_distance(*rows), rel=1e-2)
+    assert values(result)["lpips"] is None and "give --lpips-weights" in result["metrics"]["lpips"]["missing"]
+    assert values(result)["st_rred"] is None and "--st-rred" in result["metrics"]["st_rred"]["missing"]
+    assert result["counts"]["fake"] == REAL and result["fake"]["kind"] == "reconstructions"
+
+
+def test_lpips_with_weights(real, model, monkeypatch):
+    class Distance:
+        def __init__(self, weights):
+            assert weights == "vgg.pth"
+
+        def per_frame(self, found, wanted):
+            return (found - wanted).abs().flatten(1).mean(1)
+
+    monkeypatch.setattr("pvdm.evaluation.evaluate.PerceptualDistance", Distance)
+    source = source_of(real, RECONSTRUCTION, role="real")
+    metric = measured(source, reconstructions_of(model, source), RECONSTRUCTION, lpips_weights="vgg.pth")["metrics"]
+    wanted = torch.stack([clip(number) for number in range(REAL)])
+    expected = (model.generator.reconstruct(wanted).double() - wanted).abs().mean().item() / 127.5
+    assert metric["lpips"]["value"] == pytest.approx(expected, rel=1e-3)
+    assert metric["lpips"]["better"] == "lower" and "missing" not in metric["lpips"]
+
+
+def test_lpips_that_cannot_be_fetched_stops_nothing(real, model, monkeypatch):
+    """Where the protocol has downloads; what is asked for by name is wanted."""
+
+    def absent(weights):
+        raise InputError("VGG is needed and cannot be fetched; place it somewhere")
+
+    monkeypatch.setattr("pvdm.evaluation.evaluate.PerceptualDistance", absent)
+    protocol = replace(RECONSTRUCTION, detector="i3d-400")
+    source = source_of(real, protocol, role="real")
+    fake = reconstructions_of(model, source)
+    metric = measured(source, fake, protocol)["metrics"]["lpips"]
+    assert metric["missing"] == "VGG is needed and cannot be fetched; give --lpips-weights"
+    assert "VGG is needed" in refused(lambda: measured(source, fake, protocol, lpips_weights="vgg.pth"))
+
+
+def test_reconstructions_in_files(real, model, tmp_path):
+    source = reconstructions_of(model, source_of(real, RECONSTRUCTION, role="real"))
+    for found in source(0).read(range(REAL), batch_size=4):
+        write_video(tmp_path / "files" / found.name, found.video, fps=10)
+    stored = measured(real, tmp_path / "files", RECONSTRUCTION)
+    assert values(stored) == values(measured(real, source, RECONSTRUCTION))
+    (tmp_path / "files" / "03").rename(tmp_path / "files" / "03b")
+    message = refused(lambda: measured(real, tmp_path / "files", RECONSTRUCTION))
+    assert message.startswith("clip 3 is 03 of the real videos and 03b of the others; give reconstructions under")
+
+
+def test_r_fvd_by_any_protocol_takes_as_many_as_there_are(real, model):
+    protocol = replace(FVD, num_fake=2048)
+    result = measured(real, reconstructions_of(model, source_of(real, protocol, role="real")), protocol)
+    assert result["counts"]["fake"] == REAL and result["few"] is False
+
+
+def test_the_nearest_training_clips(real, tmp_path):
+    """Two of the samples are training clips."""
+    for name, number in (("0", 100), ("1", 4), ("2", 101), ("3", 7)):
+        write_video(tmp_path / "clips" / name, clip(number), fps=10)
+    for number in range(200, 204):
+        write_video(tmp_path / "held" / f"{number}", clip(number), fps=10)
+    protocol = replace(FVD, kind="nearest", real_choice="all", num_real=None, num_fake=4)
+    held = source_of(VideoSet.find(tmp_path / "held"), protocol, role="real")
+    result = measured(real, tmp_path / "clips", protocol, held_out=held)
+    listed = result["details"]["0"]["pairs"]
+    assert [(pair["sample"], pair["training"]) for pair in listed[:2]] == [("1", "04"), ("3", "07")]
+    assert [pair["distance"] for pair in listed[:2]] == [0, 0] and listed[2]["distance"] > 0.1 and len(listed) == 4
+    assert values(result)["copied_share"] >= 0.5 and values(result)["nearer_than_held_out"] >= 0.5
+    assert result["metrics"]["copied_share"]["real"] <= 1
+    assert "nearer_than_held_out" not in measured(real, tmp_path / "clips", protocol)["metrics"]
+    sources = (
+        source_of(folder, protocol, role=role)(0) for folder, role in ((real, "real"), (tmp_path / "clips", "fake"))
+    )
+    first, *_ = shown = pairs(*sources, listed)
+    assert torch.equal(first.sample, clip(4)) and torch.equal(first.training, clip(4)) and first.training_name == "04"
+    assert isinstance(pairs_picture(shown), Image.Image)
+
+
+@pytest.mark.parametrize("kind", ["fvd", "reconstruction", "nearest"])
+def test_real_clips_are_needed(real, kind):
+    message = refused(lambda: measured(None, real, replace(FVD, kind=kind)))
+    assert message == "ours/fvd compares with real clips; give them as --real"
+
+
+def test_a_detector_s_file_that_is_not_one_is_refused_before_any_work(real, model, networks, tmp_path):
+    message = refused(lambda: measured(real, real, replace(FVD, num_fake=9), detector_path=tmp_path / "notes.txt"))
+    assert "notes.txt does not hold i3d-random" in message and networks["i3d-random"].clips == 0
+
+
+def test_sizes_that_differ_between_the_sides(real, tmp_path):
+    for number in range(FAKE):
+        write_video(tmp_path / f"{number}", clip(number, size=16), fps=10)
+    measured(real, tmp_path, replace(FVD, size=32))
+    measured(real, tmp_path, FVD)  # the detector scales clips of any size
+
+
+def test_progress_is_told(real, fake):
+    told = []
+    protocol = replace(FVD, num_real=5, real_start="random", seeds=(0, 1))
+    measured(real, fake, protocol, progress=lambda *words: told.append(words), batch_size=4)
+    assert told[:2] == [("ours/fvd: real clips, seed 0", 4, 5), ("ours/fvd: real clips, seed 0", 5, 5)]
+    assert told[-1] == ("ours/fvd: generated clips, seed 1", 6, 6)
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        replace(FVD, num_real=5, num_fake=3),
+        replace(FVD, kind="coherence", detector=None, num_real=3, num_fake=1),
+        RECONSTRUCTION,
+    ],
+    ids=lambda protocol: protocol.kind,
+)
+def test_two_processes_find_what_one_does(real, model, protocol):
+    """To the bit, each clip once, also where they do not divide into equal batches."""
+
+    def measure(group) -> tuple[dict, int]:
+        networks = install(pytest.MonkeyPatch())
+        wanted = source_of(real, protocol, role="real")
+        is_paired = protocol.kind == "reconstruction"
+        fake = reconstructions_of(model, wanted) if is_paired else sampled(model, protocol)
+        os.environ["PVDM_CACHE"] = str(real.parent / f"none-{group.size}")
+        result = evaluate(wanted, fake, protocol, batch_size=2, processes=group)
+        return result["metrics"], networks["i3d-random"].clips
+
+    [(alone, clips)] = forked(measure, size=1)
+    (first, share), (second, rest) = forked(measure)
+    assert first == second == alone and share + rest == clips
+
+
+def test_figures_over_seeds():
+    outcomes = {seed: Outcome({"a": Figure(value, "lower", real=2.0)}) for seed, value in enumerate((1.0, 2.0, 6.0))}
+    (metric,) = over_seeds(outcomes).values()
+    assert (metric["value"], metric["real"]) == (3, 2) and metric["spread"] == pytest.approx(7**0.5)
+    absent = over_seeds({0: Outcome({"a": Figure(None, "lower", missing="no weights")})})["a"]
+    assert (absent["value"], absent["missing"]) == (None, "no weights")
+    endless = over_seeds({0: Outcome({"a": Figure(float("inf"), "lower")})})["a"]
+    assert endless["value"] is None and endless["missing"].startswith("the value is no number")
+
+
+def test_the_document_is_whole_or_absent(tmp_path):
+    content = document([], device="cpu")
+    assert content["format"] == "pvdm-evaluation" and {"python", "torch", "pvdm"} < content["versions"].keys()
+    assert content["hardware"]["device"] == "cpu" and content["hardware"]["memory_bytes"] > 1 << 28
+    write_document(tmp_path / "a" / "r.json", content)
+    assert json.loads((tmp_path / "a" / "r.json").read_text()) == content
+    assert "r.json exists already; pass --overwrite" in refused(lambda: write_document(tmp_path / "a" / "r.json", {}))
+    with pytest.raises(ValueError, match="JSON"):
+        write_document(tmp_path / "b" / "r.json", {"value": float("nan")})
+    assert not (tmp_path / "b").exists()
