@@ -1,4 +1,4 @@
-"""What docs/usage.md tells one to type is understood: commands by their parsers, options by their names."""
+"""What the documents tell one to type is understood: commands by their parsers, options by their names."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ import pytest
 from pvdm.cli import COMMANDS, TRAINING, _parser
 from pvdm.training import AutoencoderTraining, DiffusionTraining
 from pvdm.training.command import TrainingCLI, main
+from pvdm.training.evaluation import Evaluation
 from pvdm.training.parser_errors import option_names
 
-USAGE = Path(__file__).parents[1] / "docs" / "usage.md"
+DOCUMENTS = [Path(__file__).parents[1] / "docs" / name for name in ("usage.md", "evaluation.md")]
+OTHERS = {"signal", "ntasks-per-node"}
+"""Options that are SLURM's."""
 CONTINUED = " ..."
 """Stands in a line for what the line before it says."""
 
@@ -25,7 +28,8 @@ class Understood(Exception):
 
 def lines() -> list[str]:
     """Commands of the shell blocks."""
-    blocks = re.findall(r"```sh\n(.*?)```", USAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = "".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
     commands = [line for block in blocks for line in block.splitlines()]
     assert all("pvdm" in line for line in commands)
     return commands
@@ -68,15 +72,16 @@ def known_options(monkeypatch) -> set[str]:
         main(["fit", "-c", "configs/autoencoder.yaml", "--data.path", "my_videos"])
     for stage in (AutoencoderTraining, DiffusionTraining):
         found.update(option_names(stage, "model."))
+    found.update(option_names(Evaluation, "evaluation."))
     for command in COMMANDS:
         subparsers = next(action for action in _parser([command])._actions if action.choices)
         found.update(action.dest.replace("_", "-") for action in subparsers.choices[command]._actions)
     return found | {"debug"}
 
 
-def test_an_option_in_the_text_exists(monkeypatch):
-    text = re.sub(r"```.*?```", "", USAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    named = set(re.findall(r"(?<![\w-])--([a-z][\w.-]*\w)", text))
-    named -= {"signal", "ntasks-per-node"}  # SLURM's
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_an_option_in_the_text_exists(monkeypatch, document):
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    named = set(re.findall(r"(?<![\w-])--([a-z][\w.-]*\w)", text)) - OTHERS
     assert named - known_options(monkeypatch) == set()
     assert len(named) > 20

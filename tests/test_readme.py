@@ -45,7 +45,7 @@ def released(name: str, path: Path) -> None:
     smaller = {"yt_pos_embedding": [1, 5, 64], "xt_pos_embedding": [1, 5, 64], "diffusion_model.zeros": [1, 4, 144]}
     values = {key: torch.zeros(smaller.get(key, shape)) for key, shape in shapes.items()}
     for key, value in values.items():
-        if not key.endswith(BUFFERS):
+        if not key.endswith(tuple(BUFFERS)):
             value.copy_(torch.from_numpy(fill(key, list(value.shape), "readme")))
     torch.save(values, path)
 

@@ -22,6 +22,7 @@ from pvdm.training.checkpoint_files import CheckpointFiles
 from pvdm.training.checkpoints import LAST, RunCheckpoints
 from pvdm.training.data import VideoData
 from pvdm.training.early_stopping import EarlyStopping
+from pvdm.training.evaluation import Evaluation
 from pvdm.training.plain_cli import PlainCLI
 from pvdm.training.position import ExactPosition
 from pvdm.training.prediction import WriteVideos
@@ -54,6 +55,7 @@ class TrainingCLI(PlainCLI):
         parser.add_lightning_class_args(WriteVideos, "predictions")
         parser.add_lightning_class_args(VideoLog, "videos")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        parser.add_lightning_class_args(Evaluation, "evaluation")
         parser.set_defaults(
             {
                 "checkpoint.filename": "best",

@@ -50,7 +50,7 @@ def count(network: nn.Module) -> int:
 
 
 def count_released(shapes: Shapes) -> int:
-    return sum(torch.Size(shape).numel() for key, shape in shapes.items() if not key.endswith(BUFFERS))
+    return sum(torch.Size(shape).numel() for key, shape in shapes.items() if not key.endswith(tuple(BUFFERS)))
 
 
 def halved(shapes: Shapes) -> Shapes:
