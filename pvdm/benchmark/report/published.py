@@ -1,0 +1,94 @@
+"""Figures that others have published, each with its source and how far it can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+FILE = Path(__file__).with_name("published.yaml")
+Trust = Literal["paper", "secondary"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """One published value.
+
+    source, url: Who says so, and where to check it; trust: whether these are the method's own authors.
+    setting: Steps of the first and later clips; None where the source does not print them.
+    protocol: How it was measured, by our name for it; None where that is not stated.
+    size: Height and width of the videos; classes: whether the model is told the class of each video.
+    """
+
+    method: str
+    dataset: str
+    id: str
+    value: float
+    source: str
+    url: str
+    trust: Trust
+    spread: float | None = None
+    setting: str | None = None
+    part: str | None = None
+    protocol: str | None = None
+    size: int | None = 256
+    classes: bool = False
+    trained_on: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Efficiency:
+    """Published time and memory to sample one video; memory in units of 10^9 bytes, batch the largest to train with."""
+
+    method: str
+    frames: int
+    size: int
+    device: str
+    seconds: float
+    memory: float
+    source: str
+    url: str
+    trust: Trust
+    batch: int | None = None
+    at_least: bool = False
+    setting: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """What one must know of the published figures of a data set, and where it is said."""
+
+    text: str
+    url: str
+
+
+def published(dataset: str) -> list[Published]:
+    """The published values on a data set (`ucf101`, `skytimelapse`)."""
+    rows = [Published(**_with_source(row)) for row in _content()["figures"]]
+    return [row for row in rows if row.dataset == dataset]
+
+
+def efficiency() -> list[Efficiency]:
+    """Published times and memory."""
+    return [Efficiency(**_with_source(row)) for row in _content()["efficiency"]]
+
+
+def notes(dataset: str) -> list[Note]:
+    """Warnings that go with the published values on a data set."""
+    return [Note(note["text"], note["url"]) for note in _content()["notes"] if dataset in note["datasets"]]
+
+
+def _with_source(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its source's name and address in the place of its key."""
+    source = _content()["sources"][row["source"]]
+    return {**row, "source": source["name"], "url": row.get("url", source.get("url"))}
+
+
+@lru_cache(maxsize=1)
+def _content() -> dict[str, Any]:
+    return yaml.safe_load(FILE.read_text(encoding="utf-8"))
