@@ -1,0 +1,206 @@
+"""What all tasks of a benchmark share: the model, the data, the detectors, and what is done already."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from pvdm.autoencoder.perceptual import VGG, PerceptualDistance
+from pvdm.benchmark.plan import LONG, QUICK_REAL, Plan, Setting
+from pvdm.benchmark.work import Work
+from pvdm.data import Part
+from pvdm.errors import InputError
+from pvdm.evaluation.clips import ClipSource
+from pvdm.evaluation.detectors import Detector, load_detector
+from pvdm.evaluation.features import extract, stored
+from pvdm.evaluation.processes import ALONE, Processes
+from pvdm.evaluation.protocol import Protocol
+from pvdm.evaluation.sources import LoadedModel, SampledClips, Sampling, VideoSet, clips_of
+from pvdm.generation import VideoGenerator
+
+OPTIONS = {"i3d-400": "--i3d", "c3d-ucf101": "--c3d"}
+"""Options by which the command takes a detector's file."""
+
+ST_RRED_SIZE = 72
+"""Pixels of a side below which ST-RRED is not defined, see `pvdm.evaluation.naturalness`."""
+
+Tick = Callable[[float], None]
+
+
+class Unavailable(Exception):
+    """What a figure needs is not to be had here; its text is a sentence that says why and what to do."""
+
+
+@dataclass
+class Bench:
+    """One benchmark while it runs, in each of its processes.
+
+    Args:
+        plan: What is measured.
+        model: Of which.
+        work: What is done.
+        processes: Which share what is not.
+        weights: Files of detectors and of LPIPS, by name; one that is not given is downloaded, if it can be.
+        tick: Told of every piece of work that is done, in the unit of `Task.cost`.
+    """
+
+    plan: Plan
+    model: LoadedModel
+    work: Work
+    processes: Processes = ALONE
+    weights: dict[str, Path] = field(default_factory=dict)
+    tick: Tick = lambda cost: None
+    _detectors: dict[str, Detector | InputError] = field(default_factory=dict)
+    _videos: dict[Part, VideoSet] = field(default_factory=dict)
+    _no_lpips: str = ""
+
+    @property
+    def generator(self) -> VideoGenerator:
+        """The model on its device."""
+        return self.model.generator
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the model's videos."""
+        config = self.generator.autoencoder.config
+        return config.height, config.width
+
+    def detector(self, name: str) -> Detector:
+        """On the device; Unavailable says why it cannot be had."""
+        return self._loaded(name).to(self.generator.device)
+
+    def known(self, *names: str) -> dict[str, Any]:
+        """What a result records of those of these detectors that are there."""
+        found = {name: self._described(name) for name in names}
+        return {name: record for name, record in found.items() if record}
+
+    def protocol(self, protocol: Protocol) -> Protocol:
+        """The protocol for this model and plan: `custom` if its size is another, or if it is cut down to be quick."""
+        height, width = self.size
+        changes: dict[str, Any] = {}
+        if protocol.size is not None:
+            changes["size"] = height if height == width else None
+        if protocol.kind == "reconstruction":
+            changes["frames"] = max(protocol.frames, self.generator.frames)
+        if self.plan.seed not in protocol.seeds:
+            changes["seeds"] = (self.plan.seed,)
+        if self.plan.quick and protocol.kind != "is":
+            choice = "random" if protocol.real_choice == "all" else protocol.real_choice
+            changes |= {"num_real": QUICK_REAL, "num_fake": self.plan.num_videos, "real_choice": choice}
+        return protocol.with_changes(**changes)
+
+    def videos(self, part: Part) -> VideoSet:
+        """The data set's videos of a part, looked through once."""
+        if part not in self._videos:
+            layout, split = self.plan.dataset, self.plan.split
+            self._videos[part] = VideoSet.find(self.plan.root, layout=layout, part=part, split=split)
+        if part == "test" and self._videos[part].part is None:  # what was found is the training part
+            raise InputError(f"{self.plan.root} has no test part; give the whole data set, or do without its figures")
+        return self._videos[part]
+
+    def real(self, protocol: Protocol, *, part: Part | None = None) -> ClipSource:
+        """The real clips of a protocol; Unavailable if there is no such part, or no video is long enough."""
+        try:
+            videos = self.videos(part or protocol.part_of(self.plan.dataset))
+        except InputError as error:
+            raise Unavailable(str(error)) from error
+        try:
+            return clips_of(videos, protocol, role="real", seed=self.plan.seed, size=self.size)
+        except InputError as error:
+            raise Unavailable(f"{str(error).partition(';')[0]}; give data with longer videos, or do without") from error
+
+    def samples(self, setting: Setting, frames: int = LONG) -> SampledClips:
+        """The sampled videos of a setting, as the model makes them; Unavailable for a model of stage 1."""
+        first, later = setting.samplers()
+        protocol = Protocol("benchmark", "fvd", "", frames, size=None, num_fake=self.plan.num_videos)
+        try:
+            return clips_of(
+                self.model,
+                protocol,
+                role="fake",
+                seed=self.plan.seed,
+                sampling=Sampling(first, later, every_class=True),
+            )
+        except InputError as error:
+            if self.generator.denoiser is None:
+                raise Unavailable(str(error)) from error
+            raise
+
+    def real_features(self, protocol: Protocol) -> np.ndarray:
+        """Features of the real clips (n, d), kept beyond this benchmark; all processes must call it."""
+        source, detector = self.real(protocol), self.detector(protocol.detector)
+        key = {"clips": source.key(), "detector": detector.describe(), "batch_size": self.plan.batch_size}
+        options = {"batch_size": self.plan.batch_size, "processes": self.processes}
+        return stored(key, lambda: extract(source, detector, **options), processes=self.processes)
+
+    @cached_property
+    def shown(self) -> int:
+        """Videos of each kind on the wall."""
+        return min(self.plan.shown, self.plan.num_videos)
+
+    def _loaded(self, name: str) -> Detector:
+        """On the CPU at first, so that it does not count as memory of sampling and training."""
+        if name not in self._detectors:
+            self._detectors[name] = self._load(name)
+        found = self._detectors[name]
+        if isinstance(found, InputError):
+            raise Unavailable(re.sub(r"--detector(-path)?\b", OPTIONS.get(name, r"\g<0>"), str(found)))
+        return found
+
+    def _load(self, name: str) -> Detector | InputError:
+        try:
+            return load_detector(name, self.weights.get(name))
+        except InputError as error:
+            if name in self.weights:  # a file that was given must be right
+                raise
+            return error
+
+    def _described(self, name: str) -> dict[str, Any] | None:
+        try:
+            return self._loaded(name).describe()
+        except Unavailable:
+            return None
+
+    @property
+    def wants_random(self) -> bool:
+        """Whether figures of random weights stand in for those of I3D, which is not there or would be too slow."""
+        return self.plan.quick or not self.known("i3d-400")
+
+    @cached_property
+    def lpips(self) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """LPIPS of pairs of frames; None where its weights are not to be had, see `why_missing`."""
+        try:
+            return PerceptualDistance(self.weights.get("lpips")).per_frame
+        except InputError as error:
+            if "lpips" in self.weights:
+                raise
+            self._no_lpips = str(error)
+            return None
+
+    @property
+    def has_st_rred(self) -> bool:
+        """Whether ST-RRED is measured, which takes its time and frames that are not too small."""
+        return not self.plan.quick and min(self.size) >= ST_RRED_SIZE
+
+    def why_missing(self, name: str) -> str:
+        """Why a measure of reconstructions has no value."""
+        if name == "lpips" and self.lpips is None:
+            return self._no_lpips.replace(VGG.remedy, "give its path as --lpips-weights")
+        if name == "st_rred" and not self.has_st_rred:
+            return f"ST-RRED takes clips of at least {ST_RRED_SIZE}x{ST_RRED_SIZE} pixels, and a run without --quick"
+        return f"{name} has no value for any of these clips; look at them and at their reconstructions"
+
+    def alone(self, action: Callable[[Bench], Any]) -> Any:
+        """What the first process makes of it, in all of them."""
+        return self.agreed(action(self) if self.processes.is_main else None)
+
+    def agreed(self, value: Any) -> Any:
+        """The first process's value, in all of them."""
+        return self.processes.gather(value)[0]

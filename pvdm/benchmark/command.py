@@ -1,0 +1,150 @@
+"""What `pvdm benchmark` does with its options: a plan, a run in one or several processes, the page and a table."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from pvdm.benchmark.bench import Bench, Unavailable
+from pvdm.benchmark.figures import FRECHET, check_enough
+from pvdm.benchmark.plan import (
+    NUM_VIDEOS,
+    QUICK_REAL,
+    QUICK_SETTINGS,
+    QUICK_SHOWN,
+    QUICK_VIDEOS,
+    SETTINGS,
+    SHOWN,
+    Plan,
+    Setting,
+)
+from pvdm.benchmark.report import write_report
+from pvdm.benchmark.runner import run, sampled_videos
+from pvdm.benchmark.work import Work
+from pvdm.commands.options import device_of
+from pvdm.errors import InputError
+from pvdm.evaluation.processes import device_of_rank, processes
+from pvdm.evaluation.results import hardware, versions
+from pvdm.evaluation.sources import LoadedModel
+
+logger = logging.getLogger(__name__)
+
+
+def run_benchmark(options: argparse.Namespace, *, weights: Mapping[str, Path]) -> None:
+    """Runs, or goes on with, the benchmark of these options and writes its report; all processes must call it."""
+    plan = plan_of(options)
+    if options.against:
+        sampled_videos(options.against)  # refused before anything is computed
+    with processes() as group:
+        device = device_of_rank(device_of(options.device))
+        model = LoadedModel.load(options.model, device=device, precision=options.precision)
+        bench = Bench(plan, model, Work(options.output, {}), group, dict(weights))
+        check(bench)
+        bench.work = Work(options.output, key_of(bench))
+        bench.alone(lambda bench: bench.work.claim(overwrite=options.overwrite))
+        results = run(bench, about=about(bench), against=options.against)
+        if group.is_main:
+            logger.info("%s", table(results))
+            logger.info("open %s", write_report(options.output))
+
+
+def plan_of(options: argparse.Namespace) -> Plan:
+    """The plan that the options describe."""
+    texts = options.settings or (QUICK_SETTINGS if options.quick else SETTINGS)
+    return Plan(
+        dataset=options.dataset,
+        root=options.root,
+        settings=tuple(Setting.parse(text, eta=options.eta) for text in texts),
+        num_videos=options.num_videos or (QUICK_VIDEOS if options.quick else NUM_VIDEOS),
+        seed=options.seed,
+        batch_size=options.batch_size,
+        precision=options.precision,
+        quick=options.quick,
+        allow_few=options.allow_few,
+        shown=QUICK_SHOWN if options.quick else SHOWN,
+        split=options.split,
+    )
+
+
+def check(bench: Bench) -> None:
+    """InputError for what makes the whole of it impossible, before anything is written."""
+    real = bench.protocol(FRECHET[0].wanted)
+    bench.videos("train")
+    bench.known(*bench.weights.keys() - {"lpips"})
+    try:
+        for setting in bench.plan.settings:
+            bench.samples(setting)
+        check_enough(bench, FRECHET[0].wanted, real=bench.real(real), fake=bench.plan.num_videos)
+    except Unavailable as error:
+        if bench.generator.denoiser is not None:
+            raise InputError(str(error)) from error
+
+
+def key_of(bench: Bench) -> dict[str, Any]:
+    """What the figures depend on, by the names that a refusal uses; that of detectors is each task's own."""
+    plan = bench.plan.describe()
+    data = {name: plan.pop(name) for name in ("dataset", "split")}
+    plan.pop("root")
+    return {"model": bench.model.sha256, "data": {**data, "files": bench.videos("both").digest}, "settings": plan}
+
+
+def about(bench: Bench) -> dict[str, Any]:
+    """What the results say besides figures."""
+    generator = bench.generator
+    parameters = {name: sum(p.numel() for p in part.parameters()) for name, part in generator.named_children()}
+    return {
+        "dataset": bench.plan.dataset,
+        "quick": bench.plan.quick,
+        "remark": remark(bench.plan),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "hardware": {**hardware(generator.device), "processes": bench.processes.size},
+        "command": shlex.join(["pvdm", *sys.argv[1:]]),
+        "model": {**bench.model.describe(), "parameters": sum(parameters.values()), "fps": generator.fps}
+        | {"networks": parameters},
+        "settings": bench.plan.describe(),
+        "data": bench.videos("train").digest,
+    }
+
+
+def remark(plan: Plan) -> str | None:
+    """What a reader must know before the first figure."""
+    if plan.quick:
+        return (
+            f"A quick look: {plan.num_videos} sampled videos for each setting and at most {QUICK_REAL} real clips, a "
+            "subset of the data. The figures show that everything works; they must not be compared with any other."
+        )
+    if plan.allow_few:
+        return (
+            "Figures marked as few were measured on a subset, with fewer clips than their protocol asks for, and must "
+            "not be compared with published ones."
+        )
+    return None
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """A line for each figure, and below why some have no value."""
+    rows = [("figure", "setting", "part", "value", "protocol", "")]
+    rows += [_row(figure) for figure in results["figures"]]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    lines = ["  ".join([*map(str.ljust, row, widths), row[5]]).rstrip() for row in rows]
+    reasons = dict.fromkeys(figure["missing"] for figure in results["figures"] if figure["missing"])
+    return "\n".join([*lines, *(f"no {_lacking(results, reason)}: {reason}" for reason in reasons)])
+
+
+def _row(figure: Mapping[str, Any]) -> Sequence[str]:
+    setting = f"{figure['sampler']} {figure['setting']}" if figure["setting"] else ""
+    name = figure["protocol"] + (f" ({figure['based_on']})" if figure["based_on"] else "")
+    value = "-" if figure["value"] is None else f"{figure['value']:.5g}"
+    return figure["name"], setting, figure["part"] or "", value, name, "few clips" if figure["few"] else ""
+
+
+def _lacking(results: Mapping[str, Any], reason: str) -> str:
+    """Names of the figures that have no value for this reason."""
+    return ", ".join(dict.fromkeys(figure["name"] for figure in results["figures"] if figure["missing"] == reason))

@@ -1,0 +1,97 @@
+"""The table of reconstructions: R-FVD, PSNR, SSIM, LPIPS and ST-RRED of a part of the data, and PSNR per frame."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pvdm.benchmark.bench import Bench, Unavailable
+from pvdm.benchmark.chunks import Arrays, Chunked
+from pvdm.benchmark.figures import RECONSTRUCTION, RECONSTRUCTION_RANDOM, Spec, check_enough, computed, counts
+from pvdm.data import Part
+from pvdm.evaluation.clips import ClipSource
+from pvdm.evaluation.distances import frechet_distance
+from pvdm.evaluation.fidelity import Fidelity
+from pvdm.evaluation.protocols import PROTOCOLS
+from pvdm.evaluation.sources import ReconstructedClips
+
+DETECTORS = ("i3d-400", "i3d-random")
+COST = 4.0
+"""Of a clip, in evaluations of the network: a rough guess, for the estimate of the time left."""
+
+
+def reconstruction(bench: Bench, part: Part) -> dict[str, Any]:
+    """A part of the results: figures of the part of the data, and its curve."""
+    protocol = bench.protocol(PROTOCOLS["pvdm/reconstruction"])
+    specs = [*RECONSTRUCTION, *(RECONSTRUCTION_RANDOM if bench.wants_random else ())]
+    try:
+        real = bench.real(protocol, part=part)
+    except Unavailable as error:
+        return {"figures": [spec.missing(str(error), part=part) for spec in specs]}
+    rows = measured(bench, real, part)
+    fidelity = fidelity_of(rows)
+    figures = [_figure(bench, spec, part, real, rows, fidelity) for spec in specs]
+    return {"figures": figures, "curves": {"psnr_per_frame": {part: fidelity["psnr_per_frame"]}}}
+
+
+def measured(bench: Bench, real: ClipSource, part: Part) -> Arrays:
+    """Fidelity of each clip and features of it before and after; all processes must call it."""
+    detectors = {name: bench.detector(name) for name in bench.known(*DETECTORS)}
+    found = ReconstructedClips(bench.generator, real, precision=bench.plan.precision)
+
+    def chunk(numbers: Sequence[int]) -> Arrays:
+        originals = torch.stack([clip.video for clip in real.read(numbers, batch_size=len(numbers))])
+        videos = found.reconstruct(originals)
+        fidelity = Fidelity(lpips=bench.lpips, st_rred=bench.has_st_rred)
+        fidelity.update(numbers, videos, originals)
+        rows = {name: torch.cat(getattr(fidelity, name)).cpu().numpy() for name in ("clips", "frames")}
+        both = {"real": originals, "found": videos}
+        features = {f"{name}/{kind}": _rows(detectors[name](both[kind])) for name in detectors for kind in both}
+        return {**rows, **features}
+
+    key = {"real": real.key(), "detectors": bench.known(*DETECTORS), "lpips": bench.lpips is not None}
+    return Chunked(bench, f"reconstruction/{part}", len(real), chunk, key, reconstruction_cost(len(real))).run()
+
+
+def reconstruction_cost(clips: int) -> float:
+    """Of so many clips, in evaluations of the network."""
+    return COST * clips
+
+
+def fidelity_of(rows: Arrays) -> dict[str, Any]:
+    """The means of `Fidelity` over the rows of all chunks."""
+    fidelity = Fidelity()
+    for name in ("clips", "frames"):
+        getattr(fidelity, name).append(torch.from_numpy(rows[name]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torchmetrics misses an update
+        return fidelity.compute()
+
+
+def _figure(
+    bench: Bench, spec: Spec, part: Part, real: ClipSource, rows: Arrays, fidelity: dict[str, Any]
+) -> dict[str, Any]:
+    protocol = bench.protocol(spec.wanted)
+    try:
+        few = check_enough(bench, spec.wanted, real=real, fake=len(real))
+        value = fidelity[spec.key] if spec.key else _frechet(bench, rows, protocol.detector)
+        if value is None:
+            raise Unavailable(bench.why_missing(spec.key))
+    except Unavailable as error:
+        return spec.missing(str(error), part=part)
+    by = {"protocol": protocol.name, "based_on": protocol.based_on, "few": few, "counts": counts(real, len(real))}
+    return spec.entry(value=value, part=part, **by)
+
+
+def _frechet(bench: Bench, rows: Arrays, name: str) -> float:
+    bench.detector(name)
+    return computed(frechet_distance, rows[f"{name}/real"], rows[f"{name}/found"])
+
+
+def _rows(features: Tensor) -> np.ndarray:
+    return features.cpu().double().numpy()
