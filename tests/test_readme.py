@@ -9,16 +9,25 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmark.small_benchmark import make_ucf101, with_tiny_detectors, without_curves
 from reference import BUFFERS, fill, released_shapes
 
 from pvdm import VideoGenerator
 from pvdm.cli import main
+from pvdm.evaluation.detectors import load_detector
+from pvdm.evaluation.i3d import random_i3d
 from pvdm.video import probe
 
 README = Path(__file__).parents[1] / "README.md"
 SMALLER = {
     "autoencoder": "-c configs/sizes/autoencoder-tiny.yaml --data.height 32 --data.width 32 --data.batch_size 1",
     "diffusion": "-c configs/sizes/diffusion-tiny.yaml --data.height 32 --data.width 32 --data.batch_size 1",
+}
+FEWER = {
+    "sample": "--steps 1",
+    "extend": "--steps 1",
+    "evaluate": "--steps 1 --size 32 --num-real 2 --num-fake 2",
+    "benchmark": "--settings 1/1 --num-videos 2",
 }
 SHORTER = "--trainer.max_steps 1 --trainer.val_check_interval 1 --trainer.check_val_every_n_epoch null"
 
@@ -36,7 +45,7 @@ def shortened(line: str) -> list[str]:
     if arguments[0] == "fit":
         stage = Path(arguments[2]).stem
         return [*arguments[:3], *SMALLER[stage].split(), *arguments[3:], *SHORTER.split()]
-    return [*arguments, "--steps", "1"] if arguments[0] in ("sample", "extend") else arguments
+    return [*arguments, *FEWER.get(arguments[0], "").split()]
 
 
 def released(name: str, path: Path) -> None:
@@ -61,6 +70,11 @@ def world(tmp_path, make_video, monkeypatch) -> Path:
     make_video("my_video.mp4", frames=20).rename("my_video.mp4")
     released("autoencoder", Path("autoencoder.pth"))
     released("unet", Path("diffusion.pth"))
+    make_ucf101(Path("UCF-101"), make_video)
+    without_curves(monkeypatch)
+    with_tiny_detectors(monkeypatch)
+    monkeypatch.setattr("pvdm.evaluation.evaluate.load_detector", load_detector)  # the benchmark alone needs them tiny
+    torch.save(random_i3d().state_dict(), "i3d_pretrained_400.pt")
     return tmp_path
 
 
@@ -78,4 +92,4 @@ def test_every_command_runs_and_leaves_what_it_names(world, capfd):
 
 def test_the_readme_uses_all_verbs_that_a_newcomer_needs():
     verbs = {line.split()[1] for line in commands()}
-    assert {"fit", "export", "sample", "extend", "convert", "reconstruct"} <= verbs
+    assert {"fit", "export", "sample", "extend", "convert", "reconstruct", "evaluate", "benchmark"} <= verbs
