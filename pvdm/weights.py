@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.request import urlopen
 
+from torch import nn
 from torch.hub import get_dir
 
 from pvdm.errors import InputError, one_line
@@ -53,6 +54,10 @@ class WeightsFile:
                 f"{path} is damaged (its SHA-256 should begin {self.sha256[:8]}); delete it and {self._source}"
             )
         return path
+
+    def record(self, path: Path) -> dict[str, str | None]:
+        """What a result says of the file that was taken: its name, its digest, and where such files are fetched."""
+        return {"file": path.name, "sha256": sha256_of(path), "url": self.url}
 
     @property
     def cached(self) -> Path:
@@ -118,4 +123,12 @@ def sha256_of(path: str | Path) -> str:
     with Path(path).open("rb") as file:
         while block := file.read(BLOCK):
             digest.update(block)
+    return digest.hexdigest()
+
+
+def sha256_of_weights(network: nn.Module) -> str:
+    """The SHA-256 of all weights and buffers in the order of their keys, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    for key, value in sorted(network.state_dict().items()):
+        digest.update(key.encode() + value.cpu().numpy().tobytes())
     return digest.hexdigest()

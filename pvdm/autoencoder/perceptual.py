@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ class PerceptualDistance:
     """
 
     def __init__(self, vgg_weights: str | Path | None = None) -> None:
-        path = VGG.path(vgg_weights)
+        self._path = path = VGG.path(vgg_weights)
         state = read_pickle(path, remedy=f"fetch {VGG.url}")
         from lpips import LPIPS  # imports torchvision, slowly; only this class needs it
 
@@ -46,6 +47,11 @@ class PerceptualDistance:
         """Frames (n, 3, h, w), float in [-1, 1] -> the distance of each pair (n,)."""
         self._network.to(found.device)
         return self._network(found.float(), wanted.float()).flatten()
+
+    @cached_property
+    def record(self) -> dict[str, str | None]:
+        """What a result says of it: file (its name), sha256, url."""
+        return VGG.record(self._path)
 
 
 def _load_vgg(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:

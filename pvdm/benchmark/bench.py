@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from pvdm.autoencoder.perceptual import VGG, PerceptualDistance
 from pvdm.benchmark.plan import LONG, QUICK_REAL, Plan, Setting
@@ -19,7 +18,7 @@ from pvdm.data import Part
 from pvdm.errors import InputError
 from pvdm.evaluation.clips import ClipSource
 from pvdm.evaluation.detectors import Detector, load_detector
-from pvdm.evaluation.features import extract, stored
+from pvdm.evaluation.features import extract_once
 from pvdm.evaluation.processes import ALONE, Processes
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.sources import LoadedModel, SampledClips, Sampling, VideoSet, clips_of
@@ -81,6 +80,11 @@ class Bench:
         found = {name: self._described(name) for name in names}
         return {name: record for name, record in found.items() if record}
 
+    def records(self, *names: str) -> dict[str, Any]:
+        """As `known`, among whose names "lpips" may be."""
+        lpips = {"lpips": self.lpips.record} if "lpips" in names and self.lpips else {}
+        return {**self.known(*(name for name in names if name != "lpips")), **lpips}
+
     def protocol(self, protocol: Protocol) -> Protocol:
         """The protocol for this model and plan: `custom` if its size is another, or if it is cut down to be quick."""
         height, width = self.size
@@ -136,9 +140,7 @@ class Bench:
     def real_features(self, protocol: Protocol) -> np.ndarray:
         """Features of the real clips (n, d), kept beyond this benchmark; all processes must call it."""
         source, detector = self.real(protocol), self.detector(protocol.detector)
-        key = {"clips": source.key(), "detector": detector.describe(), "batch_size": self.plan.batch_size}
-        options = {"batch_size": self.plan.batch_size, "processes": self.processes}
-        return stored(key, lambda: extract(source, detector, **options), processes=self.processes)
+        return extract_once(source, detector, batch_size=self.plan.batch_size, processes=self.processes)
 
     @cached_property
     def shown(self) -> int:
@@ -174,10 +176,10 @@ class Bench:
         return self.plan.quick or not self.known("i3d-400")
 
     @cached_property
-    def lpips(self) -> Callable[[Tensor, Tensor], Tensor] | None:
-        """LPIPS of pairs of frames; None where its weights are not to be had, see `why_missing`."""
+    def lpips(self) -> PerceptualDistance | None:
+        """LPIPS; None where its weights are not to be had, see `why_missing`."""
         try:
-            return PerceptualDistance(self.weights.get("lpips")).per_frame
+            return PerceptualDistance(self.weights.get("lpips"))
         except InputError as error:
             if "lpips" in self.weights:
                 raise

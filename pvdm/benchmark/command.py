@@ -11,6 +11,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pvdm.benchmark.bench import Bench, Unavailable
 from pvdm.benchmark.figures import FRECHET, check_enough
 from pvdm.benchmark.plan import (
@@ -26,32 +28,41 @@ from pvdm.benchmark.plan import (
 )
 from pvdm.benchmark.report import write_report
 from pvdm.benchmark.runner import run, sampled_videos
+from pvdm.benchmark.tasks import detectors_of
 from pvdm.benchmark.work import Work
-from pvdm.commands.options import device_of
 from pvdm.errors import InputError
-from pvdm.evaluation.processes import device_of_rank, processes
+from pvdm.evaluation.models import config_digest
+from pvdm.evaluation.processes import Processes, processes, together
 from pvdm.evaluation.results import hardware, versions
 from pvdm.evaluation.sources import LoadedModel
 
 logger = logging.getLogger(__name__)
 
 
-def run_benchmark(options: argparse.Namespace, *, weights: Mapping[str, Path]) -> None:
+def run_benchmark(options: argparse.Namespace, *, device: torch.device, weights: Mapping[str, Path]) -> None:
     """Runs, or goes on with, the benchmark of these options and writes its report; all processes must call it."""
     plan = plan_of(options)
     if options.against:
         sampled_videos(options.against)  # refused before anything is computed
     with processes() as group:
-        device = device_of_rank(device_of(options.device))
-        model = LoadedModel.load(options.model, device=device, precision=options.precision)
-        bench = Bench(plan, model, Work(options.output, {}), group, dict(weights))
-        check(bench)
-        bench.work = Work(options.output, key_of(bench))
-        bench.alone(lambda bench: bench.work.claim(overwrite=options.overwrite))
+        bench = together(group, lambda: prepared(options, plan, device, weights, group))
         results = run(bench, about=about(bench), against=options.against)
         if group.is_main:
             logger.info("%s", table(results))
             logger.info("open %s", write_report(options.output))
+
+
+def prepared(
+    options: argparse.Namespace, plan: Plan, device: torch.device, weights: Mapping[str, Path], group: Processes
+) -> Bench:
+    """The benchmark, when all that can be refused has been, its folder its own."""
+    model = LoadedModel.load(options.model, device=device, precision=options.precision)
+    bench = Bench(plan, model, Work(options.output, {}), group, dict(weights))
+    check(bench)
+    bench.work = Work(options.output, key_of(bench))
+    if group.is_main:
+        bench.work.claim(overwrite=options.overwrite)
+    return bench
 
 
 def plan_of(options: argparse.Namespace) -> Plan:
@@ -76,7 +87,7 @@ def check(bench: Bench) -> None:
     """InputError for what makes the whole of it impossible, before anything is written."""
     real = bench.protocol(FRECHET[0].wanted)
     bench.videos("train")
-    bench.known(*bench.weights.keys() - {"lpips"})
+    bench.records(*bench.weights)
     try:
         for setting in bench.plan.settings:
             bench.samples(setting)
@@ -87,11 +98,17 @@ def check(bench: Bench) -> None:
 
 
 def key_of(bench: Bench) -> dict[str, Any]:
-    """What the figures depend on, by the names that a refusal uses; that of detectors is each task's own."""
+    """What the figures depend on, by the names that a refusal uses; that of weights is each task's own."""
     plan = bench.plan.describe()
     data = {name: plan.pop(name) for name in ("dataset", "split")}
     plan.pop("root")
-    return {"model": bench.model.sha256, "data": {**data, "files": bench.videos("both").digest}, "settings": plan}
+    files = bench.videos("both").digest
+    return {
+        "model": [bench.model.sha256, config_digest(bench.generator)],
+        "data": {**data, "files": files},
+        "settings": plan,
+        "versions": versions(),
+    }
 
 
 def about(bench: Bench) -> dict[str, Any]:
@@ -110,6 +127,7 @@ def about(bench: Bench) -> dict[str, Any]:
         | {"networks": parameters},
         "settings": bench.plan.describe(),
         "data": bench.videos("train").digest,
+        "weights": bench.records(*detectors_of(bench), "lpips"),
     }
 
 

@@ -24,7 +24,8 @@ from pvdm.benchmark.figures import (
 from pvdm.benchmark.measures import coherence_of, features_by, features_name
 from pvdm.benchmark.plan import CLIP, LONG, Setting
 from pvdm.benchmark.sampling import sampled, shown_samples
-from pvdm.evaluation.distances import frechet_distance, inception_score
+from pvdm.evaluation.distances import frechet_distance
+from pvdm.evaluation.kinds.inception import score_in_splits
 from pvdm.evaluation.protocols import PROTOCOLS
 
 CURVES = ("sharpness", "warping_error", "second_differences")
@@ -92,7 +93,7 @@ def _figure(bench: Bench, spec: Spec, rows: Arrays, **names: Any) -> Entry:
     try:
         few = check_enough(bench, spec.wanted, real=real, fake=len(features))
         if reference is None:
-            value, spread = computed(inception_score, features, splits=min(protocol.splits, len(features)))
+            value, spread = computed(score_in_splits, features, splits=min(protocol.splits, len(features)))
         else:
             value = computed(frechet_distance, reference, features)
     except Unavailable as error:

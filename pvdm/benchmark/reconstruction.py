@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from pvdm.benchmark.figures import RECONSTRUCTION, RECONSTRUCTION_RANDOM, Spec, 
 from pvdm.data import Part
 from pvdm.evaluation.clips import ClipSource
 from pvdm.evaluation.distances import frechet_distance
-from pvdm.evaluation.fidelity import Fidelity
+from pvdm.evaluation.fidelity import Fidelity, fidelity_means
 from pvdm.evaluation.protocols import PROTOCOLS
 from pvdm.evaluation.sources import ReconstructedClips
 
@@ -34,7 +33,7 @@ def reconstruction(bench: Bench, part: Part) -> dict[str, Any]:
     except Unavailable as error:
         return {"figures": [spec.missing(str(error), part=part) for spec in specs]}
     rows = measured(bench, real, part)
-    fidelity = fidelity_of(rows)
+    fidelity = fidelity_means(*(torch.from_numpy(rows[name]) for name in ("clips", "frames")))
     figures = [_figure(bench, spec, part, real, rows, fidelity) for spec in specs]
     return {"figures": figures, "curves": {"psnr_per_frame": {part: fidelity["psnr_per_frame"]}}}
 
@@ -43,34 +42,25 @@ def measured(bench: Bench, real: ClipSource, part: Part) -> Arrays:
     """Fidelity of each clip and features of it before and after; all processes must call it."""
     detectors = {name: bench.detector(name) for name in bench.known(*DETECTORS)}
     found = ReconstructedClips(bench.generator, real, precision=bench.plan.precision)
+    lpips, device = bench.lpips and bench.lpips.per_frame, bench.generator.device
 
     def chunk(numbers: Sequence[int]) -> Arrays:
         originals = torch.stack([clip.video for clip in real.read(numbers, batch_size=len(numbers))])
         videos = found.reconstruct(originals)
-        fidelity = Fidelity(lpips=bench.lpips, st_rred=bench.has_st_rred)
-        fidelity.update(numbers, videos, originals)
-        rows = {name: torch.cat(getattr(fidelity, name)).cpu().numpy() for name in ("clips", "frames")}
+        fidelity = Fidelity(lpips=lpips, st_rred=bench.has_st_rred)
+        fidelity.update(numbers, videos.to(device), originals.to(device))
+        rows = {name: rows.numpy() for name, rows in fidelity.rows().items()}
         both = {"real": originals, "found": videos}
         features = {f"{name}/{kind}": _rows(detectors[name](both[kind])) for name in detectors for kind in both}
         return {**rows, **features}
 
-    key = {"real": real.key(), "detectors": bench.known(*DETECTORS), "lpips": bench.lpips is not None}
+    key = {"real": real.key(), "weights": bench.records(*DETECTORS, "lpips")}
     return Chunked(bench, f"reconstruction/{part}", len(real), chunk, key, reconstruction_cost(len(real))).run()
 
 
 def reconstruction_cost(clips: int) -> float:
     """Of so many clips, in evaluations of the network."""
     return COST * clips
-
-
-def fidelity_of(rows: Arrays) -> dict[str, Any]:
-    """The means of `Fidelity` over the rows of all chunks."""
-    fidelity = Fidelity()
-    for name in ("clips", "frames"):
-        getattr(fidelity, name).append(torch.from_numpy(rows[name]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torchmetrics misses an update
-        return fidelity.compute()
 
 
 def _figure(

@@ -15,6 +15,7 @@ from pvdm.benchmark.reconstruction import DETECTORS, reconstruction, reconstruct
 from pvdm.benchmark.sampling import sampling_cost
 from pvdm.benchmark.timing import largest_batches, sampling_speed
 from pvdm.benchmark.wall import real_videos
+from pvdm.evaluation.results import hardware
 
 REPETITIONS = 3
 """Of a timed video, after one to warm up; with --quick it is timed once, cold."""
@@ -40,13 +41,13 @@ class Task:
 def tasks(bench: Bench) -> list[Task]:
     """All of them, in the order in which they run."""
     settings = bench.plan.settings
-    detectors = bench.known(*dict.fromkeys([*DETECTORS, *(spec.wanted.detector for spec in wanted(bench))]))
+    detectors = bench.known(*detectors_of(bench))
     if bench.generator.denoiser is None:
         return [*_of_stage_1(bench, detectors), Task("no samples", _no_samples)]
     first, frames = settings[0], bench.generator.frames
     return [
         *(_speed(setting, bench) for setting in settings),
-        Task("largest batch", _largest_batch, key=bench.generator.device.type),
+        Task("largest batch", _largest_batch, key=hardware(bench.generator.device)),
         *_of_stage_1(bench, detectors),
         Task("real coherence", real_coherence),
         *(
@@ -57,11 +58,16 @@ def tasks(bench: Bench) -> list[Task]:
     ]
 
 
+def detectors_of(bench: Bench) -> list[str]:
+    """Names of those that the figures of this table need."""
+    return list(dict.fromkeys([*DETECTORS, *(spec.wanted.detector for spec in wanted(bench))]))
+
+
 def _of_stage_1(bench: Bench, detectors: dict[str, Any]) -> list[Task]:
     """What needs no denoiser."""
     most = QUICK_REAL if bench.plan.quick else len(bench.videos("both").videos)
     cost = reconstruction_cost(most)  # of both parts: an estimate is enough
-    key = {**detectors, "lpips": bench.lpips is not None}
+    key = {**detectors, **bench.records("lpips")}
     return [
         Task("real videos", lambda bench: {"videos": bench.alone(real_videos)}),
         *(
@@ -80,7 +86,7 @@ def _speed(setting: Setting, bench: Bench) -> Task:
         with bench.generator.precision(bench.plan.precision):
             return {"speed": [sampling_speed(bench.generator, setting, frames=n, **options) for n in (CLIP, LONG)]}
 
-    key = {**options, "device": bench.generator.device.type}
+    key = {**options, "hardware": hardware(bench.generator.device)}
     return Task(f"speed {setting.slug}", lambda bench: bench.alone(run), evaluations * options["repetitions"], key)
 
 

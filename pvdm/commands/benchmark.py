@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pvdm.benchmark.plan import DATASETS, NUM_VIDEOS, QUICK_SETTINGS, QUICK_VIDEOS, SETTINGS
-from pvdm.commands.options import natural, positive
+from pvdm.commands.options import device_of, natural, positive
 
 PATHS = {"i3d-400": "i3d", "c3d-ucf101": "c3d", "lpips": "lpips_weights"}
 """What the files of weights are for, and the options that name them."""
@@ -53,6 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from pvdm.benchmark.command import run_benchmark
+    from pvdm.evaluation.processes import device_of_rank
 
     given = {name: getattr(options, option) for name, option in PATHS.items()}
-    run_benchmark(options, weights={name: path for name, path in given.items() if path is not None})
+    weights = {name: path for name, path in given.items() if path is not None}
+    run_benchmark(options, device=device_of_rank(device_of(options.device)), weights=weights)

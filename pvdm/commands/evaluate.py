@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 from pvdm.commands.evaluate_plan import Plan
 from pvdm.commands.options import add_sampler, device_of, natural, positive
@@ -17,13 +17,12 @@ from pvdm.errors import InputError
 from pvdm.evaluation.evaluate import Measurement
 from pvdm.evaluation.kinds.nearest import pairs
 from pvdm.evaluation.nearest import pairs_picture
-from pvdm.evaluation.processes import Processes, device_of_rank, processes
+from pvdm.evaluation.processes import Processes, device_of_rank, processes, together
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS, protocols_named
 from pvdm.evaluation.results import document, table, write_document
 from pvdm.output import check_output, replacing
 
-T = TypeVar("T")
 CHANGES = ("frames", "stride", "real_stride", "size", "num_real", "num_fake", "seeds", "part")
 NEEDED = {"fake": "--fake", "protocol": "--protocol", "output": "--output"}
 WHAT = "folder of videos or of folders of frames, data set, exported model or checkpoint (.ckpt)"
@@ -142,20 +141,6 @@ def chosen(options: argparse.Namespace) -> list[Protocol]:
     if options.picture and not any(protocol.kind == "nearest" for protocol in found):
         raise InputError("--picture shows the nearest training clips; name a protocol that finds them (nearest/16f)")
     return found
-
-
-def together(shared: Processes, function: Callable[[], T]) -> T:
-    """What the function gives; where it fails in any process all end, and the first alone says why."""
-    try:
-        result, error = function(), None
-    except InputError as refusal:
-        result, error = None, refusal
-    refusals = [text for text in shared.gather(error and str(error)) if text]
-    if not refusals:
-        return result
-    if shared.is_main:
-        raise InputError(refusals[0]) from error
-    raise SystemExit(2)
 
 
 def protocol_table() -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,10 +13,11 @@ from torch import Tensor, nn
 from pvdm.errors import InputError
 from pvdm.evaluation.cdfvd import DIMENSIONS, VIDEOMAE, VideoMAE
 from pvdm.evaluation.i3d import CLASSES, I3D, random_i3d
+from pvdm.evaluation.precision import full_float32
 from pvdm.evaluation.preprocessing import square
 from pvdm.evaluation.torchscript import ScriptedNetwork
 from pvdm.pickles import read_pickle
-from pvdm.weights import WeightsFile, sha256_of
+from pvdm.weights import WeightsFile, sha256_of_weights
 
 BY_PATH = "give its path as --detector-path"
 
@@ -54,13 +53,13 @@ class _Network(Protocol):
 class Detector:
     """A feature network by name: frozen, in evaluation mode, in float32, and no part of any module that holds it.
 
-    name: One of `DETECTORS`; dimensions: width of a feature row.
+    name: One of `DETECTORS`; dimensions: width of a feature row; device: where it computes.
     """
 
     def __init__(self, name: str, network: _Network, *, dimensions: int, record: dict[str, Any]) -> None:
         self.name, self.dimensions = name, dimensions
         self._network, self._record = network, record
-        self._device = torch.device("cpu")
+        self.device = torch.device("cpu")
 
     def describe(self) -> dict[str, Any]:
         """What a result records: name, file (its name), sha256 (of the file, or of random weights), url."""
@@ -68,8 +67,8 @@ class Detector:
 
     def to(self, device: torch.device | str) -> Detector:
         """Moves it to a device, to which it then moves its clips."""
-        self._device = torch.device(device)
-        self._network = self._network.to(self._device)
+        self.device = torch.device(device)
+        self._network = self._network.to(self.device)
         return self
 
     def __call__(self, video: Tensor) -> Tensor:
@@ -79,20 +78,8 @@ class Detector:
         """
         if video.dtype != torch.uint8 or video.ndim != 5 or video.shape[1] != 3:
             raise ValueError(f"a detector takes clips (b, 3, t, h, w) in uint8, not {tuple(video.shape)} {video.dtype}")
-        with torch.no_grad(), _full_float32(self._device):
-            return self._network(video.to(self._device)).float()
-
-
-@contextmanager
-def _full_float32(device: torch.device) -> Iterator[None]:
-    """Neither autocast nor TF32, whatever training has asked for."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.autocast(device.type, enabled=False), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+        with torch.no_grad(), full_float32(self.device):
+            return self._network(video.to(self.device)).float()
 
 
 def load_detector(name: str, path: str | Path | None = None, *, device: torch.device | str = "cpu") -> Detector:
@@ -112,7 +99,7 @@ def load_detector(name: str, path: str | Path | None = None, *, device: torch.de
     else:
         path = kind.file.path(path)
         network = kind.load(path)
-        record = {"file": path.name, "sha256": sha256_of(path), "url": kind.file.url}
+        record = kind.file.record(path)
     return Detector(name, network, dimensions=kind.dimensions, record=record).to(device)
 
 
@@ -130,11 +117,8 @@ class _Logits:
         return self._network(square(video, self._size))
 
     def digest(self) -> str:
-        """SHA-256 of all weights in the order of their keys."""
-        digest = sha256()
-        for key, value in sorted(self._network.state_dict().items()):
-            digest.update(key.encode() + value.cpu().numpy().tobytes())
-        return digest.hexdigest()
+        """SHA-256 of the weights."""
+        return sha256_of_weights(self._network)
 
 
 def _i3d_400(path: Path) -> _Logits:

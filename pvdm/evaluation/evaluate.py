@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from pvdm.autoencoder.perceptual import VGG, PerceptualDistance
 from pvdm.errors import InputError
@@ -52,6 +51,7 @@ class Measurement:
             "counts": dict(self.counts),
             "few": self.few,
             "detector": setting.detector and setting.detector.describe(),
+            "lpips": None if isinstance(setting.lpips, str) else setting.lpips.record,
             "real": real and real.describe(),
             "fake": fake.describe(),
             "details": {str(seed): dict(outcome.details) for seed, outcome in outcomes.items() if outcome.details},
@@ -66,7 +66,7 @@ def evaluate(real: Source | None, fake: Source, protocol: Protocol, **options: A
 
     Returns:
         protocol, based_on, changed, kind, metrics (by name: value, spread over the seeds, by_seed, better, ...),
-        settings, counts, few, detector, real, fake, details (by seed), batch_size, processes, seconds.
+        settings, counts, few, detector, lpips, real, fake, details (by seed), batch_size, processes, seconds.
     """
     return prepare(real, fake, protocol, **options).run()
 
@@ -121,16 +121,21 @@ def prepare(
 
 
 def opened(real: Source | None, fake: Source, protocol: Protocol) -> Pairs:
-    """The clips of all repetitions; generated ones are as many as the real ones where the protocol has no number."""
+    """The clips of all repetitions that differ; generated ones are as many as real ones if the protocol has no number.
+
+    A seed that changes no clip repeats nothing: samples in files are the same ones each time.
+    """
     if real is None and protocol.kind in NEED_REAL:
         raise InputError(f"{protocol.title} compares with real clips; give them as --real")
     real = None if protocol.kind == "is" else real
-    pairs = {}
+    pairs, known = {}, []
     for seed in protocol.seeds:
         wanted, found = real and real(seed), fake(seed)
         if protocol.num_fake is None and wanted is not None and len(found) > len(wanted):
             found = FirstClips(found, len(wanted))
-        pairs[seed] = (wanted, found)
+        if (key := (wanted and wanted.key(), found.key())) not in known:
+            pairs[seed] = (wanted, found)
+        known.append(key)
     return pairs
 
 
@@ -207,13 +212,13 @@ def _shortage(side: str, needed: int, counts: Mapping[str, int | None], protocol
     return f"{protocol.title} takes {needed} {word} clips and there are {counts[side]}{short}"
 
 
-def _lpips(protocol: Protocol, weights: str | Path | None) -> Callable[[Tensor, Tensor], Tensor] | str:
+def _lpips(protocol: Protocol, weights: str | Path | None) -> PerceptualDistance | str:
     """LPIPS of frames, or why there is none: what is not asked for must not stop the rest."""
     needs_download = protocol.detector is not None and DETECTORS[protocol.detector].file is not None
     if weights is None and not needs_download and not VGG.cached.is_file():
         return "LPIPS takes VGG's weights, and this protocol does without downloads; give --lpips-weights"
     try:
-        return PerceptualDistance(weights).per_frame
+        return PerceptualDistance(weights)
     except InputError as error:
         if weights is not None:
             raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,12 +13,14 @@ from torchmetrics.utilities import dim_zero_cat
 
 from pvdm.errors import InputError
 from pvdm.evaluation.clips import Clip, ClipSource
+from pvdm.evaluation.detectors import Detector
 from pvdm.evaluation.feature_cache import stored
-from pvdm.evaluation.processes import ALONE, Processes, connected
-
-__all__ = ["FeatureTable", "extract", "stored"]
+from pvdm.evaluation.processes import ALONE, Processes, gathered_rows
+from pvdm.evaluation.results import versions
 
 Progress = Callable[[int, int], None]
+PACKAGES = ("torch", "pillow", "av", "decord")
+"""Those by which frames are read and scaled, and features computed."""
 
 
 class FeatureTable(Metric):
@@ -31,7 +32,7 @@ class FeatureTable(Metric):
     full_state_update = False
 
     def __init__(self) -> None:
-        super().__init__(dist_sync_fn=_from_all)
+        super().__init__(dist_sync_fn=gathered_rows)
         for name in ("indices", "rows"):
             self.add_state(name, [], dist_reduce_fx="cat")
 
@@ -82,6 +83,30 @@ def extract(
         table.update([], torch.empty(0, 0))
     looks.check_all(processes)
     return table.compute()
+
+
+def extract_once(
+    source: ClipSource,
+    detector: Detector,
+    *,
+    batch_size: int,
+    processes: Processes = ALONE,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """`extract` of all clips, which is kept for as long as clips, detector, batches, device and packages are the same.
+
+    All processes must call it.
+    """
+    record = detector.describe()
+    key = {
+        "clips": source.key(),
+        "detector": {name: record[name] for name in ("name", "sha256")},
+        "batch_size": batch_size,
+        "device": detector.device.type,
+        "versions": versions(PACKAGES),
+    }
+    options = {"batch_size": batch_size, "processes": processes, "progress": progress}
+    return stored(key, lambda: extract(source, detector, **options), processes=processes)
 
 
 class Looks:
@@ -147,9 +172,3 @@ def _batch(clips: Iterator[Clip], wanted: Sequence[int], looks: Looks) -> Tensor
     if len(taken) < len(wanted):
         raise InputError(f"the source ends before clip {wanted[len(taken)]}, which it is to have; look for lost files")
     return torch.stack([clip.video for clip in taken])
-
-
-def _from_all(values: Tensor, group: Any = None) -> list[Tensor]:
-    """A state of all processes, by rank; also where one has none of it yet, of which torchmetrics knows no shape."""
-    gathered = connected().gather(values)
-    return [rows for rows in gathered if rows.numel()] or gathered

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,8 @@ from torchmetrics.utilities import dim_zero_cat
 
 from pvdm.errors import InputError
 from pvdm.evaluation.naturalness import st_rred
-from pvdm.evaluation.processes import processes
+from pvdm.evaluation.precision import full_float32
+from pvdm.evaluation.processes import gathered_rows
 from pvdm.video import to_float
 
 LEAST_ERROR = 1e-10
@@ -90,7 +90,7 @@ class Fidelity(Metric):
     full_state_update = False
 
     def __init__(self, *, lpips: Callable[[Tensor, Tensor], Tensor] | None = None, st_rred: bool = False) -> None:
-        super().__init__(dist_sync_fn=_from_all)
+        super().__init__(dist_sync_fn=gathered_rows)
         self.lpips, self.has_st_rred = lpips, st_rred
         for name in ("clips", "frames"):
             self.add_state(name, [], dist_reduce_fx="cat")
@@ -106,22 +106,22 @@ class Fidelity(Metric):
             self._add(int(index), clip, original)
 
     def compute(self) -> dict[str, float | list[float] | None]:
-        """`psnr`, `ssim`, `lpips` and `st_rred`, which are None where not measured, and `psnr_per_frame`.
-
-        ST-RRED is over those clips that have one. PSNR per frame is the mean over the clips of each frame's own.
-        """
+        """See `fidelity_means`; InputError if there are no clips."""
         if not len(self.clips):
             raise InputError("fidelity found no clips; give at least one")
-        clips, frames = _sorted_once(dim_zero_cat(self.clips), keys=1), _sorted_once(dim_zero_cat(self.frames), keys=2)
-        means = {name: _mean(clips[:, 1 + i]) for i, name in enumerate(("psnr", "ssim", "lpips", "st_rred"))}
-        lengths = range(int(frames[:, 1].max()) + 1)
-        return {**means, "psnr_per_frame": [_mean(frames[frames[:, 1] == i, 2]) for i in lengths]}
+        return fidelity_means(**self.rows())
+
+    def rows(self) -> dict[str, Tensor]:
+        """Of this process's clips so far what `fidelity_means` takes."""
+        return {name: dim_zero_cat(getattr(self, name)) for name in ("clips", "frames")}
 
     def _add(self, index: int, found: Tensor, wanted: Tensor) -> None:
         """Measures one clip (3, t, h, w) uint8 by itself: in company, a batch's size would change the last digits."""
         errors = _frame_errors(found, wanted)
         floats = to_float(found[None]), to_float(wanted[None])
-        row = [index, _decibels(errors.mean()), ssim(*floats), self._lpips(*floats), self._st_rred(found, wanted)]
+        with full_float32(found.device):
+            by_frame = ssim(*floats), self._lpips(*floats)
+        row = [index, _decibels(errors.mean()), *by_frame, self._st_rred(found, wanted)]
         self.clips.append(torch.tensor([[float(value) for value in row]], dtype=torch.float64))
         per_frame = enumerate(_decibels(errors).tolist())
         self.frames.append(torch.tensor([[index, *pair] for pair in per_frame], dtype=torch.float64))
@@ -135,6 +135,20 @@ class Fidelity(Metric):
 
     def _st_rred(self, found: Tensor, wanted: Tensor) -> float:
         return st_rred(wanted, found) if self.has_st_rred else float("nan")
+
+
+def fidelity_means(clips: Tensor, frames: Tensor) -> dict[str, float | list[float] | None]:
+    """`psnr`, `ssim`, `lpips` and `st_rred`, which are None where not measured, and `psnr_per_frame`.
+
+    ST-RRED is over those clips that have one. PSNR per frame is the mean over the clips of each frame's own.
+
+    clips: (n, 5), the number and the four measures of each clip; frames: (m, 3), the numbers of clip and frame and its
+    PSNR; both float64 in any order, as `Fidelity.rows` gives them.
+    """
+    clips, frames = _sorted_once(clips, keys=1), _sorted_once(frames, keys=2)
+    means = {name: _mean(clips[:, 1 + i]) for i, name in enumerate(("psnr", "ssim", "lpips", "st_rred"))}
+    lengths = range(int(frames[:, 1].max()) + 1)
+    return {**means, "psnr_per_frame": [_mean(frames[frames[:, 1] == i, 2]) for i in lengths]}
 
 
 def frames_at(video: Tensor, chosen: Tensor) -> Tensor:
@@ -162,13 +176,6 @@ def _sorted_once(rows: Tensor, *, keys: int) -> Tensor:
     """Rows by their first columns, those of the same ones once: processes may have been given a clip twice."""
     _, first = np.unique(rows[:, :keys].numpy(), axis=0, return_index=True)
     return rows[first]
-
-
-def _from_all(rows: Tensor, group: Any = None) -> list[Tensor]:
-    """The rows of all processes; also of those that have none, whose shape torchmetrics cannot know."""
-    with processes() as everyone:
-        gathered = everyone.gather(rows)
-    return [rows for rows in gathered if rows.numel()] or gathered
 
 
 def _mean(values: Tensor) -> float | None:

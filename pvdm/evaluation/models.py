@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from pvdm.evaluation.scaling import Scaling
 from pvdm.generation import VideoGenerator
 from pvdm.generation.files import WEIGHTS, resolve_folder
 from pvdm.generation.labels import Label
-from pvdm.weights import sha256_of
+from pvdm.weights import sha256_of, sha256_of_weights
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,19 @@ class LoadedModel:
         return {
             "path": self.path,
             "sha256": self.sha256,
+            "config_sha256": config_digest(self.generator),
             "training_step": self.generator.training_step,
             "averaged_weights": True,
             **sizes,
             "precision": self.precision,
         }
+
+
+def config_digest(generator: VideoGenerator) -> str:
+    """SHA-256 of all but the weights that its videos depend on: of a folder that is another file than theirs."""
+    config = generator.to_config()
+    text = json.dumps({name: config[name] for name in ("autoencoder", "denoiser", "diffusion")}, sort_keys=True)
+    return sha256(text.encode()).hexdigest()
 
 
 class SampledClips(ClipSource):
@@ -116,6 +126,9 @@ class SampledClips(ClipSource):
     def name(self, index: int) -> str:
         return f"seed {self.seed}, video {index}"
 
+    def key(self) -> dict[str, Any]:
+        return {**self.describe(), "model": self.model or _contents(self.generator)}
+
     def _sample(self, indices: Sequence[int]) -> Tensor:
         """(b, 3, t, h, w) uint8."""
         with self.generator.precision(self.precision):
@@ -168,7 +181,7 @@ class ReconstructedClips(ClipSource):
         return self.source.name(index)
 
     def key(self) -> dict[str, Any]:
-        return {**self.describe(), "of": self.source.key()}
+        return {**self.describe(), "model": self.model or _contents(self.generator), "of": self.source.key()}
 
     def reconstruct(self, video: Tensor) -> Tensor:
         """(b, 3, t, h, w) uint8 -> the same."""
@@ -180,6 +193,11 @@ class ReconstructedClips(ClipSource):
                 found = self.generator.reconstruct(video[:, :, first : first + frames])
                 result[:, :, begin : begin + frames] = found[:, :, begin - first :]
         return result
+
+
+def _contents(generator: VideoGenerator) -> dict[str, str]:
+    """What tells a model apart that came from no file."""
+    return {"weights": sha256_of_weights(generator), "config_sha256": config_digest(generator)}
 
 
 def check_fits(generator: VideoGenerator, frames: int, height: int, width: int) -> None:

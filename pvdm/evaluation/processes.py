@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
-from torch import distributed
+from torch import Tensor, distributed
 
 from pvdm.errors import InputError
 
@@ -65,6 +65,15 @@ def connected() -> Processes:
     return Processes(distributed.get_rank(), distributed.get_world_size())
 
 
+def gathered_rows(rows: Tensor, group: Any = None) -> list[Tensor]:
+    """A metric's rows of all connected processes, by rank: what torchmetrics takes as `dist_sync_fn`.
+
+    Also where one has no rows yet, whose shape torchmetrics cannot know.
+    """
+    gathered = connected().gather(rows)
+    return [rows for rows in gathered if rows.numel()] or gathered
+
+
 @contextmanager
 def processes() -> Iterator[Processes]:
     """Those of the environment (RANK and WORLD_SIZE, as torchrun sets them), connected while the block runs.
@@ -81,6 +90,20 @@ def processes() -> Iterator[Processes]:
             yield connected()
         finally:
             distributed.destroy_process_group()
+
+
+def together(shared: Processes, function: Callable[[], T]) -> T:
+    """What the function gives; where it fails in any process all end, and the first alone says why."""
+    try:
+        result, error = function(), None
+    except InputError as refusal:
+        result, error = None, refusal
+    refusals = [text for text in shared.gather(error and str(error)) if text]
+    if not refusals:
+        return result
+    if shared.is_main:
+        raise InputError(refusals[0]) from error
+    raise SystemExit(2)
 
 
 def device_of_rank(device: torch.device) -> torch.device:

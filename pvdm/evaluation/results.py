@@ -21,7 +21,10 @@ import torch
 from pvdm.output import replacing
 
 FORMAT = "pvdm-evaluation"
-PACKAGES = ("pvdm", "torch", "torchvision", "numpy", "scipy", "opencv-python-headless", "scikit-video", "torchmetrics")
+PACKAGES = (
+    *("pvdm", "torch", "torchvision", "numpy", "scipy", "torchmetrics", "lpips"),
+    *("opencv-python-headless", "scikit-video", "pillow", "av", "decord"),
+)
 Better = Literal["lower", "higher", "like real"]
 
 
@@ -97,13 +100,13 @@ def write_document(path: Path, content: Mapping[str, Any], *, overwrite: bool = 
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def versions() -> dict[str, str]:
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     """Of Python and the packages on which figures depend."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in packages:
         try:
             found[name] = version(name)
-        except PackageNotFoundError:  # another build of it, under another name
+        except PackageNotFoundError:  # another build of it, under another name, or none for this system
             found[name] = "unknown"
     return found
 

@@ -74,6 +74,11 @@ def test_it_is_lpips_with_the_weights_of_the_file(weights, network, monkeypatch,
     found, wanted = torch.rand(2, 3, 3, 32, 32) * 2 - 1
     torch.testing.assert_close(distance(found, wanted), oracle(found, wanted).mean())
     assert distance(found, found) == 0
+    assert distance.record == {
+        "file": weights.name,
+        "sha256": sha256(weights.read_bytes()).hexdigest(),
+        "url": perceptual.VGG.url,
+    }
     assert distance(found, wanted) > 0
 
 

@@ -28,7 +28,9 @@ def networks(monkeypatch):
     return with_tiny_detectors(monkeypatch)
 
 
-def test_a_quick_benchmark_ends_in_a_page_and_goes_on_with_what_is_done(pvdm, refusal, model, root, tmp_path, caplog):
+def test_a_quick_benchmark_ends_in_a_page_and_goes_on_with_what_is_done(
+    pvdm, refusal, model, root, tmp_path, caplog, monkeypatch
+):
     report = tmp_path / "report"
     options = ["ucf101", "--root", root, "--model", model, "--output", report, "--quick"]
     options += ["--settings", "dpmpp_2m:1/1", "--num-videos", 2]
@@ -38,6 +40,7 @@ def test_a_quick_benchmark_ends_in_a_page_and_goes_on_with_what_is_done(pvdm, re
     results = json.loads((report / "results.json").read_text())
     assert results["format"] == "pvdm-benchmark" and results["quick"] and "must not be compared" in results["remark"]
     assert results["model"]["frames"] == 8 and results["model"]["sha256"] and results["versions"]["torch"]
+    assert results["weights"]["i3d-random"]["sha256"] == "0" * 64 and "c3d-ucf101" in results["weights"]
     assert {entry["frames"] for entry in results["speed"]} == {16, 128}
     assert [entry["missing"] is None for entry in results["largest_batch"]] == [False, False]
     assert (report / "index.html").stat().st_size > 10_000
@@ -46,6 +49,10 @@ def test_a_quick_benchmark_ends_in_a_page_and_goes_on_with_what_is_done(pvdm, re
     again = json.loads((report / "results.json").read_text())
     assert {**again, "date": None} == {**results, "date": None}, "even the times are those of the first run"
     assert "holds a benchmark of other settings; pass --overwrite" in refusal("benchmark", *options, "--seed", 1)
+
+    with monkeypatch.context() as later:
+        later.setattr("pvdm.benchmark.command.versions", lambda: {"torch": "99.0"})
+        assert "holds a benchmark of other versions; pass --overwrite" in refusal("benchmark", *options)
 
     shutil.copytree(report, tmp_path / "other")
     pvdm("benchmark", *options, "--against", tmp_path / "other")
@@ -66,6 +73,7 @@ def test_a_quick_benchmark_ends_in_a_page_and_goes_on_with_what_is_done(pvdm, re
         (["--settings", "400/400"], "400 steps were asked for; this model has 200 times, choose at most that"),
         (["--eta", "2"], "eta is 2.0; it must be in [0, 1]"),
         (["--i3d", "nowhere.pt"], "nowhere.pt does not hold i3d-400; give another file"),
+        (["--lpips-weights", "nowhere.pt"], "there is no file nowhere.pt (vgg16-397923af.pth is wanted)"),
         (["--against", "nowhere"], "nowhere holds no results of pvdm benchmark; give its --output as --against"),
         (["--device", "toaster"], "there is no device toaster here"),
         ([], "takes 2048 generated clips and there are 3; pass --allow-few, which marks the figure"),

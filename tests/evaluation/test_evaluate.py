@@ -166,6 +166,17 @@ def test_seeds_are_repetitions_with_a_spread(real, model):
     assert metric["spread"] == pytest.approx(statistics.stdev(single))
 
 
+def test_a_seed_that_changes_no_clip_is_no_repetition(real, fake, model, networks):
+    """Samples in files are the same each time: ten inception scores of them would have a spread of zero."""
+    score = replace(FVD, kind="is", detector="c3d-ucf101", num_real=None, num_fake=2, seeds=(3, 4, 5))
+    metric = measured(None, fake, score)["metrics"]["is"]
+    assert list(metric["by_seed"]) == ["3"] and metric["spread"] is None and networks["c3d-ucf101"].clips == 2
+    assert list(measured(None, sampled(model, score), score)["metrics"]["is"]["by_seed"]) == ["3", "4", "5"]
+    drawn = replace(FVD, num_real=5, real_choice="random", seeds=(0, 1))
+    metric = measured(real, fake, drawn)["metrics"]["fvd"]
+    assert list(metric["by_seed"]) == ["0", "1"] and metric["spread"] > 0
+
+
 def test_a_change_makes_it_custom(real, fake):
     protocol = FVD.with_changes(num_real=4, size=16)
     result = measured(real, fake, protocol)
@@ -288,13 +299,16 @@ def test_lpips_with_weights(real, model, monkeypatch):
     class Distance:
         def __init__(self, weights):
             assert weights == "vgg.pth"
+            self.record = {"file": weights, "sha256": "1" * 64, "url": None}
 
         def per_frame(self, found, wanted):
             return (found - wanted).abs().flatten(1).mean(1)
 
     monkeypatch.setattr("pvdm.evaluation.evaluate.PerceptualDistance", Distance)
     source = source_of(real, RECONSTRUCTION, role="real")
-    metric = measured(source, reconstructions_of(model, source), RECONSTRUCTION, lpips_weights="vgg.pth")["metrics"]
+    result = measured(source, reconstructions_of(model, source), RECONSTRUCTION, lpips_weights="vgg.pth")
+    assert result["lpips"]["sha256"] == "1" * 64
+    metric = result["metrics"]
     wanted = torch.stack([clip(number) for number in range(REAL)])
     expected = (model.generator.reconstruct(wanted).double() - wanted).abs().mean().item() / 127.5
     assert metric["lpips"]["value"] == pytest.approx(expected, rel=1e-3)
@@ -388,8 +402,9 @@ def test_progress_is_told(real, fake):
         replace(FVD, num_real=5, num_fake=3),
         replace(FVD, kind="coherence", detector=None, num_real=3, num_fake=1),
         RECONSTRUCTION,
+        replace(RECONSTRUCTION, name="ours/one", num_real=2, real_choice="first"),
     ],
-    ids=lambda protocol: protocol.kind,
+    ids=lambda protocol: protocol.name,
 )
 def test_two_processes_find_what_one_does(real, model, protocol):
     """To the bit, each clip once, also where they do not divide into equal batches."""

@@ -10,7 +10,9 @@ import torch
 from live_clips import LiveClips, Projection, noise
 
 from pvdm.errors import InputError
-from pvdm.evaluation.features import FeatureTable, extract
+from pvdm.evaluation import features
+from pvdm.evaluation.detectors import Detector
+from pvdm.evaluation.features import FeatureTable, extract, extract_once
 from pvdm.evaluation.processes import Processes
 
 
@@ -36,9 +38,9 @@ def test_a_table_refuses_what_is_no_row_for_each_clip_or_there_twice():
     table = FeatureTable()
     with pytest.raises(InputError, match="there are no features; give at least one clip"):
         table.compute()
-    for features in (torch.ones(3, 4), torch.ones(2)):
-        with pytest.raises(InputError, match=re.escape(f"features of shape {tuple(features.shape)} for 2 clips")):
-            table.update([0, 1], features)
+    for rows in (torch.ones(3, 4), torch.ones(2)):
+        with pytest.raises(InputError, match=re.escape(f"features of shape {tuple(rows.shape)} for 2 clips")):
+            table.update([0, 1], rows)
     table.update([4, 5], torch.ones(2, 3))
     table.update([5], torch.ones(1, 3))
     with pytest.raises(InputError, match="the features of clip 5 are there twice"):
@@ -63,6 +65,30 @@ def test_no_more_than_a_batch_of_clips_lives_at_once(batch_size):
     extract(source, Projection(), batch_size=batch_size)
     assert source.most == batch_size
     assert not len(source.living)
+
+
+def detector(digest: str = "0", url: str | None = None) -> Detector:
+    """Of that content, wherever it came from."""
+    network = Projection()
+    network.to = lambda device: network
+    return Detector("projection", network, dimensions=5, record={"file": "a.pt", "sha256": digest, "url": url})
+
+
+def test_features_are_kept_as_long_as_all_they_depend_on_is_the_same(monkeypatch):
+    def measured(count: int = 3, batch_size: int = 2, of: Detector | None = None) -> int:
+        source = LiveClips(count)
+        found = extract_once(source, of or detector(), batch_size=batch_size)
+        torch.testing.assert_close(found, directly(count), atol=1e-3, rtol=1e-5)
+        return len(source.read_numbers)
+
+    assert (measured(), measured(), measured(of=detector(url="elsewhere"))) == (3, 0, 0)
+    assert (measured(count=4), measured(batch_size=3), measured(of=detector("1"))) == (4, 3, 3)
+    monkeypatch.setattr(features, "versions", lambda packages: dict.fromkeys(packages, "0.0"))
+    assert (measured(), measured()) == (3, 0)
+    elsewhere = detector().to("meta")
+    monkeypatch.setattr(features, "extract", lambda *_, **options: directly(3))
+    monkeypatch.setattr(features, "stored", lambda key, compute, **options: key["device"])
+    assert extract_once(LiveClips(3), elsewhere, batch_size=2) == "meta"
 
 
 @pytest.mark.parametrize("size", [2, 3, 9])

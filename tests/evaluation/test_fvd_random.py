@@ -13,7 +13,8 @@ from torchvision.transforms.functional import gaussian_blur
 from pvdm.evaluation.clips import Clip, ClipSource
 from pvdm.evaluation.detectors import Detector, load_detector
 from pvdm.evaluation.distances import frechet_distance
-from pvdm.evaluation.features import extract, stored
+from pvdm.evaluation.feature_cache import stored
+from pvdm.evaluation.features import extract
 
 CLIPS, FRAMES, SIZE = 6, 16, 64
 

@@ -15,8 +15,9 @@ from live_clips import LiveClips, Projection
 
 from pvdm.errors import InputError
 from pvdm.evaluation.distances import frechet_distance
-from pvdm.evaluation.features import FeatureTable, extract, stored
-from pvdm.evaluation.processes import ALONE, Processes, connected, device_of_rank, processes
+from pvdm.evaluation.feature_cache import stored
+from pvdm.evaluation.features import FeatureTable, extract
+from pvdm.evaluation.processes import ALONE, Processes, connected, device_of_rank, processes, together
 
 MODULE = import_module("pvdm.evaluation.processes")  # the package has a function of this name
 LOST = "another process of this run has ended; its own message says why"
@@ -97,6 +98,23 @@ def test_a_process_that_is_refused_something_ends_the_other(rank):
     found = forked(refuse)
     assert found[rank] == "video 3 is damaged"
     assert found[1 - rank] == LOST
+
+
+@pytest.mark.parametrize("ranks", [(), (0,), (1,), (0, 1)])
+def test_what_is_refused_before_the_work_is_said_once(ranks):
+    def prepared(group: Processes) -> int | str:
+        def open_files() -> int:
+            if group.rank in ranks:
+                raise InputError(f"process {group.rank} sees no videos")
+            return 7
+
+        try:
+            return together(group, open_files)
+        except SystemExit as end:
+            return f"ended with {end.code}"
+
+    said = [f"process {min(ranks)} sees no videos", "ended with 2"] if ranks else [7, 7]
+    assert forked(prepared) == said
 
 
 def test_a_loss_that_a_metric_meets_is_told_alike():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 from dataclasses import replace
 from hashlib import sha256
@@ -327,6 +328,24 @@ def test_refusals_of_a_model(generator):
     assert "does not say how many clips a model is to sample; give --num-fake" in refused(lambda: uncounted(0))
     uncounted = source_of(loaded, PROTOCOL, role="real")
     assert refused(lambda: uncounted(0)) == "p does not say how many clips a model is to sample; give --num-real"
+
+
+@pytest.mark.parametrize("kind", ["samples", "reconstructions"])
+def test_the_key_is_another_for_every_other_model(folder, kind):
+    """Also for one that came from no file, and for one whose weights are the same."""
+
+    def key(generator, **said):
+        if kind == "samples":
+            return SampledClips(generator, num=1, frames=8, **said).key()
+        return ReconstructedClips(generator, VideoClips(VideoSet.find(folder), frames=8), **said).key()
+
+    models = [small_generator(), small_generator(), small_generator()]
+    next(models[1].autoencoder.parameters()).data[0] += 1
+    models[2].diffusion = replace(models[2].diffusion, prediction="v")
+    assert key(models[0]) == key(small_generator()) and json.dumps(key(models[0]))
+    assert key(models[0]) != key(models[1]) and key(models[0]) != key(models[2])
+    files = [LoadedModel(model, "here", "0" * 64).describe() for model in models]
+    assert files[0] == files[1] and key(models[0], model=files[0]) != key(models[2], model=files[2])
 
 
 def test_a_model_by_its_path(generator, model, tmp_path):

@@ -18,6 +18,8 @@ from pvdm.evaluation.kinds.setting import Setting
 from pvdm.evaluation.models import ReconstructedClips
 from pvdm.evaluation.results import Figure, Outcome
 
+NO_CLIPS = torch.empty(0, 3, 0, 0, 0, dtype=torch.uint8)
+
 
 def measure(real: ClipSource, fake: ClipSource, setting: Setting) -> Outcome:
     """`rfvd` (if the protocol has a detector), `psnr`, `ssim`, `lpips`, `st_rred`, and the curve `psnr_per_frame`.
@@ -31,8 +33,7 @@ def measure(real: ClipSource, fake: ClipSource, setting: Setting) -> Outcome:
 
 
 def _figures(fidelity: dict, setting: Setting) -> dict[str, Figure]:
-    lpips = "LPIPS was left out" if callable(setting.lpips) else setting.lpips
-    missing = {"lpips": lpips, "st_rred": "ST-RRED takes its time; ask for it with --st-rred"}
+    missing = {"lpips": str(setting.lpips), "st_rred": "ST-RRED takes its time; ask for it with --st-rred"}
     better = {"psnr": "higher", "ssim": "higher", "lpips": "lower", "st_rred": "lower"}
     return {
         name: Figure(fidelity[name], better[name], missing=missing.get(name) if fidelity[name] is None else None)
@@ -42,7 +43,7 @@ def _figures(fidelity: dict, setting: Setting) -> dict[str, Figure]:
 
 def _compare(real: ClipSource, fake: ClipSource, setting: Setting) -> tuple[np.ndarray | None, dict]:
     """Features of the generated clips, and the measures of all pairs, in one pass."""
-    lpips = setting.lpips if callable(setting.lpips) else None
+    lpips = None if isinstance(setting.lpips, str) else setting.lpips.per_frame
     fidelity, table = Fidelity(lpips=lpips, st_rred=setting.st_rred), FeatureTable()
     numbers = range(len(real))
     batches = [numbers[i : i + setting.batch_size] for i in range(0, len(real), setting.batch_size)]
@@ -55,6 +56,9 @@ def _compare(real: ClipSource, fake: ClipSource, setting: Setting) -> tuple[np.n
         done += len(indices)
         if told:
             told(done, total)
+    if not mine:  # metrics that nothing was put into warn
+        table.update([], torch.empty(0, 0))
+        fidelity.update([], NO_CLIPS, NO_CLIPS)
     return table.compute() if setting.detector else None, fidelity.compute()
 
 

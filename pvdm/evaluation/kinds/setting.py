@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pvdm.autoencoder.perceptual import PerceptualDistance
 from pvdm.evaluation.clips import ClipSource
 from pvdm.evaluation.detectors import Detector
-from pvdm.evaluation.features import extract, stored
+from pvdm.evaluation.features import extract, extract_once
 from pvdm.evaluation.processes import ALONE, Processes
 from pvdm.evaluation.protocol import Protocol
 
@@ -26,7 +27,7 @@ class Setting:
 
     Args:
         detector: The protocol's network, if it has one.
-        lpips: (found, wanted), frames (n, 3, h, w) in [-1, 1] -> (n,); or the sentence that says why there is none.
+        lpips: LPIPS of frames, or the sentence that says why there is none.
         st_rred: Whether reconstructions are judged by ST-RRED, which takes its time.
         held_out: Real clips that no model was trained on, for `nearest`.
     """
@@ -34,7 +35,7 @@ class Setting:
     protocol: Protocol
     seed: int = 0
     detector: Detector | None = None
-    lpips: Callable[[Tensor, Tensor], Tensor] | str = ""
+    lpips: PerceptualDistance | str = ""
     st_rred: bool = False
     held_out: ClipSource | None = None
     batch_size: int = 4
@@ -47,14 +48,9 @@ class Setting:
         return self.rows(source, self.detector, what)
 
     def real_features(self, source: ClipSource, what: str = "real clips") -> np.ndarray:
-        """The same, computed once: their key is all that they depend on."""
-        key = {
-            "clips": source.key(),
-            "detector": {name: value for name, value in self.detector.describe().items() if name in ("name", "sha256")},
-            "batch_size": self.batch_size,
-            "device": torch.device(self.device).type,
-        }
-        return stored(key, lambda: self.features(source, what), processes=self.processes)
+        """The same, computed once."""
+        options = {"batch_size": self.batch_size, "processes": self.processes, "progress": self.told(what)}
+        return extract_once(source, self.detector, **options)
 
     def rows(self, source: ClipSource, of_clips: Callable[[Tensor], Tensor], what: str) -> np.ndarray:
         """Any numbers of clips, (b, 3, t, h, w) uint8 -> (b, d), as rows (n, d) float64 of all clips."""

@@ -1,0 +1,27 @@
+"""The benchmark's inception score is drawn as that of `pvdm evaluate`."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pvdm.benchmark.figures import INCEPTION
+from pvdm.benchmark.generation import _figure
+from pvdm.benchmark.measures import features_name
+from pvdm.evaluation.distances import inception_score
+from pvdm.evaluation.kinds import inception
+
+
+@pytest.mark.parametrize("spec", INCEPTION, ids=lambda spec: spec.protocol)
+def test_clips_in_the_order_of_their_classes_are_mixed_before_they_are_split(spec):
+    rows = np.repeat(np.full((10, 10), 0.01) + 0.9 * np.eye(10), 4, axis=0)
+    protocol = spec.wanted
+    bench = SimpleNamespace(protocol=lambda protocol: protocol, plan=SimpleNamespace(allow_few=True, quick=False))
+    found = _figure(bench, spec, {features_name(protocol): rows})
+    setting = SimpleNamespace(protocol=protocol, features=lambda source, what: rows.copy())
+    wanted = inception.measure(None, None, setting).figures["is"]
+    assert (found["value"], found["spread"]) == (wanted.value, wanted.spread_over_splits)
+    if protocol.splits == 1:
+        assert found["spread"] is None
+    else:
+        assert found["value"] > 1.5 * inception_score(rows, splits=protocol.splits)[0] == pytest.approx(1.5)

@@ -1,0 +1,43 @@
+"""Each room of the package imports from those above it alone, in the order that docs/design.md states."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "pvdm"
+ROOMS = (
+    *("video", "data", "autoencoder", "diffusion", "generation"),
+    *("evaluation", "training", "benchmark", "commands", "demo"),
+)
+SIDE_BY_SIDE = {"commands", "demo"}
+WITH_LIGHTNING = {"training", "demo"}
+
+
+def imported(room: str) -> Iterator[tuple[Path, str]]:
+    """The modules that are named in the imports of a room's files, anywhere in them."""
+    for path in sorted((PACKAGE / room).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            yield from ((path, name) for name in names)
+
+
+def test_the_document_states_this_order():
+    text = (PACKAGE.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    sentence = text.partition("A room imports only from those above it:")[2].partition("(a test")[0]
+    places = [sentence.index(f"`{room}`") for room in ROOMS]
+    assert places == sorted(places)
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
+    assert folders - {"configs"} == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_knows_those_above_it_alone(room):
+    later = set(ROOMS[ROOMS.index(room) + 1 :]) - (SIDE_BY_SIDE if room in SIDE_BY_SIDE else set())
+    below = {f"pvdm.{other}" for other in (*later, "cli")}
+    wrong = [f"{path}: {name}" for path, name in imported(room) if ".".join(name.split(".")[:2]) in below]
+    if room not in WITH_LIGHTNING:
+        wrong += [f"{path}: {name}" for path, name in imported(room) if "lightning" in name.split(".")[0]]
+    assert not wrong
