@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from pvdm.errors import InputError
 
@@ -22,11 +23,28 @@ def check_output(path: Path, *, overwrite: bool = False, own: Sequence[str] | No
         if not path.exists():
             return
         entries = list(path.iterdir()) if path.is_dir() else []
+        is_special = not path.is_dir() and not path.is_file()
     if not overwrite:
         raise InputError(f"{path} exists already; pass --overwrite (overwrite=True) or choose another name")
+    if is_special:
+        raise InputError(f"{path} is a device or the like and cannot be replaced; choose another name")
     foreign = [] if own is None else [entry.name for entry in entries if not any(map(entry.match, own))]
     if foreign:
         raise InputError(f"{path} holds {min(foreign)}, which would be lost; choose another name")
+
+
+def check_output_file(path: Path, *, overwrite: bool = False, inputs: Sequence[str | Path | None] = ()) -> None:
+    """InputError if no file can be written to `path`, or if a folder or one of `inputs` would be lost by it.
+
+    For work that takes hours and is written at its end: the place is tried, and nothing is left there.
+    """
+    check_output(path, overwrite=overwrite, own=())
+    with _refusals_named(path):
+        if path.exists() and any(path.resolve() == Path(given).resolve() for given in inputs if given):
+            raise InputError(f"{path} is read here and would be lost; choose another name")
+        place = next(folder for folder in path.absolute().parents if folder.exists())
+        with TemporaryFile(dir=place):
+            pass
 
 
 @contextmanager

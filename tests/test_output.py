@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pvdm.errors import InputError
-from pvdm.output import check_output, replacing
+from pvdm.output import check_output, check_output_file, replacing
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -145,3 +145,34 @@ def test_a_folder_is_replaced_by_a_file(tmp_path):
     with replacing(tmp_path / "out", overwrite=True) as temporary:
         temporary.write_text("new")
     assert content(tmp_path) == {"out": "new"}
+
+
+def test_a_file_takes_the_place_of_no_folder_that_holds_anything(tmp_path):
+    write_folder(tmp_path / "clips")
+    with pytest.raises(InputError, match=r"clips holds a.txt, which would be lost; choose another name"):
+        check_output_file(tmp_path / "clips", overwrite=True)
+    assert content(tmp_path) == {"clips/a.txt": "new"}
+
+
+def test_a_file_takes_the_place_of_nothing_that_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_file(Path("last.ckpt"))
+    check_output_file(Path("last.ckpt"), overwrite=True, inputs=[None, "other.ckpt"])
+    with pytest.raises(InputError, match=r"last.ckpt is read here and would be lost; choose another name"):
+        check_output_file(tmp_path / "last.ckpt", overwrite=True, inputs=[None, "last.ckpt"])
+
+
+def test_a_place_for_a_file_is_tried_and_left_as_it_was(tmp_path):
+    check_output_file(tmp_path / "new" / "out.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc, where nobody can write")
+def test_a_place_for_a_file_in_which_nobody_can_write():
+    with pytest.raises(InputError, match=r"out.json cannot be written \(.+\); choose another place"):
+        check_output_file(Path("/proc/out.json"))
+
+
+def test_a_device_is_kept():
+    with pytest.raises(InputError, match=r"/dev/null is a device or the like and cannot be replaced; choose another"):
+        check_output(Path("/dev/null"), overwrite=True)

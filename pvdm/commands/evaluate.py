@@ -21,7 +21,7 @@ from pvdm.evaluation.processes import Processes, device_of_rank, processes, toge
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS, protocols_named
 from pvdm.evaluation.results import document, table, write_document
-from pvdm.output import check_output, replacing
+from pvdm.output import check_output_file, replacing
 
 CHANGES = ("frames", "stride", "real_stride", "size", "num_real", "num_fake", "seeds", "part")
 NEEDED = {"fake": "--fake", "protocol": "--protocol", "output": "--output"}
@@ -123,11 +123,14 @@ def check_options(options: argparse.Namespace) -> None:
     missing = [flag for name, flag in NEEDED.items() if not getattr(options, name)]
     if missing:
         raise InputError(f"the following arguments are required: {', '.join(missing)}; see pvdm evaluate --help")
-    check_output(options.output, overwrite=options.overwrite)
+    read = [options.real, options.fake, options.lpips_weights, *(options.detector or [])]
+    check_output_file(options.output, overwrite=options.overwrite, inputs=read)
     if options.picture:
-        check_output(options.picture, overwrite=options.overwrite)
+        check_output_file(options.picture, overwrite=options.overwrite, inputs=read)
         if options.picture.suffix.lower() not in (".jpg", ".jpeg", ".png"):
             raise InputError(f"--picture is {options.picture}; give a name that ends in .jpg or .png")
+        if options.picture.resolve() == options.output.resolve():
+            raise InputError(f"--output and --picture are both {options.picture}; give each a name of its own")
 
 
 def chosen(options: argparse.Namespace) -> list[Protocol]:

@@ -290,6 +290,19 @@ def test_existing_output_is_kept(pvdm, refusal, networks, real, tmp_path):
     assert json.loads((tmp_path / "out.json").read_text())["results"]
 
 
+def test_what_is_measured_is_never_overwritten(refusal, networks, real, tmp_path):
+    common = ["--real", real, "--fake", real, "--protocol", "nearest/16f", *SMALL, "--overwrite"]
+    before = sorted(real.rglob("*"))
+    assert "real holds 0, which would be lost" in refusal("evaluate", *common, "--output", real)
+    (tmp_path / "last.ckpt").write_text("precious")
+    options = ["--fake", tmp_path / "last.ckpt", "--output", tmp_path / "last.ckpt"]
+    assert "last.ckpt is read here and would be lost" in refusal("evaluate", *common, *options)
+    names = ["--output", tmp_path / "out.png", "--picture", tmp_path / "out.png"]
+    assert "are both" in refusal("evaluate", *common, *names)
+    assert sorted(real.rglob("*")) == before and (tmp_path / "last.ckpt").read_text() == "precious"
+    assert not (tmp_path / "out.png").exists() and networks["i3d-random"].clips == 0
+
+
 def test_a_video_that_is_damaged_within(refused, networks, real):
     """It is found when it is read; nothing is half-written."""
     (real / "1" / "frame_000004.png").write_bytes(b"no picture")
