@@ -14,6 +14,7 @@ from pvdm.commands.options import add_sampler, device_of, natural, positive
 from pvdm.commands.progress import Bars
 from pvdm.data import Layout, Part
 from pvdm.errors import InputError
+from pvdm.evaluation.detectors import DETECTORS
 from pvdm.evaluation.evaluate import Measurement
 from pvdm.evaluation.kinds.nearest import pairs
 from pvdm.evaluation.nearest import pairs_picture
@@ -49,9 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_data(parser.add_argument_group("data sets"))
     _add_weights(parser.add_argument_group("weights"))
     _add_changes(parser.add_argument_group("changes", "each differs from the protocol, so that the result is custom"))
-    add_sampler(parser)
-    parser.add_argument("--later-steps", type=positive, help="steps of the clips after the first; --steps if not given")
-    parser.add_argument("--every-class", action="store_true", help="samples take all classes of the model in turn")
+    group = add_sampler(parser)
+    group.add_argument("--later-steps", type=positive, help="steps of the clips after the first; --steps if not given")
+    group.add_argument("--every-class", action="store_true", help="samples take all classes of the model in turn")
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:
@@ -143,6 +144,11 @@ def chosen(options: argparse.Namespace) -> list[Protocol]:
     found = [protocol.with_changes(**changes) for protocol in {protocol.name: protocol for protocol in named}.values()]
     if options.picture and not any(protocol.kind == "nearest" for protocol in found):
         raise InputError("--picture shows the nearest training clips; name a protocol that finds them (nearest/16f)")
+    wanted = {protocol.detector for protocol in found if protocol.detector and DETECTORS[protocol.detector].file}
+    for given in options.detector or []:
+        name = given.split("=", 1)[0]
+        if not wanted or (name in DETECTORS and name not in wanted):
+            raise InputError(f"--detector {given} is for none of these protocols' networks; leave it out, see --list")
     return found
 
 

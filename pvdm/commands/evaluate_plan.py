@@ -86,7 +86,11 @@ class Plan:
             sampling = self._sampling(self.models[path])
             return source_of(self.models[path], protocol, role=side, sampling=sampling, **known)
         part = self.options.part if side == "real" else self.options.fake_part
-        return source_of(self._find(side, protocol, part), protocol, role=side, **known)
+        found = self._find(side, protocol, part)
+        if part and found.part is None:
+            flag = "--part" if side == "real" else "--fake-part"
+            raise InputError(f"{path} has no parts, so that {flag} {part} cannot be taken of it; leave {flag} out")
+        return source_of(found, protocol, role=side, **known)
 
     def _find(self, side: str, protocol: Protocol, part: Part | None = None) -> VideoSet:
         path = getattr(self.options, side)

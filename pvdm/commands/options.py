@@ -49,7 +49,7 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace existing output")
 
 
-def add_sampler(parser: argparse.ArgumentParser) -> None:
+def add_sampler(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("sampling")
     group.add_argument("--sampler", choices=tuple(SAMPLERS), default="ddim", help="ddpm: ancestral")
     group.add_argument("--steps", type=positive, default=100, help="evaluations of the network per clip")
@@ -63,6 +63,7 @@ def add_sampler(parser: argparse.ArgumentParser) -> None:
         "turn; without it, videos of no class in particular",
     )
     group.add_argument("--label-guidance", type=float, default=0.0, help="weight of guidance on the class; 0 is none")
+    return group
 
 
 def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps: int | None = None) -> SamplerConfig:

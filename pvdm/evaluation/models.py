@@ -19,6 +19,7 @@ from pvdm.evaluation.scaling import Scaling
 from pvdm.generation import VideoGenerator
 from pvdm.generation.files import WEIGHTS, resolve_folder
 from pvdm.generation.labels import Label
+from pvdm.video import FRAME_SUFFIXES, VIDEO_SUFFIXES
 from pvdm.weights import sha256_of, sha256_of_weights
 
 
@@ -34,6 +35,7 @@ class LoadedModel:
     @classmethod
     def load(cls, path: str | Path, *, device: str | torch.device = "cpu", precision: str = "32") -> LoadedModel:
         """From an exported folder, a training checkpoint or `owner/name` on the Hub; else InputError."""
+        _check_is_model(Path(path))
         file = Path(path) if Path(path).is_file() else resolve_folder(path) / WEIGHTS
         generator = VideoGenerator.load(file if file.name != WEIGHTS else file.parent)
         return cls(generator.to(device), str(path), sha256_of(file), precision)
@@ -58,6 +60,19 @@ def config_digest(generator: VideoGenerator) -> str:
     config = generator.to_config()
     text = json.dumps({name: config[name] for name in ("autoencoder", "denoiser", "diffusion")}, sort_keys=True)
     return sha256(text.encode()).hexdigest()
+
+
+def _check_is_model(path: Path) -> None:
+    """InputError for what is easily taken for a model: a video, and the folder of a training."""
+    if path.suffix.lower() in (*VIDEO_SUFFIXES, *FRAME_SUFFIXES):
+        raise InputError(f"{path} is no model, and videos are given by the folder that holds them; give that")
+    if found := checkpoints_in(path):
+        raise InputError(f"{path} is the folder of a training; give a checkpoint of it, such as {found[0]}")
+
+
+def checkpoints_in(run: Path) -> list[Path]:
+    """The checkpoints in the folder of a training, and none where it is something else."""
+    return sorted((run / "checkpoints").glob("*.ckpt"))
 
 
 class SampledClips(ClipSource):

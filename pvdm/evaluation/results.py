@@ -128,6 +128,7 @@ def hardware(device: torch.device | str) -> dict[str, Any]:
 def table(results: Sequence[Mapping[str, Any]]) -> str:
     """A line for each metric: protocol, value +- spread, the figure of real clips, counts, and what restricts it."""
     rows = [("protocol", "metric", "value", "real clips have", "clips (real / generated)", "")]
+    metrics = [metric for result in results for metric in result["metrics"].items()]
     for result in results:
         counts = f"{_count(result['counts']['real'])} / {_count(result['counts']['fake'])}"
         for name, metric in result["metrics"].items():
@@ -138,13 +139,17 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
             rows.append((result["protocol"], name, value, real, counts, _remark(result)))
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join(lines)
+    reasons = [f"no {name}: {metric['missing']}" for name, metric in metrics if "missing" in metric]
+    return "\n".join([*lines, *dict.fromkeys(reasons)])
 
 
 def _remark(result: Mapping[str, Any]) -> str:
-    changes = {name: "native" if value is None else value for name, value in result["changed"].items()}
+    none = {"size": "native"}  # and all clips there are
+    changes = {name: none.get(name, "all") if value is None else value for name, value in result["changed"].items()}
     changed = ", ".join(f"{name} {value}" for name, value in changes.items() if name not in ("min_real", "parts"))
     remarks = [f"{result['based_on']} but {changed}"] if result["based_on"] else []
+    if result["fake"]["kind"] == "reconstructions" and result["kind"] != "reconstruction":
+        remarks.append("of reconstructions")
     return "; ".join([*remarks, "few clips"] if result["few"] else remarks)
 
 

@@ -14,7 +14,7 @@ from pvdm.data.ucf101 import LISTS, VIDEOS
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.evaluation.clips import ClipSource
-from pvdm.evaluation.models import LoadedModel, ReconstructedClips, SampledClips, check_fits
+from pvdm.evaluation.models import LoadedModel, ReconstructedClips, SampledClips, check_fits, checkpoints_in
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.scaling import Scaling
 from pvdm.evaluation.videos import VideoClips, VideoSet
@@ -162,10 +162,10 @@ def check_reconstructs(model: LoadedModel, protocol: Protocol) -> tuple[int, int
 
 
 def is_model(path: str | Path) -> bool:
-    """Whether it is an exported folder, a file (a checkpoint), or the name of a model on the Hub."""
+    """Whether it is an exported folder, a training's, a file (a checkpoint), or the name of a model on the Hub."""
     path = Path(path)
     if path.is_dir():
-        return (path / CONFIG).is_file()
+        return (path / CONFIG).is_file() or bool(checkpoints_in(path))
     is_hub_name = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(path)) and not path.parent.exists()
     return path.is_file() or path.suffix == ".ckpt" or bool(is_hub_name)
 

@@ -211,6 +211,10 @@ def test_the_list(pvdm, capsys, tmp_path):
         (["--protocol", "nearest/16f", "--picture", "p.gif"], "--picture is p.gif; give a name that ends in .jpg"),
         (["--protocol", "coherence/16f", "--reconstruct"], "--reconstruct takes a model as --fake, and"),
         (["--protocol", "coherence/16f", "--label", "Swing"], "--label and --every-class are of a model"),
+        (["--protocol", "coherence/16f", "--part", "test"], "real has no parts, so that --part test cannot be taken"),
+        (["--protocol", "coherence/16f", *SMALL, "--fake-part", "test"], "so that --fake-part test cannot be taken"),
+        (["--protocol", "coherence/16f", "--detector", "a.pt"], "--detector a.pt is for none of these protocols'"),
+        (["--protocol", "pvdm/fvd16", "--detector", "c3d-ucf101=a.pt"], "--detector c3d-ucf101=a.pt is for none of"),
         (["--protocol", "coherence/16f", "--device", "toaster"], "there is no device toaster here"),
         (["--protocol", "coherence/16f", "--frames", 9], "the 5 video(s) of"),
         (["--protocol", "coherence/16f", *SMALL, "--frames", 2], "coherence found 2 frames of 32x32; give at least 3"),
@@ -241,7 +245,7 @@ def test_what_is_missing(refusal, real, tmp_path):
     assert not (tmp_path / "out.json").exists()
 
 
-def test_folders_that_cannot_be_used(refused, networks, real, tmp_path, make_frame_folder):
+def test_folders_that_cannot_be_used(refused, networks, real, tmp_path, make_frame_folder, make_video):
     common = ["--protocol", "fvd-random/16f", *SMALL]
     (tmp_path / "empty").mkdir()
     assert "empty holds no videos; put video files" in refused("--fake", tmp_path / "empty", *common)
@@ -252,6 +256,12 @@ def test_folders_that_cannot_be_used(refused, networks, real, tmp_path, make_fra
     make_frame_folder("short/a", frames=5, height=32, width=32)
     message = refused("--fake", tmp_path / "short", *common)
     assert "the 1 video(s) of" in message and "short have 5 frames, and a clip of 8 frames needs 8" in message
+    message = refused("--fake", make_video("a.mp4", frames=8), *common)
+    assert "a.mp4 is no model, and videos are given by the folder that holds them" in message
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / "checkpoints" / "last.ckpt").touch()
+    message = refused("--fake", tmp_path / "run", *common)
+    assert "run is the folder of a training; give a checkpoint of it, such as" in message and "last.ckpt" in message
     (tmp_path / "short" / "broken.mp4").write_bytes(b"")
     assert "broken.mp4 cannot be" in refused("--fake", tmp_path / "short", *common)
     message = refused("--fake", real, *common, "--real-layout", "ucf101")
@@ -279,6 +289,16 @@ def test_weights_that_are_not_what_they_should_be(refused, real, tmp_path):
     assert "ST-RRED takes frames of 72x72" in refused(*common, "--protocol", "reconstruction-random/16f", *options)
     options = ["--lpips-weights", tmp_path / "notes.pt", "--real-stride", 1]
     assert "notes.pt" in refused(*common, "--protocol", "reconstruction-random/16f", *options)
+
+
+def test_the_table_says_why_there_is_no_figure_and_what_was_measured(evaluated, networks, model, capsys):
+    common = ["--fake", model, *SMALL[:4], "--num-real", "all"]
+    evaluated(*common, "--num-fake", "all", "--protocol", "fvd-random/16f", "--reconstruct")
+    assert "size native, num_real all, num_fake all; of reconstructions" in capsys.readouterr().out
+    evaluated(*common, "--protocol", "reconstruction-random/16f")
+    shown = capsys.readouterr().out
+    assert "of reconstructions" not in shown
+    assert shown.endswith("no st_rred: ST-RRED takes its time; ask for it with --st-rred\n")
 
 
 def test_existing_output_is_kept(pvdm, refusal, networks, real, tmp_path):
