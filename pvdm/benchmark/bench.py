@@ -153,7 +153,7 @@ class Bench:
             self._detectors[name] = self._load(name)
         found = self._detectors[name]
         if isinstance(found, InputError):
-            raise Unavailable(re.sub(r"--detector(-path)?\b", OPTIONS.get(name, r"\g<0>"), str(found)))
+            raise Unavailable(_in_options(name, found))
         return found
 
     def _load(self, name: str) -> Detector | InputError:
@@ -161,7 +161,7 @@ class Bench:
             return load_detector(name, self.weights.get(name))
         except InputError as error:
             if name in self.weights:  # a file that was given must be right
-                raise
+                raise InputError(_in_options(name, error)) from error
             return error
 
     def _described(self, name: str) -> dict[str, Any] | None:
@@ -206,3 +206,8 @@ class Bench:
     def agreed(self, value: Any) -> Any:
         """The first process's value, in all of them."""
         return self.processes.gather(value)[0]
+
+
+def _in_options(detector: str, error: InputError) -> str:
+    """What is said of a detector, with the benchmark's option for it."""
+    return re.sub(r"--detector(-path)?\b", OPTIONS.get(detector, r"\g<0>"), str(error))

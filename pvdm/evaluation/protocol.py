@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pvdm.data import Part
 from pvdm.errors import InputError
@@ -101,6 +101,8 @@ class Protocol:
         """
         if unknown := values.keys() - (asdict(self).keys() - FIXED):
             raise InputError(f"a protocol has no {min(unknown)} to set; see pvdm evaluate --help")
+        for name, value in values.items():
+            _check(name, value)
         if "seeds" in values:
             values["seeds"] = tuple(values["seeds"])
         changed = {name: value for name, value in values.items() if self._differs(name, value)}
@@ -121,3 +123,25 @@ class Protocol:
     def describe(self) -> dict[str, Any]:
         """All of it, JSON-able."""
         return {**asdict(self), "seeds": list(self.seeds), "free": list(self.free)}
+
+
+def _check(name: str, value: Any) -> None:
+    """InputError for a value that such a setting cannot have."""
+    kind = get_type_hints(Protocol)[name]
+    types = get_args(kind) or (kind,)
+    if name == "seeds":
+        is_right = isinstance(value, (list, tuple)) and value and all(_is_number(seed, 0) for seed in value)
+        wanted = "a list of whole numbers of 0 or more"
+    elif int in types:
+        is_right = _is_number(value, 1) or (value is None and type(None) in types)
+        wanted = "a whole number of at least 1" + (", or none" if type(None) in types else "")
+    elif get_origin(kind) is Literal:
+        is_right, wanted = value in types, "one of " + ", ".join(types)
+    else:
+        return
+    if not is_right:
+        raise InputError(f"{name} of a protocol is {value!r}; give {wanted}")
+
+
+def _is_number(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

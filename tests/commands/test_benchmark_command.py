@@ -86,6 +86,14 @@ def test_what_is_refused_leaves_nothing(refusal, model, root, tmp_path, options,
     assert not (tmp_path / "report").exists()
 
 
+def test_weights_are_asked_for_by_the_options_of_this_command(refusal, model, root, tmp_path, monkeypatch):
+    monkeypatch.undo()  # the detectors themselves
+    (tmp_path / "notes.pt").write_text("my notes")
+    given = ["--root", root, "--model", model, "--output", tmp_path / "report", "--device", "cpu", "--quick"]
+    message = refusal("benchmark", "ucf101", *given, "--settings", "4/4", "--i3d", tmp_path / "notes.pt")
+    assert message.endswith("and give its path as --i3d") and not (tmp_path / "report").exists()
+
+
 def test_output_that_is_something_else(refusal, model, root, tmp_path):
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "notes.txt").write_text("precious")

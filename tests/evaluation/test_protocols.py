@@ -141,3 +141,25 @@ def test_a_name_gives_one_and_a_family_all_of_it():
 def test_an_unknown_name_is_answered_with_those_there_are(name):
     with pytest.raises(InputError, match=rf"there is no protocol {name}; choose one of stylegan-v/fvd2048_16f, .*pvdm"):
         protocols_named(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("frames", "many", "a whole number of at least 1"),
+        ("frames", None, "a whole number of at least 1"),
+        ("stride", 2.0, "a whole number of at least 1"),
+        ("size", True, "a whole number of at least 1, or none"),
+        ("num_fake", 0, "a whole number of at least 1, or none"),
+        ("num_real", float("nan"), "a whole number of at least 1, or none"),
+        ("seeds", [], "a list of whole numbers of 0 or more"),
+        ("seeds", [-1], "a list of whole numbers of 0 or more"),
+        ("seeds", 3, "a list of whole numbers of 0 or more"),
+        ("part", "validation", "one of train, test, both"),
+        ("resize", "nearest", "one of bilinear, antialiased, lanczos"),
+    ],
+)
+def test_values_that_cannot_be(name, value, wanted):
+    with pytest.raises(InputError) as error:
+        PROTOCOLS["fvd-random/16f"].with_changes(**{name: value})
+    assert str(error.value) == f"{name} of a protocol is {value!r}; give {wanted}"
