@@ -56,13 +56,20 @@ def check_folder(root: str | Path) -> Path:
 def _walk(root: Path) -> list[tuple[Path, list[str]]]:
     """(folder, names of its files) at any depth, through links, each real folder once."""
     found, seen = [], set()
-    for folder, subfolders, names in os.walk(root, followlinks=True):
+    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=_refuse):
         real = Path(folder).resolve()
         subfolders[:] = [] if real in seen else sorted(name for name in subfolders if name[0] != ".")
         if real not in seen:
             found.append((Path(folder), [name for name in names if name[0] != "."]))
         seen.add(real)
     return found
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be looked into is not left out: it would not be known which videos were taken."""
+    raise InputError(
+        f"{error.filename} cannot be read ({error.strerror}); mend its permissions, or move it elsewhere"
+    ) from error
 
 
 def _videos_in(folder: Path, names: list[str]) -> list[Path]:

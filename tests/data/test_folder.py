@@ -1,5 +1,6 @@
 """Videos are found at any depth, and a split depends on names and seed alone."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,21 @@ def test_errors(tmp_path):
             find_videos(root)
         with pytest.raises(InputError, match=message):
             find_parts(root)
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out(tmp_path, monkeypatch):
+    def scan(folder):
+        if str(folder).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    for name in ("open", "locked"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.mp4").touch()
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(InputError, match=r"locked cannot be read \(Permission denied\); mend its permissions, or move"):
+        find_videos(tmp_path)
 
 
 def test_split_is_a_partition_of_about_the_fraction(tmp_path):
