@@ -108,7 +108,7 @@ class Evaluation(Callback):
         held_out = None
         if protocol.kind == "nearest" and videos.part == "train":
             held_out = source_of(_videos(trainer.datamodule, protocol, part="test"), protocol, role="real")
-        has_file = protocol.detector is not None and DETECTORS[protocol.detector].file is not None
+        has_file = protocol.detector in DETECTORS and DETECTORS[protocol.detector].file is not None
         return prepare(
             real,
             fake,

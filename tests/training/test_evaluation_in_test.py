@@ -56,6 +56,9 @@ def test_it_finds_what_pvdm_evaluate_finds_of_the_exported_model(command, videos
     few = json.dumps({**CHANGES, "num_real": 9})
     assert main([str(word) for word in command("test", "diffusion", **of_test(evaluation__changes=few))]) == 2
     assert "takes 9 real clips and there are 5; give more, or" in caplog.text
+    other = json.dumps({**CHANGES, "detector": "toaster"})
+    assert main([str(word) for word in command("test", "diffusion", **of_test(evaluation__changes=other))]) == 2
+    assert "there is no detector toaster; choose one of i3d-400" in caplog.text
     run(command("test", "diffusion", **of_test()))
     found = json.loads((folder / "evaluation.json").read_text())
     assert f"evaluation: {folder / 'evaluation.json'}" in caplog.text
@@ -103,6 +106,7 @@ def test_stage_1_is_judged_by_its_reconstructions(command, tmp_path):
     [
         ({"protocols": ["fvd"]}, "there is no protocol fvd; choose one of"),
         ({"protocols": ["pvdm"], "changes": {"source": "here"}}, "a protocol has no source to set"),
+        ({"protocols": ["pvdm"], "changes": {"frames": "many"}}, "frames of a protocol is 'many'; give a whole number"),
         ({"batch_size": 0}, "batch_size is 0"),
     ],
 )
