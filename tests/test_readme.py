@@ -73,7 +73,9 @@ def world(tmp_path, make_video, monkeypatch) -> Path:
     make_ucf101(Path("UCF-101"), make_video)
     without_curves(monkeypatch)
     with_tiny_detectors(monkeypatch)
-    monkeypatch.setattr("pvdm.evaluation.evaluate.load_detector", load_detector)  # the benchmark alone needs them tiny
+    monkeypatch.setattr(
+        "pvdm.evaluation.measurement.load_detector", load_detector
+    )  # the benchmark alone needs them tiny
     torch.save(random_i3d().state_dict(), "i3d_pretrained_400.pt")
     return tmp_path
 

@@ -10,7 +10,7 @@ from pvdm.benchmark.bench import Bench, Unavailable
 from pvdm.benchmark.plan import Dataset
 from pvdm.errors import InputError
 from pvdm.evaluation.clips import ClipSource
-from pvdm.evaluation.evaluate import check_counts
+from pvdm.evaluation.measurement import check_counts
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS
 

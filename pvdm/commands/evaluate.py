@@ -15,8 +15,8 @@ from pvdm.commands.progress import Bars
 from pvdm.data import Layout, Part
 from pvdm.errors import InputError
 from pvdm.evaluation.detectors import DETECTORS
-from pvdm.evaluation.evaluate import Measurement
 from pvdm.evaluation.kinds.nearest import pairs
+from pvdm.evaluation.measurement import Measurement
 from pvdm.evaluation.nearest import pairs_picture
 from pvdm.evaluation.processes import Processes, device_of_rank, processes, together
 from pvdm.evaluation.protocol import Protocol

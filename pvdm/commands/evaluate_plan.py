@@ -14,8 +14,8 @@ from pvdm.commands.options import labels_of, sampler_of
 from pvdm.data import Part
 from pvdm.errors import InputError
 from pvdm.evaluation.detectors import DETECTORS
-from pvdm.evaluation.evaluate import Measurement, prepare
 from pvdm.evaluation.kinds.setting import Progress
+from pvdm.evaluation.measurement import Measurement, prepare
 from pvdm.evaluation.processes import Processes
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.sources import (
@@ -49,7 +49,7 @@ class Plan:
             raise InputError("--label and --every-class are of a model that is sampled; leave them out")
 
     def prepare(self, protocol: Protocol, progress: Progress | None) -> Measurement:
-        """The measurement by a protocol; InputError for all that can be refused, see `pvdm.evaluation.evaluate`."""
+        """The measurement by a protocol; InputError for all that can be refused, see `pvdm.evaluation.measurement`."""
         options, model = self.options, self.models.get(self.options.fake)
         reconstructs = options.reconstruct or (protocol.kind == "reconstruction" and model is not None)
         size = check_reconstructs(model, protocol) if reconstructs else None

@@ -12,7 +12,7 @@ from pvdm.data import Part
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError, check_range
 from pvdm.evaluation.detectors import DETECTORS
-from pvdm.evaluation.evaluate import Measurement, prepare
+from pvdm.evaluation.measurement import Measurement, prepare
 from pvdm.evaluation.processes import Processes
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import protocols_named

@@ -59,9 +59,9 @@ def measured(plan: Plan, model: str, report: Path, processes: Processes = ALONE,
 def with_tiny_detectors(monkeypatch) -> dict[str, tiny_detector.TinyNetwork]:
     """As `tiny_detector.install`, where a benchmark loads them; the networks by name."""
     networks = tiny_detector.install(monkeypatch)
-    import pvdm.evaluation.evaluate as evaluate
+    from pvdm.evaluation import measurement
 
-    monkeypatch.setattr("pvdm.benchmark.bench.load_detector", evaluate.load_detector)
+    monkeypatch.setattr("pvdm.benchmark.bench.load_detector", measurement.load_detector)
     return networks
 
 

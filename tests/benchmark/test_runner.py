@@ -24,7 +24,7 @@ from generation.small_models import small_generator
 
 from pvdm.benchmark.runner import merged, others, run
 from pvdm.errors import InputError
-from pvdm.evaluation.evaluate import evaluate
+from pvdm.evaluation.measurement import evaluate
 from pvdm.evaluation.protocols import PROTOCOLS
 from pvdm.evaluation.sources import LoadedModel, SampledClips, Sampling, reconstructions_of, source_of
 from pvdm.video import probe

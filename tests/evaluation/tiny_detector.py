@@ -38,5 +38,5 @@ def install(monkeypatch) -> dict[str, TinyNetwork]:
         record = {"file": None, "sha256": "0" * 64, "url": None}
         return Detector(name, networks[name], dimensions=12, record=record).to(device)
 
-    monkeypatch.setattr("pvdm.evaluation.evaluate.load_detector", load)
+    monkeypatch.setattr("pvdm.evaluation.measurement.load_detector", load)
     return networks

@@ -20,8 +20,8 @@ from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.evaluation.coherence import coherence
 from pvdm.evaluation.distances import frechet_distance, kernel_distance
-from pvdm.evaluation.evaluate import evaluate
 from pvdm.evaluation.kinds.nearest import pairs
+from pvdm.evaluation.measurement import evaluate
 from pvdm.evaluation.naturalness import viideo
 from pvdm.evaluation.nearest import pairs_picture
 from pvdm.evaluation.protocol import Protocol
@@ -304,7 +304,7 @@ def test_lpips_with_weights(real, model, monkeypatch):
         def per_frame(self, found, wanted):
             return (found - wanted).abs().flatten(1).mean(1)
 
-    monkeypatch.setattr("pvdm.evaluation.evaluate.PerceptualDistance", Distance)
+    monkeypatch.setattr("pvdm.evaluation.measurement.PerceptualDistance", Distance)
     source = source_of(real, RECONSTRUCTION, role="real")
     result = measured(source, reconstructions_of(model, source), RECONSTRUCTION, lpips_weights="vgg.pth")
     assert result["lpips"]["sha256"] == "1" * 64
@@ -321,7 +321,7 @@ def test_lpips_that_cannot_be_fetched_stops_nothing(real, model, monkeypatch):
     def absent(weights):
         raise InputError("VGG is needed and cannot be fetched; place it somewhere")
 
-    monkeypatch.setattr("pvdm.evaluation.evaluate.PerceptualDistance", absent)
+    monkeypatch.setattr("pvdm.evaluation.measurement.PerceptualDistance", absent)
     protocol = replace(RECONSTRUCTION, detector="i3d-400")
     source = source_of(real, protocol, role="real")
     fake = reconstructions_of(model, source)
