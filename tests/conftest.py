@@ -1,5 +1,6 @@
 """Fixtures that all rooms share: miniature videos whose grey level tells the frame, and the real data."""
 
+import atexit
 import gc
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -17,6 +18,7 @@ GREY_STEP = 4
 def pytest_collection_finish() -> None:
     """Garbage collections, one of which ends each run of training, need not go through what is imported."""
     gc.freeze()
+    atexit.register(gc.unfreeze)  # else extension modules report leaks when the process ends
 
 
 @pytest.fixture(autouse=True)

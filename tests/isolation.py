@@ -6,6 +6,7 @@ import. Run as a script, this file is that process.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
@@ -90,6 +91,7 @@ def serve() -> None:
     for name in filter(find_spec, IMPORTED):  # decord is not everywhere
         import_module(name)
     gc.freeze()  # so that no child goes through what is imported
+    atexit.register(gc.unfreeze)  # else extension modules report leaks when the process ends
     for line in sys.stdin:
         print(json.dumps(asdict(run(Job(**json.loads(line))))), flush=True)  # noqa: T201
 

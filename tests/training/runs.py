@@ -23,7 +23,7 @@ PATIENCE = 120
 """Seconds after which a process that has not ended is taken to hang."""
 
 SERVER = """
-import gc, json, os, sys, torch, torch.utils.tensorboard
+import atexit, gc, json, os, sys, torch, torch.utils.tensorboard
 from importlib.util import find_spec
 torch.set_num_threads(1)
 from pvdm.cli import main
@@ -31,6 +31,7 @@ import pvdm.training.command
 if find_spec("decord"):
     import decord
 gc.freeze()
+atexit.register(gc.unfreeze)  # else extension modules report leaks when the process ends
 for line in sys.stdin:
     request = json.loads(line)
     pids = []

@@ -1,5 +1,6 @@
 """What the guard of the GAN phase remembers, keeps and ends, on measures as they are told to it."""
 
+import logging
 from typing import ClassVar
 
 import pytest
@@ -11,6 +12,7 @@ from pvdm.training import AdversaryConfig, AutoencoderTraining, AveragedWeights
 from pvdm.training.adversary_guard import AdversaryGuard
 
 BEST = "best_gan.ckpt"
+NAME = AdversaryGuard.__module__
 
 
 class Scripted(AutoencoderTraining):
@@ -36,6 +38,11 @@ def fit(folder, script, *, start=2, steps=None, resume=None, adversary=True, **o
     return module, guard
 
 
+def warnings(caplog) -> list[logging.LogRecord]:
+    """What the guard has said."""
+    return [record for record in caplog.records if record.levelno >= logging.WARNING and record.name == NAME]
+
+
 def kept(folder) -> int | None:
     """The update of the best checkpoint of the phase."""
     path = folder / "checkpoints" / BEST
@@ -47,7 +54,7 @@ def test_a_phase_that_harms_is_ended_after_some_patience(tmp_path, caplog):
     module, guard = fit(tmp_path, script, max_psnr_drop=0.5, patience=3)
     assert (module.updates, guard.before) == (8, 25)
     assert kept(tmp_path) is None
-    (record,) = [record for record in caplog.records if "GAN phase" in record.getMessage()]
+    (record,) = warnings(caplog)
     assert record.getMessage() == (
         "the GAN phase harms and is ended: val/psnr was 25.00 dB before it and is 24.30 dB now, more than 0.5 dB lower "
         f"at 3 validations in a row; take {tmp_path / 'checkpoints' / 'best.ckpt'}"
@@ -111,7 +118,7 @@ def test_within_the_phase_and_without_memory_no_drop_is_judged_and_that_is_said(
     script = {6: (5, 0.5), 8: (5, 0.5)}  # is not asked before the first batch
     module, guard = fit(tmp_path, script, patience=1, resume=tmp_path / "old.ckpt")
     assert (module.updates, guard.before, guard.recent) == (8, None, [5])
-    (record,) = [record for record in caplog.records if "GAN phase" in record.getMessage()]
+    (record,) = warnings(caplog)
     assert (
         record.getMessage() == "val/psnr before the GAN phase is not in the checkpoint, so no drop of it can be judged"
     )
