@@ -14,7 +14,7 @@ from urllib.error import URLError
 
 import pytest
 from benchmark.small_benchmark import with_tiny_detectors, without_curves
-from benchmark.test_report import Page
+from test_report import Page
 from training.miniature import arguments
 
 from pvdm.cli import main
@@ -24,6 +24,10 @@ from pvdm.data.ucf101 import find_ucf101
 from pvdm.video import probe
 
 CLASSES = ("ApplyLipstick", "BodyWeightSquats")
+
+FRAMES = 16
+"""Of a model's clip: the paper's, so that a long video is 8 of them."""
+
 TRAINING, TEST = 3, 2
 """Videos of each class, or of the whole, that are taken of either part."""
 
@@ -115,7 +119,7 @@ def _run(*command: object) -> None:
 
 def _model(dataset: str, folder: Path) -> Path:
     """Trains one update of stage 1 and two of stage 2, and exports what came of it."""
-    more = {"trainer__limit_val_batches": 1, "data__clips_per_video": 1}
+    more = {"data__frames": FRAMES, "data__clips_per_video": 1, "trainer__limit_val_batches": 1}
     configs = ["-c", f"configs/data/{dataset}.yaml"]
     _run(*arguments("fit", "autoencoder", folder / "first", folder / "data", **more, trainer__max_steps=1), *configs)
     more |= {"model__autoencoder": folder / "first" / "checkpoints" / "last.ckpt", "trainer__max_steps": 2}
@@ -165,7 +169,7 @@ def test_samples_are_measured_beside_training_videos(benchmarked):
 
 def test_the_model_is_the_one_that_was_trained(benchmarked):
     model = benchmarked.results["model"]
-    assert (model["frames"], model["height"], model["width"], model["training_step"]) == (4, 16, 16, 2)
+    assert (model["frames"], model["height"], model["width"], model["training_step"]) == (FRAMES, 16, 16, 2)
     config = json.loads((benchmarked.report.parent / "model" / "config.json").read_text(encoding="utf-8"))
     assert model["fps"] == config["fps"] and len(model["sha256"]) == 64
 
