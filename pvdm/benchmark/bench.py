@@ -137,9 +137,9 @@ class Bench:
                 raise Unavailable(str(error)) from error
             raise
 
-    def real_features(self, protocol: Protocol) -> np.ndarray:
+    def real_features(self, protocol: Protocol, *, part: Part | None = None) -> np.ndarray:
         """Features of the real clips (n, d), kept beyond this benchmark; all processes must call it."""
-        source, detector = self.real(protocol), self.detector(protocol.detector)
+        source, detector = self.real(protocol, part=part), self.detector(protocol.detector)
         return extract_once(source, detector, batch_size=self.plan.batch_size, processes=self.processes)
 
     @cached_property

@@ -148,19 +148,21 @@ def remark(plan: Plan) -> str | None:
 
 def table(results: Mapping[str, Any]) -> str:
     """A line for each figure, and below why some have no value."""
-    rows = [("figure", "setting", "part", "value", "protocol", "")]
+    rows = [("figure", "setting", "part", "value", "real clips have", "protocol", "")]
     rows += [_row(figure) for figure in results["figures"]]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    lines = ["  ".join([*map(str.ljust, row, widths), row[5]]).rstrip() for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
+    lines = ["  ".join([*map(str.ljust, row, widths), row[6]]).rstrip() for row in rows]
     reasons = dict.fromkeys(figure["missing"] for figure in results["figures"] if figure["missing"])
-    return "\n".join([*lines, *(f"no {_lacking(results, reason)}: {reason}" for reason in reasons)])
+    notes = dict.fromkeys(f"{figure['name']}: {figure['note']}" for figure in results["figures"] if figure.get("note"))
+    return "\n".join([*lines, *(f"no {_lacking(results, reason)}: {reason}" for reason in reasons), *notes])
 
 
 def _row(figure: Mapping[str, Any]) -> Sequence[str]:
     setting = f"{figure['sampler']} {figure['setting']}" if figure["setting"] else ""
     name = figure["protocol"] + (f" ({figure['based_on']})" if figure["based_on"] else "")
     value = "-" if figure["value"] is None else f"{figure['value']:.5g}"
-    return figure["name"], setting, figure["part"] or "", value, name, "few clips" if figure["few"] else ""
+    real = "" if figure.get("real") is None else f"{figure['real']:.5g}"
+    return figure["name"], setting, figure["part"] or "", value, real, name, "few clips" if figure["few"] else ""
 
 
 def _lacking(results: Mapping[str, Any], reason: str) -> str:

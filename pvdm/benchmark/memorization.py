@@ -12,7 +12,8 @@ from pvdm.benchmark.generation import setting_rows
 from pvdm.benchmark.measures import features_name
 from pvdm.benchmark.plan import CLIP, Setting
 from pvdm.evaluation.clips import Clip
-from pvdm.evaluation.nearest import Pair, copied_share, diversity, nearest, pairs_picture
+from pvdm.evaluation.nearest import NO_HELD_OUT, Pair, copied_share, diversity, nearest, pairs_picture
+from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS
 from pvdm.output import replacing
 
@@ -31,9 +32,24 @@ def memorization(bench: Bench, setting: Setting) -> dict[str, Any]:
         return {"figures": [spec.missing(str(error), **names) for spec in NEAREST]}
     features = setting_rows(bench, setting)[features_name(protocol)][: protocol.num_fake]
     by = {"protocol": protocol.name, "based_on": protocol.based_on, "few": few, "counts": counts(real, len(features))}
-    figures = [_figure(spec, features, reference, **by, **names) for spec in NEAREST]
+    beside = _beside(held_out(bench, protocol), reference)
+    figures = [_figure(spec, features, reference, **beside[spec.key], **by, **names) for spec in NEAREST]
     pictures = bench.alone(lambda bench: _pictures(bench, setting, real, *nearest(features, reference)))
     return {"figures": figures, "nearest": pictures}
+
+
+def held_out(bench: Bench, protocol: Protocol) -> np.ndarray | None:
+    """Features (k, d) of the clips of the test part; None where the data have none."""
+    try:
+        return bench.real_features(protocol, part="test")
+    except Unavailable:
+        return None
+
+
+def _beside(held: np.ndarray | None, reference: np.ndarray) -> dict[str, dict[str, Any]]:
+    """What real clips have by each figure's key, or how it is to be read without."""
+    share = {"note": NO_HELD_OUT} if held is None else {"real": copied_share(held, reference)}
+    return {"diversity": {"real": 1.0}, "copied_share": share}
 
 
 def _figure(spec: Spec, features: np.ndarray, reference: np.ndarray, **rest: Any) -> dict[str, Any]:

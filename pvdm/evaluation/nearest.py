@@ -19,6 +19,8 @@ PAPER, INK, FAINT = (255, 255, 255), (20, 20, 20), (115, 115, 115)
 STRIP_FRAMES, FRAME_HEIGHT = 8, 96
 MARGIN, GAP, SEAM, LINE, LEAST_WIDTH = 20, 22, 2, 20, 420
 TEXT = 13
+NO_HELD_OUT = "read it beside the share of held-out clips, which these data do not have"
+"""What is said of `copied_share` by itself."""
 
 
 def nearest(features: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -38,6 +38,7 @@ class Figure:
         real: The same figure of the real clips.
         spread_over_splits: Standard deviation of the parts of which an inception score is the mean.
         missing: Why there is no value, and what to do.
+        note: How it is to be read, where it alone would mislead.
     """
 
     value: float | None
@@ -45,6 +46,7 @@ class Figure:
     real: float | None = None
     spread_over_splits: float | None = None
     missing: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ def _metric(figures: Mapping[int, Figure]) -> dict[str, Any]:
         others = [getattr(figure, name) for figure in figures.values()]
         if None not in others:
             metric[name] = _number(statistics.fmean(others))
+    if first.note:
+        metric["note"] = first.note
     return metric if is_whole else {**metric, "missing": first.missing or "the value is no number; look at the clips"}
 
 
@@ -140,7 +144,8 @@ def table(results: Sequence[Mapping[str, Any]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     reasons = [f"no {name}: {metric['missing']}" for name, metric in metrics if "missing" in metric]
-    return "\n".join([*lines, *dict.fromkeys(reasons)])
+    notes = [f"{name}: {metric['note']}" for name, metric in metrics if "note" in metric]
+    return "\n".join([*lines, *dict.fromkeys(reasons), *dict.fromkeys(notes)])
 
 
 def _remark(result: Mapping[str, Any]) -> str:

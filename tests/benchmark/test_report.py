@@ -219,6 +219,12 @@ def test_files_that_are_gone_or_no_videos_are_named_and_the_rest_is_shown(tmp_pa
     assert page.count()["video"] == 5 + 3  # and those of the two dialogs
 
 
+def test_a_share_of_copies_stands_beside_that_of_held_out_clips_or_says_why_not(tmp_path):
+    share = figure("copied_share", 1.0, protocol="nearest/16f", note="read it beside <others>")
+    page = report(tmp_path, small_results(figures=[share, {**share, "real": 0.83, "note": None}]))
+    assert "read it beside <others>" in page.said and "0.83" in page.said
+
+
 def test_a_report_without_any_video_is_written(tmp_path):
     page = report(tmp_path, small_results(videos=[], nearest=[], figures=[], speed=[], curves={}, largest_batch=[]))
     for words in (

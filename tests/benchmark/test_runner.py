@@ -131,6 +131,19 @@ def _check_against_evaluate(results, plan, path):
         )
         assert figure(results, "psnr", part=part)["value"] == wanted["metrics"]["psnr"]["value"]
         assert results["curves"]["psnr_per_frame"][part] == wanted["details"]["0"]["psnr_per_frame"]
+    _check_copies(results, plan, model)
+
+
+def _check_copies(results, plan, model):
+    """Of the first setting, beside the clips of the test part."""
+    protocol = PROTOCOLS["nearest/16f"].with_changes(size=32, num_fake=plan.num_videos)
+    real, held_out = (source_of(plan.root, protocol, role="real", part=part) for part in ("train", "test"))
+    fake = source_of(model, protocol, role="fake", sampling=Sampling(*plan.settings[0].samplers()))
+    few = {"allow_few": True, "batch_size": plan.batch_size}
+    wanted = evaluate(real, fake, protocol, held_out=held_out, **few)["metrics"]
+    for id in ("copied_share", "diversity"):
+        found = figure(results, id)
+        assert (found["value"], found["real"]) == (wanted[id]["value"], wanted[id]["real"]) and "note" not in found
 
 
 def _check_files(results, report):
@@ -243,6 +256,15 @@ def test_a_single_video_has_no_distance_and_the_rest_is_measured(root, model, tm
         assert figure(results, id)["value"] is None and "at least" in figure(results, id)["missing"]
     assert figure(results, "is")["value"] == pytest.approx(1.0)
     assert figure(results, "warping_error")["value"] >= 0 and len(results["nearest"]) == 1
+
+
+def test_a_share_of_copies_by_itself_says_so(model, tmp_path, make_video):
+    for name in "abc":
+        make_video(f"sky/sky_train/{name}/{name}.mp4", frames=20, height=32, width=32)
+    results = measured(small_plan(tmp_path / "sky", dataset="skytimelapse"), model, tmp_path / "report")
+    found = figure(results, "copied_share")
+    assert found["value"] is not None and "real" not in found
+    assert found["note"] == "read it beside the share of held-out clips, which these data do not have"
 
 
 def test_parts_are_put_together_in_order():

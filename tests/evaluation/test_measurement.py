@@ -361,7 +361,11 @@ def test_the_nearest_training_clips(real, tmp_path):
     assert [pair["distance"] for pair in listed[:2]] == [0, 0] and listed[2]["distance"] > 0.1 and len(listed) == 4
     assert values(result)["copied_share"] >= 0.5 and values(result)["nearer_than_held_out"] >= 0.5
     assert result["metrics"]["copied_share"]["real"] <= 1
-    assert "nearer_than_held_out" not in measured(real, tmp_path / "clips", protocol)["metrics"]
+    assert "note" not in result["metrics"]["copied_share"] and "held-out" not in table([result])
+    alone = measured(real, tmp_path / "clips", protocol)
+    assert "nearer_than_held_out" not in alone["metrics"] and "real" not in alone["metrics"]["copied_share"]
+    assert "share of held-out clips, which these data do not have" in alone["metrics"]["copied_share"]["note"]
+    assert table([alone]).endswith(f"copied_share: {alone['metrics']['copied_share']['note']}")
     sources = (
         source_of(folder, protocol, role=role)(0) for folder, role in ((real, "real"), (tmp_path / "clips", "fake"))
     )

@@ -125,9 +125,10 @@ def _figures_table(caption: str, figures: Sequence[Figure]) -> str:
 
 def _figure_row(figure: Figure, has_real: bool) -> str:
     real = '<span class="quiet">none</span>' if figure.real is None else decimal(figure.real)
+    note = f'<small class="remark">{text(figure.note)}</small>' if figure.note else ""
     cells = [
         text(setting_of(figure)),
-        value_cell(figure.value, figure.spread, figure.missing),
+        value_cell(figure.value, figure.spread, figure.missing) + note,
         *([real] if has_real else []),
         text(figure.better),
         protocol_cell(figure),

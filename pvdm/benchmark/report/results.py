@@ -21,7 +21,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured figure; `missing` says why there is no value.
+    """One measured figure; `missing` says why there is no value, `note` how it is to be read.
 
     better: "lower", "higher", or "like real": as near as can be to `real`, that of real clips.
     """
@@ -40,6 +40,7 @@ class Figure:
     few: bool = False
     counts: dict[str, Any] = field(default_factory=dict)
     missing: str | None = None
+    note: str | None = None
 
     @property
     def is_random(self) -> bool:

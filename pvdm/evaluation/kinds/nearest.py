@@ -6,7 +6,7 @@ import numpy as np
 
 from pvdm.evaluation.clips import ClipSource
 from pvdm.evaluation.kinds.setting import Setting
-from pvdm.evaluation.nearest import Pair, copied_share, diversity, nearer_than_held_out, nearest
+from pvdm.evaluation.nearest import NO_HELD_OUT, Pair, copied_share, diversity, nearer_than_held_out, nearest
 from pvdm.evaluation.results import Figure, Outcome
 
 LISTED = 16
@@ -25,7 +25,10 @@ def measure(real: ClipSource, fake: ClipSource, setting: Setting) -> Outcome:
     figures = {
         "diversity": Figure(diversity(found, training), "like real", real=1.0),
         "copied_share": Figure(
-            copied_share(found, training), "lower", real=None if held is None else copied_share(held, training)
+            copied_share(found, training),
+            "lower",
+            real=None if held is None else copied_share(held, training),
+            note=NO_HELD_OUT if held is None else None,
         ),
         "nearest_distance": Figure(
             float(distance.mean()), "like real", real=None if held is None else float(nearest(held, training)[1].mean())
