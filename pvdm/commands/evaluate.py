@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_data(parser.add_argument_group("data sets"))
     _add_weights(parser.add_argument_group("weights"))
     _add_changes(parser.add_argument_group("changes", "each differs from the protocol, so that the result is custom"))
-    group = add_sampler(parser)
+    group = add_sampler(parser, unset=True)
     group.add_argument("--later-steps", type=positive, help="steps of the clips after the first; --steps if not given")
     group.add_argument("--every-class", action="store_true", help="samples take all classes of the model in turn")
 

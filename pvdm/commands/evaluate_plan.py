@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from pvdm.commands.options import labels_of, sampler_of
+from pvdm.commands.options import SOLVER, labels_of, sampler_of, with_solver
 from pvdm.data import Part
 from pvdm.errors import InputError
 from pvdm.evaluation.detectors import DETECTORS
@@ -47,6 +47,13 @@ class Plan:
             raise InputError(f"--reconstruct takes a model as --fake, and {options.fake} is none; give a model")
         if (options.label or options.every_class) and not self.models:
             raise InputError("--label and --every-class are of a model that is sampled; leave them out")
+        given = [
+            f"--{name.replace('_', '-')}" for name in (*SOLVER, "later_steps") if getattr(options, name) is not None
+        ]
+        if given and not self.models:
+            raise InputError(
+                f"there is no model to be sampled with {' and '.join(given)}; leave that out, or give a model"
+            )
 
     def prepare(self, protocol: Protocol, progress: Progress | None) -> Measurement:
         """The measurement by a protocol; InputError for all that can be refused, see `pvdm.evaluation.measurement`."""
@@ -112,7 +119,7 @@ class Plan:
         return source_of(self._find("real", protocol, "test"), protocol, role="real")
 
     def _sampling(self, model: LoadedModel) -> Sampling:
-        options, generator = self.options, model.generator
+        options, generator = with_solver(self.options), model.generator
         if options.every_class:
             if options.label:
                 raise InputError("--label and --every-class are both given; give one of them")

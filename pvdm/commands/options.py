@@ -13,6 +13,9 @@ from pvdm.diffusion import SAMPLERS, SamplerConfig
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 
+SOLVER = {"sampler": "ddim", "steps": 100, "eta": 0.0, "guidance": 0.0, "label_guidance": 0.0}
+"""What the options of `add_sampler` are if not given."""
+
 
 def positive(text: str) -> int:
     """A whole number of at least 1."""
@@ -49,12 +52,13 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace existing output")
 
 
-def add_sampler(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+def add_sampler(parser: argparse.ArgumentParser, *, unset: bool = False) -> argparse._ArgumentGroup:
+    """unset: those of `SOLVER` are None if not given, see `with_solver`, though the help says what they then are."""
     group = parser.add_argument_group("sampling")
-    group.add_argument("--sampler", choices=tuple(SAMPLERS), default="ddim", help="ddpm: ancestral")
-    group.add_argument("--steps", type=positive, default=100, help="evaluations of the network per clip")
-    group.add_argument("--eta", type=float, default=0.0, help="noise of ddim, 0 (none) to 1")
-    group.add_argument("--guidance", type=float, default=0.0, help="weight of guidance on the previous clip; 0 is none")
+    group.add_argument("--sampler", choices=tuple(SAMPLERS), help="ddpm: ancestral")
+    group.add_argument("--steps", type=positive, help="evaluations of the network per clip")
+    group.add_argument("--eta", type=float, help="noise of ddim, 0 (none) to 1")
+    group.add_argument("--guidance", type=float, help="weight of guidance on the previous clip; 0 is none")
     group.add_argument(
         "--label",
         action="append",
@@ -62,8 +66,18 @@ def add_sampler(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         help="class of the videos, of a model with classes; may be given several times, and the videos take them in "
         "turn; without it, videos of no class in particular",
     )
-    group.add_argument("--label-guidance", type=float, default=0.0, help="weight of guidance on the class; 0 is none")
+    group.add_argument("--label-guidance", type=float, help="weight of guidance on the class; 0 is none")
+    for action in group._group_actions:
+        if action.dest in SOLVER and unset:
+            action.help += f" (default: {SOLVER[action.dest]})"
+    parser.set_defaults(**({} if unset else SOLVER))
     return group
+
+
+def with_solver(options: argparse.Namespace) -> argparse.Namespace:
+    """The options with those of `SOLVER` where none is given."""
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    return argparse.Namespace(**{**vars(options), **SOLVER, **given})
 
 
 def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps: int | None = None) -> SamplerConfig:

@@ -22,7 +22,8 @@ from pvdm.evaluation.distances import frechet_distance
 from pvdm.evaluation.protocols import PROTOCOLS
 from pvdm.video import write_video
 
-SMALL = ["--frames", 8, "--size", "native", "--num-real", 3, "--num-fake", 3, "--steps", 1]
+SMALL = ["--frames", 8, "--size", "native", "--num-real", 3, "--num-fake", 3]
+SAMPLED = [*SMALL, "--steps", 1]
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def refused(refusal, real, tmp_path) -> Callable[..., str]:
 
 def test_a_live_model_and_its_samples_in_files(evaluated, networks, pvdm, model, tmp_path, capsys):
     common = ["--protocol", "fvd-random/16f", *SMALL]
-    (live,) = evaluated("--fake", model, *common)
+    (live,) = evaluated("--fake", model, *common, "--steps", 1)
     for format in ("png", "mp4"):
         options = ["--num-videos", 3, "--steps", 1, "--format", format]
         pvdm("sample", model, "--output", tmp_path / format, *options)
@@ -84,7 +85,7 @@ def test_a_live_model_and_its_samples_in_files(evaluated, networks, pvdm, model,
 
 def test_the_number_is_that_of_the_clips(evaluated, networks, model, generator, real, frames):
     options = ["--fake-part", "both", *SMALL, "--num-real", 5, "--seeds", 1]
-    (result,) = evaluated("--fake", model, "--protocol", "fvd-random/16f", *options)
+    (result,) = evaluated("--fake", model, "--protocol", "fvd-random/16f", *options, "--steps", 1)
     found = generator.sample(3, sampler=SamplerConfig(steps=1), seed=1)
     wanted = torch.stack([frames(real / f"{number}") for number in range(5)])
     network = TinyNetwork()
@@ -134,7 +135,7 @@ def test_reconstructions(evaluated, networks, model, generator, real, frames, ca
 
 
 def test_classes_in_turn(evaluated, refused, networks, labelled_model):
-    common = ["--fake", labelled_model, "--protocol", "fvd-random/16f", *SMALL]
+    common = ["--fake", labelled_model, "--protocol", "fvd-random/16f", *SAMPLED]
     (result,) = evaluated(*common, "--every-class", "--label-guidance", 1)
     assert result["fake"]["labels"] == [0, 1, 2] and result["fake"]["sampler"]["label_guidance"] == 1
     (result,) = evaluated(*common, "--label", "Swing")
@@ -146,7 +147,7 @@ def test_classes_in_turn(evaluated, refused, networks, labelled_model):
 def test_later_clips_have_their_steps(evaluated, networks, model, real, make_frame_folder):
     for number in range(2):
         make_frame_folder(f"long/{number}", frames=16, height=32, width=32)
-    options = [*SMALL, "--frames", 16, "--num-real", 2, "--num-fake", 2, "--later-steps", 1]
+    options = [*SAMPLED, "--frames", 16, "--num-real", 2, "--num-fake", 2, "--later-steps", 1]
     (result,) = evaluated("--real", real.parent / "long", "--fake", model, "--protocol", "fvd-random/128f", *options)
     assert result["fake"]["later_sampler"]["steps"] == 1 and result["fake"]["frames"] == 16
 
@@ -179,14 +180,14 @@ def test_held_out_clips_are_the_test_part(evaluated, networks, real, tmp_path):
 
 
 def test_nothing_to_compare_with(pvdm, networks, model, tmp_path):
-    options = ["--fake", model, "--protocol", "coherence/16f", *SMALL, "--output", tmp_path / "out.json"]
+    options = ["--fake", model, "--protocol", "coherence/16f", *SAMPLED, "--output", tmp_path / "out.json"]
     pvdm("evaluate", *options)
     (result,) = json.loads((tmp_path / "out.json").read_text())["results"]
     assert result["real"] is None and "real" not in result["metrics"]["motion"]
 
 
 def test_an_enlarged_model_is_told(evaluated, networks, model, caplog):
-    evaluated("--fake", model, "--protocol", "coherence/16f", *SMALL, "--size", 64)
+    evaluated("--fake", model, "--protocol", "coherence/16f", *SAMPLED, "--size", 64)
     wanted = "the model's 32x32 are enlarged to 64 for coherence/16f as changed; --size 32 compares at the model's size"
     assert wanted in caplog.text
 
@@ -211,6 +212,12 @@ def test_the_list(pvdm, capsys, tmp_path):
         (["--protocol", "nearest/16f", "--picture", "p.gif"], "--picture is p.gif; give a name that ends in .jpg"),
         (["--protocol", "coherence/16f", "--reconstruct"], "--reconstruct takes a model as --fake, and"),
         (["--protocol", "coherence/16f", "--label", "Swing"], "--label and --every-class are of a model"),
+        (
+            ["--protocol", "coherence/16f", "--steps", 100, "--eta", 0],
+            "no model to be sampled with --steps and --eta; leave",
+        ),
+        (["--protocol", "coherence/16f", "--sampler", "ddim"], "there is no model to be sampled with --sampler"),
+        (["--protocol", "coherence/16f", "--later-steps", 9], "no model to be sampled with --later-steps"),
         (["--protocol", "coherence/16f", "--part", "test"], "real has no parts, so that --part test cannot be taken"),
         (["--protocol", "coherence/16f", *SMALL, "--fake-part", "test"], "so that --fake-part test cannot be taken"),
         (["--protocol", "coherence/16f", "--detector", "a.pt"], "--detector a.pt is for none of these protocols'"),
@@ -225,7 +232,7 @@ def test_options_that_do_not_fit(refused, real, options, message):
 
 
 def test_a_model_s_options_that_do_not_fit(refused, networks, model, stage_1_model):
-    common = ["--protocol", "fvd-random/16f", *SMALL]
+    common = ["--protocol", "fvd-random/16f", *SAMPLED]
     assert "201 steps were asked for; this model has 200 times" in refused("--fake", model, *common, "--steps", 201)
     assert "201 steps" in refused("--fake", model, *common, "--later-steps", 201)
     assert "this model has no classes; leave out --every-class" in refused("--fake", model, *common, "--every-class")
@@ -350,7 +357,7 @@ def started(*options: object) -> Callable[[object], tuple[int, str]]:
 
 
 def test_of_two_processes_the_first_writes_and_speaks(real, model, tmp_path):
-    common = ["--real", real, "--fake", model, "--protocol", "fvd-random/16f", *SMALL, "--batch-size", 2]
+    common = ["--real", real, "--fake", model, "--protocol", "fvd-random/16f", *SAMPLED, "--batch-size", 2]
     [(status, _)] = forked(started(*common, "--output", tmp_path / "one.json"), size=1)
     (first, said), second = forked(started(*common, "--output", tmp_path / "two.json"))
     assert (status, first, second) == (0, 0, (0, ""))
