@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +33,17 @@ from pvdm.weights import sha256_of
 
 logger = logging.getLogger(__name__)
 
+OPTIONS = {
+    "--allow-few": "--evaluation.allow_few true",
+    "--detector-path": "--evaluation.detector_paths",
+    "--detector": "--evaluation.detector_paths",
+    "--lpips-weights": "--evaluation.lpips_weights",
+}
+"""Options of `pvdm evaluate`, and those of `pvdm test` that do the same."""
+
+CHANGED = ("num-real", "num-fake", "size", "frames", "part")
+"""Options of `pvdm evaluate` that are names in `changes` here."""
+
 
 class Evaluation(Callback):
     """Evaluates the model that is tested, which is the averaged one, against the videos of `data`.
@@ -45,8 +59,8 @@ class Evaluation(Callback):
         later_sampler: Solver of the clips after the first of a long video; that of the first if not given.
         every_class: Sample all classes in turn, of a model with classes; else videos of no class in particular.
         allow_few: Evaluate fewer clips than a protocol asks for, and mark the result.
-        detector_path: Weights of the protocols' feature network, where it has a file; fetched if not given, where
-            there is an address.
+        detector_paths: Weights by the name of the protocols' feature networks; fetched if not given, where there is an
+            address.
         lpips_weights: VGG's, for reconstructions.
         batch_size: Clips at once.
         precision: float32, or bfloat16 autocast, of the model; that of the trainer plays no part.
@@ -60,7 +74,7 @@ class Evaluation(Callback):
         later_sampler: SamplerConfig | None = None,
         every_class: bool = False,
         allow_few: bool = False,
-        detector_path: Path | None = None,
+        detector_paths: dict[str, Path] | None = None,
         lpips_weights: Path | None = None,
         batch_size: int = 4,
         precision: Literal["32", "bf16"] = "32",
@@ -70,14 +84,17 @@ class Evaluation(Callback):
         self.protocols = [protocol.with_changes(**changes or {}) for protocol in named]
         self.names = [protocol.name for protocol in named]
         self.sampler, self.later_sampler, self.every_class = sampler, later_sampler, every_class
-        self.precision, self.detector_path = precision, detector_path
+        self.precision, self.detector_paths = precision, self._checked(detector_paths or {})
         self.options = {"allow_few": allow_few, "batch_size": batch_size, "lpips_weights": lpips_weights}
         self._measurements: list[Measurement] = []
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """InputError for all that can be refused, before the test takes its time."""
-        if not self.protocols:
-            return
+        if self.protocols:
+            with _in_own_options():
+                self._prepare(trainer, pl_module)
+
+    def _prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not isinstance(trainer.datamodule, VideoData):
             raise InputError("evaluation needs the videos of pvdm's data; leave out evaluation.protocols")
         file = Path(trainer.ckpt_path)
@@ -97,6 +114,18 @@ class Evaluation(Callback):
             write_document(path, document(results, device=pl_module.device), overwrite=True)
             logger.info("evaluation: %s", path)
 
+    def _checked(self, paths: dict[str, Path]) -> dict[str, Path]:
+        """The files; InputError for one that no protocol's network takes."""
+        wanted = [protocol.detector for protocol in self.protocols if protocol.detector]
+        taken = [name for name in dict.fromkeys(wanted) if name in DETECTORS and DETECTORS[name].file]
+        if foreign := [name for name in paths if name not in taken]:
+            names = ", ".join(taken) or "none"
+            raise InputError(
+                f"evaluation.detector_paths has a file for {foreign[0]}, and the protocols take files for {names}; "
+                "leave it out, or correct the name"
+            )
+        return paths
+
     def _prepared(self, protocol: Protocol, model: LoadedModel, sampling: Sampling, trainer: Trainer) -> Measurement:
         videos = _videos(trainer.datamodule, protocol)
         if protocol.kind == "reconstruction":
@@ -108,18 +137,35 @@ class Evaluation(Callback):
         held_out = None
         if protocol.kind == "nearest" and videos.part == "train":
             held_out = source_of(_videos(trainer.datamodule, protocol, part="test"), protocol, role="real")
-        has_file = protocol.detector in DETECTORS and DETECTORS[protocol.detector].file is not None
         return prepare(
             real,
             fake,
             protocol,
             held_out=held_out,
-            detector_path=self.detector_path if has_file else None,
+            detector_path=self.detector_paths.get(protocol.detector),
             device=model.generator.device,
             processes=Processes(trainer.global_rank, trainer.world_size),
             progress=_tell if trainer.is_global_zero else None,
             **self.options,
         )
+
+
+@contextmanager
+def _in_own_options() -> Iterator[None]:
+    """An InputError that names options of `pvdm evaluate` names those of `pvdm test` instead."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(re.sub(r"--[a-z][a-z-]+(?: (?:\d+|native)\b)?", _own, str(error))) from error
+
+
+def _own(match: re.Match[str]) -> str:
+    """An option, with its value if it has one, as `pvdm test` takes it."""
+    option, _, value = match[0].partition(" ")
+    if (name := option.removeprefix("--")) not in CHANGED:
+        return match[0].replace(option, OPTIONS.get(option, option))
+    name, value = name.replace("-", "_"), "null" if value == "native" else value
+    return f"--evaluation.changes '{{\"{name}\": {value}}}'" if value else f"{name} in --evaluation.changes"
 
 
 def _videos(data: VideoData, protocol: Protocol, part: Part | None = None) -> VideoSet:

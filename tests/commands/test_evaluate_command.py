@@ -214,7 +214,7 @@ def test_the_list(pvdm, capsys, tmp_path):
         (["--protocol", "coherence/16f", "--label", "Swing"], "--label and --every-class are of a model"),
         (
             ["--protocol", "coherence/16f", "--steps", 100, "--eta", 0],
-            "no model to be sampled with --steps and --eta; leave",
+            "to be sampled with --steps and --eta; leave",
         ),
         (["--protocol", "coherence/16f", "--sampler", "ddim"], "there is no model to be sampled with --sampler"),
         (["--protocol", "coherence/16f", "--later-steps", 9], "no model to be sampled with --later-steps"),

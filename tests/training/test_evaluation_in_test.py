@@ -12,6 +12,7 @@ from torch import nn
 from pvdm.cli import main
 from pvdm.errors import InputError
 from pvdm.evaluation import detectors
+from pvdm.training import evaluation
 from pvdm.training.evaluation import Evaluation
 
 NAMES = ("coherence/16f", "fvd-random/16f", "nearest/16f")
@@ -41,7 +42,6 @@ def run(arguments) -> None:
 def of_test(**more) -> dict:
     """Options of `pvdm test` that evaluate a few clips."""
     options = {"evaluation__protocols": json.dumps(NAMES), "evaluation__changes": json.dumps(CHANGES)}
-    options["evaluation__detector_path"] = "of_no_network_here.pt"
     return {**options, "model__sampler__steps": STEPS, **more}
 
 
@@ -56,6 +56,9 @@ def test_it_finds_what_pvdm_evaluate_finds_of_the_exported_model(command, videos
     few = json.dumps({**CHANGES, "num_real": 9})
     assert main([str(word) for word in command("test", "diffusion", **of_test(evaluation__changes=few))]) == 2
     assert "takes 9 real clips and there are 5; give more, or" in caplog.text
+    assert (
+        "num_real in --evaluation.changes" in caplog.text and "pass --evaluation.allow_few true, which" in caplog.text
+    )
     other = json.dumps({**CHANGES, "detector": "toaster"})
     assert main([str(word) for word in command("test", "diffusion", **of_test(evaluation__changes=other))]) == 2
     assert "there is no detector toaster; choose one of i3d-400" in caplog.text
@@ -108,11 +111,48 @@ def test_stage_1_is_judged_by_its_reconstructions(command, tmp_path):
         ({"protocols": ["pvdm"], "changes": {"source": "here"}}, "a protocol has no source to set"),
         ({"protocols": ["pvdm"], "changes": {"frames": "many"}}, "frames of a protocol is 'many'; give a whole number"),
         ({"batch_size": 0}, "batch_size is 0"),
+        ({"protocols": ["pvdm/fvd16"], "detector_paths": {"i3d": "a.pt"}}, "a file for i3d, and .* files for i3d-400;"),
+        ({"protocols": ["fvd-random"], "detector_paths": {"i3d-random": "a.pt"}}, "take files for none; leave it out"),
     ],
 )
 def test_a_value_that_is_not_understood_is_refused(options, words):
     with pytest.raises(InputError, match=words):
         Evaluation(**options)
+
+
+def test_each_network_takes_its_own_file(monkeypatch):
+    taken = {}
+    monkeypatch.setattr(evaluation, "_videos", lambda *arguments, **options: SimpleNamespace(part=None))
+    monkeypatch.setattr(evaluation, "source_of", lambda *arguments, **options: None)
+    monkeypatch.setattr(
+        evaluation, "prepare", lambda *sides, detector_path, **options: taken.update({sides[2].detector: detector_path})
+    )
+    paths = {"i3d-400": "i3d.pt", "c3d-ucf101": "c3d.pt"}
+    callback = Evaluation(["pvdm/fvd16", "tats/is", "fvd-random/16f"], detector_paths=paths)
+    model = SimpleNamespace(generator=SimpleNamespace(device="cpu"))
+    trainer = SimpleNamespace(datamodule=None, global_rank=0, world_size=1, is_global_zero=True)
+    for protocol in callback.protocols:
+        callback._prepared(protocol, model, None, trainer)
+    assert taken == {**paths, "i3d-random": None}
+
+
+@pytest.mark.parametrize(
+    "said, wanted",
+    [
+        ("give its path as --detector-path", "give its path as --evaluation.detector_paths"),
+        (
+            "give --size 64, or --size native",
+            "give --evaluation.changes '{\"size\": 64}', or --evaluation.changes '{\"size\": null}'",
+        ),
+        ("choose fewer --frames", "choose fewer frames in --evaluation.changes"),
+        ("pass --allow-few, which", "pass --evaluation.allow_few true, which"),
+        ("leave out --other 3", "leave out --other 3"),
+    ],
+)
+def test_remedies_name_the_options_of_the_test(said, wanted):
+    with pytest.raises(InputError) as error, evaluation._in_own_options():
+        raise InputError(said)
+    assert str(error.value) == wanted
 
 
 def test_a_test_without_videos_is_refused():
