@@ -121,7 +121,10 @@ class Bench:
             raise Unavailable(f"{str(error).partition(';')[0]}; give data with longer videos, or do without") from error
 
     def samples(self, setting: Setting, frames: int = LONG) -> SampledClips:
-        """The sampled videos of a setting, as the model makes them; Unavailable for a model of stage 1."""
+        """The sampled videos of a setting, as the model makes them; Unavailable for a model of stage 1.
+
+        Of a model with classes they take all classes in turn, as of `pvdm evaluate --every-class`.
+        """
         first, later = setting.samplers()
         protocol = Protocol("benchmark", "fvd", "", frames, size=None, num_fake=self.plan.num_videos)
         try:

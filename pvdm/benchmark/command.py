@@ -125,7 +125,7 @@ def about(bench: Bench) -> dict[str, Any]:
         "command": shlex.join(["pvdm", *sys.argv[1:]]),
         "model": {**bench.model.describe(), "parameters": sum(parameters.values()), "fps": generator.fps}
         | {"networks": parameters},
-        "settings": bench.plan.describe(),
+        "settings": {**bench.plan.describe(), "labels": "all classes in turn" if generator.class_count else "none"},
         "data": bench.videos("train").digest,
         "weights": bench.records(*detectors_of(bench), "lpips"),
     }

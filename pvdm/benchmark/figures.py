@@ -44,7 +44,7 @@ class Spec:
 
     def entry(self, **values: Any) -> dict[str, Any]:
         """An entry of `figures` in the results; what is not given is absent."""
-        empty = {"setting": None, "sampler": None, "part": None, "value": None, "spread": None}
+        empty = {"setting": None, "sampler": None, "part": None, "value": None}
         rest = {"protocol": self.protocol, "based_on": None, "few": False, "counts": {}, "missing": None}
         return {"id": self.id, "name": self.name, "better": self.better, **empty, **rest, **values}
 

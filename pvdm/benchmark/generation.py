@@ -86,7 +86,7 @@ def why_not(bench: Bench, spec: Spec) -> str | None:
 
 
 def _figure(bench: Bench, spec: Spec, rows: Arrays, **names: Any) -> Entry:
-    protocol, spread = bench.protocol(spec.wanted), None
+    protocol, splits = bench.protocol(spec.wanted), {}
     features = rows[features_name(protocol)][: protocol.num_fake]
     real = bench.real(protocol) if protocol.kind == "fvd" else None
     reference = None if real is None else bench.real_features(protocol)
@@ -94,12 +94,13 @@ def _figure(bench: Bench, spec: Spec, rows: Arrays, **names: Any) -> Entry:
         few = check_enough(bench, spec.wanted, real=real, fake=len(features))
         if reference is None:
             value, spread = computed(score_in_splits, features, splits=min(protocol.splits, len(features)))
+            splits = {"spread_over_splits": spread}
         else:
             value = computed(frechet_distance, reference, features)
     except Unavailable as error:
         return spec.missing(str(error), **names)
     by = {"protocol": protocol.name, "based_on": protocol.based_on, "few": few, "counts": counts(real, len(features))}
-    return spec.entry(value=value, spread=spread, **by, **names)
+    return spec.entry(value=value, **splits, **by, **names)
 
 
 def _coherence(bench: Bench, rows: Arrays, **names: Any) -> list[Entry]:

@@ -36,7 +36,10 @@ def small_results(**changes: Any) -> dict[str, Any]:
         "command": "pvdm benchmark ucf101 --root DATA --model MODEL --output REPORT",
         "model": {"path": "MODEL", "height": 256, "width": 256, "frames": 16, "parameters": 5.9e8},
         "figures": [
-            *(figure("fvd16", value, spread=5.5, **name) for name, (*_, value, _) in zip(names, settings, strict=True)),
+            *(
+                figure("fvd16", value, spread_over_splits=5.5, **name)
+                for name, (*_, value, _) in zip(names, settings, strict=True)
+            ),
             figure("fvd16_random", 0.777, protocol="fvd-random/16f", **names[0]),
             *(figure("fvd128", None, missing=WHY, **name) for name in names),
             figure("psnr", 27.9, part="train", better="higher", protocol="pvdm/reconstruction"),

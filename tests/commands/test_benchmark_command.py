@@ -7,7 +7,9 @@ import logging
 import shutil
 
 import pytest
-from benchmark.small_benchmark import make_ucf101, with_tiny_detectors, without_curves
+from benchmark.small_benchmark import bench_of, make_ucf101, small_plan, with_tiny_detectors, without_curves
+
+from pvdm.benchmark.command import about
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,7 @@ def test_a_quick_benchmark_ends_in_a_page_and_goes_on_with_what_is_done(
     assert f"open {report / 'index.html'}" in caplog.text and "FVD16" in caplog.text
     results = json.loads((report / "results.json").read_text())
     assert results["format"] == "pvdm-benchmark" and results["quick"] and "must not be compared" in results["remark"]
+    assert results["settings"]["labels"] == "none"
     assert results["model"]["frames"] == 8 and results["model"]["sha256"] and results["versions"]["torch"]
     assert results["weights"]["i3d-random"]["sha256"] == "0" * 64 and "c3d-ucf101" in results["weights"]
     assert {entry["frames"] for entry in results["speed"]} == {16, 128}
@@ -117,3 +120,8 @@ def test_output_that_cannot_be_written(refusal, model, root, tmp_path):
     (tmp_path / "file").write_text("")
     options = ["--root", root, "--model", model, "--output", tmp_path / "file" / "report", "--quick", "--device", "cpu"]
     assert "cannot be written" in refusal("benchmark", "ucf101", *options)
+
+
+def test_the_results_say_how_labels_are_chosen(root, labelled_model, tmp_path):
+    settings = about(bench_of(small_plan(root), labelled_model, tmp_path / "report"))["settings"]
+    assert settings["labels"] == "all classes in turn"

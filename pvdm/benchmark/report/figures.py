@@ -74,11 +74,13 @@ class _Entry:
     source: str
     kind: str = ""
     digits: int = 4
+    over: str = ""
 
     @classmethod
     def ours(cls, figure: Figure) -> _Entry:
         name = f"This model <small>{text(setting_of(figure))}</small>"
-        return cls(figure.value, figure.spread, name, protocol_cell(figure), trust_badge("measured here"), "ours")
+        told = (name, protocol_cell(figure), trust_badge("measured here"), "ours")
+        return cls(figure.value, figure.spread_over_splits, *told, over="splits")
 
     @classmethod
     def published(cls, row: Published, ours: Sequence[Figure]) -> _Entry:
@@ -106,7 +108,7 @@ def _ranked_table(caption: str, entries: list[_Entry], largest: float, name: str
 
 def _bar(entry: _Entry, largest: float) -> str:
     share = 100 * max(entry.value, 0) / largest if largest > 0 else 0
-    number = value_cell(entry.value, entry.spread, digits=entry.digits)
+    number = value_cell(entry.value, entry.spread, over=entry.over, digits=entry.digits)
     return f'<div class="bar"><span>{number}</span><i style="width:{share:.1f}%" aria-hidden="true"></i></div>'
 
 

@@ -28,12 +28,15 @@ def decimal(value: float, digits: int = 4) -> str:
     return rounded.rstrip("0").rstrip(".") if "." in rounded else rounded
 
 
-def value_cell(value: float | None, spread: float | None, missing: str | None = None, *, digits: int = 4) -> str:
-    """The value and its spread, or why there is none."""
+def value_cell(
+    value: float | None, spread: float | None = None, missing: str | None = None, *, over: str = "", digits: int = 4
+) -> str:
+    """The value and its spread over something, or why there is none."""
     if value is None:
         return f'<span class="missing">{text(missing or "not recorded")}</span>'
     number = f'<b class="number">{decimal(value, digits)}</b>'
-    return number + (f" <small>± {decimal(spread, digits - 2)}</small>" if spread else "")
+    over = f" over {text(over)}" if over else ""
+    return number + (f" <small>± {decimal(spread, digits - 2)}{over}</small>" if spread else "")
 
 
 def badge(kind: str, label: str, hint: str = "") -> str:

@@ -67,7 +67,8 @@ def _tile(label: str, figure: Figure | None, theirs: Published | None) -> str:
     told = setting_of(figure) if figure is not None else ""
     value = None if figure is None else figure.value
     missing = (figure.missing if figure is not None else None) or "this benchmark did not measure it"
-    mine = value_cell(value, None if figure is None else figure.spread, _in_short(missing))
+    spread = None if figure is None else figure.spread_over_splits
+    mine = value_cell(value, spread, _in_short(missing), over="splits")
     paper = (
         "" if theirs is None else f"<p>{text(theirs.method)} {decimal(theirs.value, 5)} {trust_badge(theirs.trust)}</p>"
     )
@@ -128,7 +129,7 @@ def _figure_row(figure: Figure, has_real: bool) -> str:
     note = f'<small class="remark">{text(figure.note)}</small>' if figure.note else ""
     cells = [
         text(setting_of(figure)),
-        value_cell(figure.value, figure.spread, figure.missing) + note,
+        value_cell(figure.value, figure.spread_over_splits, figure.missing, over="splits") + note,
         *([real] if has_real else []),
         text(figure.better),
         protocol_cell(figure),

@@ -31,9 +31,7 @@ def reconstruction(results: Results) -> str:
 
 
 def _our_row(ours: Sequence[Figure], columns: Sequence[str]) -> str:
-    found = {
-        (figure.id, figure.part): value_cell(figure.value, figure.spread) for figure in ours if figure.value is not None
-    }
+    found = {(figure.id, figure.part): value_cell(figure.value) for figure in ours if figure.value is not None}
     cells = [_both([found.get((name, part)) for part in PARTS], "not measured") for name in columns]
     marks = sorted({protocol_cell(figure) for figure in ours if figure.value is not None})
     return table_row("This model", [*cells, f"{trust_badge('measured here')} {' '.join(marks)}"], kind="ours")

@@ -23,6 +23,7 @@ Row = TypeVar("Row")
 class Figure:
     """One measured figure; `missing` says why there is no value, `note` how it is to be read.
 
+    spread_over_splits: standard deviation of the parts of which an inception score is the mean.
     better: "lower", "higher", or "like real": as near as can be to `real`, that of real clips.
     """
 
@@ -33,7 +34,7 @@ class Figure:
     sampler: str | None = None
     part: str | None = None
     value: float | None = None
-    spread: float | None = None
+    spread_over_splits: float | None = None
     real: float | None = None
     protocol: str = "not recorded"
     based_on: str | None = None
