@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from pvdm.data import IndexCache, Layout, Part, Video, find_parts, index_videos,
 from pvdm.errors import InputError
 from pvdm.evaluation.clips import Clip, ClipSource
 from pvdm.evaluation.scaling import Scaling
-from pvdm.video import read_frames
+from pvdm.video import number_gap, read_frames
+
+logger = logging.getLogger(__name__)
 
 Choice = Literal["all", "first", "random"]
 Start = Literal["first", "middle", "random"]
@@ -55,6 +58,7 @@ class VideoSet:
             raise InputError(f"{some(index.bad)}; repair or remove it, so that it is known what is measured")
         if not index.videos:
             raise InputError(f"{root} holds no videos in its part {part}; choose another --part, or mend the folder")
+        _warn_of_gaps(index.videos)
         official = {"split": split if layout == "ucf101" else None, "classes": parts.classes}
         return cls(root, layout, part if parts.validation else None, tuple(index.videos), **official)
 
@@ -198,6 +202,17 @@ class VideoClips(ClipSource):
             f"the {len(lengths)} video(s) of {self.videos.root} have {found} frames, and a clip of {self.frames} "
             f"frames{pace} needs {self.needed}; give longer videos, or choose fewer --frames"
         )
+
+
+def _warn_of_gaps(videos: Sequence[Video]) -> None:
+    """One warning for all folders whose numbered frames are not in a row: their clips jump there."""
+    folders = [video.path for video in videos if video.path.is_dir()]
+    gaps = {folder: gap for folder in folders if (gap := number_gap(folder))}
+    if not gaps:
+        return
+    folder, (before, after) = next(iter(gaps.items()))
+    such = f"{folder} has a gap" if len(gaps) == 1 else f"{len(gaps)} folders have gaps, such as {folder}"
+    logger.warning("%s between %s and %s: clips jump there; put back what is missing", such, before, after)
 
 
 def _name(path: Path, root: Path) -> str:

@@ -2,6 +2,7 @@
 
 from pvdm.video.clip import ClipShape, read_clip
 from pvdm.video.color import ColorJitter, change_colors
+from pvdm.video.frame_folder import number_gap
 from pvdm.video.info import FRAME_SUFFIXES, VIDEO_SUFFIXES, VideoInfo
 from pvdm.video.pixels import to_float, to_uint8
 from pvdm.video.reader import probe, read_frames
@@ -16,6 +17,7 @@ __all__ = [
     "VideoInfo",
     "VideoWriter",
     "change_colors",
+    "number_gap",
     "probe",
     "read_clip",
     "read_frames",

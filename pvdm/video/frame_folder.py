@@ -3,6 +3,8 @@
 import re
 import struct
 import zlib
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,18 @@ def frame_paths(folder: Path) -> list[Path]:
         wanted = ", ".join(FRAME_SUFFIXES)
         raise InputError(f"{folder} holds no frames; put images ({wanted}) directly into it")
     return paths
+
+
+def number_gap(folder: Path) -> tuple[str, str] | None:
+    """The names of the first two neighbours whose last numbers are more than the folder's usual step apart."""
+    paths = frame_paths(folder)
+    found = [re.findall(r"\d+", path.stem) for path in paths]
+    if len(paths) < 3 or not all(found):
+        return None
+    steps = [int(after[-1]) - int(before[-1]) for before, after in pairwise(found)]
+    usual = Counter(steps).most_common(1)[0][0]
+    place = next((place for place, step in enumerate(steps) if step > max(usual, 0)), None)
+    return None if place is None else (paths[place].name, paths[place + 1].name)
 
 
 def probe(folder: Path) -> VideoInfo:

@@ -35,7 +35,7 @@ from pvdm.evaluation.sources import (
     open_source,
     source_of,
 )
-from pvdm.video import read_frames, resize_and_crop, write_video
+from pvdm.video import number_gap, read_frames, resize_and_crop, write_video
 
 PROTOCOL = Protocol(
     "p", "fvd", "nowhere", frames=8, size=None, real_choice="all", real_start="first", num_real=None, num_fake=3
@@ -172,6 +172,31 @@ def test_refusals_of_a_folder(folder, make_frame_folder, make_video, tmp_path):
     assert {clip.video.shape for clip in scaled.read(range(4))} == {(3, 8, 16, 16)}
     (folder / "broken.mp4").write_bytes(b"no video")
     assert "broken.mp4 cannot be" in refused(lambda: VideoSet.find(folder))
+
+
+def test_gaps_in_the_numbers_of_frames_are_told_once(make_frame_folder, tmp_path, caplog):
+    for name in ("a", "b", "c"):
+        make_frame_folder(f"gaps/{name}", frames=9, height=16, width=16)
+    VideoSet.find(tmp_path / "gaps")
+    assert "gap" not in caplog.text.replace(str(tmp_path), "")
+    (tmp_path / "gaps" / "b" / "f_7.png").unlink()
+    assert len(VideoSet.find(tmp_path / "gaps").videos) == 3
+    wanted = (
+        f"{tmp_path / 'gaps' / 'b'} has a gap between f_6.png and f_8.png: clips jump there; put back what is missing"
+    )
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [wanted]
+    (tmp_path / "gaps" / "c" / "f_3.png").unlink()
+    VideoSet.find(tmp_path / "gaps")
+    assert f"2 folders have gaps, such as {tmp_path / 'gaps' / 'b'} between" in caplog.records[-1].getMessage()
+
+
+def test_every_second_frame_is_no_gap(make_frame_folder):
+    folder = make_frame_folder("even", frames=9, height=16, width=16)
+    for number in (1, 3, 5, 7):
+        (folder / f"f_{number}.png").unlink()
+    assert number_gap(folder) is None
+    (folder / "f_4.png").unlink()
+    assert number_gap(folder) == ("f_2.png", "f_6.png")
 
 
 def test_frames_of_other_sizes_within_a_video(folder):
