@@ -28,6 +28,8 @@ class Chunked:
         measured: The numbers of a chunk's clips -> arrays by name, a row for each clip (or for some of the first).
         key: All that the rows depend on besides what is the benchmark's; JSON-able.
         cost: Of all, see `Task.cost`.
+        files: A chunk's clips -> the files, below the report, that are written as they are measured: a chunk of which
+            one is gone is measured again.
     """
 
     bench: Bench
@@ -36,6 +38,7 @@ class Chunked:
     measured: Callable[[Sequence[int]], Arrays]
     key: Any = None
     cost: float = 0.0
+    files: Callable[[Sequence[int]], Sequence[str]] = lambda numbers: ()
 
     @property
     def chunks(self) -> list[range]:
@@ -46,7 +49,7 @@ class Chunked:
     def run(self) -> Arrays:
         """The rows of all clips by name, of which those that are missing are measured; all processes must call it."""
         chunks, each = self.chunks, self.cost / max(1, len(self.chunks))
-        missing = self.bench.alone(lambda _: [n for n in range(len(chunks)) if self._load(n) is None])
+        missing = self.bench.alone(lambda _: [n for n in range(len(chunks)) if not self._is_done(n)])
         self.bench.tick(each * (len(chunks) - len(missing)))
         for number in self.bench.processes.share(missing):
             self.bench.work.store_arrays(self._file(number), self.measured(chunks[number]), self.key)
@@ -63,6 +66,9 @@ class Chunked:
             )
         names = loaded[0] if loaded else ()
         return {name: np.concatenate([rows[name] for rows in loaded if name in rows]) for name in names}
+
+    def _is_done(self, number: int) -> bool:
+        return self.bench.work.has(self.files(self.chunks[number])) and self._load(number) is not None
 
     def _load(self, number: int) -> Arrays | None:
         return self.bench.work.load_arrays(self._file(number), self.key)

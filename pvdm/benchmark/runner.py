@@ -44,9 +44,9 @@ def run(bench: Bench, *, about: Mapping[str, Any], against: Path | None = None) 
 
 
 def _done(bench: Bench, task: Task) -> tuple[dict[str, Any], float]:
-    """What a task gives, and how many seconds it took, when it was done."""
+    """What a task gives, and how many seconds it took, when it was done; it is done again if its files are gone."""
     name = f"tasks/{task.name.replace(' ', '-')}"
-    stored = bench.alone(lambda bench: bench.work.load(name, task.key))
+    stored = bench.alone(lambda bench: _stored(bench, name, task.key))
     if stored is not None:
         return stored["part"], stored["seconds"]
     start = time.monotonic()
@@ -55,6 +55,16 @@ def _done(bench: Bench, task: Task) -> tuple[dict[str, Any], float]:
     if bench.processes.is_main:
         bench.work.store(name, {"part": part, "seconds": seconds}, task.key)
     return part, seconds
+
+
+def _stored(bench: Bench, name: str, key: Any) -> Any:
+    """What is kept of a task; None if it is not done, or if files are gone that it names."""
+    stored = bench.work.load(name, key)
+    if stored is None:
+        return None
+    named = [entry["file"] for entry in stored["part"].get("videos", ())]
+    named += [entry["picture"] for entry in stored["part"].get("nearest", ())]
+    return stored if bench.work.has(named) else None
 
 
 def merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -32,7 +32,12 @@ def sampled(bench: Bench, setting: Setting, measures: Sequence[Measure]) -> Arra
 
     key = [measure.key for measure in measures]
     cost = sampling_cost(bench, setting)
-    return Chunked(bench, f"samples/{setting.slug}", len(source), measured, key, cost).run()
+
+    def files(numbers: Sequence[int]) -> list[str]:
+        shown = [index for index in numbers if index < bench.shown]
+        return [_file(kind, setting, index) for kind, _ in KINDS for index in shown]
+
+    return Chunked(bench, f"samples/{setting.slug}", len(source), measured, key, cost, files).run()
 
 
 def sampling_cost(bench: Bench, setting: Setting) -> float:
@@ -45,7 +50,7 @@ def shown_samples(bench: Bench, setting: Setting) -> list[dict[str, Any]]:
     source = bench.samples(setting)
     rest = {"setting": setting.name, "sampler": setting.sampler}
     return [
-        {"file": f"videos/{_name(kind, setting, index)}.mp4", "kind": kind, "label": _label(source, index)}
+        {"file": _file(kind, setting, index), "kind": kind, "label": _label(source, index)}
         | {**rest, "frames": frames, "index": index}
         for kind, frames in KINDS
         for index in range(bench.shown)
@@ -54,6 +59,11 @@ def shown_samples(bench: Bench, setting: Setting) -> list[dict[str, Any]]:
 
 def _name(kind: str, setting: Setting, index: int) -> str:
     return f"{kind}_{setting.slug}_{index:03d}"
+
+
+def _file(kind: str, setting: Setting, index: int) -> str:
+    """Where `show` writes it."""
+    return f"videos/{_name(kind, setting, index)}.mp4"
 
 
 def _label(source: Any, index: int) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,10 @@ class Work:
         """As `store`, of arrays by name."""
         with replacing(self._path(name, "npz"), overwrite=True) as temporary:
             np.savez(temporary, key=np.array(digest(key)), **arrays)
+
+    def has(self, files: Iterable[str]) -> bool:
+        """Whether all these files, by their paths below the report, are there."""
+        return all((self.report / file).is_file() for file in files)
 
     def _path(self, name: str, suffix: str) -> Path:
         return self.report / "work" / f"{name}.{suffix}"

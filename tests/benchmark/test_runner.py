@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -101,6 +102,20 @@ def test_an_interruption_changes_no_figure_and_nothing_is_done_twice(root, model
     again = measured(plan, model, tmp_path / "stopped")
     assert figures(again) == figures(whole) and len(batches) == 2 * once
     assert measured(plan, model, tmp_path / "stopped") == again and len(batches) == 2 * once
+
+
+def test_videos_that_are_gone_are_written_again_and_nothing_else_is_sampled(root, model, tmp_path, sampled):
+    plan, report = small_plan(root), tmp_path / "report"
+    whole = measured(plan, model, report)
+    content = {path.name: path.read_bytes() for path in (report / "videos").iterdir()}
+    shutil.rmtree(report / "videos")
+    shutil.rmtree(report / "nearest")
+    sampled[0].clear()
+    again = measured(plan, model, report)
+    assert figures(again) == figures(whole)
+    assert sampled[0][: -len(whole["nearest"])] == [[0]], "and the shown pairs"
+    assert {path.name: path.read_bytes() for path in (report / "videos").iterdir()} == content
+    assert all((report / pair["picture"]).is_file() for pair in again["nearest"])
 
 
 def _check_against_evaluate(results, plan, path):
