@@ -17,18 +17,17 @@ from pvdm.benchmark.work import Work
 from pvdm.data import Part
 from pvdm.errors import InputError
 from pvdm.evaluation.clips import ClipSource
-from pvdm.evaluation.detectors import Detector, load_detector
+from pvdm.evaluation.detectors import DETECTORS, Detector, load_detector
 from pvdm.evaluation.features import extract_once
+from pvdm.evaluation.naturalness import ST_RRED_SIZE
 from pvdm.evaluation.processes import ALONE, Processes
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.sources import LoadedModel, SampledClips, Sampling, VideoSet, clips_of
 from pvdm.generation import VideoGenerator
+from pvdm.weights import WeightsFile
 
 OPTIONS = {"i3d-400": "--i3d", "c3d-ucf101": "--c3d"}
 """Options by which the command takes a detector's file."""
-
-ST_RRED_SIZE = 72
-"""Pixels of a side below which ST-RRED is not defined, see `pvdm.evaluation.naturalness`."""
 
 Tick = Callable[[float], None]
 
@@ -160,12 +159,20 @@ class Bench:
         return found
 
     def _load(self, name: str) -> Detector | InputError:
+        if reason := self._not_fetched(name, DETECTORS[name].file):
+            return InputError(f"{reason}; give its path as {OPTIONS.get(name, '--detector')}")
         try:
             return load_detector(name, self.weights.get(name))
         except InputError as error:
             if name in self.weights:  # a file that was given must be right
                 raise InputError(_in_options(name, error)) from error
             return error
+
+    def _not_fetched(self, name: str, file: WeightsFile | None) -> str | None:
+        """Why a file is not fetched that could be: a quick look takes what is there."""
+        if not self.plan.quick or name in self.weights or file is None or not file.url or file.cached.is_file():
+            return None
+        return f"{file.name} is not here, and --quick fetches nothing"
 
     def _described(self, name: str) -> dict[str, Any] | None:
         try:
@@ -181,6 +188,9 @@ class Bench:
     @cached_property
     def lpips(self) -> PerceptualDistance | None:
         """LPIPS; None where its weights are not to be had, see `why_missing`."""
+        if reason := self._not_fetched("lpips", VGG):
+            self._no_lpips = f"{reason}; {VGG.remedy}"
+            return None
         try:
             return PerceptualDistance(self.weights.get("lpips"))
         except InputError as error:

@@ -29,7 +29,7 @@ from pvdm.benchmark.plan import (
 from pvdm.benchmark.report import write_report
 from pvdm.benchmark.runner import run, sampled_videos
 from pvdm.benchmark.tasks import detectors_of
-from pvdm.benchmark.work import Work
+from pvdm.benchmark.work import Work, read_json
 from pvdm.errors import InputError
 from pvdm.evaluation.models import config_digest
 from pvdm.evaluation.processes import Processes, processes, together
@@ -59,6 +59,8 @@ def prepared(
     model = LoadedModel.load(options.model, device=device, precision=options.precision)
     bench = Bench(plan, model, Work(options.output, {}), group, dict(weights))
     check(bench)
+    if options.against:
+        check_differs(bench, options.against)
     bench.work = Work(options.output, key_of(bench))
     if group.is_main:
         bench.work.claim(overwrite=options.overwrite)
@@ -95,6 +97,15 @@ def check(bench: Bench) -> None:
     except Unavailable as error:
         if bench.generator.denoiser is not None:
             raise InputError(str(error)) from error
+
+
+def check_differs(bench: Bench, other: Path) -> None:
+    """InputError for a report whose videos are the ones that this benchmark samples."""
+    found, model, plan = read_json(other / "results.json"), bench.model.describe(), bench.plan.describe()
+    pairs = (("model", model, ("sha256", "config_sha256")), ("settings", plan, ("settings", "seed", "precision")))
+    theirs = {part: found[part] if isinstance(found.get(part), dict) else {} for part, *_ in pairs}
+    if all(theirs[part].get(name) == mine[name] for part, mine, names in pairs for name in names):
+        raise InputError(f"{other} is of this model and these settings; give as --against a report of another model")
 
 
 def key_of(bench: Bench) -> dict[str, Any]:

@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="begin anew where another benchmark's report lies")
     parser.add_argument(
-        "--quick", action="store_true", help="a look in minutes, at few clips and steps; no figure is to be compared"
+        "--quick",
+        action="store_true",
+        help="a look in minutes, at few clips and steps, without downloads; no figure is to be compared",
     )
     group = parser.add_argument_group("what is measured")
     group.add_argument(

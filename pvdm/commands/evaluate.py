@@ -169,7 +169,7 @@ def _row(protocol: Protocol) -> tuple[str, ...]:
     has_real = protocol.kind != "is"
     return (
         protocol.name,
-        protocol.kind,
+        "VIIDEO" if protocol.kind == "naturalness" else protocol.kind,
         str(protocol.frames),
         ", ".join(strides),
         "native" if protocol.size is None else f"{protocol.size} {protocol.resize}",

@@ -94,9 +94,8 @@ def _frames(video: Tensor) -> np.ndarray:
         raise InputError(f"coherence found {tuple(video.shape)} of {video.dtype}; give a clip (3, t, h, w) of uint8")
     frames, height, width = video.shape[1:]
     if frames < SHORTEST or min(height, width) < SMALLEST:
-        raise InputError(
-            f"coherence found {frames} frames of {height}x{width}; give at least {SHORTEST} of {SMALLEST}x{SMALLEST}"
-        )
+        found = f"{frames} {'frame' if frames == 1 else 'frames'} of {height}x{width}"
+        raise InputError(f"coherence found {found}; give at least {SHORTEST} of {SMALLEST}x{SMALLEST}")
     return np.ascontiguousarray(video.permute(1, 2, 3, 0).cpu().numpy())
 
 

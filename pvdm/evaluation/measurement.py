@@ -16,12 +16,12 @@ from pvdm.evaluation.clips import Clip, ClipSource
 from pvdm.evaluation.detectors import DETECTORS, load_detector
 from pvdm.evaluation.kinds import KINDS, NEED_REAL, Setting
 from pvdm.evaluation.kinds.setting import Progress
+from pvdm.evaluation.naturalness import ST_RRED_SIZE
 from pvdm.evaluation.processes import ALONE, Processes
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.results import over_seeds
 from pvdm.evaluation.sources import ReconstructedClips, Source
 
-ST_RRED_SIZE = 72
 Pairs = Mapping[int, tuple[ClipSource | None, ClipSource]]
 """Real and generated clips by seed."""
 

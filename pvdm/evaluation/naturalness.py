@@ -16,6 +16,8 @@ LUMA = (0.299, 0.587, 0.114)
 """BT.601: both measures are defined on luminance."""
 LOST = {"int": int, "float": float, "bool": bool}
 """What NumPy has dropped and scikit-video 1.1.11 still uses."""
+ST_RRED_SIZE = 72
+"""Pixels of a side below which the bands of ST-RRED have fewer blocks than make a covariance."""
 _LOCK = RLock()
 
 
@@ -45,7 +47,7 @@ def st_rred(reference: Tensor, distorted: Tensor) -> float:
     if reference.shape != distorted.shape:
         found = f"{tuple(reference.shape)} and {tuple(distorted.shape)}"
         raise InputError(f"ST-RRED compares clips of one shape, not {found}; give each clip its own reference")
-    clips = [_luminance(clip, measure="ST-RRED", frames=2, size=72) for clip in (reference, distorted)]
+    clips = [_luminance(clip, measure="ST-RRED", frames=2, size=ST_RRED_SIZE) for clip in (reference, distorted)]
     with _scikit_video() as measure:
         try:
             return float(measure.strred(*clips)[1])
@@ -58,7 +60,8 @@ def _luminance(video: Tensor, *, measure: str, frames: int, size: int) -> np.nda
     if video.ndim != 4 or len(video) != 3 or video.dtype != uint8:
         raise InputError(f"{measure} found {tuple(video.shape)} of {video.dtype}; give a clip (3, t, h, w) of uint8")
     if video.shape[1] < frames or min(video.shape[2:]) < size:
-        found = "{} frames of {}x{}".format(*video.shape[1:])
+        count, height, width = video.shape[1:]
+        found = f"{count} {'frame' if count == 1 else 'frames'} of {height}x{width}"
         raise InputError(f"{measure} found {found}; give at least {frames} frames of {size}x{size}, or leave it out")
     return np.tensordot(video.cpu().numpy(), LUMA, axes=(0, 0))[..., None]
 

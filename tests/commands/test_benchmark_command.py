@@ -43,7 +43,10 @@ def test_a_quick_benchmark_ends_in_a_page_and_goes_on_with_what_is_done(
     assert results["format"] == "pvdm-benchmark" and results["quick"] and "must not be compared" in results["remark"]
     assert results["settings"]["labels"] == "none"
     assert results["model"]["frames"] == 8 and results["model"]["sha256"] and results["versions"]["torch"]
-    assert results["weights"]["i3d-random"]["sha256"] == "0" * 64 and "c3d-ucf101" in results["weights"]
+    assert results["weights"]["i3d-random"]["sha256"] == "0" * 64 and "i3d-400" in results["weights"]
+    (missing,) = {figure["missing"] for figure in results["figures"] if figure["id"] == "is"}
+    assert missing == "c3d_ucf101.pt is not here, and --quick fetches nothing; give its path as --c3d"
+    assert "fetching" not in caplog.text
     assert {entry["frames"] for entry in results["speed"]} == {16, 128}
     assert [entry["missing"] is None for entry in results["largest_batch"]] == [False, False]
     assert (report / "index.html").stat().st_size > 10_000
@@ -58,6 +61,10 @@ def test_a_quick_benchmark_ends_in_a_page_and_goes_on_with_what_is_done(
         assert "holds a benchmark of other versions; pass --overwrite" in refusal("benchmark", *options)
 
     shutil.copytree(report, tmp_path / "other")
+    message = refusal("benchmark", *options, "--against", tmp_path / "other")
+    assert message.endswith("other is of this model and these settings; give as --against a report of another model")
+    results["model"]["sha256"] = "of another model"
+    (tmp_path / "other" / "results.json").write_text(json.dumps(results))
     pvdm("benchmark", *options, "--against", tmp_path / "other")
     shown = json.loads((report / "results.json").read_text())["videos"]
     assert sum(video["kind"] == "other" for video in shown) == 4
