@@ -9,16 +9,18 @@ from typing import Any, Literal
 
 from pvdm.diffusion import SAMPLERS, SamplerConfig
 from pvdm.errors import InputError
+from pvdm.evaluation.protocols import PROTOCOLS
 
 Dataset = Literal["ucf101", "skytimelapse"]
 DATASETS: tuple[Dataset, ...] = ("ucf101", "skytimelapse")
 
-CLIP, LONG = 16, 128
+SHORT_FVD, LONG_FVD = (PROTOCOLS[name] for name in ("pvdm/fvd16", "pvdm/fvd128"))
+CLIP, LONG = SHORT_FVD.frames, LONG_FVD.frames
 """Frames of the paper's two lengths."""
 
 SETTINGS = ("400/400", "200/200", "100/20", "dpmpp_2m:20/20")
 QUICK_SETTINGS = ("8/4", "dpmpp_2m:4/4")
-NUM_VIDEOS, QUICK_VIDEOS, QUICK_REAL = 2048, 8, 16
+NUM_VIDEOS, QUICK_VIDEOS, QUICK_REAL = LONG_FVD.num_fake, 8, 16
 SHOWN, QUICK_SHOWN = 12, 4
 
 

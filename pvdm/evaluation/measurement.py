@@ -103,6 +103,7 @@ def prepare(
         progress: Told (what is done, clips done, clips in all).
     """
     pairs = opened(real, fake, protocol)
+    protocol = with_part_of(pairs, protocol)
     counts = counted(pairs)
     reconstructs = isinstance(next(iter(pairs.values()))[1], ReconstructedClips)  # as many as real clips, then
     few = check_counts(counts, replace(protocol, num_fake=None) if reconstructs else protocol, allow_few=allow_few)
@@ -137,6 +138,14 @@ def opened(real: Source | None, fake: Source, protocol: Protocol) -> Pairs:
             pairs[seed] = (wanted, found)
         known.append(key)
     return pairs
+
+
+def with_part_of(pairs: Pairs, protocol: Protocol) -> Protocol:
+    """The protocol with the part that the real clips are of, and so `custom` where it fixes another."""
+    real, _ = next(iter(pairs.values()))
+    said = real.describe() if real else {}
+    part = said.get("part")
+    return protocol if part in (None, protocol.part_of(said.get("layout"))) else protocol.with_changes(part=part)
 
 
 class FirstClips(ClipSource):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -175,6 +176,20 @@ def test_a_seed_that_changes_no_clip_is_no_repetition(real, fake, model, network
     drawn = replace(FVD, num_real=5, real_choice="random", seeds=(0, 1))
     metric = measured(real, fake, drawn)["metrics"]["fvd"]
     assert list(metric["by_seed"]) == ["0", "1"] and metric["spread"] > 0
+
+
+def test_real_clips_of_another_part_make_it_custom(real, fake, tmp_path):
+    """Whoever opened them: the name of a protocol is never kept for what it does not fix."""
+    for part in ("train", "test"):
+        for folder in real.iterdir():
+            shutil.copytree(folder, tmp_path / "parts" / part / folder.name)
+    opened = {part: source_of(tmp_path / "parts", FVD, role="real", part=part) for part in ("train", "test")}
+    theirs = source_of(fake, FVD, role="fake")
+    assert evaluate(opened["train"], theirs, FVD)["protocol"] == "ours/fvd"
+    result = evaluate(opened["test"], theirs, FVD)
+    assert (result["protocol"], result["based_on"], result["changed"]) == ("custom", "ours/fvd", {"part": "test"})
+    free = replace(FVD, free=("part",))
+    assert evaluate(opened["test"], theirs, free)["protocol"] == "ours/fvd"
 
 
 def test_a_change_makes_it_custom(real, fake):
