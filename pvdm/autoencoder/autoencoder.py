@@ -74,6 +74,10 @@ class ProjectedAutoencoder(nn.Module):
         """Reconstruction of video: (b, 3, t, h, w), float in [-1, 1]."""
         return self.decode(self.encode(video))
 
+    def regions(self) -> list[nn.Module]:
+        """The repeated parts: the space-time layers of both transformers, and the three projections."""
+        return [*self.encoder.layers, *self.projections.values(), *self.decoder.layers]
+
     def set_activation_checkpointing(self, enabled: bool) -> None:
         """Recompute each space-time layer in the backward pass instead of keeping its activations."""
         self.encoder.activation_checkpointing = self.decoder.activation_checkpointing = enabled

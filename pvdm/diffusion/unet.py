@@ -123,6 +123,10 @@ class TriplaneUNet(nn.Module):
             planes = self._run(stage, joined, embedding, skips[-1].shape if skips else joined.shape)
         return planes.map(lambda plane: self.conv_out(functional.silu(self.norm_out(plane)))).flatten()
 
+    def regions(self) -> list[nn.Module]:
+        """The repeated parts: all stages, in the order in which they run."""
+        return [*self.down, self.middle, *self.up]
+
     def _embedding(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """That of the time, and added to it that of the label, where there is one (ADM, Dhariwal & Nichol 2021)."""
         embedding = self.embed_time(timestep_embedding(t, self.config.channels).to(z.dtype))
