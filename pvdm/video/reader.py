@@ -50,7 +50,7 @@ def read_covering(
     info: VideoInfo | None = None,
     crop: tuple[float, float] = (0.5, 0.5),
 ) -> Tensor:
-    """The frames at `indices` (ascending, repeats allowed) as a clip of `size`, (3, t, height, width) uint8, contiguous.
+    """The frames at `indices` (ascending, repeats allowed) as a clip: (3, t, *size) uint8, contiguous.
 
     They are scaled and cropped as by `resize_and_crop`, but those of a video file as they are decoded, which is more
     exact and faster; the same errors as `read_frames`.
