@@ -11,7 +11,7 @@ from av.video.reformatter import VideoReformatter
 
 from pvdm.video.info import VideoInfo
 from pvdm.video.packets import PacketIndex, open_container, packet_index, undecodable, video_stream
-from pvdm.video.transform import covering_size
+from pvdm.video.transform import covering_size, cut
 
 PACKED = 2  # B-frames in a row, as DivX and XviD pack them
 Pixels = Callable[[av.VideoFrame], np.ndarray]
@@ -38,12 +38,14 @@ def read(path: Path, indices: np.ndarray, index: PacketIndex) -> np.ndarray:
     return np.stack(_frames(path, indices, index, _Interleaved()))
 
 
-def read_covering(path: Path, indices: np.ndarray, index: PacketIndex, height: int, width: int) -> np.ndarray:
-    """The same, scaled to cover height x width -> (t, 3, h, w) uint8 RGB with h >= height and w >= width.
+def read_covering(
+    path: Path, indices: np.ndarray, index: PacketIndex, size: tuple[int, int], crop: tuple[float, float]
+) -> np.ndarray:
+    """The same, scaled to cover `size` and cropped to it -> (3, t, *size) uint8 RGB, contiguous.
 
     Scaling (bilinear, antialiased) and conversion from the file's colours are one pass, without rounding between.
     """
-    return np.stack(_frames(path, indices, index, _Covering(height, width)))
+    return np.stack(_frames(path, indices, index, _Covering(size, crop)), axis=1)
 
 
 class _Interleaved:
@@ -57,20 +59,20 @@ class _Interleaved:
 
 
 class _Covering:
-    """A frame as it is shown -> (3, h, w) uint8, scaled until it just covers height x width."""
+    """A frame as it is shown -> (3, *size) uint8, scaled until it just covers `size`, and cropped."""
 
-    def __init__(self, height: int, width: int) -> None:
-        self.height, self.width = height, width
+    def __init__(self, size: tuple[int, int], crop: tuple[float, float]) -> None:
+        self.size, self.crop = size, crop
         self._convert = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-        height, width = covering_size(*_size_as_shown(frame), self.height, self.width)
+        height, width = covering_size(*_size_as_shown(frame), *self.size)
         if _turns(frame) % 2:
             height, width = width, height
         scaled = self._convert.reformat(frame, width, height, "gbrp", interpolation="BILINEAR", threads=1)
         planes = [np.frombuffer(plane, np.uint8).reshape(height, plane.line_size) for plane in scaled.planes]
-        green, blue, red = (plane[:, :width] for plane in planes)
-        return np.stack([_upright(plane, frame) for plane in (red, green, blue)])
+        green, blue, red = (cut(_upright(plane[:, :width], frame), self.size, self.crop) for plane in planes)
+        return np.stack([red, green, blue])
 
 
 def _frames(path: Path, indices: np.ndarray, index: PacketIndex, pixels: Pixels) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from pvdm.errors import InputError
 from pvdm.video import decoding, frame_folder
 from pvdm.video.info import VIDEO_SUFFIXES, VideoInfo
 from pvdm.video.packets import PacketIndex, packet_index
-from pvdm.video.transform import cut_out, resize_and_crop
+from pvdm.video.transform import check_crop, resize_and_crop
 
 
 def probe(path: str | Path) -> VideoInfo:
@@ -61,8 +61,8 @@ def read_covering(
     index = _index(path, info)
     wanted, order = np.unique(indices, return_inverse=True)
     _check_range(path, wanted, index.frames)
-    frames = decoding.read_covering(path, wanted, index, *size)
-    video = cut_out([torch.from_numpy(frames)], *size, crop)
+    check_crop(crop)
+    video = torch.from_numpy(decoding.read_covering(path, wanted, index, size, crop))
     return video if len(wanted) == len(order) else video[:, order]
 
 

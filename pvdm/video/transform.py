@@ -1,5 +1,7 @@
 """Frames of any size to clips of a wanted one: resized without distortion, then cropped."""
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,6 +9,7 @@ from torch.nn.functional import interpolate
 
 from pvdm.errors import InputError
 
+Pixels = TypeVar("Pixels", np.ndarray, Tensor)
 FRAMES_AT_ONCE = 16  # bounds the memory for large frames
 
 
@@ -16,9 +19,16 @@ def resize_and_crop(frames: np.ndarray, height: int, width: int, crop: tuple[flo
     frames: (t, h, w, 3) uint8; crop: position in the free room, (y, x) in [0, 1], (0.5, 0.5) is the
     centre -> (3, t, height, width) uint8, contiguous. `InputError` if `crop` is outside.
     """
-    batches = torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, 1).split(FRAMES_AT_ONCE)
+    check_crop(crop)
     size = covering_size(*frames.shape[1:3], height, width)
-    return cut_out([_scaled(batch, size) for batch in batches], height, width, crop)
+    batches = torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, 1).split(FRAMES_AT_ONCE)
+    return torch.cat([cut(_scaled(batch, size), (height, width), crop).movedim(1, 0) for batch in batches], dim=1)
+
+
+def check_crop(crop: tuple[float, float]) -> None:
+    """InputError unless both positions are between 0 and 1."""
+    if not all(0 <= position <= 1 for position in crop):
+        raise InputError(f"the crop position is {tuple(crop)}; give (y, x) between 0 and 1")
 
 
 def covering_size(h: int, w: int, height: int, width: int) -> tuple[int, int]:
@@ -27,14 +37,10 @@ def covering_size(h: int, w: int, height: int, width: int) -> tuple[int, int]:
     return max(height, round(h * scale)), max(width, round(w * scale))
 
 
-def cut_out(batches: list[Tensor], height: int, width: int, crop: tuple[float, float]) -> Tensor:
-    """(t, 3, h, w) in parts -> (3, t, height, width), contiguous; crop as for `resize_and_crop`."""
-    if not all(0 <= position <= 1 for position in crop):
-        raise InputError(f"the crop position is {tuple(crop)}; give (y, x) between 0 and 1")
-    top = round(crop[0] * (batches[0].shape[-2] - height))
-    left = round(crop[1] * (batches[0].shape[-1] - width))
-    cropped = [batch[..., top : top + height, left : left + width].movedim(1, 0) for batch in batches]
-    return torch.cat(cropped, dim=1) if len(cropped) > 1 else cropped[0].contiguous()
+def cut(pixels: Pixels, size: tuple[int, int], crop: tuple[float, float]) -> Pixels:
+    """(..., h, w) -> (..., *size), a view; crop as for `resize_and_crop`."""
+    top, left = (round(at * (whole - part)) for at, whole, part in zip(crop, pixels.shape[-2:], size, strict=True))
+    return pixels[..., top : top + size[0], left : left + size[1]]
 
 
 def _scaled(frames: Tensor, size: tuple[int, int]) -> Tensor:
