@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from pvdm.data.index import Index, Video
 from pvdm.data.sampler import SampleKey
 from pvdm.data.selection import long_enough, some
+from pvdm.data.table import VideoTable
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter, change_colors, read_clip
 
@@ -66,8 +67,8 @@ class ClipDataset(Dataset):
         _check_videos(videos, clip)
         self.clip, self.sample = clip, clip.longer(clips)
         self.seed, self.training, self.augmentation = seed, training, augmentation
-        self.videos = list(videos)
-        self._counts = [clips_per_video or self._room(video)[1] for video in self.videos]
+        self.videos = VideoTable(videos)
+        self._counts = np.array([clips_per_video or self._room(video)[1] for video in videos])
         self._ends = np.cumsum(self._counts)
 
     def __len__(self) -> int:
@@ -120,7 +121,7 @@ class ClipDataset(Dataset):
     def _placement(self, number: int, epoch: int, index: int) -> Placement:
         """That of a sample of video `number`."""
         room, _ = self._room(self.videos[number])
-        count = self._counts[number]
+        count = int(self._counts[number])
         k = index - (int(self._ends[number]) - count)
         if not self.training:
             return Placement(room // 2 if count == 1 else round(k * room / (count - 1)))

@@ -15,6 +15,7 @@ from pvdm.data.parts import Entry
 from pvdm.errors import InputError
 from pvdm.video import VideoInfo, probe, read_frames
 
+AT_ONCE = 16  # videos that a thread takes; to hand over each alone takes longer than to find it in the cache
 BYTES_AT_ONCE = 1 << 27  # of the frames that a thread holds when it decodes a whole video
 A, B = TypeVar("A"), TypeVar("B")
 
@@ -69,8 +70,15 @@ def _by_threads(function: Callable[[A], B], items: Sequence[A], verb: str, worke
     """The results in order; progress is shown on a terminal only."""
     hidden = None if progress else True
     with ThreadPoolExecutor(workers) as pool:
-        found = pool.map(function, items)
-        return list(tqdm(found, total=len(items), desc=verb, unit="video", leave=False, disable=hidden))
+        parts = [items[first : first + AT_ONCE] for first in range(0, len(items), AT_ONCE)]
+        found = pool.map(lambda part: [function(item) for item in part], parts)
+        with tqdm(total=len(items), desc=verb, unit="video", leave=False, disable=hidden) as bar:
+            return [result for part in found for result in _counted(part, bar)]
+
+
+def _counted(results: list[B], bar: tqdm) -> list[B]:
+    bar.update(len(results))
+    return results
 
 
 def _look_up(entry: Entry, cache: IndexCache) -> Video | BadVideo:

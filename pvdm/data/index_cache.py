@@ -76,7 +76,7 @@ class IndexCache:
         videos = {path: {"mark": mark, **asdict(info)} for path, (mark, info) in self._known.items()}
         try:
             with replacing(self.path, overwrite=True) as temporary:
-                temporary.write_text(json.dumps({"format": FORMAT, "videos": videos}, indent=0), encoding="utf-8")
+                temporary.write_text(json.dumps({"format": FORMAT, "videos": videos}), encoding="utf-8")
         except InputError as error:
             logger.info("the index of the videos is not kept: %s", error)
         self._changed = False

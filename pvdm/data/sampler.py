@@ -7,6 +7,7 @@ import numpy as np
 from torch.utils.data import Sampler
 
 BALANCED = 1 << 16  # sets the keys of these draws apart from those of samples
+AT_ONCE = 1 << 12  # keys that are Python's own numbers, which take some ten times the memory
 
 
 class SampleKey(NamedTuple):
@@ -54,8 +55,9 @@ class EpochSampler(Sampler[SampleKey]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[SampleKey]:
-        for epoch, index in self._order()[self.rank :: self.world_size].tolist():
-            yield SampleKey(epoch, index)
+        own = self._order()[self.rank :: self.world_size]
+        for first in range(0, len(own), AT_ONCE):
+            yield from (SampleKey(*key) for key in own[first : first + AT_ONCE].tolist())
 
     def __len__(self) -> int:
         if self.shuffle:

@@ -1,11 +1,29 @@
-"""What the workers of a DataLoader make of signals; it imports no trainer, for spawned workers import it."""
+"""How many workers a DataLoader has and how they begin; it imports no trainer, for spawned workers import it."""
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
 import threading
+
+MOST = 8  # workers by default: each holds batches ahead in shared memory, which containers often have little of
+
+
+def begin(worker: int) -> None:
+    """What each worker of a DataLoader does first.
+
+    Nothing that it was forked with is looked through for garbage, which would copy all of it.
+    """
+    gc.freeze()
+    outlive_signals(worker)
+
+
+def default_workers(processes: int = 1) -> int:
+    """As many as this process has cores of its own, where `processes` share the machine; 1 to 8."""
+    may_use = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(MOST, may_use // processes))
 
 
 def outlive_signals(worker: int) -> None:

@@ -31,8 +31,8 @@ from pvdm.data import (
     index_videos,
     long_enough,
     some,
+    worker,
 )
-from pvdm.data.worker import outlive_signals
 from pvdm.errors import InputError, check_range
 from pvdm.training.order import TrainingOrder
 from pvdm.video import ClipShape, ColorJitter
@@ -59,7 +59,9 @@ class VideoData(LightningDataModule):
         clips: Consecutive clips in one sample: 1 for stage 1; 2, context and target, for stage 2. Videos too short
             for a context give targets without one.
         batch_size: Samples per process.
-        workers: Processes that read files; 0 reads in the training process.
+        workers: Processes that read files, each on one core, for each process of the run; 0 reads in the training
+            process. If not given, the cores of the machine are shared out, 8 at most.
+        prefetch: Batches that each of them holds ready.
         validation_fraction: Share of the files for validation, where the layout does not say which.
         max_bad_share: Share of the videos that may be unreadable or too short, and are left out; more is an error.
         clips_per_video: Samples of a video in each epoch of training; as many as fit end to end if not given.
@@ -85,7 +87,8 @@ class VideoData(LightningDataModule):
         fps: float | None = None,
         clips: int = 1,
         batch_size: int = 8,
-        workers: int = 4,
+        workers: int | None = None,
+        prefetch: int = 2,
         validation_fraction: float = 0.1,
         max_bad_share: float = 0.05,
         clips_per_video: int | None = None,
@@ -96,7 +99,7 @@ class VideoData(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_range(1, clips=clips, batch_size=batch_size, clips_per_video=clips_per_video)
+        check_range(1, clips=clips, batch_size=batch_size, clips_per_video=clips_per_video, prefetch=prefetch)
         check_range(0, workers=workers)
         check_range(0, 1, max_bad_share=max_bad_share)
         check_range(1, 3, split=split)
@@ -104,7 +107,7 @@ class VideoData(LightningDataModule):
             raise InputError(f"layout {layout} has no classes to balance; set data.layout classes or balanced false")
         self.path, self.layout, self.split, self.part = path, layout, split, part
         self.clips, self.clip = clips, ClipShape(frames, height, width, stride, fps)
-        self.batch_size, self.workers, self.balanced = batch_size, workers, balanced
+        self.batch_size, self.balanced, self.workers, self.prefetch = batch_size, balanced, workers, prefetch
         self.validation_fraction, self.max_bad_share = validation_fraction, max_bad_share
         self.clips_per_video, self.seed, self.card = clips_per_video, seed, card
         self.augmentation = Augmentation(random_crop, horizontal_flip, color_jitter)
@@ -258,14 +261,17 @@ class VideoData(LightningDataModule):
         )
 
     def _loader(self, dataset: ClipDataset, samples: Iterable[SampleKey]) -> DataLoader:
+        shared = self.trainer.num_devices if self.trainer else 1
+        workers = worker.default_workers(shared) if self.workers is None else self.workers
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
             sampler=samples,
-            num_workers=self.workers,
+            num_workers=workers,
+            prefetch_factor=self.prefetch if workers else None,
             pin_memory=bool(self.trainer) and self.trainer.strategy.root_device.type == "cuda",
-            persistent_workers=self.workers > 0,
-            worker_init_fn=outlive_signals,
+            persistent_workers=workers > 0,
+            worker_init_fn=worker.begin,
         )
 
 

@@ -1,6 +1,7 @@
 """Clips: which frames of a video they are, and how they are read."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +40,11 @@ class ClipShape:
 
         With `fps`, the nearest frame in time; `InputError` if the video does not know its own rate.
         """
-        steps = np.arange(self.frames, dtype=np.float64) * self._step(info)
-        return start + np.floor(steps + 0.5).astype(np.int64)
+        return start + _steps(self.frames, self._step(info))
 
     def span(self, info: VideoInfo) -> int:
         """How many frames of a video the clip covers, from its first to its last."""
-        return int(self.source_indices(0, info)[-1]) + 1
+        return int(_steps(self.frames, self._step(info))[-1]) + 1
 
     def output_fps(self, info: VideoInfo) -> float | None:
         """Frames per second of the clip; None if the video does not know its own rate."""
@@ -65,6 +65,12 @@ class ClipShape:
                 "which has no frame rate; set a stride instead of fps"
             )
         return info.fps / self.fps
+
+
+@lru_cache(maxsize=1 << 10)  # a data set asks for its span as often as it has videos
+def _steps(frames: int, step: float) -> np.ndarray:
+    """(frames,) int64; not to be written to."""
+    return np.floor(np.arange(frames, dtype=np.float64) * step + 0.5).astype(np.int64)
 
 
 def read_clip(

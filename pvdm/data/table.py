@@ -1,0 +1,62 @@
+"""The videos of a data set, packed: a million of them are some hundred bytes each, and shared with forked workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from pvdm.data.index import Video
+from pvdm.video import VideoInfo
+
+
+class VideoTable(Sequence[Video]):
+    """The same as a list of videos. Each of its `Video`s is made when it is asked for.
+
+    Python counts references within objects, so that a worker which only looks at a list of them copies its memory.
+    """
+
+    def __init__(self, videos: Sequence[Video]) -> None:
+        infos = [video.info for video in videos]
+        self._paths = _Texts(os.fsencode(video.path) for video in videos)
+        self._sizes = np.array([(info.frames, info.height, info.width) for info in infos], np.int64).reshape(-1, 3)
+        self._rates = np.array([np.nan if info.fps is None else info.fps for info in infos])
+        self._labels = np.array([-1 if video.label is None else video.label for video in videos], np.int64)
+        # Files of one length and codec mostly have the same index.
+        numbers: dict[str, int] = {}
+        self._indices = np.array([numbers.setdefault(info.index or "", len(numbers)) for info in infos], np.int32)
+        self._distinct = _Texts(text.encode() for text in numbers)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    @overload
+    def __getitem__(self, number: int) -> Video: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> list[Video]: ...
+
+    def __getitem__(self, number: int | slice) -> Video | list[Video]:
+        if isinstance(number, slice):
+            return [self[i] for i in range(*number.indices(len(self)))]
+        frames, height, width = self._sizes[number].tolist()
+        rate, label = float(self._rates[number]), int(self._labels[number])
+        index = self._distinct[self._indices[number]].decode() or None
+        info = VideoInfo(frames, height, width, None if np.isnan(rate) else rate, index)
+        return Video(Path(os.fsdecode(self._paths[number])), info, None if label < 0 else label)
+
+
+class _Texts:
+    """Many byte strings in one."""
+
+    def __init__(self, texts: Iterable[bytes]) -> None:
+        parts = list(texts)
+        self._all = b"".join(parts)
+        self._ends = np.cumsum([len(part) for part in parts], dtype=np.int64)
+
+    def __getitem__(self, number: int) -> bytes:
+        number = range(len(self._ends))[number]
+        return self._all[self._ends[number - 1] if number else 0 : self._ends[number]]
