@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
@@ -73,7 +72,7 @@ class IndexCache:
         if self.path is None or not self._changed:
             return
         self._known = {path: known for path, known in self._known.items() if Path(path).exists()}
-        videos = {path: {"mark": mark, **asdict(info)} for path, (mark, info) in self._known.items()}
+        videos = {path: {"mark": mark, **vars(info)} for path, (mark, info) in self._known.items()}
         try:
             with replacing(self.path, overwrite=True) as temporary:
                 temporary.write_text(json.dumps({"format": FORMAT, "videos": videos}), encoding="utf-8")

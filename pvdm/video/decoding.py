@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,7 +15,7 @@ from pvdm.video.packets import PacketIndex, open_container, packet_index, undeco
 from pvdm.video.transform import covering_size, cut
 
 PACKED = 2  # B-frames in a row, as DivX and XviD pack them
-Pixels = Callable[[av.VideoFrame], np.ndarray]
+Pixels = Callable[[av.VideoFrame], Any]
 
 
 def probe(path: Path) -> VideoInfo:
@@ -45,7 +46,11 @@ def read_covering(
 
     Scaling (bilinear, antialiased) and conversion from the file's colours are one pass, without rounding between.
     """
-    return np.stack(_frames(path, indices, index, _Covering(size, crop)), axis=1)
+    video = np.empty((3, len(indices), *size), np.uint8)
+    for i, planes in enumerate(_frames(path, indices, index, _Covering(size, crop))):
+        for channel, plane in zip(video, planes, strict=True):
+            channel[i] = plane
+    return video
 
 
 class _Interleaved:
@@ -59,23 +64,26 @@ class _Interleaved:
 
 
 class _Covering:
-    """A frame as it is shown -> (3, *size) uint8, scaled until it just covers `size`, and cropped."""
+    """A frame as it is shown -> its red, green and blue, each of `size`, uint8, scaled to cover that and cropped.
+
+    They are views of the scaled frame, which so is copied only once.
+    """
 
     def __init__(self, size: tuple[int, int], crop: tuple[float, float]) -> None:
         self.size, self.crop = size, crop
         self._convert = VideoReformatter()
 
-    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
+    def __call__(self, frame: av.VideoFrame) -> tuple[np.ndarray, ...]:
         height, width = covering_size(*_size_as_shown(frame), *self.size)
         if _turns(frame) % 2:
             height, width = width, height
         scaled = self._convert.reformat(frame, width, height, "gbrp", interpolation="BILINEAR", threads=1)
         planes = [np.frombuffer(plane, np.uint8).reshape(height, plane.line_size) for plane in scaled.planes]
         green, blue, red = (cut(_upright(plane[:, :width], frame), self.size, self.crop) for plane in planes)
-        return np.stack([red, green, blue])
+        return red, green, blue
 
 
-def _frames(path: Path, indices: np.ndarray, index: PacketIndex, pixels: Pixels) -> list[np.ndarray]:
+def _frames(path: Path, indices: np.ndarray, index: PacketIndex, pixels: Pixels) -> list[Any]:
     """The pixels of each index."""
     try:
         with open_container(path) as container:
@@ -98,7 +106,7 @@ def _seek_and_decode(
     index: PacketIndex,
     indices: np.ndarray,
     pixels: Pixels,
-) -> Iterator[tuple[int, np.ndarray]]:
+) -> Iterator[tuple[int, Any]]:
     """Yields (index, frame) for the frames found after the entry points before them."""
     if index.clock is None:
         return
@@ -147,7 +155,7 @@ def _decode_from_start(
     index: PacketIndex,
     indices: np.ndarray,
     pixels: Pixels,
-) -> Iterator[tuple[int, np.ndarray]]:
+) -> Iterator[tuple[int, Any]]:
     """Yields (index, frame), counted in the order of display."""
     stream.codec_context.skip_frame = "DEFAULT"
     container.seek(int(index.seeks[0]), stream=stream)

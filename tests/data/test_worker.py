@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from pvdm.data.worker import outlive_signals
+from pvdm.data.worker import default_workers, outlive_signals
 
 
 def work(ready):
@@ -38,3 +38,9 @@ def test_a_forked_worker_is_ended_by_its_parent_alone():
 def test_workers_that_are_spawned_import_no_trainer():
     code = "import sys, pvdm.data.worker; sys.exit(any('lightning' in name for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(("cores", "processes", "workers"), [(1, 1, 1), (6, 1, 6), (6, 4, 1), (6, 8, 1), (64, 1, 8)])
+def test_cores_are_shared_out(monkeypatch, cores, processes, workers):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    assert default_workers(processes) == workers
