@@ -16,7 +16,7 @@ from reference import released_shapes
 
 from pvdm import cli
 from pvdm.autoencoder.perceptual import PerceptualDistance
-from pvdm.video import ClipShape, probe, pyav_backend, read_clip
+from pvdm.video import ClipShape, probe, read_clip, read_frames
 
 Damage = Callable[[bytes, np.random.Generator, bytes], bytes]
 
@@ -173,7 +173,7 @@ def _command(label: str, path: Path, originals: Path, draw: np.random.Generator)
 
 
 def read_clips(arguments: list[str]) -> int:
-    """Clips from the beginning, the middle and the end, by the backend that the file gets and by PyAV."""
+    """Clips from the beginning, the middle and the end, and then all frames of a file."""
     path = Path(arguments[0])
 
     def read() -> None:
@@ -181,7 +181,7 @@ def read_clips(arguments: list[str]) -> int:
         for start in sorted({0, info.frames // 2, info.frames - 1}):
             read_clip(path, ClipShape(min(4, info.frames - start), 16, 24), start, info=info)
         if path.is_file():
-            pyav_backend.read(path, np.arange(info.frames))
+            read_frames(path, np.arange(info.frames), info=info)
 
     return _told(read)
 
