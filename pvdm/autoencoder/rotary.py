@@ -46,7 +46,7 @@ def time_angles(frames: int, head_dim: int, device: torch.device) -> Tensor:
 
 
 def space_angles(height: int, width: int, head_dim: int, device: torch.device) -> Tensor:
-    """(height * width, head_dim): positions linspace(-1, 1) on both axes at frequencies pi to 5 pi; first those of h."""
+    """(height * width, head_dim): positions linspace(-1, 1) on both axes at frequencies pi to 5 pi; h comes first."""
     frequencies = math.pi * torch.logspace(0, math.log2(5), head_dim // 4, base=2, device=device)
     rows = torch.linspace(-1, 1, height, device=device)[:, None] * frequencies
     columns = torch.linspace(-1, 1, width, device=device)[:, None] * frequencies

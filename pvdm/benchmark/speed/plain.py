@@ -88,7 +88,7 @@ def _transformer(transformer: SpaceTimeTransformer, tokens: Tensor) -> Tensor:
 
 def _projection(projection: Projection, tokens: Tensor) -> Tensor:
     """tokens: (b, rows, columns, n, channels), all of whose n + 1 positions go through every layer."""
-    b, rows, columns = tokens.shape[:3]
+    b, rows = tokens.shape[:2]
     x = rearrange(tokens, "b r c n d -> (b r c) n d")
     x = torch.cat((x, repeat(projection.summary, "d -> s 1 d", s=x.shape[0])), dim=1) + projection.position
     for attention, mlp in zip(projection.attention, projection.mlp, strict=True):
