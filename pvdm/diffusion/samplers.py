@@ -62,13 +62,13 @@ def sample_ddim(
 
 
 SAMPLERS: dict[str, Callable[..., Tensor]] = {
-    "unipc": sample_unipc,
-    "dpmpp_2m": sample_dpmpp_2m,
-    "ddim": sample_ddim,
     "ddpm": sample_ddpm,
+    "ddim": sample_ddim,
+    "dpmpp_2m": sample_dpmpp_2m,
+    "unipc": sample_unipc,
 }
-SamplerName = Literal["unipc", "dpmpp_2m", "ddim", "ddpm"]
-FEW_STEPS, FEW_STEPS_GRID = 20, "cubic"  # of the first two, whose study is docs/solvers.md
+SamplerName = Literal["ddpm", "ddim", "dpmpp_2m", "unipc"]
+FEW_STEPS, FEW_STEPS_GRID = 20, "cubic"  # of dpmpp_2m and unipc, see docs/solvers.md
 DDIM_STEPS = 100
 
 
@@ -106,7 +106,7 @@ class SamplerConfig:
             check_grid(self.grid)
         check_eta(self.eta)
         if self.eta != 0 and self.name != "ddim":
-            raise ValueError(f"eta {self.eta} belongs to ddim, not to {self.name}; leave it out")
+            raise ValueError(f"eta {self.eta} belongs to ddim, not to {self.name}; leave it out, or choose ddim")
 
     def completed(self, timesteps: int) -> "SamplerConfig":
         """This one with steps and grid, for a model of so many diffusion times."""

@@ -206,7 +206,7 @@ def test_bfloat16_stays_bfloat16(schedule, denoise, name):
 def test_wrong_arguments_are_named(schedule, denoise, x):
     with pytest.raises(ValueError, match=r"eta 0\.5 belongs to ddim, not to dpmpp_2m"):
         SamplerConfig("dpmpp_2m", eta=0.5)
-    with pytest.raises(ValueError, match="'euler'; it must be one of unipc, dpmpp_2m, ddim, ddpm"):
+    with pytest.raises(ValueError, match="'euler'; it must be one of ddpm, ddim, dpmpp_2m, unipc"):
         SamplerConfig("euler")
     with pytest.raises(ValueError, match="0 sampling steps"):
         SamplerConfig(steps=0)
