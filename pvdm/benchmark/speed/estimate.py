@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from pvdm.autoencoder import ProjectedAutoencoder
 from pvdm.benchmark.speed.machine import Ceiling
 from pvdm.benchmark.speed.settings import Settings
 from pvdm.benchmark.speed.subject import Subject
+from pvdm.benchmark.speed.work import counted
 from pvdm.diffusion import TriplaneUNet
 
 SHARE = 0.5
@@ -23,14 +23,14 @@ def network_flops(subject: Subject) -> dict[str, int]:
     with torch.device("meta"), torch.no_grad():
         autoencoder = ProjectedAutoencoder(size)
         video = torch.empty(1, 3, size.frames, size.height, size.width)
-        with FlopCounterMode(display=False) as encode:
+        with counted() as encode:
             planes = autoencoder.encode(video)
-        with FlopCounterMode(display=False) as decode:
+        with counted() as decode:
             autoencoder.decode(planes)
-        with FlopCounterMode(display=False) as denoise:
+        with counted() as denoise:
             if subject.denoiser is not None:
                 TriplaneUNet(subject.denoiser)(planes.flatten(), torch.zeros(1, dtype=torch.int64))
-    return {name: count.get_total_flops() for name, count in _named(encode, decode, denoise).items()}
+    return {"encode": encode.flops, "decode": decode.flops, "denoise": denoise.flops}
 
 
 def task_flops(networks: Mapping[str, int], subject: Subject, settings: Settings) -> dict[str, float]:
@@ -62,7 +62,3 @@ def _with_repeats(name: str, flops: float, settings: Settings, ceiling: Ceiling)
         seconds *= 3
     repeats = settings.repeats
     return seconds * (1 + repeats.warm_up) + min(repeats.count * seconds, repeats.limit + seconds)
-
-
-def _named(*counts: FlopCounterMode) -> dict[str, FlopCounterMode]:
-    return dict(zip(("encode", "decode", "denoise"), counts, strict=True))

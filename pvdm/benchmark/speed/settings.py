@@ -39,7 +39,7 @@ class Settings:
         repeats: How often.
     """
 
-    device: torch.device = torch.device("cpu")
+    device: torch.device
     precision: str = "32"
     batch_size: int = 1
     compile: bool = False
@@ -50,7 +50,7 @@ class Settings:
     frames: int = 128
     data: Path | None = None
     vgg_weights: Path | None = None
-    repeats: Repeats = Repeats()
+    repeats: Repeats = field(default_factory=Repeats)
 
     @property
     def dtype(self) -> torch.dtype:

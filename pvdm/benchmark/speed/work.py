@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +11,17 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
+from torch.utils.flop_counter import flop_registry
 
 ATEN = torch.ops.aten
-ATTENTION_ON_CPU = {
+FORMULAS = {
+    **flop_registry,
     ATEN._scaled_dot_product_flash_attention_for_cpu: flop_registry[ATEN._scaled_dot_product_flash_attention],
     ATEN._scaled_dot_product_flash_attention_for_cpu_backward: flop_registry[
         ATEN._scaled_dot_product_flash_attention_backward
     ],
 }
-"""Operations that PyTorch's own counter does not know."""
+"""Operations by PyTorch's own formulas, which it lacks for a CPU's attention."""
 
 
 @dataclass
@@ -48,28 +49,44 @@ def counted() -> Iterator[Work]:
 
     The count stands in the yielded object when the block has ended. Double backward (R1) is not counted.
     """
-    work = Work()
-    formulas = {**flop_registry, **ATTENTION_ON_CPU}
-    flops = FlopCounterMode(display=False, custom_mapping={name: _once(formula) for name, formula in formulas.items()})
-    with torch.compiler.set_stance("force_eager"), flops, _Traffic() as traffic:
-        yield work
-    work.flops, work.bytes = flops.get_total_flops(), traffic.bytes
+    counter = _Counter()
+    with torch.compiler.set_stance("force_eager"), counter:
+        yield counter.work
 
 
-class _Traffic(TorchDispatchMode):
-    """Adds up the bytes of the tensors that operations read and write; views move nothing."""
+class _Counter(TorchDispatchMode):
+    """Adds up the work of operations by the formulas of PyTorch's counter.
+
+    Not that counter itself, whose hooks of modules do not bear the `torch.autograd.grad` of stage 1.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.bytes = 0
+        self.work = Work()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        found = func(*args, **(kwargs or {}))
-        if not (func.is_view or "empty" in func.__name__ or _is_recomputed()):
-            given, made = _tensors((args, kwargs)), _tensors(found)
-            if func._schema.is_mutable or not _storages(made) <= _storages(given):  # else a view by another name
-                self.bytes += sum(tensor.numel() * tensor.element_size() for tensor in (*given, *made))
+        kwargs = kwargs or {}
+        formula = FORMULAS.get(func._overloadpacket)
+        if formula is None:
+            with self:  # what consists of others, as in inference mode, is counted by these
+                found = func.decompose(*args, **kwargs)
+            if found is not NotImplemented:
+                return found
+        found = func(*args, **kwargs)
+        if not _is_recomputed():
+            self.work.flops += formula(*args, **kwargs, out_val=found) if formula else 0
+            self.work.bytes += _moved(func, (args, kwargs), found)
         return found
+
+
+def _moved(func: Any, given: Any, made: Any) -> int:
+    """Bytes of the tensors that an operation reads and writes; a view moves nothing."""
+    if func.is_view or "empty" in func.__name__:
+        return 0
+    given, made = _tensors(given), _tensors(made)
+    if not func._schema.is_mutable and _storages(made) <= _storages(given):
+        return 0  # a view by another name
+    return sum(tensor.numel() * tensor.element_size() for tensor in (*given, *made))
 
 
 def _tensors(values: Any) -> list[Tensor]:
@@ -78,16 +95,6 @@ def _tensors(values: Any) -> list[Tensor]:
 
 def _storages(tensors: list[Tensor]) -> set[int]:
     return {tensor.untyped_storage()._cdata for tensor in tensors}
-
-
-def _once(formula: Callable[..., int]) -> Callable[..., int]:
-    """The formula, and 0 for what is computed again; it is given tensors as they are, as its own wrapper wants them."""
-
-    def count(*args: Any, **kwargs: Any) -> int:
-        return 0 if _is_recomputed() else formula(*args, **kwargs)
-
-    count._get_raw = True
-    return count
 
 
 def _is_recomputed() -> bool:
