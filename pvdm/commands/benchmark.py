@@ -94,6 +94,7 @@ def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 autocast")
     group.add_argument("--batch-size", type=positive, default=1, help="clips at once")
     group.add_argument("--compile", action="store_true", help="compile the networks' repeated parts")
+    group.add_argument("--cuda-graphs", action="store_true", help="in sampling, on a GPU")
     group.add_argument("--activation-checkpointing", action="store_true", help="in the training steps")
     group.add_argument(
         "--plain", action="store_true", help="beside the networks, the same as the released code does it"

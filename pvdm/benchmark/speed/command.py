@@ -25,6 +25,7 @@ from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.evaluation.results import versions, write_document
 from pvdm.output import check_output_file
+from pvdm.precision import allow_tf32, warn_of_slow_bfloat16
 
 TOLD = 5
 """Seconds below which it is not said in advance how long a task takes."""
@@ -38,6 +39,9 @@ def run_speed(options: argparse.Namespace, *, device: torch.device) -> None:
     old = read_document(options.compare) if options.compare else None
     check_output_file(options.output, overwrite=options.overwrite, inputs=[options.compare, options.vgg_weights])
     settings = settings_of(options, device)
+    allow_tf32(device)  # before the ceiling, which is that of the same kind of products
+    if settings.precision == "bf16":
+        warn_of_slow_bfloat16(device)
     subject = subject_of(options, settings)
     before = ceiling(device, settings.dtype)
     logger.info("%s", forecast(estimated_seconds(names, subject, settings, before)))
@@ -68,13 +72,13 @@ def settings_of(options: argparse.Namespace, device: torch.device) -> Settings:
     except ValueError as error:
         raise InputError(str(error)) from error
     warm_up = options.warm_up if options.warm_up is not None else int(options.compile or device.type == "cuda")
-    names = ("precision", "batch_size", "compile", "activation_checkpointing", "plain", "data", "vgg_weights")
+    names = ("precision", "batch_size", "compile", "cuda_graphs", "activation_checkpointing", "plain")
     return Settings(
         device,
         sampler=sampler,
         frames=options.stream_frames,
         repeats=Repeats(options.repeats, options.limit, warm_up),
-        **{name: getattr(options, name) for name in names},
+        **{name: getattr(options, name) for name in (*names, "data", "vgg_weights")},
     )
 
 

@@ -16,6 +16,7 @@ from pvdm.benchmark.speed.work import Work, counted
 from pvdm.benchmark.timing import Peak, measured
 
 Run = Callable[[], Any]
+Context = Callable[[], AbstractContextManager[Any]]
 Turn = tuple[str, AbstractContextManager[Any]]
 
 
@@ -71,8 +72,10 @@ class Measured:
 class Measurement:
     """Pieces of code by name, each counted once, warmed up, and then timed in turn with the others: A B, A B, ..."""
 
-    def __init__(self, names: Sequence[str], device: torch.device, repeats: Repeats) -> None:
-        self.device, self.repeats = device, repeats
+    def __init__(
+        self, names: Sequence[str], device: torch.device, repeats: Repeats, *, counting: Context = nullcontext
+    ):
+        self.device, self.repeats, self.counting = device, repeats, counting
         self.held: int | None = None
         self.works: dict[str, Work] = {}
         self.peaks: dict[str, list[Peak]] = {name: [] for name in names}
@@ -104,7 +107,7 @@ class Measurement:
 
     @contextmanager
     def _counted(self, name: str) -> Iterator[None]:
-        with counted() as work:
+        with self.counting(), counted() as work:
             yield
         self.works[name] = work
 
@@ -115,9 +118,11 @@ class Measurement:
         self.peaks[name].append(peak)
 
 
-def measure(runs: Mapping[str, Run], device: torch.device, repeats: Repeats) -> dict[str, Measured]:
-    """Each of the runs, in turn."""
-    measurement = Measurement(list(runs), device, repeats)
+def measure(
+    runs: Mapping[str, Run], device: torch.device, repeats: Repeats, *, counting: Context = nullcontext
+) -> dict[str, Measured]:
+    """Each of the runs, in turn; what is counted happens within the context that `counting` makes."""
+    measurement = Measurement(list(runs), device, repeats, counting=counting)
     for name, context in measurement.turns():
         with context:
             runs[name]()

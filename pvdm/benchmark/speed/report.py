@@ -85,13 +85,18 @@ def _row(task: Mapping[str, Any]) -> tuple[str, ...]:
         *map(seconds_text, (task["seconds"], min(seconds), max(seconds))),
         str(len(seconds)),
         f"{task['items_per_second']:.3g}",
-        f"{task['flops'] / 1e9:.4g}",
-        f"{task['share_of_product']:.0%}",
-        f"{task['share_of_copy']:.0%}",
+        *_shares(task),
         "-" if peak is None else f"{peak / GIB:.2f}",
         seconds_text(plain["seconds"]) if plain else "",
         f"{task['ratio_to_plain']:.2f}" if plain else "",
     )
+
+
+def _shares(task: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Operations, and shares of the ceilings; reading is no matter of the networks' ones."""
+    if not task["flops"]:
+        return "-", "-", "-"
+    return f"{task['flops'] / 1e9:.4g}", f"{task['share_of_product']:.0%}", f"{task['share_of_copy']:.0%}"
 
 
 def _note(task: Mapping[str, Any]) -> str | None:

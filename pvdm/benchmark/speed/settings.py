@@ -29,6 +29,7 @@ class Settings:
         precision: "32", or "bf16": autocast, in training too; the plain computation is always in float32.
         batch_size: Clips at once; videos in sampling and streaming.
         compile: Compile the networks' repeated parts.
+        cuda_graphs: Launch the denoiser's kernels as one in sampling; on a GPU alone.
         activation_checkpointing: In both training steps.
         plain: Measure the plain computation beside encode, decode and denoise.
         saved_tensors: Count the bytes that the training steps keep for the backward pass.
@@ -43,6 +44,7 @@ class Settings:
     precision: str = "32"
     batch_size: int = 1
     compile: bool = False
+    cuda_graphs: bool = False
     activation_checkpointing: bool = False
     plain: bool = False
     saved_tensors: bool = False
@@ -51,6 +53,11 @@ class Settings:
     data: Path | None = None
     vgg_weights: Path | None = None
     repeats: Repeats = field(default_factory=Repeats)
+
+    @property
+    def bfloat16_weights(self) -> bool:
+        """Whether the weights are in bfloat16, too, but in training; the plain computation wants them in float32."""
+        return self.precision == "bf16" and not self.plain
 
     @property
     def dtype(self) -> torch.dtype:
@@ -62,7 +69,9 @@ class Settings:
         return {
             "precision": self.precision,
             "batch_size": self.batch_size,
+            "bfloat16_weights": self.bfloat16_weights,
             "compile": self.compile,
+            "cuda_graphs": self.cuda_graphs,
             "activation_checkpointing": self.activation_checkpointing,
             "sampler": self.sampler.name,
             "steps": self.sampler.steps,

@@ -35,7 +35,7 @@ def stage1_step(subject: Subject, settings: Settings) -> Measured:
             subject.autoencoder,
             vgg_weights=weights,
             adversary=AdversaryConfig(),
-            activation_checkpointing=settings.activation_checkpointing,
+            **_options(settings),
         )
         found = _trained(module, _clips(subject, settings, 1), settings, {"own": lambda: None})["own"]
     found.extra["losses"] = ["l1", "lpips", "2d discriminator", "3d discriminator", "lecam"]
@@ -85,8 +85,14 @@ def _stage2(subject: Subject, settings: Settings, folder: Path) -> DiffusionTrai
         denoiser=subject.denoiser,
         diffusion=subject.diffusion,
         context_dropout=CONTEXT_DROPOUT,
-        activation_checkpointing=settings.activation_checkpointing,
+        **_options(settings),
     )
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    """What both stages take."""
+    options = {"activation_checkpointing": settings.activation_checkpointing}
+    return {**options, "compile": True} if settings.compile else options
 
 
 def _dropping(module: DiffusionTraining, share: float) -> Callable[[], None]:

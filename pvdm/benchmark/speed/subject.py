@@ -87,10 +87,10 @@ class Subject:
     def generator(self) -> VideoGenerator:
         """The model on its device, in evaluation mode."""
         if self._generator is None:
-            self._generator = self._make().to(self._settings.device).eval()
-            if self._settings.compile:
-                for network in self._generator.children():
-                    compile_regions(network)
+            settings, generator = self._settings, self._make().to(self._settings.device).eval()
+            self._generator = generator.accelerate(
+                compiled=settings.compile, cuda_graphs=settings.cuda_graphs, bfloat16=settings.bfloat16_weights
+            )
         return self._generator
 
     def release(self) -> None:
