@@ -45,15 +45,21 @@ def read(subject: Subject, settings: Settings) -> Measured:
     return found
 
 
+def videos_of(folder: Path) -> list[Path]:
+    """All videos in it and in the folders below it, in order; InputError if there are none."""
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}; give one with videos as --data, or leave it out")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    if not found:
+        raise InputError(f"{folder} holds no videos; give another folder as --data, or leave it out")
+    return found
+
+
 @contextmanager
 def _videos(folder: Path | None) -> Iterator[list[Path]]:
     """Those of the folder, or some that are made for the time being."""
     if folder is not None:
-        if not folder.is_dir():
-            raise InputError(f"there is no folder {folder}; give one with videos as --data, or leave it out")
-        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
-        if not found:
-            raise InputError(f"{folder} holds no videos; give another folder as --data, or leave it out")
+        found = videos_of(folder)
         yield found[:: -(-len(found) // MOST)]
         return
     with tempfile.TemporaryDirectory() as made:

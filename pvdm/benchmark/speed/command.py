@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from pvdm.benchmark.speed.clips import videos_of
 from pvdm.benchmark.speed.compare import comparison, read_document
 from pvdm.benchmark.speed.estimate import estimated_seconds
 from pvdm.benchmark.speed.machine import Ceiling, ceiling, machine
@@ -37,6 +38,8 @@ def run_speed(options: argparse.Namespace, *, device: torch.device) -> None:
     """Measures the tasks of these options; InputError if what they ask for cannot be, or nothing could be measured."""
     names = chosen(options.tasks)
     old = read_document(options.compare) if options.compare else None
+    if options.data is not None:
+        videos_of(options.data)  # refused before anything is measured
     check_output_file(options.output, overwrite=options.overwrite, inputs=[options.compare, options.vgg_weights])
     settings = settings_of(options, device)
     allow_tf32(device)  # before the ceiling, which is that of the same kind of products
