@@ -20,12 +20,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 IMPORTED = (
-    "decord",
     "fuzzing",
     "lpips",
     "pvdm.cli",
@@ -88,7 +86,7 @@ class Isolation:
 
 def serve() -> None:
     """Answers each line of standard input, a job, with a line, its end."""
-    for name in filter(find_spec, IMPORTED):  # decord is not everywhere
+    for name in IMPORTED:
         import_module(name)
     gc.freeze()  # so that no child goes through what is imported
     atexit.register(gc.unfreeze)  # else extension modules report leaks when the process ends

@@ -26,17 +26,27 @@ class Rotation:
 
 
 def time_rotation(frames: int, head_dim: int, device: torch.device) -> Rotation:
-    """Positions 0, 1, 2, ... at frequencies 10000^(-2i/d).
+    """That of `time_angles`."""
+    return Rotation(time_angles(frames, head_dim, device))
+
+
+def space_rotation(height: int, width: int, head_dim: int, device: torch.device) -> Rotation:
+    """That of `space_angles`."""
+    return Rotation(space_angles(height, width, head_dim, device))
+
+
+def time_angles(frames: int, head_dim: int, device: torch.device) -> Tensor:
+    """(frames, head_dim): positions 0, 1, 2, ... at frequencies 10000^(-2i/d).
 
     The frequencies are laid out [f, f] while pairs are neighbours: so it is in the released network.
     """
     frequencies = 10000.0 ** (-torch.arange(0, head_dim, 2, device=device).float() / head_dim)
     angles = torch.arange(frames, device=device).float()[:, None] * frequencies
-    return Rotation(torch.cat((angles, angles), dim=-1))
+    return torch.cat((angles, angles), dim=-1)
 
 
-def space_rotation(height: int, width: int, head_dim: int, device: torch.device) -> Rotation:
-    """Positions linspace(-1, 1) on both axes, frequencies pi to 5 pi; h takes the first half of the channels."""
+def space_angles(height: int, width: int, head_dim: int, device: torch.device) -> Tensor:
+    """(height * width, head_dim): positions linspace(-1, 1) on both axes at frequencies pi to 5 pi; h comes first."""
     frequencies = math.pi * torch.logspace(0, math.log2(5), head_dim // 4, base=2, device=device)
     rows = torch.linspace(-1, 1, height, device=device)[:, None] * frequencies
     columns = torch.linspace(-1, 1, width, device=device)[:, None] * frequencies
@@ -44,4 +54,4 @@ def space_rotation(height: int, width: int, head_dim: int, device: torch.device)
         (rows[:, None].expand(-1, width, -1), columns[None].expand(height, -1, -1)),
         dim=-1,
     )
-    return Rotation(grid.flatten(0, 1).repeat_interleave(2, dim=-1))
+    return grid.flatten(0, 1).repeat_interleave(2, dim=-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,10 @@ import torch
 from pvdm.diffusion import GRIDS, SAMPLERS, SamplerConfig
 from pvdm.diffusion.samplers import DDIM_STEPS, FEW_STEPS, FEW_STEPS_GRID
 from pvdm.errors import InputError
+from pvdm.evaluation.processes import Processes, device_of_rank, processes
 from pvdm.generation import VideoGenerator
+from pvdm.precision import allow_tf32, warn_of_slow_bfloat16
+from pvdm.sigterm import ended_by_sigterm
 
 SOLVER = {
     "sampler": SamplerConfig().name,
@@ -52,7 +56,24 @@ def rate(text: str) -> float:
 def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="exported folder, training checkpoint (.ckpt), or owner/name on the Hub")
     parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
-    parser.add_argument("--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 autocast")
+    parser.add_argument(
+        "--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 and half its memory"
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="torch.compile: minutes at the start, faster from then on"
+    )
+    parser.add_argument(
+        "--clips-at-once", type=positive, help="clips in the autoencoder at once; fewer take less memory"
+    )
+
+
+def add_cuda_graphs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cuda-graphs",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="on a GPU, launch each step's kernels as one",
+    )
 
 
 def add_output(parser: argparse.ArgumentParser, what: str) -> None:
@@ -130,10 +151,38 @@ def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: in
 @contextmanager
 def loaded_model(options: argparse.Namespace) -> Iterator[VideoGenerator]:
     """The model on its device, at the wanted precision."""
-    device = device_of(options.device)  # first: it is quick to refuse
-    generator = VideoGenerator.load(options.model).to(device)
+    generator = load_model(options)
     with generator.precision(options.precision):
         yield generator
+
+
+def load_model(options: argparse.Namespace) -> VideoGenerator:
+    """The model on the device of this process, to be used within its `precision`."""
+    device = device_of_rank(device_of(options.device))  # first: it is quick to refuse
+    allow_tf32(device)
+    is_bfloat16 = options.precision == "bf16"
+    if is_bfloat16:
+        warn_of_slow_bfloat16(device)
+    generator = VideoGenerator.load(options.model).accelerate(bfloat16=is_bfloat16).to(device)
+    generator.clips_at_once = options.clips_at_once
+    return generator.accelerate(compiled=options.compile, cuda_graphs=getattr(options, "cuda_graphs", False))
+
+
+@contextmanager
+def shared_work() -> Iterator[Processes]:
+    """The processes that share a command's work, torchrun's or this one alone, until it is done or SIGTERM comes.
+
+    Of several only the first tells what goes well.
+    """
+    with ended_by_sigterm(), processes() as shared:
+        if not shared.is_main:
+            logging.getLogger("pvdm").setLevel(logging.ERROR)
+        yield shared
+
+
+def in_parts(count: int, size: int) -> list[range]:
+    """0 .. count - 1 in ranges of `size`, of which the last may be shorter."""
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def device_of(name: str) -> torch.device:

@@ -87,7 +87,7 @@ def _look_up(entry: Entry, cache: IndexCache) -> Video | BadVideo:
 def _read(path: Path) -> VideoInfo:
     """InputError unless the first and the last frame can be decoded, of which a clip may need both."""
     info = probe(path)
-    read_frames(path, sorted({0, info.frames - 1}))
+    read_frames(path, sorted({0, info.frames - 1}), info=info)
     return info
 
 
@@ -96,7 +96,7 @@ def _first_damage(video: Video) -> BadVideo | None:
     at_once = max(1, BYTES_AT_ONCE // (3 * video.info.height * video.info.width))
     try:
         for start in range(0, frames, at_once):
-            read_frames(video.path, range(start, min(start + at_once, frames)))
+            read_frames(video.path, range(start, min(start + at_once, frames)), info=video.info)
     except (InputError, OSError) as error:
         return BadVideo(video.path, _cause(video.path, error))
     return None

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 
 class GroupNorm32(nn.GroupNorm):
-    """32 groups, computed in float32 whatever the input's type.
+    """32 groups, computed in float32 even if the input's type is shorter.
 
     A group of a single value becomes the bias, in a batch of one as in any other.
     """
@@ -20,9 +20,10 @@ class GroupNorm32(nn.GroupNorm):
         super().__init__(32, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.weight.float(), self.bias.float()
+        kind = torch.promote_types(x.dtype, torch.float32)
+        weight, bias = self.weight.to(kind), self.bias.to(kind)
         # Not torch.nn.functional's, which refuses a single value per group, but in batches of one only.
-        return torch.group_norm(x.float(), self.num_groups, weight, bias, self.eps).to(x.dtype)
+        return torch.group_norm(x.to(kind), self.num_groups, weight, bias, self.eps).to(x.dtype)
 
 
 def zero(layer: nn.Module) -> nn.Module:

@@ -19,7 +19,7 @@ from pvdm.evaluation.processes import ALONE, Processes, gathered_rows
 from pvdm.evaluation.results import versions
 
 Progress = Callable[[int, int], None]
-PACKAGES = ("torch", "pillow", "av", "decord")
+PACKAGES = ("torch", "pillow", "av")
 """Those by which frames are read and scaled, and features computed."""
 
 

@@ -23,7 +23,7 @@ from pvdm.output import replacing
 FORMAT = "pvdm-evaluation"
 PACKAGES = (
     *("pvdm", "torch", "torchvision", "numpy", "scipy", "torchmetrics", "lpips"),
-    *("opencv-python-headless", "scikit-video", "pillow", "av", "decord"),
+    *("opencv-python-headless", "scikit-video", "pillow", "av"),
 )
 Better = Literal["lower", "higher", "like real"]
 

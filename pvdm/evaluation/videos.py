@@ -175,7 +175,8 @@ class VideoClips(ClipSource):
 
     def _read(self, number: int, video: Video) -> Tensor:
         """(3, t, h, w) uint8."""
-        return self.scaling(read_frames(video.path, self.first_frame(number) + self.stride * np.arange(self.frames)))
+        indices = self.first_frame(number) + self.stride * np.arange(self.frames)
+        return self.scaling(read_frames(video.path, indices, info=video.info))
 
     def first_frame(self, number: int) -> int:
         """Where the clip of a video of the set begins."""

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from pvdm.errors import InputError
 from pvdm.video.info import VideoInfo
-from pvdm.video.reader import probe, read_frames
-from pvdm.video.transform import resize_and_crop
+from pvdm.video.reader import probe, read_covering
 
 
 @dataclass(frozen=True)
@@ -89,5 +88,5 @@ def read_clip(
             f"a clip of frames {start} to {indices[-1]} was asked for, but {path} has {info.frames} frames; "
             "start earlier, or make the clip or its stride shorter"
         )
-    video = resize_and_crop(read_frames(path, indices), shape.height, shape.width, crop)
+    video = read_covering(path, indices, (shape.height, shape.width), info=info, crop=crop)
     return video.flip(-1) if flip else video

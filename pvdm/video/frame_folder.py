@@ -4,6 +4,7 @@ import re
 import struct
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -53,9 +54,8 @@ def probe(folder: Path) -> VideoInfo:
     return VideoInfo(len(paths), height, width, fps=None)
 
 
-def read(folder: Path, indices: np.ndarray) -> np.ndarray:
+def read(paths: Sequence[Path], indices: np.ndarray) -> np.ndarray:
     """indices: in range -> (t, h, w, 3) uint8 RGB; `InputError` if one is damaged or sizes differ."""
-    paths = frame_paths(folder)
     frames = [_read_image(paths[i]) for i in indices]
     for i, frame in zip(indices, frames, strict=True):
         if frame.shape != frames[0].shape:

@@ -1,32 +1,72 @@
-"""The index of a video file: its frames in the order of display, and where decoding may start."""
+"""The index of a video file: how its frames are told apart, and where decoding may start."""
 
+from __future__ import annotations
+
+import json
+import zlib
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
 
 from pvdm.errors import InputError
 
-IDR_SLICE = 5  # H.264, table 7-1
-# Their decoders drop the B-frames that belong to the frames before an entry point; others show them broken.
-DROPS_LEADING_FRAMES = ("h264", "hevc", "vp8", "vp9")
+Clock = Literal["pts", "dts"]
 
 
 @dataclass(frozen=True)
 class PacketIndex:
-    """Frame i of a video is shown at `pts[i]` (stream's time base); decoding may start at frames `keys`.
+    """Frame i of a video is the one that a decoder gives out with time `times[i]`.
 
-    pts: (n,) int64, increasing, or None where the file's timestamps are not those of its frames;
-    keys: (k,) int64, increasing, the first one 0; clean: from each of them on, a decoder gives the frames
-    one by one, none too few and none too many, so that they can be counted.
+    times: (n,) int64, increasing, by `clock` in the stream's time base; keys: (k,) int64, the frames that decoding
+    may start at, increasing, the first one 0; seeks: (k,) int64, the time to seek for each. A `clock` of None: the
+    file's times do not tell its frames apart, which are counted from the first.
     """
 
-    frames: int
-    pts: np.ndarray | None
+    clock: Clock | None
+    times: np.ndarray
     keys: np.ndarray
-    clean: bool
+    seeks: np.ndarray
+
+    @property
+    def frames(self) -> int:
+        return len(self.times)
+
+    def pack(self) -> str:
+        """As a short text: about 100 characters for a clip of some seconds."""
+        return json.dumps([self.clock, *(_pack(values) for values in (self.times, self.keys, self.seeks))])
+
+    @classmethod
+    def unpack(cls, text: str) -> PacketIndex | None:
+        """What `pack` made; None if it did not."""
+        try:
+            clock, times, keys, seeks = json.loads(text)
+            return cls(clock, _unpack(times), _unpack(keys), _unpack(seeks))
+        except (ValueError, TypeError, zlib.error):
+            return None
+
+    def entry(self, frame: int) -> int:
+        """Which of `keys` decoding must start at for a frame."""
+        return int(np.searchsorted(self.keys, frame, side="right")) - 1
+
+    def decoded(self, indices: np.ndarray) -> int:
+        """How many frames lie between the entry points of increasing indices and the last that each is good for."""
+        return sum(run[-1] + 1 - int(self.keys[key]) for key, run in self.runs(indices))
+
+    def runs(self, indices: np.ndarray) -> list[tuple[int, list[int]]]:
+        """Splits increasing indices where a seek spares frames: [(number of the entry point, indices after it)]."""
+        runs: list[tuple[int, list[int]]] = []
+        for i in indices.tolist():
+            key = self.entry(i)
+            if runs and self.keys[key] <= runs[-1][1][-1] + 1:
+                runs[-1][1].append(i)
+            else:
+                runs.append((key, [i]))
+        return runs
 
 
 def packet_index(path: Path) -> PacketIndex:
@@ -56,31 +96,28 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.video
     return stream
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=64)  # a long file has megabytes of it, and a data set keeps its own, packed
 def _packet_index(path: Path, modified: int, size: int) -> PacketIndex:
     try:
         with open_container(path) as container:
-            stream = video_stream(container, path)
-            return _read_index(container, stream)
+            return _read_index(container, video_stream(container, path))
     except av.error.FFmpegError as error:
         raise undecodable(path, error.strerror) from error
 
 
 def _read_index(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> PacketIndex:
     packets = [
-        (packet.pts, packet.is_keyframe, not packet.is_keyframe or _enters_cleanly(packet, stream))
+        (packet.pts, packet.dts, packet.is_keyframe)
         for packet in container.demux(stream)
         # A packet cut off by the end of a truncated file decodes to a frame that is partly grey.
         if packet.size and not packet.is_corrupt and not packet.is_discard
     ]
     times = [pts for pts, _, _ in packets]
     if not _timed(container, stream, times):
-        return PacketIndex(_count_by_decoding(container, stream), None, np.zeros(1, np.int64), clean=False)
+        return _index_by_decoding(container, stream, [dts for _, dts, key in packets if key])
     pts = np.sort(np.array(times, dtype=np.int64))
-    keys = np.searchsorted(pts, sorted(pts for pts, key, _ in packets if key))
-    closed = stream.codec_context.name in DROPS_LEADING_FRAMES or not stream.codec_context.has_b_frames
-    clean = closed and all(clean for _, _, clean in packets)
-    return PacketIndex(len(pts), pts, np.union1d(keys, [0]).astype(np.int64), clean)
+    keys = np.union1d(np.searchsorted(pts, [pts for pts, _, key in packets if key]), [0])[: len(pts)].astype(np.int64)
+    return PacketIndex("pts", pts, keys, pts[keys])
 
 
 def _timed(
@@ -91,25 +128,31 @@ def _timed(
     return not reordered_avi and None not in times and len(set(times)) == len(times)
 
 
-def _count_by_decoding(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> int:
-    """Packed B-frames make packets and frames differ in number."""
+def _index_by_decoding(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream, seeks: list[int | None]
+) -> PacketIndex:
+    """For AVI with B-frames, of which packets and frames differ in number if they are packed (as in UCF101).
+
+    MPEG-4's decoder gives a frame out with the packet that completes it, and the last without one, wherever it
+    started; so that packet's time tells the frame. Others (H.264) change their delay on the way.
+    """
     container.seek(stream.start_time or 0, stream=stream)
-    return sum(1 for _ in container.decode(stream))
+    frames = [(frame.dts, bool(frame.key_frame)) for frame in container.decode(stream)]
+    keys = [i for i, (_, key) in enumerate(frames) if key]
+    times = [time for time, _ in frames[:-1]]
+    increasing = None not in times and all(np.diff(np.array(times, dtype=np.int64)) > 0)
+    paired = len(keys) == len(seeks) and None not in seeks and keys[:1] == [0]
+    if not (increasing and paired and stream.codec_context.name == "mpeg4"):
+        first = np.zeros(1, np.int64)
+        return PacketIndex(None, np.arange(len(frames)), first, first + (stream.start_time or 0))
+    last = times[-1] + 1 if times else 0  # `frame_time` gives the last frame this time as well
+    return PacketIndex("dts", *(np.array(values, dtype=np.int64) for values in ([*times, last], keys, seeks)))
 
 
-def _enters_cleanly(packet: av.Packet, stream: av.video.stream.VideoStream) -> bool:
-    """False for an H.264 recovery point: frames after it are missing until the picture has built up."""
-    if stream.codec_context.name != "h264":
-        return True
-    return IDR_SLICE in _nal_unit_types(bytes(packet), stream.codec_context.extradata or b"")
+def _pack(values: np.ndarray) -> str:
+    """Differences, most of which are alike."""
+    return b64encode(zlib.compress(np.diff(values, prepend=0).astype("<i8").tobytes(), 9)).decode()
 
 
-def _nal_unit_types(data: bytes, extradata: bytes) -> set[int]:
-    """Types of the H.264 units in a packet, with start codes (Annex B) or with lengths (ISO 14496-15)."""
-    if extradata[:1] != b"\x01":
-        return {unit[0] & 31 for unit in data.split(b"\x00\x00\x01")[1:] if unit}
-    width, position, types = (extradata[4] & 3) + 1, 0, set()
-    while position + width < len(data):
-        types.add(data[position + width] & 31)
-        position += width + int.from_bytes(data[position : position + width], "big")
-    return types
+def _unpack(text: str) -> np.ndarray:
+    return np.cumsum(np.frombuffer(zlib.decompress(b64decode(text)), dtype="<i8"))

@@ -4,38 +4,71 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from pvdm.errors import InputError
-from pvdm.video import decord_backend, frame_folder, packets, pyav_backend
+from pvdm.video import decoding, frame_folder
 from pvdm.video.info import VIDEO_SUFFIXES, VideoInfo
+from pvdm.video.packets import PacketIndex, packet_index
+from pvdm.video.transform import check_crop, resize_and_crop
 
 
 def probe(path: str | Path) -> VideoInfo:
     """Frames, size and frame rate of a video file or a folder of frames; `InputError` if unreadable.
 
-    The number of frames is what is in the file, not what its header promises, whichever backend reads.
+    The number of frames is what is in the file, not what its header promises.
     """
     path = _existing(path)
-    return frame_folder.probe(path) if path.is_dir() else pyav_backend.probe(path)
+    return frame_folder.probe(path) if path.is_dir() else decoding.probe(path)
 
 
-def read_frames(path: str | Path, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+def read_frames(path: str | Path, indices: Sequence[int] | np.ndarray, *, info: VideoInfo | None = None) -> np.ndarray:
     """The frames at `indices` (any order, repeats allowed) -> (t, h, w, 3) uint8 RGB.
 
-    `InputError` if the path is unreadable or an index is not in [0, frames).
+    info: what `probe` said of this file, if it is known. `InputError` if the path is unreadable or an index is not
+    in [0, frames).
     """
     path = _existing(path)
     wanted, order = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
-    _check_range(path, wanted)
-    frames = _backend(path).read(path, wanted)
+    if path.is_dir():
+        paths = frame_folder.frame_paths(path)
+        _check_range(path, wanted, len(paths))
+        frames = frame_folder.read(paths, wanted)
+    else:
+        index = _index(path, info)
+        _check_range(path, wanted, index.frames)
+        frames = decoding.read(path, wanted, index)
     return frames if len(wanted) == len(order) and (np.diff(order) > 0).all() else frames[order]
 
 
-def _backend(path: Path):
-    """The module whose `read(path, indices)` is to be used."""
+def read_covering(
+    path: str | Path,
+    indices: np.ndarray,
+    size: tuple[int, int],
+    *,
+    info: VideoInfo | None = None,
+    crop: tuple[float, float] = (0.5, 0.5),
+) -> Tensor:
+    """The frames at `indices` (ascending, repeats allowed) as a clip: (3, t, *size) uint8, contiguous.
+
+    They are scaled and cropped as by `resize_and_crop`, but those of a video file as they are decoded, which is more
+    exact and faster; the same errors as `read_frames`.
+    """
+    path = _existing(path)
     if path.is_dir():
-        return frame_folder
-    return decord_backend if decord_backend.available() else pyav_backend
+        return resize_and_crop(read_frames(path, indices), *size, crop)
+    index = _index(path, info)
+    wanted, order = np.unique(indices, return_inverse=True)
+    _check_range(path, wanted, index.frames)
+    check_crop(crop)
+    video = torch.from_numpy(decoding.read_covering(path, wanted, index, size, crop))
+    return video if len(wanted) == len(order) else video[:, order]
+
+
+def _index(path: Path, info: VideoInfo | None) -> PacketIndex:
+    known = PacketIndex.unpack(info.index) if info is not None and info.index else None
+    return known or packet_index(path)
 
 
 def _existing(path: str | Path) -> Path:
@@ -48,10 +81,9 @@ def _existing(path: str | Path) -> Path:
     return path
 
 
-def _check_range(path: Path, indices: np.ndarray) -> None:
+def _check_range(path: Path, indices: np.ndarray, frames: int) -> None:
     if not len(indices):
         raise InputError(f"no frame of {path} was asked for; give at least one index")
-    frames = len(frame_folder.frame_paths(path)) if path.is_dir() else packets.packet_index(path).frames
     outside = indices[(indices < 0) | (indices >= frames)]
     if len(outside):
         raise InputError(

@@ -1,5 +1,7 @@
 """Frames of any size to clips of a wanted one: resized without distortion, then cropped."""
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,6 +9,7 @@ from torch.nn.functional import interpolate
 
 from pvdm.errors import InputError
 
+Pixels = TypeVar("Pixels", np.ndarray, Tensor)
 FRAMES_AT_ONCE = 16  # bounds the memory for large frames
 
 
@@ -16,24 +19,32 @@ def resize_and_crop(frames: np.ndarray, height: int, width: int, crop: tuple[flo
     frames: (t, h, w, 3) uint8; crop: position in the free room, (y, x) in [0, 1], (0.5, 0.5) is the
     centre -> (3, t, height, width) uint8, contiguous. `InputError` if `crop` is outside.
     """
+    check_crop(crop)
+    size = covering_size(*frames.shape[1:3], height, width)
+    batches = torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, 1).split(FRAMES_AT_ONCE)
+    return torch.cat([cut(_scaled(batch, size), (height, width), crop).movedim(1, 0) for batch in batches], dim=1)
+
+
+def check_crop(crop: tuple[float, float]) -> None:
+    """InputError unless both positions are between 0 and 1."""
     if not all(0 <= position <= 1 for position in crop):
         raise InputError(f"the crop position is {tuple(crop)}; give (y, x) between 0 and 1")
-    batches = torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, 1).split(FRAMES_AT_ONCE)
-    cropped = [_crop(_cover(batch, height, width), height, width, crop) for batch in batches]
-    return torch.cat(cropped).movedim(1, 0).contiguous()
 
 
-def _cover(frames: Tensor, height: int, width: int) -> Tensor:
-    """(t, 3, h, w) uint8 -> the same with h >= height and w >= width, one of them equal."""
-    h, w = frames.shape[-2:]
+def covering_size(h: int, w: int, height: int, width: int) -> tuple[int, int]:
+    """(h, w) scaled to be at least (height, width), one of them equal."""
     scale = max(height / h, width / w)
-    size = (max(height, round(h * scale)), max(width, round(w * scale)))
-    if size == (h, w):
+    return max(height, round(h * scale)), max(width, round(w * scale))
+
+
+def cut(pixels: Pixels, size: tuple[int, int], crop: tuple[float, float]) -> Pixels:
+    """(..., h, w) -> (..., *size), a view; crop as for `resize_and_crop`."""
+    top, left = (round(at * (whole - part)) for at, whole, part in zip(crop, pixels.shape[-2:], size, strict=True))
+    return pixels[..., top : top + size[0], left : left + size[1]]
+
+
+def _scaled(frames: Tensor, size: tuple[int, int]) -> Tensor:
+    """(t, 3, h, w) uint8."""
+    if size == frames.shape[-2:]:
         return frames
     return interpolate(frames, size=size, mode="bilinear", align_corners=False, antialias=True)
-
-
-def _crop(frames: Tensor, height: int, width: int, crop: tuple[float, float]) -> Tensor:
-    top = round(crop[0] * (frames.shape[-2] - height))
-    left = round(crop[1] * (frames.shape[-1] - width))
-    return frames[..., top : top + height, left : left + width]

@@ -116,8 +116,9 @@ def test_bad_videos_are_tried_again(tmp_path, make_video, opened):
     "text",
     [
         *("", "{", "[]", "null", '"x"', "\udcff"),
-        *('{"format": 1}', '{"format": 1, "videos": []}', '{"format": 1, "videos": {"a": 3}}'),
-        '{"format": 1, "videos": {"a": {"mark": "1", "frames": -1, "height": 1, "width": 1, "fps": null}}}',
+        *('{"format": 1}', '{"format": 1, "videos": []}', '{"format": 2, "videos": {"a": 3}}'),
+        '{"format": 2, "videos": {"a": {"mark": "1", "frames": 2, "height": 1, "width": 1, "fps": null}}}',
+        '{"format": 2, "videos": {"a": {"mark": "", "frames": -1, "height": 1, "width": 1, "fps": 9, "index": null}}}',
     ],
 )
 def test_a_damaged_cache_counts_as_empty(tmp_path, make_video, opened, text):

@@ -24,12 +24,9 @@ PATIENCE = 120
 
 SERVER = """
 import atexit, gc, json, os, sys, torch, torch.utils.tensorboard
-from importlib.util import find_spec
 torch.set_num_threads(1)
 from pvdm.cli import main
 import pvdm.training.command
-if find_spec("decord"):
-    import decord
 gc.freeze()
 atexit.register(gc.unfreeze)  # else extension modules report leaks when the process ends
 for line in sys.stdin:
