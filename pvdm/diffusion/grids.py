@@ -53,7 +53,7 @@ def time_grid(schedule: NoiseSchedule, steps: int, *, grid: Grid = "uniform") ->
     * cubic: T u^3 - 1, the same with the next power.
     * karras: sigma / alpha falls from its largest to its smallest value evenly in its 7th root, EDM
       (arXiv 2206.00364) eq. 5.
-    * logsnr: log(alpha / sigma) rises evenly between these two, DPM-Solver (arXiv 2206.00927) app. D.4.
+    * logsnr: log(alpha / sigma) rises evenly between these two, the logSNR steps of DPM-Solver (arXiv 2206.00927).
 
     The last two end at time 0 before the clean latent, the others where their power takes them.
     """

@@ -56,7 +56,7 @@ def sample_unipc(
     order: int = 2,
     progress: Progress | None = None,
 ) -> Tensor:
-    """UniPC (arXiv 2302.04867) algorithms 5 and 6, with B(h) = e^h - 1, data prediction, multistep.
+    """UniPC (arXiv 2302.04867) sec. 3 with B(h) = e^h - 1: data prediction, multistep.
 
     A step of `order` predicts x at the next time; the prediction there then serves twice: to take that step again,
     now of one order more (the corrector), and for the step that follows. So it asks the network once per step.

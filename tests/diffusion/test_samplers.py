@@ -191,6 +191,33 @@ def test_config_runs_its_sampler(schedule, denoise, x):
         assert torch.equal(config.sample(denoise, x, schedule=schedule, noise=key_noise()), expected)
 
 
+@pytest.mark.parametrize(
+    ("name", "steps", "grid"),
+    [("ddpm", 1000, "uniform"), ("ddim", 100, "uniform"), ("dpmpp_2m", 20, "cubic"), ("unipc", 20, "cubic")],
+)
+def test_what_is_left_out_is_the_solvers_own(name, steps, grid):
+    assert SamplerConfig(name).completed(1000) == SamplerConfig(name, steps, grid=grid)
+    assert SamplerConfig(name).completed(10).steps == 10
+    given = SamplerConfig(name, 7, grid="karras")
+    assert given.completed(1000) == given
+
+
+def test_nothing_said_is_20_steps_of_unipc():
+    assert SamplerConfig().completed(1000) == SamplerConfig("unipc", 20, grid="cubic")
+
+
+@pytest.mark.parametrize("name", ["ddim", "dpmpp_2m", "unipc"])
+def test_no_number_leaves_the_device_during_sampling(schedule, name):
+    """`meta` tensors have no values, so that whatever asks for one fails."""
+
+    def denoise(x: Tensor, t: Tensor) -> Prediction:
+        return Prediction(x, x)
+
+    x = torch.empty(2, 3, 4, device="meta")
+    found = SamplerConfig(name).sample(denoise, x, schedule=schedule, noise=VideoNoise([(0,), (1,)]))
+    assert found.device.type == "meta" and found.shape == x.shape
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_bfloat16_stays_bfloat16(schedule, denoise, name):
     options = {} if name in DETERMINISTIC else {"noise": VideoNoise([(0,)])}
