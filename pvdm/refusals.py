@@ -16,13 +16,13 @@ REFUSED = (
 REFUSALS = (InputError, OSError, RuntimeError, MemoryError)
 """Types of which some can be mended; torch.OutOfMemoryError is a RuntimeError."""
 
-NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "alloc_failed")
 KILLED_WORKER = "DataLoader worker (pid"
 
 
 def sentence(error: BaseException) -> str | None:
     """What a user can mend, or None for an exception that tells of a mistake of ours."""
-    for kind in (_input, _no_memory, _system, _worker):
+    for kind in (_input, no_memory, _system, _worker):
         if text := kind(error):
             return text
     return None
@@ -35,9 +35,10 @@ def _input(error: BaseException) -> str | None:
     return " ".join(str(error).rpartition(f"{InputError.__module__}.{InputError.__qualname__}: ")[2].split())
 
 
-def _no_memory(error: BaseException) -> str | None:
+def no_memory(error: BaseException) -> str | None:
+    """What to change where memory was asked for, of the device or of the machine, that is not there."""
     text = str(error).lower()
-    is_torchs = isinstance(error, RuntimeError) and any(words in text for words in NO_MEMORY)
+    is_torchs = isinstance(error, (RuntimeError, OSError)) and any(words in text for words in NO_MEMORY)
     if not is_torchs and not isinstance(error, MemoryError):
         return None
     return (

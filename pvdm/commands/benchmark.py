@@ -1,19 +1,39 @@
-"""`pvdm benchmark`: all figures of the paper's tables for a model, as a report."""
+"""`pvdm benchmark`: the figures of the paper's tables for a model, as a report; speed; and how good its solvers are."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from pvdm.benchmark.plan import DATASETS, NUM_VIDEOS, QUICK_SETTINGS, QUICK_VIDEOS, SETTINGS
-from pvdm.commands.options import device_of, natural, positive
+from pvdm.benchmark.speed.settings import TASK_NAMES
+from pvdm.benchmark.speed.subject import SIZE_OPTIONS, SIZES
+from pvdm.commands.options import SOLVER, device_of, natural, positive
+from pvdm.diffusion import SAMPLERS
 
 PATHS = {"i3d-400": "i3d", "c3d-ucf101": "c3d", "lpips": "lpips_weights"}
 """What the files of weights are for, and the options that name them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", choices=DATASETS, help="whose table")
+    """A table of the paper by its data set's name, or `speed`; each has its own options."""
+    whats = parser.add_subparsers(dest="what", required=True)
+    for dataset in DATASETS:
+        part = _part(whats, parser, dataset, f"the figures of the paper's tables for {dataset}, as a report")
+        part.set_defaults(dataset=dataset)
+        _add_table_arguments(part)
+    _add_speed_arguments(_part(whats, parser, "speed", "time, memory and share of the machine's ceiling of each part"))
+    _add_solvers_arguments(_part(whats, parser, "solvers", "error of each solver in few steps, against 1000"))
+
+
+def _part(whats: Any, parser: argparse.ArgumentParser, name: str, summary: str) -> argparse.ArgumentParser:
+    part = whats.add_parser(name, help=summary, description=summary, formatter_class=parser.formatter_class)
+    part.set_defaults(parser=part, run=run)
+    return part
+
+
+def _add_table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", type=Path, required=True, help="folder of the data set, as published")
     parser.add_argument("--model", required=True, help="exported folder, training checkpoint, or owner/name on the Hub")
     parser.add_argument(
@@ -30,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--settings",
         nargs="+",
         metavar="N/M",
-        help="steps of the first clip and of later ones, as 400/400 (DDIM), or dpmpp_2m:20/20; "
+        help="steps of the first clip and of later ones, as 400/400 (DDIM), or unipc:20/20; "
         f"{' '.join(SETTINGS)} if not given, with --quick {' '.join(QUICK_SETTINGS)}",
     )
     group.add_argument("--eta", type=float, default=1.0, help="noise of DDIM, 0 (none) to 1")
@@ -53,10 +73,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 autocast")
 
 
+def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", type=Path, required=True, help="a .json file")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing output")
+    parser.add_argument("--compare", type=Path, metavar="OLD", help="an earlier output, to which this one is compared")
+    parser.add_argument("--tasks", metavar="NAMES", help=f"with commas between: {','.join(TASK_NAMES)} (default: all)")
+    group = parser.add_argument_group("what is measured")
+    group.add_argument("--model", help="exported folder, training checkpoint, or owner/name on the Hub")
+    group.add_argument("--size", choices=SIZES, help=f"random weights of this size, without a --model ({SIZES[0]})")
+    for name, what in SIZE_OPTIONS.items():
+        group.add_argument(f"--{name.replace('_', '-')}", type=positive, help=f"{what}, instead of the size's")
+    group.add_argument(
+        "--sampler", choices=tuple(SAMPLERS), default=SOLVER["sampler"], help="of sample_clip and stream"
+    )
+    group.add_argument("--steps", type=positive, default=20, help="of each sampled clip")
+    group.add_argument("--stream-frames", type=positive, default=128, help="frames of the streamed video")
+    group.add_argument("--data", type=Path, metavar="FOLDER", help="videos to read; some are made if it is not given")
+    group.add_argument("--vgg-weights", type=Path, metavar="FILE", help="LPIPS's VGG-16; random weights if not given")
+    group = parser.add_argument_group("how it is computed")
+    group.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
+    group.add_argument("--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 autocast")
+    group.add_argument("--batch-size", type=positive, default=1, help="clips at once")
+    group.add_argument("--compile", action="store_true", help="compile the networks' repeated parts")
+    group.add_argument("--cuda-graphs", action="store_true", help="in sampling, on a GPU")
+    group.add_argument("--activation-checkpointing", action="store_true", help="in the training steps")
+    group.add_argument(
+        "--plain", action="store_true", help="beside the networks, the same as the released code does it"
+    )
+    group.add_argument("--repeats", type=positive, default=5, help="of which the median is taken")
+    group.add_argument("--warm-up", type=natural, help="runs before them; 1 on CUDA and with --compile, else 0")
+    group.add_argument("--limit", type=float, default=120.0, help="seconds of a task after which it is not repeated")
+
+
+def _add_solvers_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, help="exported folder, training checkpoint, or owner/name on the Hub")
+    parser.add_argument("--output", type=Path, required=True, help="a .json file")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing output")
+    parser.add_argument("--document", type=Path, metavar="FILE", help="a document whose tables become these")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="a .png or .svg file; one that exists is replaced")
+    parser.add_argument("--num-videos", type=positive, default=2, help="clips of the model over which errors are taken")
+    parser.add_argument("--seed", type=natural, default=0, help="of the noise that is started from")
+    parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
+
+
 def run(options: argparse.Namespace) -> None:
+    device = device_of(options.device)
+    if options.what == "solvers":
+        from pvdm.benchmark.solvers.command import run_solvers
+
+        run_solvers(options, device=device)
+        return
+    if options.what == "speed":
+        from pvdm.benchmark.speed.command import run_speed
+
+        run_speed(options, device=device)
+        return
     from pvdm.benchmark.command import run_benchmark
     from pvdm.evaluation.processes import device_of_rank
 
     given = {name: getattr(options, option) for name, option in PATHS.items()}
     weights = {name: path for name, path in given.items() if path is not None}
-    run_benchmark(options, device=device_of_rank(device_of(options.device)), weights=weights)
+    run_benchmark(options, device=device_of_rank(device), weights=weights)

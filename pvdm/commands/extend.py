@@ -1,28 +1,33 @@
-"""`pvdm extend`: a given video, or a sampled clip, continued to any length."""
+"""`pvdm extend`: a given video, or a sampled clip, continued to any length; seeds are shared among processes."""
 
 from __future__ import annotations
 
 import argparse
 import logging
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+from torch import Tensor
 from tqdm import tqdm
 
 from pvdm.commands.files import VideoSource
 from pvdm.commands.options import (
+    add_cuda_graphs,
     add_model,
     add_output,
     add_sampler,
+    in_parts,
     labels_of,
-    loaded_model,
+    load_model,
     natural,
     positive,
     rate,
     sampler_of,
+    shared_work,
 )
 from pvdm.errors import InputError
-from pvdm.generation import VideoGenerator
+from pvdm.evaluation.processes import together
 from pvdm.output import check_output
 from pvdm.video import VideoWriter
 
@@ -38,56 +43,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=natural, nargs="+", default=[0], help="one video each; several are named OUTPUT_seedN"
     )
+    parser.add_argument("--batch-size", type=positive, default=4, help="seeds at once, in each process")
     parser.add_argument("--fps", type=rate, help="frames per second; the input's, or the training clips', if not given")
+    add_cuda_graphs(parser)
     add_sampler(parser)
     parser.add_argument("--later-steps", type=positive, help="steps of the clips after the first; --steps if not given")
 
 
 def run(options: argparse.Namespace) -> None:
     outputs = output_names(options.output, options.seeds)
-    for output in outputs:
-        check_output(output, overwrite=options.overwrite)
-    with loaded_model(options) as generator:
-        source = VideoSource(options.input, generator) if options.input else None
-        fps = options.fps or (source.fps if source else generator.fps)
+    with shared_work() as shared:
+        together(shared, lambda: [check_output(output, overwrite=options.overwrite) for output in outputs])
+        extension = together(shared, lambda: Extension(options))
+        for part in shared.share(in_parts(len(outputs), options.batch_size)):
+            extension.write([outputs[index] for index in part], part, show=shared.is_main)
+        shared.barrier()
+        for output in outputs:
+            logger.info("%d frame(s) in %s", options.frames, output)
+
+
+class Extension:
+    """The input, or nothing, and what continues it; all that can be refused is, when it is made."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options, self.generator = options, load_model(options)
+        self.source = VideoSource(options.input, self.generator) if options.input else None
+        self.head = self.source if self.source and not options.only_new else None
+        self.missing = options.frames - (self.head.info.frames if self.head else 0)
+        if self.missing < 1:
+            raise InputError(
+                f"{options.input} has {self.head.info.frames} frames already; ask for more --frames, or for --only-new"
+            )
+        self.context = self.source.last(self.generator.frames) if self.source else None
+        self.generator.check_can_continue(self.context)
+        self.labels = labels_of(options, self.generator, len(options.seeds))
+        self.sampler = sampler_of(options, self.generator)
+        self.later_sampler = sampler_of(options, self.generator, steps=options.later_steps)
+
+    def write(self, outputs: list[Path], part: range, *, show: bool) -> None:
+        """Writes the head and then each new clip as it comes, into an output for each seed of this part of them."""
+        fps = self.options.fps or (self.source.fps if self.source else self.generator.fps)
         with ExitStack() as stack:
-            writers = [
-                stack.enter_context(VideoWriter(output, fps=fps, overwrite=options.overwrite)) for output in outputs
-            ]
-            write_extension(generator, source, writers, options)
-    for output in outputs:
-        logger.info("%d frame(s) in %s", options.frames, output)
+            stack.enter_context(self.generator.precision(self.options.precision))
+            opened = [VideoWriter(output, fps=fps, overwrite=self.options.overwrite) for output in outputs]
+            writers = [stack.enter_context(writer) for writer in opened]
+            for run in self.head.runs(self.generator.frames) if self.head else ():
+                for writer in writers:
+                    writer.write(run)
+            bar = stack.enter_context(tqdm(total=self.missing, unit="frame", disable=not show))
+            for batch in stack.enter_context(closing(self._clips(part))):
+                for writer, clip in zip(writers, batch, strict=True):
+                    writer.write(clip)
+                bar.update(batch.shape[2])
 
-
-def write_extension(
-    generator: VideoGenerator,
-    source: VideoSource | None,
-    writers: list[VideoWriter],
-    options: argparse.Namespace,
-) -> None:
-    """Writes the head and then each new clip as it comes, one writer for each seed."""
-    head = source if source and not options.only_new else None
-    missing = options.frames - (head.info.frames if head else 0)
-    if head and missing < 1:
-        raise InputError(f"{head.path} has {head.info.frames} frames already; ask for more --frames, or for --only-new")
-    context = source.last(generator.frames) if source else None
-    generator.check_can_continue(context)  # before the head is written
-    clips = generator.stream(
-        num_frames=missing,
-        context=context,
-        videos=[(seed, 0) for seed in options.seeds],
-        labels=labels_of(options, generator, len(options.seeds)),
-        sampler=sampler_of(options, generator),
-        later_sampler=sampler_of(options, generator, steps=options.later_steps),
-    )
-    for run in head.runs(generator.frames) if head else ():
-        for writer in writers:
-            writer.write(run)
-    with tqdm(total=missing, unit="frame") as bar:
-        for batch in clips:
-            for writer, clip in zip(writers, batch, strict=True):
-                writer.write(clip)
-            bar.update(batch.shape[2])
+    def _clips(self, part: range) -> Iterator[Tensor]:
+        """(b, 3, t, h, w) uint8, clip by clip."""
+        return self.generator.stream(
+            num_frames=self.missing,
+            context=self.context,
+            videos=[(self.options.seeds[index], 0) for index in part],
+            labels=self.labels and [self.labels[index] for index in part],
+            sampler=self.sampler,
+            later_sampler=self.later_sampler,
+        )
 
 
 def output_names(output: Path, seeds: list[int]) -> list[Path]:

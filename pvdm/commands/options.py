@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from pvdm.diffusion import SAMPLERS, SamplerConfig
+from pvdm.diffusion import GRIDS, SAMPLERS, SamplerConfig
+from pvdm.diffusion.samplers import DDIM_STEPS, FEW_STEPS, FEW_STEPS_GRID
 from pvdm.errors import InputError
+from pvdm.evaluation.processes import Processes, device_of_rank, processes
 from pvdm.generation import VideoGenerator
+from pvdm.precision import allow_tf32, warn_of_slow_bfloat16
+from pvdm.sigterm import ended_by_sigterm
 
-SOLVER = {"sampler": "ddim", "steps": 100, "eta": 0.0, "guidance": 0.0, "label_guidance": 0.0}
-"""What the options of `add_sampler` are if not given."""
+SOLVER = {
+    "sampler": SamplerConfig().name,
+    "steps": None,
+    "grid": None,
+    "eta": 0.0,
+    "guidance": 0.0,
+    "label_guidance": 0.0,
+}
+"""What the options of `add_sampler` are if not given; None is the solver's own."""
 
 
 def positive(text: str) -> int:
@@ -44,7 +56,24 @@ def rate(text: str) -> float:
 def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="exported folder, training checkpoint (.ckpt), or owner/name on the Hub")
     parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
-    parser.add_argument("--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 autocast")
+    parser.add_argument(
+        "--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 and half its memory"
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="torch.compile: minutes at the start, faster from then on"
+    )
+    parser.add_argument(
+        "--clips-at-once", type=positive, help="clips in the autoencoder at once; fewer take less memory"
+    )
+
+
+def add_cuda_graphs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cuda-graphs",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="on a GPU, launch each step's kernels as one",
+    )
 
 
 def add_output(parser: argparse.ArgumentParser, what: str) -> None:
@@ -55,8 +84,17 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> None:
 def add_sampler(parser: argparse.ArgumentParser, *, unset: bool = False) -> argparse._ArgumentGroup:
     """unset: those of `SOLVER` are None if not given, see `with_solver`, though the help says what they then are."""
     group = parser.add_argument_group("sampling")
-    group.add_argument("--sampler", choices=tuple(SAMPLERS), help="ddpm: ancestral")
-    group.add_argument("--steps", type=positive, help="evaluations of the network per clip")
+    group.add_argument("--sampler", choices=tuple(SAMPLERS), help="ddim, or ddpm (ancestral): the paper's")
+    group.add_argument(
+        "--steps",
+        type=positive,
+        help=f"evaluations of the network per clip; {FEW_STEPS} if not given, {DDIM_STEPS} of ddim, all times of ddpm",
+    )
+    group.add_argument(
+        "--grid",
+        choices=GRIDS,
+        help=f"which times are visited; {FEW_STEPS_GRID} if not given, uniform by ddim and ddpm, as released",
+    )
     group.add_argument("--eta", type=float, help="noise of ddim, 0 (none) to 1")
     group.add_argument("--guidance", type=float, help="weight of guidance on the previous clip; 0 is none")
     group.add_argument(
@@ -68,7 +106,7 @@ def add_sampler(parser: argparse.ArgumentParser, *, unset: bool = False) -> argp
     )
     group.add_argument("--label-guidance", type=float, help="weight of guidance on the class; 0 is none")
     for action in group._group_actions:
-        if action.dest in SOLVER and unset:
+        if unset and SOLVER.get(action.dest) is not None:
             action.help += f" (default: {SOLVER[action.dest]})"
     parser.set_defaults(**({} if unset else SOLVER))
     return group
@@ -83,11 +121,16 @@ def with_solver(options: argparse.Namespace) -> argparse.Namespace:
 def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps: int | None = None) -> SamplerConfig:
     """The solver that the options describe; InputError where they do not fit together or the model."""
     steps, timesteps = steps or options.steps, generator.diffusion.timesteps
-    if steps > timesteps:
+    if steps is not None and steps > timesteps:
         raise InputError(f"{steps} steps were asked for; this model has {timesteps} times, choose at most that")
     try:
         return SamplerConfig(
-            options.sampler, steps, options.eta, options.guidance, label_guidance=options.label_guidance
+            options.sampler,
+            steps,
+            options.eta,
+            options.guidance,
+            label_guidance=options.label_guidance,
+            grid=options.grid,
         )
     except ValueError as error:
         raise InputError(str(error)) from error
@@ -108,10 +151,38 @@ def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: in
 @contextmanager
 def loaded_model(options: argparse.Namespace) -> Iterator[VideoGenerator]:
     """The model on its device, at the wanted precision."""
-    device = device_of(options.device)  # first: it is quick to refuse
-    generator = VideoGenerator.load(options.model).to(device)
+    generator = load_model(options)
     with generator.precision(options.precision):
         yield generator
+
+
+def load_model(options: argparse.Namespace) -> VideoGenerator:
+    """The model on the device of this process, to be used within its `precision`."""
+    device = device_of_rank(device_of(options.device))  # first: it is quick to refuse
+    allow_tf32(device)
+    is_bfloat16 = options.precision == "bf16"
+    if is_bfloat16:
+        warn_of_slow_bfloat16(device)
+    generator = VideoGenerator.load(options.model).accelerate(bfloat16=is_bfloat16).to(device)
+    generator.clips_at_once = options.clips_at_once
+    return generator.accelerate(compiled=options.compile, cuda_graphs=getattr(options, "cuda_graphs", False))
+
+
+@contextmanager
+def shared_work() -> Iterator[Processes]:
+    """The processes that share a command's work, torchrun's or this one alone, until it is done or SIGTERM comes.
+
+    Of several only the first tells what goes well.
+    """
+    with ended_by_sigterm(), processes() as shared:
+        if not shared.is_main:
+            logging.getLogger("pvdm").setLevel(logging.ERROR)
+        yield shared
+
+
+def in_parts(count: int, size: int) -> list[range]:
+    """0 .. count - 1 in ranges of `size`, of which the last may be shorter."""
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def device_of(name: str) -> torch.device:

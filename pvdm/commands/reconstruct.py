@@ -13,8 +13,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pvdm.commands.files import VideoSource
-from pvdm.commands.options import add_model, add_output, loaded_model, rate
+from pvdm.commands.options import add_model, add_output, in_parts, load_model, rate, shared_work
 from pvdm.errors import InputError
+from pvdm.evaluation.processes import ALONE, Processes, together
 from pvdm.generation import VideoGenerator
 from pvdm.output import check_output
 from pvdm.video import VideoWriter
@@ -31,30 +32,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    check_output(options.output, overwrite=options.overwrite)
-    with loaded_model(options) as generator:
-        source = VideoSource(options.input, generator)
-        fps, error = options.fps or source.fps, 0.0
-        with (
-            VideoWriter(options.output, fps=fps, overwrite=options.overwrite) as writer,
-            tqdm(total=source.info.frames, unit="frame") as bar,
-        ):
-            for original, found in reconstructions(generator, source):
-                error += (original.float() - found.float()).square().mean((0, 2, 3)).sum().item()
-                writer.write(torch.cat((original, found), dim=3) if options.side_by_side else found)
-                bar.update(original.shape[1])
-    mean = max(error / source.info.frames, 1e-10)
-    psnr = 10 * math.log10(255**2 / mean)
-    logger.info("PSNR %.2f dB over %d frames, which are in %s", psnr, source.info.frames, options.output)
+    with shared_work() as shared:
+        together(shared, lambda: check_output(options.output, overwrite=options.overwrite))
+        generator, source = together(shared, lambda: _prepared(options))
+        with generator.precision(options.precision):
+            pairs = reconstructions(generator, source, shared)
+            error = _write(pairs, source, options) if shared.is_main else sum(0 for _ in pairs)
+        psnr = 10 * math.log10(255**2 / max(error / source.info.frames, 1e-10))
+        logger.info("PSNR %.2f dB over %d frames, which are in %s", psnr, source.info.frames, options.output)
 
 
-def reconstructions(generator: VideoGenerator, source: VideoSource) -> Iterator[tuple[Tensor, Tensor]]:
-    """(original, reconstruction) clip by clip, (3, n, h, w) uint8; the last clip overlaps to end with the video."""
+def reconstructions(
+    generator: VideoGenerator, source: VideoSource, shared: Processes = ALONE
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """(original, reconstruction) clip by clip, (3, n, h, w) uint8; the last clip overlaps to end with the video.
+
+    Each is computed by one of the processes, and yielded in all of them.
+    """
     length, total = generator.frames, source.info.frames
-    if total < length:
-        raise InputError(f"{source.path} has {total} frames; this model takes clips of {length}")
-    for start in range(0, total, length):
-        new = min(length, total - start)
-        clip = source.read(start + new - length, length)
-        found = generator.reconstruct(clip[None])[0]
-        yield clip[:, length - new :], found[:, length - new :]
+    for starts in in_parts(math.ceil(total / length), shared.size):
+        mine = [_pair(generator, source, starts[shared.rank] * length)] if shared.rank < len(starts) else []
+        for pairs in shared.gather(mine):
+            yield from pairs
+
+
+def _pair(generator: VideoGenerator, source: VideoSource, start: int) -> tuple[Tensor, Tensor]:
+    length, total = generator.frames, source.info.frames
+    new = min(length, total - start)
+    clip = source.read(start + new - length, length)
+    return clip[:, length - new :], generator.reconstruct(clip[None])[0, :, length - new :]
+
+
+def _prepared(options: argparse.Namespace) -> tuple[VideoGenerator, VideoSource]:
+    generator = load_model(options)
+    source = VideoSource(options.input, generator)
+    if source.info.frames < generator.frames:
+        raise InputError(f"{source.path} has {source.info.frames} frames; this model takes clips of {generator.frames}")
+    return generator, source
+
+
+def _write(pairs: Iterator[tuple[Tensor, Tensor]], source: VideoSource, options: argparse.Namespace) -> float:
+    """The sum over the frames of the mean square error."""
+    error = 0.0
+    with (
+        VideoWriter(options.output, fps=options.fps or source.fps, overwrite=options.overwrite) as writer,
+        tqdm(total=source.info.frames, unit="frame") as bar,
+    ):
+        for original, found in pairs:
+            error += (original.float() - found.float()).square().mean((0, 2, 3)).sum().item()
+            writer.write(torch.cat((original, found), dim=3) if options.side_by_side else found)
+            bar.update(original.shape[1])
+    return error

@@ -1,26 +1,37 @@
-"""`pvdm sample`: new clips from noise."""
+"""`pvdm sample`: new clips from noise, by one process or shared among those of torchrun."""
 
 from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
+from torch import Tensor
 from tqdm import tqdm
 
 from pvdm.commands.options import (
+    add_cuda_graphs,
     add_model,
     add_output,
     add_sampler,
+    in_parts,
     labels_of,
-    loaded_model,
+    load_model,
     natural,
     positive,
     rate,
     sampler_of,
+    shared_work,
 )
+from pvdm.evaluation.processes import Processes, together
 from pvdm.output import check_output, replacing
 from pvdm.video import write_video
+
+OWN = ("sample_*",)
+"""What a folder of samples holds."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,29 +41,65 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser, "folder for sample_000000.mp4, ...")
     parser.add_argument("--num-videos", type=positive, default=4, help="clips to sample")
     parser.add_argument("--seed", type=natural, default=0, help="video i of a seed is the same at any batch size")
-    parser.add_argument("--batch-size", type=positive, default=4, help="clips sampled at once")
+    parser.add_argument("--batch-size", type=positive, default=4, help="clips sampled at once, in each process")
     parser.add_argument("--fps", type=rate, help="frames per second of the files; the training clips' if not given")
     parser.add_argument("--format", choices=("mp4", "png"), default="mp4", help="png: folders of exact frames")
+    add_cuda_graphs(parser)
     add_sampler(parser)
 
 
 def run(options: argparse.Namespace) -> None:
-    replaced = {"overwrite": options.overwrite, "own": ("sample_*",)}
-    check_output(options.output, **replaced)
-    with loaded_model(options) as generator, replacing(options.output, **replaced) as folder:
-        sampler, fps = sampler_of(options, generator), options.fps or generator.fps
-        labels = labels_of(options, generator, options.num_videos)
-        folder.mkdir()
-        with tqdm(total=options.num_videos, unit="clip") as bar:
-            for start in range(0, options.num_videos, options.batch_size):
-                stop = min(start + options.batch_size, options.num_videos)
-                videos = [(options.seed, index) for index in range(start, stop)]
-                clips = next(generator.stream(videos=videos, labels=labels and labels[start:stop], sampler=sampler))
-                for index, video in zip(range(start, stop), clips, strict=True):
-                    write_video(_name(folder, index, options.format), video, fps=fps)
-                bar.update(stop - start)
-    logger.info("%d clip(s) in %s", options.num_videos, options.output)
+    own = {"overwrite": options.overwrite, "own": OWN}
+    with shared_work() as shared:
+        together(shared, lambda: check_output(options.output, **own))
+        samples = together(shared, lambda: Samples(options))
+        with _folder_of_all(options.output, shared, **own) as folder:
+            samples.write(folder, shared)
+        logger.info("%d clip(s) in %s", options.num_videos, options.output)
 
 
-def _name(folder: Path, index: int, format: str) -> Path:
-    return folder / (f"sample_{index:06d}" + (".mp4" if format == "mp4" else ""))
+class Samples:
+    """The clips that the options ask for; all that can be refused is, when it is made."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options, self.generator = options, load_model(options)
+        self.generator.check_can_continue(None)
+        self.sampler = sampler_of(options, self.generator)
+        self.labels = labels_of(options, self.generator, options.num_videos)
+
+    def write(self, folder: Path, shared: Processes) -> None:
+        """Writes those that are this process's, each into its file."""
+        # Cut before they are shared, so that not even rounding depends on the number of processes.
+        parts = shared.share(in_parts(self.options.num_videos, self.options.batch_size))
+        indices = [index for part in parts for index in part]
+        with (
+            self.generator.precision(self.options.precision),
+            tqdm(total=len(indices), unit="clip", disable=not shared.is_main) as bar,
+        ):
+            for index, video in zip(indices, self._clips(indices), strict=True):
+                write_video(self._name(folder, index), video, fps=self.options.fps or self.generator.fps)
+                bar.update()
+
+    def _clips(self, indices: list[int]) -> Iterator[Tensor]:
+        """Each (3, t, h, w) uint8."""
+        if not indices:  # more processes than batches
+            return
+        videos = [(self.options.seed, index) for index in indices]
+        labels = self.labels and [self.labels[index] for index in indices]
+        size = self.options.batch_size
+        for batch in self.generator.batches(videos, batch_size=size, labels=labels, sampler=self.sampler):
+            yield from batch
+
+    def _name(self, folder: Path, index: int) -> Path:
+        return folder / (f"sample_{index:06d}" + (".mp4" if self.options.format == "mp4" else ""))
+
+
+@contextmanager
+def _folder_of_all(path: Path, shared: Processes, **replaced: Any) -> Iterator[Path]:
+    """A folder that all processes write into; the first makes it and, when all are done, gives it its name."""
+    with replacing(path, **replaced) if shared.is_main else nullcontext() as folder:
+        if shared.is_main:
+            folder.mkdir()
+        folder, *_ = shared.gather(folder)
+        yield folder
+        shared.barrier()

@@ -34,7 +34,9 @@ class VideoNoise:
     def normal(self, shape: Sequence[int], *, device: torch.device | str = "cpu") -> Tensor:
         """The next standard normal values of every video: (b, *shape), such as (b, c, l); float32."""
         draws = [generator.standard_normal(tuple(shape), dtype=np.float32) for generator in self._generators]
-        return torch.from_numpy(np.stack(draws)).to(device)
+        values, device = torch.from_numpy(np.stack(draws)), torch.device(device)
+        # From pinned memory the GPU takes them when their turn comes; from any other the steps before are waited for.
+        return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
 
 
 def generator_of(key: Sequence[int]) -> np.random.Generator:

@@ -2,92 +2,62 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, nullcontext
+from itertools import count
 from typing import Any
 
 import torch
-from huggingface_hub import ModelCard, PyTorchModelHubMixin
-from torch import Tensor, nn
+from torch import Tensor
 
-from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder, Triplane
-from pvdm.diffusion import (
-    Condition,
-    DiffusionConfig,
-    NoiseSchedule,
-    SamplerConfig,
-    TriplaneUNet,
-    UNetConfig,
-    VideoNoise,
-    make_denoise,
-)
+from pvdm.autoencoder import Triplane
+from pvdm.compilation import compile_regions
+from pvdm.diffusion import Condition, SamplerConfig, VideoNoise, make_denoise
 from pvdm.errors import InputError
-from pvdm.generation import files
-from pvdm.generation.card import model_card
+from pvdm.generation.ahead import ahead
+from pvdm.generation.graphs import GraphedNetwork
 from pvdm.generation.labels import Label, class_index, one_each
-from pvdm.output import replacing
+from pvdm.generation.stored_model import StoredModel
+from pvdm.precision import bfloat16_weights
 from pvdm.video import to_float, to_uint8
+
+TOKENS_AT_ONCE = 2**15
+"""Of clips that go through the autoencoder at once: two at 256x256 and 16 frames, which fill a GPU, and many small."""
 
 Progress = Callable[[int, int], None]
 """Told (steps done, steps in all) of the clip that is being sampled."""
 
 
-class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["video-generation"]):
-    """An autoencoder and, after stage 2, the denoiser of its latents.
+class VideoGenerator(StoredModel):
+    """An autoencoder and, after stage 2, the denoiser of its latents, at work; its arguments are `StoredModel`'s.
 
-    Args:
-        autoencoder: Sizes of the autoencoder.
-        denoiser: Sizes of the U-Net; None for the export of stage 1, which only reconstructs.
-        diffusion: Noise process and what the U-Net predicts.
-        fps: Frames per second of the training clips, given to what is generated.
-        training_step: Optimizer updates behind the weights.
-        classes: Names of the denoiser's classes in the order of their indices; None if they have none.
-        data: What the training data say of themselves, JSON-able: source, licence, counts, clips.
+    `clips_at_once` may be set: the clips that are encoded or decoded at once, by which memory is bounded; None derives
+    it from their size. `overlap` too: whether a thread samples the next clips while the caller has those before
+    decoded and does with them what it likes; None is on a GPU alone, for on a CPU both would want the same cores.
     """
 
-    def __init__(
-        self,
-        autoencoder: AutoencoderConfig,
-        denoiser: UNetConfig | None = None,
-        diffusion: DiffusionConfig | None = None,
-        fps: float = 25.0,
-        training_step: int = 0,
-        classes: Sequence[str] | None = None,
-        data: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__()
-        self.autoencoder = ProjectedAutoencoder(autoencoder)
-        self.denoiser = TriplaneUNet(denoiser) if denoiser else None
-        self.diffusion = diffusion or DiffusionConfig()
-        self.schedule = NoiseSchedule(self.diffusion)
-        self.fps = fps
-        self.training_step = training_step
-        self.classes = tuple(classes) if classes else None
-        self.data = dict(data) if data else None
-        if self.classes and len(self.classes) != self.class_count:
-            raise ValueError(f"{len(self.classes)} classes have names, the denoiser has {self.class_count or 'none'}")
-        if denoiser and tuple(denoiser.latent_shape) != tuple(autoencoder.latent_shape):
-            raise ValueError(f"the denoiser is for latents of {denoiser.latent_shape}, not {autoencoder.latent_shape}")
+    clips_at_once: int | None = None
+    overlap: bool | None = None
+    _graphed: GraphedNetwork | None = None
 
-    @property
-    def frames(self) -> int:
-        """Frames of a clip."""
-        return self.autoencoder.config.frames
+    def accelerate(
+        self, *, compiled: bool = False, cuda_graphs: bool = False, bfloat16: bool = False
+    ) -> VideoGenerator:
+        """This model made faster for sampling, once it is where it stays, by what is asked for and can be done here.
 
-    @property
-    def class_count(self) -> int | None:
-        """Number of classes whose labels the denoiser takes; None if it takes none."""
-        return self.denoiser.config.classes if self.denoiser else None
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.parameters()).device
+        Args:
+            compiled: `torch.compile` for the parts of both networks, when they first run.
+            cuda_graphs: The denoiser's kernels launched as one; on a GPU alone.
+            bfloat16: Weights in half the memory, for use under `precision("bf16")`, which computes the same with them.
+        """
+        if bfloat16:
+            bfloat16_weights(self)
+        if compiled:
+            compile_regions(*(network for network in (self.autoencoder, self.denoiser) if network is not None))
+        if cuda_graphs and self.denoiser is not None and self.device.type == "cuda":
+            self._graphed = GraphedNetwork(self.denoiser)
+        return self
 
     def sample(
         self,
@@ -105,12 +75,32 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
         """
         if num_videos < 1:
             raise InputError(f"{num_videos} videos were asked for; ask for at least 1")
-        keys, size = [(seed, index) for index in range(num_videos)], batch_size or num_videos
-        each = None if labels is None else one_each(labels, num_videos)
-        parts = [slice(start, start + size) for start in range(0, num_videos, size)]
-        options = {"sampler": sampler, "progress": progress}
-        clips = (self.stream(videos=keys[part], labels=each and each[part], **options) for part in parts)
-        return torch.cat([next(clip) for clip in clips])
+        videos, size = [(seed, index) for index in range(num_videos)], batch_size or num_videos
+        options = {"labels": labels, "sampler": sampler, "progress": progress}
+        return torch.cat(list(self.batches(videos, batch_size=size, **options)))
+
+    def batches(
+        self,
+        videos: Sequence[tuple[int, int]],
+        *,
+        batch_size: int,
+        labels: Label | Sequence[Label] | None = None,
+        sampler: SamplerConfig | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[Tensor]:
+        """Yields a new clip for each (seed, index), batch after batch: (b, 3, t, h, w) uint8 on the CPU."""
+        label = None if labels is None else self.class_labels(labels, len(videos))
+
+        def latents(progress: Progress | None) -> Iterator[Tensor]:
+            for start in range(0, len(videos), batch_size):
+                part = slice(start, start + batch_size)
+                noise = VideoNoise([(*video, 0) for video in videos[part]])
+                condition = Condition(label=None if label is None else label[part])
+                yield self.sample_latent(noise, condition, sampler or SamplerConfig(), progress)
+
+        with closing(self._perhaps_ahead(latents, progress)) as sampled:
+            for latent in sampled:
+                yield self.decode_latent(latent)
 
     def extend(
         self,
@@ -155,25 +145,49 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
 
         Args:
             num_frames: New frames per video.
-            context: Video (3, n, h, w) uint8 to continue; without it the first clip is sampled freely.
+            context: Video (3, n, h, w) uint8 that all continue, or one for each (b, 3, n, h, w); without it the first
+                clip is sampled freely.
             videos: (seed, index) of each video of the batch; its noise depends on nothing else.
             labels: Class of each video, or one for all, by index or name; InputError if there is no such class.
             sampler: Solver of the first clip.
             later_sampler: Solver of all later clips; that of the first if not given.
-            progress: Called after each step.
+            progress: Called after each step, by the thread that samples.
         """
         label = None if labels is None else self.class_labels(labels, len(videos))
-        latent = None if context is None else self.encode_context(context).expand(len(videos), -1, -1)
-        count = math.inf if num_frames is None else num_frames
+        start = None if context is None else self.encode_context(context).expand(len(videos), -1, -1)
+        left = math.inf if num_frames is None else num_frames
         first, later = sampler or SamplerConfig(), later_sampler or sampler or SamplerConfig()
-        clip = 0
-        while count > 0:
-            noise = VideoNoise([(*video, clip) for video in videos])
-            latent = self.sample_latent(noise, Condition(latent, label=label), first if clip == 0 else later, progress)
-            frames = self.decode_latent(latent)[:, :, : int(min(count, self.frames))]
-            yield frames
-            count -= frames.shape[2]
-            clip += 1
+
+        def latents(progress: Progress | None) -> Iterator[Tensor]:
+            latent = start
+            for clip in count() if num_frames is None else range(math.ceil(num_frames / self.frames)):
+                noise, solver = VideoNoise([(*video, clip) for video in videos]), later if clip else first
+                latent = self.sample_latent(noise, Condition(latent, label=label), solver, progress)
+                yield latent
+
+        with closing(self._perhaps_ahead(latents, progress)) as sampled:
+            for latent in sampled:
+                clips = self.decode_latent(latent)[:, :, : int(min(left, self.frames))]
+                left -= clips.shape[2]
+                yield clips
+
+    def _perhaps_ahead(
+        self, latents: Callable[[Progress | None], Iterator[Tensor]], progress: Progress | None
+    ) -> Iterator[Tensor]:
+        """The latents, by a thread of their own if there is to be an `overlap`."""
+        overlap = self.device.type == "cuda" if self.overlap is None else self.overlap
+        if not overlap:
+            return latents(progress)
+
+        def told(check: Callable[[], None]) -> Progress:
+            def tell(done: int, total: int) -> None:
+                check()
+                if progress is not None:
+                    progress(done, total)
+
+            return tell
+
+        return ahead(lambda check: latents(told(check)), device=self.device)
 
     @torch.no_grad()
     def sample_latent(
@@ -186,7 +200,7 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
         """Flat latents (b, c, l) from noise and a condition: the previous clips' latents, labels, or none."""
         self.check_can_continue(None)
         denoise = make_denoise(
-            self.denoiser,
+            self._graphed or self.denoiser,
             self.schedule,
             parameterization=self.diffusion.prediction,
             condition=condition,
@@ -206,10 +220,15 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
 
     @torch.no_grad()
     def encode_context(self, video: Tensor) -> Tensor:
-        """Flat latent (1, c, l) of the last clip of video (3, n, h, w) uint8; InputError if it is too short."""
-        self.check_can_continue(video)
-        clip = to_float(video[None, :, -self.frames :].to(self.device))
-        return self.autoencoder.encode(clip).flatten().float()
+        """Flat latents of the last clips of videos (b, 3, n, h, w), or of one (3, n, h, w), uint8: (b or 1, c, l).
+
+        InputError if they are too short.
+        """
+        videos = video if video.ndim == 5 else video[None]
+        self.check_can_continue(videos[0])
+        parts = videos[:, :, -self.frames :].split(self._clips_at_once())
+        planes = (self.autoencoder.encode(to_float(part.to(self.device))) for part in parts)
+        return torch.cat([plane.flatten().float() for plane in planes])
 
     def check_can_continue(self, video: Tensor | None) -> None:
         """InputError if there is no denoiser, or if video (3, n, h, w) is shorter than the context of a clip."""
@@ -223,108 +242,21 @@ class VideoGenerator(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=
 
     @torch.no_grad()
     def decode_latent(self, latent: Tensor) -> Tensor:
-        """Flat latents (b, c, l) -> (b, 3, t, h, w) uint8 on the CPU."""
-        triplane = Triplane.split(latent, self.autoencoder.config.latent_shape)
-        return to_uint8(self.autoencoder.decode(triplane).float()).cpu()
+        """Flat latents (b, c, l) -> (b, 3, t, h, w) uint8 on the CPU, `clips_at_once` of them at once."""
+        shape = self.autoencoder.config.latent_shape
+        planes = (Triplane.split(part, shape) for part in latent.split(self._clips_at_once()))
+        return torch.cat([to_uint8(self.autoencoder.decode(plane).float()).cpu() for plane in planes])
 
     @torch.no_grad()
     def reconstruct(self, video: Tensor) -> Tensor:
         """Clips (b, 3, t, h, w) uint8 through the autoencoder and back, uint8 on the CPU."""
-        return to_uint8(self.autoencoder(to_float(video.to(self.device))).float()).cpu()
+        parts = (to_float(part.to(self.device)) for part in video.split(self._clips_at_once()))
+        return torch.cat([to_uint8(self.autoencoder(part).float()).cpu() for part in parts])
 
     def precision(self, name: str) -> Any:
         """Context of mixed precision: "32" (none) or "bf16"."""
         return torch.autocast(self.device.type, torch.bfloat16) if name == "bf16" else nullcontext()
 
-    def to_config(self) -> dict[str, Any]:
-        """Everything that rebuilds this model but its weights, JSON-able."""
-        return {
-            "autoencoder": asdict(self.autoencoder.config),
-            "denoiser": asdict(self.denoiser.config) if self.denoiser else None,
-            "diffusion": asdict(self.diffusion),
-            "fps": self.fps,
-            "training_step": self.training_step,
-            "classes": list(self.classes) if self.classes else None,
-            "data": self.data,
-            "versions": {name: version(name) for name in ("pvdm", "torch")},
-        }
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> VideoGenerator:
-        """A model of these sizes with fresh weights; InputError if the configuration is not one of `to_config`.
-
-        Configurations from before there were `classes` and `data` do without them.
-        """
-        optional = {"classes", "data"}
-        known = {"format", "autoencoder", "denoiser", "diffusion", "fps", "training_step", "versions"} | optional
-        try:
-            if unknown := config.keys() - known:
-                raise ValueError(f"unknown {sorted(unknown)[0]}")
-            return cls(
-                AutoencoderConfig(**config["autoencoder"]),
-                UNetConfig(**config["denoiser"]) if config["denoiser"] else None,
-                DiffusionConfig(**config["diffusion"]),
-                config["fps"],
-                config["training_step"],
-                **{name: config[name] for name in optional & config.keys()},
-            )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"the model's configuration is not one of this version of pvdm ({error})") from error
-
-    def load_weights(self, weights: Mapping[str, Tensor]) -> VideoGenerator:
-        """Fills the model, in evaluation mode; all names and shapes must fit, else InputError."""
-        try:
-            self.load_state_dict(dict(weights))
-        except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
-            raise InputError(f"the model's weights do not fit its configuration ({reason}); export it again") from error
-        return self.eval()
-
-    @classmethod
-    def from_pretrained(cls, path: str | Path, **download: Any) -> VideoGenerator:
-        """The model of an exported folder, or of `owner/name` on the Hub, on the CPU in float32.
-
-        `download` goes to `huggingface_hub.snapshot_download` (revision, token, cache_dir, ...).
-        """
-        folder = files.resolve_folder(path, **download)
-        return cls.from_config(files.read_config(folder)).load_weights(files.read_weights(folder))
-
-    @classmethod
-    def from_checkpoint(cls, path: str | Path) -> VideoGenerator:
-        """The averaged model of a training checkpoint (.ckpt) of either stage."""
-        config, weights = files.read_checkpoint(path)
-        return cls.from_config(config).load_weights(weights)
-
-    @classmethod
-    def load(cls, path: str | Path, **download: Any) -> VideoGenerator:
-        """From an exported folder or a training checkpoint, whichever `path` is."""
-        return cls.from_checkpoint(path) if Path(path).is_file() else cls.from_pretrained(path, **download)
-
-    def save_pretrained(
-        self,
-        save_directory: str | Path,
-        *,
-        half_precision: bool = False,
-        overwrite: bool = False,
-        **hub: Any,
-    ) -> str | None:
-        """Writes `config.json`, `model.safetensors` and a card; existing output is an InputError unless `overwrite`.
-
-        A folder that holds anything but a model is never replaced. `half_precision` stores float16 weights.
-        `hub` goes to huggingface_hub's `save_pretrained`; its `model_card_kwargs`, such as `license`, to the card.
-        """
-        if half_precision:
-            return copy.deepcopy(self).half().save_pretrained(save_directory, overwrite=overwrite, **hub)
-        hub.setdefault("repo_id", Path(save_directory).name)  # not the temporary folder's
-        push, push_options = hub.pop("push_to_hub", False), dict(hub)
-        with replacing(Path(save_directory), overwrite=overwrite, own=files.MODEL_FILES) as temporary:
-            super().save_pretrained(temporary, config=hub.get("config"), model_card_kwargs=hub.get("model_card_kwargs"))
-        return self.push_to_hub(**push_options) if push else None
-
-    def _save_pretrained(self, save_directory: Path) -> None:
-        files.write_model(save_directory, self.to_config(), self.state_dict())
-
-    def generate_model_card(self, **options: Any) -> ModelCard:
-        """README.md of an export; options are `model_card`'s."""
-        networks = {name: sum(map(torch.numel, part.parameters())) for name, part in self.named_children()}
-        return ModelCard(model_card(self.to_config(), parameters=networks, **options))
+    def _clips_at_once(self) -> int:
+        """How many clips go through the autoencoder at once: those of `clips_at_once`, or as many as fill a GPU."""
+        return self.clips_at_once or max(1, TOKENS_AT_ONCE // math.prod(self.autoencoder.config.latent_shape))

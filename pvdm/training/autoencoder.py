@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from pvdm.autoencoder import AutoencoderConfig, Triplane
 from pvdm.autoencoder.perceptual import PerceptualDistance
+from pvdm.compilation import compile_regions
 from pvdm.errors import check_range
 from pvdm.evaluation.fidelity import Sharpness, frames_at, psnr, ssim
 from pvdm.generation import VideoGenerator
@@ -40,6 +41,7 @@ class AutoencoderTraining(OpposedTraining):
         max_skipped: Updates in a row that end the training if each is left out because a loss or a gradient, of
             either side, is not finite.
         activation_checkpointing: Compute layers again in the backward pass instead of keeping them.
+        compile: `torch.compile` for the repeated parts: minutes at the start, faster from then on.
         init_from: Model whose autoencoder's weights training starts from (see `Start`); not read by a run that goes on.
         reinitialize: Start parameters afresh that do not fit, as of another size or length; else they are an error.
     """
@@ -62,6 +64,7 @@ class AutoencoderTraining(OpposedTraining):
         accumulate: int = 1,
         max_skipped: int = 20,
         activation_checkpointing: bool = False,
+        compile: bool = False,
         init_from: Path | None = None,
         reinitialize: bool = False,
     ) -> None:
@@ -74,6 +77,8 @@ class AutoencoderTraining(OpposedTraining):
         self.generator.autoencoder.set_activation_checkpointing(activation_checkpointing)
         self.l1_weight, self.lpips_weight, self.lpips_frames = l1_weight, lpips_weight, lpips_frames
         self.latent_scale, self.vgg_weights = latent_scale, vgg_weights
+        if compile:
+            compile_regions(self.generator.autoencoder)
         self.start = Start(init_from, reinitialize) if init_from else None
         self.perceptual: PerceptualDistance | None = None
         self.sharpness = Sharpness()

@@ -31,6 +31,17 @@ def clips(batch: Mapping[str, Any]) -> Tensor:
     return to_float(batch["video"])
 
 
+def content(batch: Mapping[str, Any]) -> Tensor:
+    """What the samples are: "latent" (b, 2, c, l), of context and target, or "video" (b, 3, t, h, w) uint8."""
+    return batch["latent"] if "latent" in batch else batch["video"]
+
+
+def on_device(batch: Mapping[str, Any], values: Any) -> Tensor:
+    """Values as a tensor where the batch is, which on CUDA is not waited for."""
+    device, tensor = content(batch).device, torch.as_tensor(values)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
 def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:
     """(seed, epoch, index) of each sample: all its randomness follows from this."""
     return [tuple(key) for key in batch["key"].tolist()]
@@ -44,29 +55,29 @@ def noise_like(latent: Tensor, batch: Mapping[str, Any], *more: int) -> Tensor:
 
 def times(batch: Mapping[str, Any], timesteps: int) -> Tensor:
     """A time in 0 .. timesteps - 1 for each sample: (b,) int64."""
-    return _tensor(batch, [int(draw.integers(timesteps)) for draw in _draws(batch, Draw.TIME)])
+    return on_device(batch, [int(draw.integers(timesteps)) for draw in _draws(batch, Draw.TIME)])
 
 
 def keep_context(batch: Mapping[str, Any], dropout: float) -> Tensor:
-    """Whether each sample keeps its context, with probability 1 - dropout: (b,) bool."""
+    """Whether each sample keeps its context, with probability 1 - dropout: (b,) bool, on the CPU like the keys."""
     return _keep(batch, dropout, Draw.CONTEXT)
 
 
 def keep_label(batch: Mapping[str, Any], dropout: float) -> Tensor:
-    """Whether each sample keeps its label, whatever becomes of its context: (b,) bool."""
+    """Whether each sample keeps its label, whatever becomes of its context: (b,) bool, on the CPU."""
     return _keep(batch, dropout, Draw.LABEL)
 
 
 def frame_choice(batch: Mapping[str, Any], frames: int, count: int) -> Tensor:
     """Indices of `count` different frames for each sample: (b, count) int64."""
     chosen = [draw.choice(frames, size=min(count, frames), replace=False) for draw in _draws(batch, Draw.FRAMES)]
-    return _tensor(batch, np.stack(chosen))
+    return on_device(batch, np.stack(chosen))
 
 
 @contextmanager
 def drawn_by(batch: Mapping[str, Any]) -> Iterator[None]:
     """Within it PyTorch's own generators, from which dropout draws, are a function of the batch's samples."""
-    device = batch["video"].device
+    device = content(batch).device
     seed = generator_of((*keys(batch)[0], Draw.DROPOUT)).integers(2**63)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(int(seed))
@@ -74,12 +85,8 @@ def drawn_by(batch: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _keep(batch: Mapping[str, Any], dropout: float, purpose: Draw) -> Tensor:
-    return _tensor(batch, [bool(draw.random() >= dropout) for draw in _draws(batch, purpose)])
+    return torch.tensor([bool(draw.random() >= dropout) for draw in _draws(batch, purpose)])
 
 
 def _draws(batch: Mapping[str, Any], purpose: Draw) -> Iterator[np.random.Generator]:
     return (generator_of((*key, purpose)) for key in keys(batch))
-
-
-def _tensor(batch: Mapping[str, Any], values: Any) -> Tensor:
-    return torch.as_tensor(values, device=batch["video"].device)

@@ -188,8 +188,9 @@ class VideoData(LightningDataModule):
             )
 
     def transfer_batch_to_device(self, batch: dict[str, Any], device: torch.device, dataloader_idx: int) -> Any:
-        """As ever, but the keys, which are only read by Python: it would wait for the device each time."""
-        return {**super().transfer_batch_to_device(batch, device, dataloader_idx), "key": batch["key"]}
+        """As ever, but what Python reads, which would wait for the device each time: keys, and who has a context."""
+        stay = {name: batch[name] for name in ("key", "has_context")}
+        return {**super().transfer_batch_to_device(batch, device, dataloader_idx), **stay}
 
     def train_dataloader(self) -> DataLoader:
         samples = self._samples(self.training, shuffle=True)

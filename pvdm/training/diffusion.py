@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
+from pvdm.compilation import compile_regions
 from pvdm.diffusion import (
     Condition,
     DiffusionConfig,
@@ -23,7 +25,7 @@ from pvdm.diffusion import (
 )
 from pvdm.errors import InputError, check_range
 from pvdm.generation import VideoGenerator
-from pvdm.training.batch import clips, drawn_by, keep_context, keep_label, noise_like, times
+from pvdm.training.batch import clips, content, drawn_by, keep_context, keep_label, noise_like, on_device, times
 from pvdm.training.means import Means
 from pvdm.training.module import GeneratorTraining
 from pvdm.training.optimization import OptimizerConfig
@@ -33,8 +35,9 @@ from pvdm.training.start import Start
 class DiffusionTraining(GeneratorTraining):
     """Predicts eps, x0 or v of flat latents; the autoencoder is frozen.
 
-    A batch holds clips of twice the model's frames: the context and then the target. Where `has_context` is False
-    the context is no part of the video and plays no part. With `denoiser.classes` the labels of the data are given.
+    A batch holds clips of twice the model's frames, "video" (b, 3, 2 t, h, w) uint8: the context and then the target;
+    or their latents, "latent" (b, 2, c, l), as `pvdm encode` has cached them. Where `has_context` is False the context
+    is no part of the video and plays no part. With `denoiser.classes` the labels of the data are given.
 
     Validation takes the loss, never weighted, at fixed times: `val/loss_no_context` (and `val/loss`, the same) of
     all samples without context and label, `val/loss_context` with the context alone of those that have one, and
@@ -52,6 +55,7 @@ class DiffusionTraining(GeneratorTraining):
         validation_times: Times, evenly spread, at which the validation loss is taken.
         sampler: Solver of `predict`.
         activation_checkpointing: Compute blocks again in the backward pass instead of keeping them.
+        compile: `torch.compile` for the repeated parts: minutes at the start, faster from then on.
         init_from: Model whose denoiser's weights training starts from (see `Start`); not read by a run that goes on.
         reinitialize: Start parameters afresh that do not fit, as for other classes; else they are an error.
     """
@@ -73,6 +77,7 @@ class DiffusionTraining(GeneratorTraining):
         validation_times: int = 8,
         sampler: SamplerConfig = SamplerConfig(),
         activation_checkpointing: bool = False,
+        compile: bool = False,
         init_from: Path | None = None,
         reinitialize: bool = False,
     ) -> None:
@@ -90,6 +95,8 @@ class DiffusionTraining(GeneratorTraining):
         self.optimizer_config, self.loss, self.sampler = optimizer, loss, sampler
         self.context_dropout, self.label_dropout = context_dropout, label_dropout
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
+        if compile:
+            compile_regions(self.generator.autoencoder, self.generator.denoiser)
         self.start = Start(init_from, reinitialize) if init_from else None
 
     def setup(self, stage: str) -> None:
@@ -138,18 +145,29 @@ class DiffusionTraining(GeneratorTraining):
 
     @torch.no_grad()
     def latents(self, batch: dict[str, Any], keep: Tensor) -> tuple[Tensor, Condition]:
-        """Latents of the targets (b, c, l), and of the contexts that `keep` (b,) marks, which alone are encoded.
+        """Latents of the targets (b, c, l), and of the contexts that `keep` (b,) marks: encoded here, or cached ones.
 
-        A sample that has no context is never kept.
+        A sample that has no context is never kept. Nothing waits for the device where `keep` and `has_context` are on
+        the CPU.
         """
-        keep = keep & batch["has_context"]
+        keep = keep.cpu() & batch["has_context"].cpu()
+        if "latent" in batch:
+            contexts, target = batch["latent"].float().unbind(dim=1)
+        else:
+            contexts, target = self._encoded(batch, on_device(batch, keep.nonzero().flatten()))
+        mask = on_device(batch, keep)
+        contexts = contexts.masked_fill(rearrange(~mask, "b -> b 1 1"), 0)
+        return target, Condition(contexts, mask)
+
+    def _encoded(self, batch: dict[str, Any], kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents of those contexts whose indices `kept` gives, zeros for the others, and of all targets."""
         context, target = clips(batch).chunk(2, dim=2)
         encode = self.generator.autoencoder.encode
         latent = encode(target).flatten().float()
         contexts = torch.zeros_like(latent)
-        if keep.any():
-            contexts[keep] = encode(context[keep]).flatten().float()
-        return latent, Condition(contexts, keep)
+        if kept.numel():
+            contexts[kept] = encode(context[kept]).flatten().float()
+        return contexts, latent
 
     def labelled(self, condition: Condition, batch: dict[str, Any], keep: Tensor) -> Condition:
         """The condition with the labels that `keep` (b,) marks; as it is, for a denoiser without classes."""
@@ -157,7 +175,7 @@ class DiffusionTraining(GeneratorTraining):
             return condition
         if "label" not in batch:
             raise InputError("the samples have no labels; give data with classes, or leave model.denoiser.classes out")
-        return replace(condition, label=batch["label"], label_mask=keep)
+        return replace(condition, label=batch["label"], label_mask=on_device(batch, keep))
 
     def weights(self, t: Tensor) -> Tensor:
         """Weight of the loss at times t: (b,)."""
@@ -178,7 +196,7 @@ class DiffusionTraining(GeneratorTraining):
         self.means = Means(names, self.device)
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        everyone = torch.ones(len(batch["video"]), dtype=torch.bool, device=self.device)
+        everyone = torch.ones(len(content(batch)), dtype=torch.bool)
         target, context = self.latents(batch, everyone)
         cases = {"no_context": (Condition(), everyone), "context": (context, context.mask)}
         if "label" in self.means.names:
@@ -204,15 +222,16 @@ class DiffusionTraining(GeneratorTraining):
 
     def on_predict_start(self) -> None:
         """InputError if the sampler would take more steps than there are times."""
-        check_range(1, self.generator.diffusion.timesteps, **{"sampler.steps": self.sampler.steps})
+        timesteps = self.generator.diffusion.timesteps
+        check_range(1, timesteps, **{"sampler.steps": self.sampler.completed(timesteps).steps})
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
         """One sampled clip for each clip of the data, of its class (its pixels play no part): (b, 3, t, h, w) uint8."""
         videos = [(int(seed), int(index)) for seed, _, index in batch["key"].tolist()]
-        everyone = torch.ones(len(videos), dtype=torch.bool, device=self.device)
+        everyone = torch.ones(len(videos), dtype=torch.bool)
         label = self.labelled(Condition(), batch, everyone).label
         labels = None if label is None else label.tolist()
-        sampled = next(self.generator.stream(videos=videos, labels=labels, sampler=self.sampler))
+        (sampled,) = self.generator.batches(videos, batch_size=len(videos), labels=labels, sampler=self.sampler)
         return {"video": sampled, "names": [f"sample_{index:06d}" for _, index in videos]}
 
     def configure_optimizers(self) -> dict[str, Any]:

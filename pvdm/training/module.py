@@ -14,6 +14,7 @@ from torch import Tensor
 from pvdm.autoencoder import PLANES
 from pvdm.errors import InputError, one_line
 from pvdm.generation import VideoGenerator
+from pvdm.precision import allow_tf32
 from pvdm.training.data import VideoData
 
 PARTS = ("autoencoder", "denoiser", "diffusion")
@@ -35,6 +36,7 @@ class GeneratorTraining(LightningModule):
 
     def setup(self, stage: str) -> None:
         """Takes what the data say of themselves, and tells the sizes; InputError if they do not fit the model."""
+        allow_tf32(self.trainer.strategy.root_device)
         data = self.trainer.datamodule
         if not isinstance(data, VideoData):
             return

@@ -10,6 +10,8 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 
+from pvdm.training.batch import content
+
 GIB = 2**30
 
 
@@ -29,7 +31,7 @@ class Throughput(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
     ) -> None:
-        self._ends.append((time.monotonic(), len(batch["video"]) * trainer.world_size))
+        self._ends.append((time.monotonic(), len(content(batch)) * trainer.world_size))
         if len(self._ends) > 1:
             clips = sum(count for _, count in self._ends) - self._ends[0][1]
             pl_module.log("train/clips_per_second", clips / max(self._ends[-1][0] - self._ends[0][0], 1e-9))

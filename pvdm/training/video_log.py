@@ -42,7 +42,7 @@ class VideoLog(Callback):
         self,
         every_n_updates: int | None = 5000,
         videos: int = 4,
-        sampler: SamplerConfig = SamplerConfig("dpmpp_2m", 25),
+        sampler: SamplerConfig = SamplerConfig(),
     ) -> None:
         check_range(1, every_n_updates=every_n_updates, videos=videos)
         self.every_n_updates, self.videos, self.sampler = every_n_updates, videos, sampler
@@ -85,7 +85,9 @@ class VideoLog(Callback):
         yield "real", grid([real])
         yield "reconstructed", grid([real, generator.reconstruct(torch.stack(real))])
         if generator.denoiser is not None:
-            sampler = replace(self.sampler, steps=min(self.sampler.steps, generator.diffusion.timesteps))
+            timesteps = generator.diffusion.timesteps
+            sampler = self.sampler.completed(timesteps)
+            sampler = replace(sampler, steps=min(sampler.steps, timesteps))
             classes = _classes(generator, samples, self.videos)
             yield "sampled", grid([generator.sample(self.videos, sampler=sampler, seed=SEED, **classes)])
             if whole := [sample for sample in samples if sample.get("has_context", True)]:
@@ -93,13 +95,13 @@ class VideoLog(Callback):
                 yield "extended", grid([[sample["video"] for sample in whole], continued])
 
 
-def _continued(generator: VideoGenerator, samples: list[dict[str, Any]], sampler: SamplerConfig) -> Iterator[Tensor]:
-    """The video (3, 2 t, h, w) of each sample, its second half by the model."""
-    for index, sample in enumerate(samples):
-        context = sample["video"][:, : generator.frames]
-        options = {"videos": [(SEED, index)], "sampler": sampler, **_classes(generator, [sample], 1)}
-        new = generator.stream(num_frames=generator.frames, context=context, **options)
-        yield torch.cat([context, *(clips[0] for clips in new)], dim=1)
+def _continued(generator: VideoGenerator, samples: list[dict[str, Any]], sampler: SamplerConfig) -> Tensor:
+    """The videos (b, 3, 2 t, h, w) of the samples, their second halves by the model."""
+    context = torch.stack([sample["video"][:, : generator.frames] for sample in samples])
+    videos = [(SEED, index) for index in range(len(samples))]
+    options = {"videos": videos, "sampler": sampler, **_classes(generator, samples, len(samples))}
+    new = generator.stream(num_frames=generator.frames, context=context, **options)
+    return torch.cat([context, *new], dim=2)
 
 
 def _classes(generator: VideoGenerator, samples: list[dict[str, Any]], count: int) -> dict[str, list[int]]:

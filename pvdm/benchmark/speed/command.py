@@ -1,0 +1,124 @@
+"""What `pvdm benchmark speed` does with its options: measures, prints a table and writes JSON."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import Any
+
+import torch
+
+from pvdm.benchmark.speed.clips import videos_of
+from pvdm.benchmark.speed.compare import comparison, read_document
+from pvdm.benchmark.speed.estimate import estimated_seconds
+from pvdm.benchmark.speed.machine import Ceiling, ceiling, machine
+from pvdm.benchmark.speed.measuring import Measured, Repeats
+from pvdm.benchmark.speed.report import FORMAT, entry, table
+from pvdm.benchmark.speed.settings import TASK_NAMES, Settings
+from pvdm.benchmark.speed.subject import SIZE_OPTIONS, SIZES, Subject
+from pvdm.benchmark.speed.tasks import TASKS, measured_tasks
+from pvdm.diffusion import SamplerConfig
+from pvdm.errors import InputError
+from pvdm.evaluation.results import versions, write_document
+from pvdm.output import check_output_file
+from pvdm.precision import allow_tf32, warn_of_slow_bfloat16
+
+TOLD = 5
+"""Seconds below which it is not said in advance how long a task takes."""
+
+logger = logging.getLogger(__name__)
+
+
+def run_speed(options: argparse.Namespace, *, device: torch.device) -> None:
+    """Measures the tasks of these options; InputError if what they ask for cannot be, or nothing could be measured."""
+    names = chosen(options.tasks)
+    old = read_document(options.compare) if options.compare else None
+    if options.data is not None:
+        videos_of(options.data)  # refused before anything is measured
+    check_output_file(options.output, overwrite=options.overwrite, inputs=[options.compare, options.vgg_weights])
+    settings = settings_of(options, device)
+    allow_tf32(device)  # before the ceiling, which is that of the same kind of products
+    if settings.precision == "bf16":
+        warn_of_slow_bfloat16(device)
+    subject = subject_of(options, settings)
+    before = ceiling(device, settings.dtype)
+    logger.info("%s", forecast(estimated_seconds(names, subject, settings, before)))
+    found = measured_tasks(names, subject, settings)
+    if all(isinstance(reason, str) for reason in found.values()):
+        raise InputError(next(iter(found.values())))
+    content = document(found, subject, settings, before.best(ceiling(device, settings.dtype)))
+    write_document(options.output, content, overwrite=options.overwrite)
+    logger.info("%s", table(content))
+    if old is not None:
+        logger.info("%s", comparison(old, content))
+    logger.info("written to %s", options.output)
+
+
+def chosen(text: str | None) -> list[str]:
+    """Tasks by their names, with commas between; all without a text. InputError for another name."""
+    names = list(TASK_NAMES) if text is None else [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in TASK_NAMES:
+            raise InputError(f"--tasks names {name!r}; give names of {', '.join(TASK_NAMES)}, with commas between")
+    return names
+
+
+def settings_of(options: argparse.Namespace, device: torch.device) -> Settings:
+    """How everything is to be run; InputError for a sampler that cannot be."""
+    try:
+        sampler = SamplerConfig(options.sampler, options.steps)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    warm_up = options.warm_up if options.warm_up is not None else int(options.compile or device.type == "cuda")
+    names = ("precision", "batch_size", "compile", "cuda_graphs", "activation_checkpointing", "plain")
+    return Settings(
+        device,
+        sampler=sampler,
+        frames=options.stream_frames,
+        repeats=Repeats(options.repeats, options.limit, warm_up),
+        **{name: getattr(options, name) for name in (*names, "data", "vgg_weights")},
+    )
+
+
+def subject_of(options: argparse.Namespace, settings: Settings) -> Subject:
+    """The model, or networks of the size that is asked for; InputError if both are."""
+    changed = {name: getattr(options, name) for name in SIZE_OPTIONS}
+    if options.model is None:
+        return Subject.of_size(options.size or SIZES[0], settings, **changed)
+    given = ["size"] * (options.size is not None) + [name for name in SIZE_OPTIONS if changed[name] is not None]
+    if given:
+        raise InputError(f"--{given[0].replace('_', '-')} is given with a --model, which has its sizes; leave out one")
+    return Subject.of_model(options.model, settings)
+
+
+def forecast(seconds: Mapping[str, float]) -> str:
+    """About how long it will take, in all and for each task that is not a matter of seconds."""
+    tasks = [f"{name} {_about(value)}" for name, value in seconds.items() if value >= TOLD]
+    return f"this takes about {_about(sum(seconds.values()))}" + (f" ({', '.join(tasks)})" if tasks else "")
+
+
+def document(
+    found: Mapping[str, Measured | str], subject: Subject, settings: Settings, best: Ceiling
+) -> dict[str, Any]:
+    """All that the file holds."""
+    batch = settings.batch_size
+    return {
+        "format": FORMAT,
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": shlex.join(["pvdm", *sys.argv[1:]]),
+        "versions": versions(("pvdm", "torch", "pytorch-lightning", "av", "decord")),
+        "machine": machine(settings.device),
+        "subject": subject.describe(),
+        "settings": settings.describe(),
+        "ceiling": {"dtype": str(settings.dtype).removeprefix("torch."), **asdict(best)},
+        "tasks": [entry(name, value, best, unit=TASKS[name].unit, batch=batch) for name, value in found.items()],
+    }
+
+
+def _about(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

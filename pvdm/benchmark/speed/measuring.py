@@ -1,0 +1,143 @@
+"""Repeated and interleaved measurements of pieces of code, and their medians."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import torch
+
+from pvdm.benchmark.speed.work import Work, counted
+from pvdm.benchmark.timing import Peak, measured
+
+Run = Callable[[], Any]
+Context = Callable[[], AbstractContextManager[Any]]
+Turn = tuple[str, AbstractContextManager[Any]]
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """How often something is measured.
+
+    Args:
+        count: Repetitions of which the median is taken.
+        limit: Seconds after which no further repetition of a task begins; one is always made.
+        warm_up: Runs before them, besides the one that is counted.
+    """
+
+    count: int = 5
+    limit: float = 120.0
+    warm_up: int = 0
+
+
+@dataclass
+class Measured:
+    """What was found of one piece of code.
+
+    Args:
+        seconds: Of each repetition.
+        peak: The most memory of all repetitions, in bytes: allocated on CUDA, elsewhere the process's, if it is known.
+        held: What was in use before them: weights, inputs, and elsewhere than on CUDA the program itself.
+        work: Of one run.
+        items: Clips or frames of one run; None are those of a batch.
+        extra: What else there is to say, JSON-able.
+        plain: The plain computation, measured in turn with it.
+    """
+
+    seconds: list[float]
+    peak: int | None
+    held: int | None
+    work: Work
+    items: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    plain: Measured | None = None
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    def mixed(self, other: Measured, share: float) -> Measured:
+        """As if `share` of the runs had been the other's: times and work in proportion, the larger peak."""
+        pairs = zip(sorted(self.seconds), sorted(other.seconds), strict=True)
+        seconds = [(1 - share) * mine + share * theirs for mine, theirs in pairs]
+        work = self.work * (1 - share) + other.work * share
+        return Measured(seconds, _largest(self.peak, other.peak), self.held, work)
+
+
+class Measurement:
+    """Pieces of code by name, each counted once, warmed up, and then timed in turn with the others: A B, A B, ..."""
+
+    def __init__(
+        self, names: Sequence[str], device: torch.device, repeats: Repeats, *, counting: Context = nullcontext
+    ):
+        self.device, self.repeats, self.counting = device, repeats, counting
+        self.held: int | None = None
+        self.works: dict[str, Work] = {}
+        self.peaks: dict[str, list[Peak]] = {name: [] for name in names}
+
+    def turns(self) -> Iterator[Turn]:
+        """What is to run next, and within which context."""
+        names = list(self.peaks)
+        for name in names:
+            yield name, self._counted(name)
+        for name in names * self.repeats.warm_up:
+            yield name, nullcontext()
+        self.held = held_bytes(self.device)
+        end = monotonic() + self.repeats.limit
+        for number in range(self.repeats.count):
+            if number and monotonic() > end:
+                return
+            for name in names:
+                yield name, self._timed(name)
+
+    def found(self) -> dict[str, Measured]:
+        """Of each piece."""
+        return {name: self._found(name) for name in self.peaks}
+
+    def _found(self, name: str) -> Measured:
+        peaks = self.peaks[name]
+        return Measured(
+            [peak.seconds for peak in peaks], _largest(*(peak.memory for peak in peaks)), self.held, self.works[name]
+        )
+
+    @contextmanager
+    def _counted(self, name: str) -> Iterator[None]:
+        with self.counting(), counted() as work:
+            yield
+        self.works[name] = work
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        with measured(self.device) as peak:
+            yield
+        self.peaks[name].append(peak)
+
+
+def measure(
+    runs: Mapping[str, Run], device: torch.device, repeats: Repeats, *, counting: Context = nullcontext
+) -> dict[str, Measured]:
+    """Each of the runs, in turn; what is counted happens within the context that `counting` makes."""
+    measurement = Measurement(list(runs), device, repeats, counting=counting)
+    for name, context in measurement.turns():
+        with context:
+            runs[name]()
+    return measurement.found()
+
+
+def held_bytes(device: torch.device) -> int | None:
+    """What is in use now: allocated on CUDA, elsewhere the process's memory; None where the system does not tell."""
+    gc.collect()
+    if device.type == "cuda":
+        return torch.cuda.memory_allocated(device)
+    with measured(device) as peak:  # the peak of nothing is what there is
+        pass
+    return peak.memory
+
+
+def _largest(*sizes: int | None) -> int | None:
+    return max((size for size in sizes if size is not None), default=None)

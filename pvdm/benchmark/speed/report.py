@@ -1,0 +1,109 @@
+"""What was measured, as JSON and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pvdm.benchmark.speed.machine import Ceiling
+from pvdm.benchmark.speed.measuring import Measured
+
+FORMAT = "pvdm-speed"
+GIB = 1 << 30
+HEAD = (
+    "task",
+    "time",
+    "least",
+    "most",
+    "of",
+    "items/s",
+    "GFLOP",
+    "of product",
+    "of copy",
+    "peak GiB",
+    "plain",
+    "ratio",
+)
+
+
+def entry(task: str, found: Measured | str, ceiling: Ceiling, *, unit: str, batch: int) -> dict[str, Any]:
+    """All that the document says of one task; a text is why there is nothing."""
+    if isinstance(found, str):
+        return {"task": task, "missing": found}
+    items = found.items or batch
+    values = {"task": task, "missing": None, "unit": unit, "items": items, "items_per_second": items / found.median}
+    values |= _figures(found, ceiling)
+    if found.plain is not None:
+        values["plain"] = {"precision": "32", **_figures(found.plain, ceiling)}
+        values["ratio_to_plain"] = found.plain.median / found.median
+    return values | found.extra
+
+
+def _figures(found: Measured, ceiling: Ceiling) -> dict[str, Any]:
+    return {
+        "seconds": found.median,
+        "all_seconds": found.seconds,
+        "flops": found.work.flops,
+        "bytes_moved": found.work.bytes,
+        "share_of_product": found.work.flops / found.median / ceiling.flops_per_second,
+        "share_of_copy": found.work.bytes / found.median / ceiling.bytes_per_second,
+        "peak_memory_bytes": found.peak,
+        "held_before_bytes": found.held,
+    }
+
+
+def table(document: Mapping[str, Any]) -> str:
+    """A line for each task, the ceilings above them, and below what else they say."""
+    entries = document["tasks"]
+    rows = [HEAD, *(_row(task) for task in entries)]
+    lines = aligned([row[:10] if not any("plain" in task for task in entries) else row for row in rows])
+    notes = [f"{task['task']}: {note}" for task in entries if (note := _note(task))]
+    product, copy = (document["ceiling"][name] / 1e9 for name in ("flops_per_second", "bytes_per_second"))
+    head = f"product {product:.4g} GFLOP/s, copy {copy:.4g} GB/s"
+    return "\n".join([head, lines, *notes])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """The first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows)
+    return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+def seconds_text(value: float) -> str:
+    """With its unit."""
+    return f"{value:.3g} s" if value >= 1 else f"{value * 1e3:.3g} ms"
+
+
+def _row(task: Mapping[str, Any]) -> tuple[str, ...]:
+    if task["missing"]:
+        return (task["task"], *["-"] * (len(HEAD) - 1))
+    seconds, peak = task["all_seconds"], task["peak_memory_bytes"]
+    plain = task.get("plain")
+    return (
+        task["task"],
+        *map(seconds_text, (task["seconds"], min(seconds), max(seconds))),
+        str(len(seconds)),
+        f"{task['items_per_second']:.3g}",
+        *_shares(task),
+        "-" if peak is None else f"{peak / GIB:.2f}",
+        seconds_text(plain["seconds"]) if plain else "",
+        f"{task['ratio_to_plain']:.2f}" if plain else "",
+    )
+
+
+def _shares(task: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Operations, and shares of the ceilings; reading is no matter of the networks' ones."""
+    if not task["flops"]:
+        return "-", "-", "-"
+    return f"{task['flops'] / 1e9:.4g}", f"{task['share_of_product']:.0%}", f"{task['share_of_copy']:.0%}"
+
+
+def _note(task: Mapping[str, Any]) -> str | None:
+    if task["missing"]:
+        return task["missing"]
+    if task["task"] == "stream":
+        rate = task["frames_per_second_after_it"]
+        after = f", then {rate:.3g} frames per second" if rate is not None else ""
+        return f"the first clip after {seconds_text(task['first_clip_seconds'])}{after}"
+    return None

@@ -1,0 +1,80 @@
+"""How `pvdm benchmark speed` runs everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pvdm.benchmark.speed.measuring import Repeats
+from pvdm.diffusion import SamplerConfig
+
+TASK_NAMES = (
+    *("read", "encode", "decode", "denoise", "sample_clip", "stream"),
+    *("stage1_step", "stage2_step_pixels", "stage2_step_latents"),
+)
+"""What can be measured, in this order."""
+
+DTYPES = {"32": torch.float32, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How everything is run.
+
+    Args:
+        device: Where.
+        precision: "32", or "bf16": autocast, in training too; the plain computation is always in float32.
+        batch_size: Clips at once; videos in sampling and streaming.
+        compile: Compile the networks' repeated parts.
+        cuda_graphs: Launch the denoiser's kernels as one in sampling; on a GPU alone.
+        activation_checkpointing: In both training steps.
+        plain: Measure the plain computation beside encode, decode and denoise.
+        saved_tensors: Count the bytes that the training steps keep for the backward pass.
+        sampler: Of the sampled clip and the stream.
+        frames: Of the stream.
+        data: Folder of videos for the reading; None makes some.
+        vgg_weights: LPIPS's VGG-16 file; None takes random weights.
+        repeats: How often.
+    """
+
+    device: torch.device
+    precision: str = "32"
+    batch_size: int = 1
+    compile: bool = False
+    cuda_graphs: bool = False
+    activation_checkpointing: bool = False
+    plain: bool = False
+    saved_tensors: bool = False
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    frames: int = 128
+    data: Path | None = None
+    vgg_weights: Path | None = None
+    repeats: Repeats = field(default_factory=Repeats)
+
+    @property
+    def bfloat16_weights(self) -> bool:
+        """Whether the weights are in bfloat16, too, but in training; the plain computation wants them in float32."""
+        return self.precision == "bf16" and not self.plain
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which the ceiling is measured."""
+        return DTYPES[self.precision]
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-able: what the figures depend on."""
+        return {
+            "precision": self.precision,
+            "batch_size": self.batch_size,
+            "bfloat16_weights": self.bfloat16_weights,
+            "compile": self.compile,
+            "cuda_graphs": self.cuda_graphs,
+            "activation_checkpointing": self.activation_checkpointing,
+            "sampler": self.sampler.name,
+            "steps": self.sampler.steps,
+            "stream_frames": self.frames,
+            "data": None if self.data is None else self.data.name,
+        }

@@ -1,0 +1,52 @@
+"""`torch.compile` for the repeated parts of a network, which goes on without where it cannot be done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.fx import GraphModule
+
+from pvdm.errors import one_line
+
+BACKEND = "inductor"
+VARIANTS = 64
+"""Largest number of forms of one part: by the strides and sizes of its input, in training and without gradients.
+
+From there on dynamo would run it uncompiled. The stages of a U-Net share their code, and each has sizes of its own.
+"""
+
+logger = logging.getLogger(__name__)
+
+
+def compile_regions(*networks: nn.Module) -> None:
+    """Compiles the `regions()` of each network in place, for fixed shapes; names in its state_dict stay.
+
+    A part is compiled when it first runs, and again for other shapes; parts of the same form are compiled once. Where
+    that fails, as on a GPU too old for Triton or without a C++ compiler, all goes on uncompiled, after one warning.
+    """
+    config = torch._dynamo.config
+    config.recompile_limit = max(config.recompile_limit, VARIANTS)
+    compiler = Compiler()
+    for network in networks:
+        for region in network.regions():
+            region.compile(backend=compiler, dynamic=False)
+
+
+class Compiler:
+    """A backend of `torch.compile`: inductor, or the graph as it is once that has failed."""
+
+    def __init__(self, backend: str = BACKEND) -> None:
+        self.backend, self.has_failed = backend, False
+
+    def __call__(self, graph: GraphModule, inputs: Sequence[Any]) -> Callable[..., Any]:
+        if not self.has_failed:
+            try:
+                return torch._dynamo.lookup_backend(self.backend)(graph, inputs)
+            except Exception as error:  # whatever a compiler may say: the graph itself is as good, and slower
+                self.has_failed = True
+                logger.warning("compiling failed, and all goes on uncompiled (%s)", one_line(error))
+        return graph.forward

@@ -1,0 +1,170 @@
+"""The model of both stages with what rebuilds it: its networks, its configuration, and both as files."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from huggingface_hub import ModelCard, PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder
+from pvdm.diffusion import DiffusionConfig, NoiseSchedule, TriplaneUNet, UNetConfig
+from pvdm.errors import InputError
+from pvdm.generation import files
+from pvdm.generation.card import model_card
+from pvdm.output import replacing
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["video-generation"]):
+    """The networks of `VideoGenerator`, loaded and saved.
+
+    Args:
+        autoencoder: Sizes of the autoencoder.
+        denoiser: Sizes of the U-Net; None for the export of stage 1, which only reconstructs.
+        diffusion: Noise process and what the U-Net predicts.
+        fps: Frames per second of the training clips, given to what is generated.
+        training_step: Optimizer updates behind the weights.
+        classes: Names of the denoiser's classes in the order of their indices; None if they have none.
+        data: What the training data say of themselves, JSON-able: source, licence, counts, clips.
+    """
+
+    def __init__(
+        self,
+        autoencoder: AutoencoderConfig,
+        denoiser: UNetConfig | None = None,
+        diffusion: DiffusionConfig | None = None,
+        fps: float = 25.0,
+        training_step: int = 0,
+        classes: Sequence[str] | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.autoencoder = ProjectedAutoencoder(autoencoder)
+        self.denoiser = TriplaneUNet(denoiser) if denoiser else None
+        self.diffusion = diffusion or DiffusionConfig()
+        self.schedule = NoiseSchedule(self.diffusion)
+        self.fps = fps
+        self.training_step = training_step
+        self.classes = tuple(classes) if classes else None
+        self.data = dict(data) if data else None
+        if self.classes and len(self.classes) != self.class_count:
+            raise ValueError(f"{len(self.classes)} classes have names, the denoiser has {self.class_count or 'none'}")
+        if denoiser and tuple(denoiser.latent_shape) != tuple(autoencoder.latent_shape):
+            raise ValueError(f"the denoiser is for latents of {denoiser.latent_shape}, not {autoencoder.latent_shape}")
+
+    @property
+    def frames(self) -> int:
+        """Frames of a clip."""
+        return self.autoencoder.config.frames
+
+    @property
+    def class_count(self) -> int | None:
+        """Number of classes whose labels the denoiser takes; None if it takes none."""
+        return self.denoiser.config.classes if self.denoiser else None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def to_config(self) -> dict[str, Any]:
+        """Everything that rebuilds this model but its weights, JSON-able."""
+        return {
+            "autoencoder": asdict(self.autoencoder.config),
+            "denoiser": asdict(self.denoiser.config) if self.denoiser else None,
+            "diffusion": asdict(self.diffusion),
+            "fps": self.fps,
+            "training_step": self.training_step,
+            "classes": list(self.classes) if self.classes else None,
+            "data": self.data,
+            "versions": {name: version(name) for name in ("pvdm", "torch")},
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """A model of these sizes with fresh weights; InputError if the configuration is not one of `to_config`.
+
+        Configurations from before there were `classes` and `data` do without them.
+        """
+        optional = {"classes", "data"}
+        known = {"format", "autoencoder", "denoiser", "diffusion", "fps", "training_step", "versions"} | optional
+        try:
+            if unknown := config.keys() - known:
+                raise ValueError(f"unknown {sorted(unknown)[0]}")
+            return cls(
+                AutoencoderConfig(**config["autoencoder"]),
+                UNetConfig(**config["denoiser"]) if config["denoiser"] else None,
+                DiffusionConfig(**config["diffusion"]),
+                config["fps"],
+                config["training_step"],
+                **{name: config[name] for name in optional & config.keys()},
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"the model's configuration is not one of this version of pvdm ({error})") from error
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> Self:
+        """Fills the model, in evaluation mode; all names and shapes must fit, else InputError."""
+        try:
+            self.load_state_dict(dict(weights))
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise InputError(f"the model's weights do not fit its configuration ({reason}); export it again") from error
+        return self.eval()
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path, **download: Any) -> Self:
+        """The model of an exported folder, or of `owner/name` on the Hub, on the CPU in float32.
+
+        `download` goes to `huggingface_hub.snapshot_download` (revision, token, cache_dir, ...).
+        """
+        folder = files.resolve_folder(path, **download)
+        return cls.from_config(files.read_config(folder)).load_weights(files.read_weights(folder))
+
+    @classmethod
+    def from_checkpoint(cls, path: str | Path) -> Self:
+        """The averaged model of a training checkpoint (.ckpt) of either stage."""
+        config, weights = files.read_checkpoint(path)
+        return cls.from_config(config).load_weights(weights)
+
+    @classmethod
+    def load(cls, path: str | Path, **download: Any) -> Self:
+        """From an exported folder or a training checkpoint, whichever `path` is."""
+        return cls.from_checkpoint(path) if Path(path).is_file() else cls.from_pretrained(path, **download)
+
+    def save_pretrained(
+        self,
+        save_directory: str | Path,
+        *,
+        half_precision: bool = False,
+        overwrite: bool = False,
+        **hub: Any,
+    ) -> str | None:
+        """Writes `config.json`, `model.safetensors` and a card; existing output is an InputError unless `overwrite`.
+
+        A folder that holds anything but a model is never replaced. `half_precision` stores float16 weights.
+        `hub` goes to huggingface_hub's `save_pretrained`; its `model_card_kwargs`, such as `license`, to the card.
+        """
+        if half_precision:
+            return copy.deepcopy(self).half().save_pretrained(save_directory, overwrite=overwrite, **hub)
+        hub.setdefault("repo_id", Path(save_directory).name)  # not the temporary folder's
+        push, push_options = hub.pop("push_to_hub", False), dict(hub)
+        with replacing(Path(save_directory), overwrite=overwrite, own=files.MODEL_FILES) as temporary:
+            super().save_pretrained(temporary, config=hub.get("config"), model_card_kwargs=hub.get("model_card_kwargs"))
+        return self.push_to_hub(**push_options) if push else None
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        files.write_model(save_directory, self.to_config(), self.state_dict())
+
+    def generate_model_card(self, **options: Any) -> ModelCard:
+        """README.md of an export; options are `model_card`'s."""
+        networks = {name: sum(map(torch.numel, part.parameters())) for name, part in self.named_children()}
+        return ModelCard(model_card(self.to_config(), parameters=networks, **options))

@@ -1,0 +1,82 @@
+"""Pieces of code are run in turn, as often as asked for, and their medians are taken."""
+
+import contextlib
+import statistics
+
+import pytest
+import torch
+
+from pvdm.benchmark.speed.machine import Ceiling, ceiling, machine
+from pvdm.benchmark.speed.measuring import Measured, Measurement, Repeats, measure
+from pvdm.benchmark.speed.work import Work
+
+CPU = torch.device("cpu")
+
+
+def test_runs_take_turns():
+    order = []
+    runs = {name: lambda name=name: order.append(name) for name in "ab"}
+    found = measure(runs, CPU, Repeats(count=3, warm_up=1))
+    assert "".join(order) == "ab" + "ab" + "ababab", "counted, warmed up, timed"
+    assert [len(found[name].seconds) for name in "ab"] == [3, 3]
+    assert found["a"].peak > 1 << 20 and found["a"].held > 1 << 20
+
+
+def test_a_run_beyond_the_limit_is_not_repeated():
+    assert len(measure({"own": lambda: None}, CPU, Repeats(count=5, limit=0.0))["own"].seconds) == 1
+
+
+def test_what_is_counted_happens_in_its_context_and_what_is_timed_does_not():
+    inside, seen = [], []
+
+    @contextlib.contextmanager
+    def counting():
+        inside.append(True)
+        yield
+        inside.clear()
+
+    measure({"own": lambda: seen.append(bool(inside))}, CPU, Repeats(count=2), counting=counting)
+    assert seen == [True, False, False]
+
+
+def test_an_error_in_a_run_leaves_nothing_counting():
+    measurement = Measurement(["own"], CPU, Repeats())
+    (_, context), error = next(measurement.turns()), ZeroDivisionError
+    with pytest.raises(error), context:
+        raise error
+    assert torch.rand(2, 2) @ torch.rand(2, 2) is not None and not measurement.works
+
+
+def test_the_median_and_a_mixture():
+    few = Measured([3.0, 1.0, 2.0], peak=5, held=1, work=Work(100, 10))
+    many = Measured([20.0, 40.0, 30.0], peak=9, held=2, work=Work(200, 20))
+    assert few.median == 2.0
+    mixed = few.mixed(many, 0.3)
+    assert mixed.median == pytest.approx(0.7 * 2.0 + 0.3 * 30.0)
+    assert (mixed.peak, mixed.work) == (9, Work(130, 13))
+
+
+def test_a_ceiling_is_what_was_measured(monkeypatch):
+    ran = []
+
+    class Clock:
+        memory = None
+
+        def __init__(self):
+            self.seconds = statistics.fmean([0.5])
+
+    @contextlib.contextmanager
+    def half_a_second(device):
+        ran.append(device)
+        yield Clock()
+
+    monkeypatch.setattr("pvdm.benchmark.speed.machine.measured", half_a_second)
+    found = ceiling(CPU, torch.float32, side=10, copied=400)
+    assert found == Ceiling(2 * 10**3 / 0.5, 2 * 400 / 0.5), "a copy reads and writes"
+    assert found.best(Ceiling(1.0, 1e9)) == Ceiling(found.flops_per_second, 1e9)
+
+
+def test_the_machine_says_what_it_is():
+    found = machine(CPU)
+    assert found["threads"] == torch.get_num_threads() and found["device"] == "cpu"
+    assert all(isinstance(found[name], str) for name in ("processor", "instructions"))

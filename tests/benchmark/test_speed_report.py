@@ -1,0 +1,100 @@
+"""Entries, the table, and the comparison of two documents."""
+
+import copy
+import json
+
+import pytest
+
+from pvdm.benchmark.speed.compare import comparison, differences, read_document
+from pvdm.benchmark.speed.machine import Ceiling
+from pvdm.benchmark.speed.measuring import Measured
+from pvdm.benchmark.speed.report import FORMAT, entry, table
+from pvdm.benchmark.speed.work import Work
+from pvdm.errors import InputError
+
+CEILING = Ceiling(flops_per_second=1000.0, bytes_per_second=400.0)
+
+
+def found(*seconds: float, **more) -> Measured:
+    return Measured(list(seconds), peak=3 << 30, held=1 << 30, work=Work(500, 100), **more)
+
+
+def document(*entries: dict) -> dict:
+    return {
+        "format": FORMAT,
+        "subject": {"name": "tiny", "autoencoder": {"frames": 16}},
+        "settings": {"precision": "32"},
+        "machine": {"threads": 2},
+        "versions": {"pvdm": "0.1", "torch": "2.11"},
+        "ceiling": {"flops_per_second": 2e9, "bytes_per_second": 1e9},
+        "tasks": list(entries),
+    }
+
+
+def test_an_entry():
+    made = entry("encode", found(4.0, 2.0, 1.0, plain=found(6.0)), CEILING, unit="clip", batch=4)
+    assert (made["seconds"], made["all_seconds"]) == (2.0, [4.0, 2.0, 1.0])
+    assert (made["items"], made["items_per_second"]) == (4, 2.0)
+    assert made["share_of_product"] == 500 / 2.0 / 1000.0 and made["share_of_copy"] == 100 / 2.0 / 400.0
+    assert made["ratio_to_plain"] == 3.0 and made["plain"]["precision"] == "32"
+    assert entry("read", "there is none", CEILING, unit="clip", batch=1) == {"task": "read", "missing": "there is none"}
+
+
+def test_a_table_is_aligned_and_says_what_is_missing():
+    entries = [
+        entry("encode", found(4.0, 2.0, 1.0), CEILING, unit="clip", batch=1),
+        entry("stage1_step", "the memory is full", CEILING, unit="clip", batch=1),
+        entry("stream", found(2.0, items=128), CEILING, unit="frame", batch=1)
+        | {"first_clip_seconds": 0.25, "frames_per_second_after_it": 64.0},
+    ]
+    lines = table(document(*entries)).splitlines()
+    assert lines[0] == "product 2 GFLOP/s, copy 1 GB/s"
+    assert lines[2].split()[:8] == ["encode", "2", "s", "1", "s", "4", "s", "3"] and "25%" in lines[2]
+    assert lines[3].split() == ["stage1_step", *"-" * 9]
+    ends = {lines[number].find("3.00") for number in (2, 4)}
+    assert len(ends) == 1 and -1 not in ends, "columns stand below each other"
+    assert lines[5:] == [
+        "stage1_step: the memory is full",
+        "stream: the first clip after 250 ms, then 64 frames per second",
+    ]
+    assert "ratio" not in lines[1]
+    beside = entry("encode", found(1.0, plain=found(1.5)), CEILING, unit="clip", batch=1)
+    assert table(document(beside)).splitlines()[2].split()[-1] == "1.50"
+
+
+def test_two_documents_side_by_side():
+    old = document(*(entry(name, found(4.0), CEILING, unit="clip", batch=1) for name in ("encode", "read")))
+    new = document(entry("encode", found(4.0), CEILING, unit="clip", batch=2))
+    new["tasks"][0]["flops"] = 10**9
+    lines = comparison(old, new).splitlines()
+    assert lines[1].split()[:6] == ["encode", "4", "s", "4", "s", "2.00"], "of each item, of which there are two now"
+    assert lines[1].endswith("5e-07 GFLOP became 1") and lines[2] == "only in the old one: read"
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "wanted"),
+    [
+        ("settings", {"precision": "bf16"}, ["settings: precision was 32 and is bf16"]),
+        ("machine", {"threads": 1}, ["machine: threads was 2 and is 1"]),
+        ("subject", {"autoencoder": {"frames": 8}}, ["subject: autoencoder.frames was 16 and is 8"]),
+        ("versions", {"pvdm": "0.2"}, []),
+    ],
+)
+def test_what_differs_is_named(part, values, wanted):
+    old, new = document(), copy.deepcopy(document())
+    new[part] |= values
+    assert differences(old, new) == wanted
+
+
+def test_a_missing_figure_is_compared_with_nothing():
+    old, new = (document(entry("encode", value, CEILING, unit="clip", batch=1)) for value in ("no memory", found(1.0)))
+    assert comparison(old, new).splitlines()[1].split() == ["encode", "-", "1", "s", "-"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format": "pvdm-evaluation"}', json.dumps({"format": FORMAT})])
+def test_another_file_is_refused(tmp_path, text):
+    path = tmp_path / "old.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"old.json is no result of pvdm benchmark speed; give the file of its --out"):
+        read_document(path)

@@ -1,0 +1,140 @@
+"""`pvdm benchmark speed`: a table and JSON at the end, compared with an older one; one sentence for what cannot be."""
+
+from __future__ import annotations
+
+import json
+import logging
+from types import SimpleNamespace
+
+import lpips
+import pytest
+import yaml
+from torchvision.models import vgg
+
+from pvdm.benchmark.speed import clips, steps
+from pvdm.benchmark.speed.machine import Ceiling
+from pvdm.benchmark.speed.settings import TASK_NAMES
+from pvdm.benchmark.speed.subject import sizes
+from pvdm.benchmark.speed.tasks import TASKS
+from pvdm.cli import main
+from pvdm.training import AdversaryConfig
+from pvdm.training.command import PACKAGE
+
+ONCE = ["--repeats", 1, "--steps", 2, "--stream-frames", 20]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Everything is measured, but of small things."""
+    monkeypatch.setattr("pvdm.benchmark.speed.command.ceiling", lambda device, dtype: Ceiling(1e11, 1e10))
+    monkeypatch.setattr(steps, "AdversaryConfig", lambda: AdversaryConfig(channels=8))
+    for name, size in {"MADE": 1, "FRAMES": 20, "HEIGHT": 48, "WIDTH": 64}.items():
+        monkeypatch.setattr(clips, name, size)
+    features = vgg.make_layers(vgg.cfgs["D"])  # the whole of VGG-16 takes seconds to make
+    monkeypatch.setattr(lpips.pretrained_networks.tv, "vgg16", lambda pretrained: SimpleNamespace(features=features))
+
+
+def test_every_task_of_a_model(pvdm, model, tmp_path, caplog):
+    output, later = tmp_path / "speed.json", tmp_path / "later.json"
+    with caplog.at_level(logging.INFO):
+        pvdm("benchmark", "speed", "--model", model, "--output", output, "--batch-size", 2, "--plain", *ONCE)
+    found = json.loads(output.read_text())
+    assert found["format"] == "pvdm-speed" and found["subject"]["autoencoder"]["frames"] == 8
+    assert found["settings"]["steps"] == 2 and found["settings"]["batch_size"] == 2
+    assert found["versions"]["torch"] and found["machine"]["threads"] and found["ceiling"]["flops_per_second"] == 1e11
+    tasks = {task["task"]: task for task in found["tasks"]}
+    assert tuple(tasks) == TASK_NAMES == tuple(TASKS)
+    assert all(task["missing"] is None and task["seconds"] > 0 for task in tasks.values())
+    assert all(task["peak_memory_bytes"] > 1 << 20 for task in tasks.values())
+    assert all("ratio_to_plain" in tasks[name] for name in ("encode", "decode", "denoise"))
+
+    flops = {name: task["flops"] for name, task in tasks.items()}
+    assert flops["sample_clip"] == 2 * flops["denoise"] + flops["decode"]
+    assert flops["stream"] == 3 * flops["sample_clip"], "20 frames are three clips"
+    assert tasks["stream"]["items"] == 40 and tasks["stream"]["frames_per_second_after_it"] > 0
+    assert flops["stage2_step_latents"] > 2.5 * flops["denoise"]
+    encoded = flops["stage2_step_pixels"] - flops["stage2_step_latents"]
+    assert encoded == pytest.approx(1.3 * flops["encode"], rel=1e-3), "the target, and 30 % of the contexts"
+    assert tasks["stage1_step"]["vgg_weights"] == "random"
+    assert "this takes about" in caplog.text and "of product" in caplog.text
+
+    caplog.clear()
+    options = ["--tasks", "denoise", "--compare", output, *ONCE]
+    with caplog.at_level(logging.INFO):
+        pvdm("benchmark", "speed", "--model", model, "--output", later, *options)
+    assert "times as fast" in caplog.text and "settings: batch_size was 2 and is 1" in caplog.text
+    assert "only in the old one: read, encode" in caplog.text
+
+
+def test_a_stage_1_model_has_what_it_can(pvdm, stage_1_model, tmp_path):
+    pvdm(
+        "benchmark",
+        "speed",
+        "--model",
+        stage_1_model,
+        "--output",
+        tmp_path / "a.json",
+        "--tasks",
+        "decode,denoise",
+        *ONCE,
+    )
+    decode, denoise = json.loads((tmp_path / "a.json").read_text())["tasks"]
+    assert decode["missing"] is None and denoise["missing"].startswith("this model is a stage-1 autoencoder without a")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--tasks", "encode,fly"], "--tasks names 'fly'; give names of read, encode, decode, denoise, sample_clip"),
+        (["--size", "huge"], "--size is huge; choose one of released, pvdm-s, tiny; see pvdm benchmark speed --help"),
+        (["--height", "20"], "height 20 is not divisible by the patch size 8; choose a multiple of 8"),
+        (["--unet-channels", "40"], "a level of 40 channels: must be a multiple of 32"),
+        (["--sampler", "euler"], "--sampler is euler; choose one of"),
+        (["--repeats", "0"], "--repeats: 0 is not a number of at least 1"),
+        (["--compare", "nowhere.json"], "nowhere.json is no result of pvdm benchmark speed"),
+        (["--data", "nowhere", "--tasks", "read"], "there is no folder nowhere; give one with videos as --data"),
+        (["--model", "nowhere", "--frames", "8"], "--frames is given with a --model, which has its sizes; leave out"),
+        (["--quick"], "--quick is no option here"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_sentence(refusal, tmp_path, options, message):
+    size = [] if {"--size", "--model"} & set(options) else ["--size", "tiny"]
+    output = tmp_path / "out.json"
+    assert message in refusal("benchmark", "speed", "--output", output, *size, *options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_memory_leaves_no_file(caplog, tmp_path):
+    options = ["--size", "tiny", "--tasks", "encode", "--batch-size", "10000000000", "--output", tmp_path / "out.json"]
+    assert main(["benchmark", "speed", "--device", "cpu", *map(str, options)]) == 2
+    assert "error: the memory is full; take fewer samples at once (data.batch_size in training, --ba" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_is_kept(refusal, tmp_path):
+    output = tmp_path / "out.json"
+    output.write_text("mine")
+    assert "exists already; pass --overwrite" in refusal("benchmark", "speed", "--size", "tiny", "--output", output)
+    assert output.read_text() == "mine"
+
+
+def test_sizes_and_losses_are_those_of_the_configurations():
+    def config(name):
+        return yaml.safe_load((PACKAGE / "configs" / f"{name}.yaml").read_text())["model"]["init_args"]
+
+    adversary = {**config("gan")["adversary"], "start": 0}
+    assert AdversaryConfig(**{**adversary, "optimizer": AdversaryConfig().optimizer}) == AdversaryConfig()
+    assert config("diffusion")["context_dropout"] == steps.CONTEXT_DROPOUT
+    for size, folder in (("released", ""), ("tiny", "sizes/")):
+        suffix = "" if size == "released" else "-tiny"
+        networks = {"autoencoder": sizes(size)[0], "denoiser": sizes(size)[1]}
+        for stage, part in (("autoencoder", "autoencoder"), ("diffusion", "denoiser")):
+            for name, value in config(f"{folder}{stage}{suffix}")[part].items():
+                found = getattr(networks[part], name)
+                assert (list(found) if isinstance(found, tuple) else found) == value
+
+
+def test_help_names_it(capsys):
+    with pytest.raises(SystemExit):
+        main(["benchmark", "--help"])
+    assert "speed" in capsys.readouterr().out
