@@ -54,14 +54,15 @@ def chosen(network: Recomputable, setting: bool | str | Sequence[str]) -> list[n
     return [module for name in names for module in kinds[name]]
 
 
-def _recomputed(module: nn.Module, *args: Any) -> Any:
+def _recomputed(module: nn.Module, *args: Any, **options: Any) -> Any:
     forward = partial(type(module).forward, module)
     if not (module.training and torch.is_grad_enabled()):
-        return forward(*args)
-    tensors, structure = tree_flatten(args)  # else autograd would not see those within a triplane
+        return forward(*args, **options)
+    tensors, structure = tree_flatten((args, options))  # else autograd would not see those within a triplane
 
     def on_tensors(*tensors: Any) -> Any:
-        return forward(*tree_unflatten(tensors, structure))
+        args, options = tree_unflatten(tensors, structure)
+        return forward(*args, **options)
 
     return checkpoint(on_tensors, *tensors, use_reentrant=False, preserve_rng_state=_draws(module))
 

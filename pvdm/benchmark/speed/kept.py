@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from pvdm.benchmark.speed.saved_tensors import SavedBytes, imagined
@@ -57,10 +58,14 @@ def kept(make: Make, run: Run, setting: Setting = False, *, bf16: bool = True) -
     return Kept(per_clip=two - one, fixed=2 * one - two)
 
 
-def trade(make: Make, run: Run, setting: Setting, *, bf16: bool = True) -> Trade:
-    """What is kept, and what that costs."""
-    again = _flops(make, run, setting) / _flops(make, run, False) - 1
-    return Trade(kept(make, run, setting, bf16=bf16), _largest_part(make, run, setting, bf16=bf16), again)
+def trades(make: Make, run: Run, settings: Iterable[Setting], *, bf16: bool = True) -> dict[str, Trade]:
+    """What is kept, and what that costs, for each setting by its name."""
+    found, plain = {}, _flops(make, run, False)
+    for setting in settings:
+        again = _flops(make, run, setting) / plain - 1 if setting is not False else 0.0
+        part = _largest_part(make, run, setting, bf16=bf16)
+        found[setting_name(setting)] = Trade(kept(make, run, setting, bf16=bf16), part, again)
+    return found
 
 
 def setting_name(setting: Setting) -> str:
@@ -69,7 +74,6 @@ def setting_name(setting: Setting) -> str:
 
 
 def _saved(run: Run, network: nn.Module, batch: int) -> int:
-    torch.clear_autocast_cache()
     with SavedBytes([*network.parameters(), *network.buffers()]) as saved:
         run(network, batch)
     return saved.total
@@ -90,8 +94,8 @@ def _largest_part(make: Make, run: Run, setting: Setting, *, bf16: bool) -> int:
 
 
 def _flops(make: Make, run: Run, setting: Setting) -> int:
-    """Of one clip forward and back, what is computed again included; without values, on no device."""
-    with torch.device("meta"):
+    """Of one clip forward and back, what is computed again included; attention as products, which are counted."""
+    with FakeTensorMode(), sdpa_kernel(SDPBackend.MATH):
         network = make().train()
         set_activation_checkpointing(network, setting)
         with FlopCounterMode(display=False) as counter:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder, Triplane
 from pvdm.autoencoder.perceptual import untrained_lpips
-from pvdm.benchmark.speed.kept import Kept, Setting, Trade, kept, setting_name, trade
+from pvdm.benchmark.speed.kept import Kept, Setting, Trade, kept, trades
 from pvdm.benchmark.speed.saved_tensors import FAKE_DEVICE, LiveBytes, imagined
 from pvdm.diffusion import Condition, TriplaneUNet, UNetConfig, diffusion_loss
 from pvdm.evaluation.fidelity import frames_at
@@ -48,42 +48,38 @@ def memory(
     parameters = parameter_counts(autoencoder, denoiser)
     opposed = STATE * (parameters["autoencoder"] + parameters["discriminators"]) + 4 * parameters["vgg"]
     losses = losses_kept(autoencoder, bf16=bf16)
+    stages = {
+        "autoencoder": (autoencoder_trades(autoencoder, first, bf16=bf16), opposed, losses),
+        "diffusion": (denoiser_trades(denoiser, second, bf16=bf16), STATE * parameters["denoiser"], {}),
+    }
     return {
         "precision": "bf16" if bf16 else "32",
         "parameters": parameters,
-        "autoencoder": {
-            "held": opposed,
-            "losses": {name: asdict(part) for name, part in losses.items()},
-            "settings": {
-                setting_name(setting): _batch(autoencoder_trade(autoencoder, setting, bf16=bf16), opposed, losses)
-                for setting in first
-            },
-        },
-        "diffusion": {
-            "held": (state := STATE * parameters["denoiser"]),
-            "settings": {
-                setting_name(setting): _batch(denoiser_trade(denoiser, setting, bf16=bf16), state, {})
-                for setting in second
-            },
-        },
+        **{name: _stage(*found) for name, found in stages.items()},
         "sampling": sampling_peak(autoencoder, denoiser),
     }
 
 
-def autoencoder_trade(config: AutoencoderConfig, setting: Setting, *, bf16: bool = True) -> Trade:
+def autoencoder_trades(
+    config: AutoencoderConfig, settings: Sequence[Setting], *, bf16: bool = True
+) -> dict[str, Trade]:
     """For the reconstruction of a clip."""
     shape = (3, config.frames, config.height, config.width)
-    return trade(lambda: ProjectedAutoencoder(config), lambda network, b: network(_clip(b, *shape)), setting, bf16=bf16)
+
+    def run(network: ProjectedAutoencoder, batch: int) -> Tensor:
+        return network(_clip(batch, *shape))
+
+    return trades(lambda: ProjectedAutoencoder(config), run, settings, bf16=bf16)
 
 
-def denoiser_trade(config: UNetConfig, setting: Setting, *, bf16: bool = True) -> Trade:
+def denoiser_trades(config: UNetConfig, settings: Sequence[Setting], *, bf16: bool = True) -> dict[str, Trade]:
     """For an evaluation with a context, and its loss."""
 
     def run(network: TriplaneUNet, batch: int) -> Tensor:
         z, context, noise = (_clip(batch, config.latent_channels, network.shape.positions) for _ in range(3))
         return diffusion_loss(network(z, torch.zeros(batch, dtype=torch.int64), Condition(context)), noise).mean()
 
-    return trade(lambda: TriplaneUNet(config), run, setting, bf16=bf16)
+    return trades(lambda: TriplaneUNet(config), run, settings, bf16=bf16)
 
 
 def losses_kept(config: AutoencoderConfig, *, bf16: bool = True) -> dict[str, Kept]:
@@ -128,12 +124,16 @@ def parameter_counts(autoencoder: AutoencoderConfig, denoiser: UNetConfig) -> di
         return {name: sum(value.numel() for value in network.parameters()) for name, network in networks.items()}
 
 
-def _batch(found: Trade, held: int, losses: dict[str, Kept]) -> dict[str, Any]:
-    """The trade, and with the losses, which are not kept at once, the bytes of a clip and the batch that fits."""
-    most = {name: max((getattr(part, name) for part in losses.values()), default=0) for name in ("per_clip", "fixed")}
-    per_clip = found.kept.per_clip + max(found.largest_part, most["per_clip"])
-    room = CARD - held - found.kept.fixed - most["fixed"]
-    return {**asdict(found), "per_clip_with_losses": per_clip, "batch_on_24_gib": max(0, room // per_clip)}
+def _stage(found: dict[str, Trade], held: int, losses: dict[str, Kept]) -> dict[str, Any]:
+    settings = {name: {**asdict(part), **_room(part, held, losses)} for name, part in found.items()}
+    return {"held": held, "losses": {name: asdict(part) for name, part in losses.items()}, "settings": settings}
+
+
+def _room(found: Trade, held: int, losses: dict[str, Kept]) -> dict[str, int]:
+    """Bytes of a clip at the most, and the batch that fits: losses and parts are walked back one after the other."""
+    per_clip = found.kept.per_clip + max([found.largest_part, *(part.per_clip for part in losses.values())])
+    room = CARD - held - found.kept.fixed - max([0, *(part.fixed for part in losses.values())])
+    return {"peak_per_clip": per_clip, "batch_on_24_gib": max(0, room // per_clip)}
 
 
 def _clip(batch: int, *shape: int, learns: bool = False) -> Tensor:

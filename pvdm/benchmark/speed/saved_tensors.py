@@ -83,16 +83,15 @@ class LiveBytes(TorchDispatchMode):
 def imagined(*, bf16: bool = True, dtype: torch.dtype = torch.float32) -> Iterator[None]:
     """Within it tensors have sizes but no values, and are made on a GPU that need not exist.
 
-    bf16: in autocast. dtype: of what is made.
+    bf16: in autocast, as Lightning's, which casts a weight anew at each use. dtype: of what is made.
     """
-    before = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda"), torch.get_default_dtype()
+    before = _types()
     with FakeTensorMode(allow_non_fake_inputs=True), FAKE_DEVICE, _FusedAttention():
         # Not torch.autocast, which switches itself off where there is no GPU.
-        _set_types(bf16, torch.bfloat16, dtype)
+        _set_types(bf16, torch.bfloat16, dtype, False)
         try:
             yield
         finally:
-            torch.clear_autocast_cache()
             _set_types(*before)
 
 
@@ -113,10 +112,16 @@ def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return torch.ops.aten._scaled_dot_product_flash_attention(query, key, value)[0]
 
 
-def _set_types(autocast: bool, autocast_dtype: torch.dtype, dtype: torch.dtype) -> None:
+def _types() -> tuple[bool, torch.dtype, torch.dtype, bool]:
+    autocast = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
+    return *autocast, torch.get_default_dtype(), torch.is_autocast_cache_enabled()
+
+
+def _set_types(autocast: bool, autocast_dtype: torch.dtype, dtype: torch.dtype, caches: bool) -> None:
     torch.set_autocast_enabled("cuda", autocast)
     torch.set_autocast_dtype("cuda", autocast_dtype)
     torch.set_default_dtype(dtype)
+    torch.set_autocast_cache_enabled(caches)
 
 
 def _storage(tensor: Tensor) -> int:
