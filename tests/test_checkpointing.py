@@ -134,7 +134,7 @@ def test_another_name_is_refused(make, name):
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("true", True), ("false", False), ("[mlp, projections]", ["mlp", "projections"]), ("mlp", "mlp")],
+    [("true", True), ("false", False), ("[mlp, projections]", ("mlp", "projections")), ("mlp", "mlp")],
 )
 def test_the_command_line_reads_every_form(text, wanted):
     parser = ArgumentParser(exit_on_error=False, parser_mode="omegaconf")
