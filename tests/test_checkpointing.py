@@ -90,7 +90,7 @@ def test_chosen_parts_alone_are_computed_again(make, setting):
     names = {part: name for name, part in network.named_modules()}
     inside = {name for part in parts for name, child in network.named_modules() if name.startswith(names[part] + ".")}
     for name, child in network.named_modules():
-        if isinstance(child, nn.Linear | nn.Conv2d):
+        if isinstance(child, nn.Linear | nn.Conv2d | nn.LayerNorm | nn.GroupNorm):
             child.register_forward_hook(lambda *_, name=name: calls.append(name))
     loss = output(network).mean()
     once = len(calls)

@@ -93,7 +93,8 @@ class Condition:
     def labels(self, batch: int, classes: int | None) -> tuple[Tensor, Tensor] | None:
         """Labels and their mask, both (batch,), masked labels being 0; None if the condition has none.
 
-        ValueError for another number of samples, or for a label that is given and not in 0 .. classes - 1.
+        ValueError for another number of samples, or for a label on the CPU that is given and not in 0 .. classes - 1.
+        On a GPU that is not looked at, for it would wait for the GPU at each step; check labels before they go there.
         """
         if self.label is None:
             return None
@@ -103,7 +104,7 @@ class Condition:
             raise ValueError(f"there are {len(self.label)} labels for {batch} samples; give one for each")
         mask = _mask_of(self.label_mask, self.label)
         label = torch.where(mask, self.label, torch.zeros_like(self.label))
-        if (outside := (label < 0) | (label >= classes)).any():
+        if label.device.type == "cpu" and (outside := (label < 0) | (label >= classes)).any():
             raise ValueError(f"the label {int(label[outside][0])} is none of 0 to {classes - 1}, the network's classes")
         return label, mask
 

@@ -192,3 +192,19 @@ def test_another_size_is_refused(shape):
 def test_config_is_checked(fields, message):
     with pytest.raises(ValueError, match=message):
         AutoencoderConfig(**fields)
+
+
+def test_regions_are_traced_without_breaks():
+    autoencoder = network()
+    video = clip(autoencoder.config)
+    with torch.no_grad():
+        wanted = autoencoder(video)
+        for region in autoencoder.regions():
+            region.compile(backend="eager", fullgraph=True, dynamic=False)
+        torch.testing.assert_close(autoencoder(video), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_the_position_angles_are_no_weights():
+    autoencoder = network()
+    assert not [name for name in autoencoder.state_dict() if "over_" in name]
+    assert autoencoder.to("meta").encoder.over_time.device.type == "meta"

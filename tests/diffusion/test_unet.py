@@ -9,6 +9,7 @@ import pytest
 import torch
 from generation.small_models import UNET, randomized
 from torch import Tensor
+from torch.nn import functional
 
 from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion import Condition, TriplaneUNet, UNetConfig
@@ -16,6 +17,7 @@ from pvdm.diffusion.unet_blocks import (
     Attention,
     GroupNorm32,
     ResidualBlock,
+    SharedConvolution,
     downsample,
     timestep_embedding,
     upsample,
@@ -236,7 +238,7 @@ def test_resampling_blocks_change_the_skip_path_too(resample):
     block = ResidualBlock(32, 32, 8, resample=resample).eval()  # its last convolution is at zero
     plane = torch.randn(1, 32, 4, 6)
     with torch.no_grad():
-        found = block(plane, torch.randn(1, 8), (8, 11))
+        (found,) = block([plane], torch.randn(1, 8), [(8, 11)])
     torch.testing.assert_close(found, downsample(plane) if resample == "down" else upsample(plane, (8, 11)))
 
 
@@ -285,3 +287,43 @@ def test_config_is_checked(fields, message):
 def test_config_takes_the_lists_of_a_file():
     config = UNetConfig(latent_shape=[4, 4, 6], channel_multipliers=[1, 2], attention_factors=[1])
     assert config == UNetConfig(latent_shape=(4, 4, 6), channel_multipliers=(1, 2), attention_factors=(1,))
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_few_positions_are_convolved_by_a_product_that_is_the_convolution(kernel):
+    convolution = randomized(SharedConvolution(6, 10, kernel))
+    planes = [torch.randn(2, 6, 3, 5), torch.randn(1, 6, 4, 1)]
+    wanted = [functional.conv2d(plane, convolution.weight, convolution.bias, padding=kernel // 2) for plane in planes]
+    assert not convolution._few(planes)  # gradients are wanted
+    with torch.no_grad():
+        assert convolution._few(planes) and not convolution._few([torch.zeros(1, 6, 17, 17)])
+        for found, expected in zip(convolution(planes), wanted, strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "batches"), [((4, 6, 6), [2, 4]), ((4, 6, 8), [2, 2, 2]), ((6, 6, 6), [6]), ((6, 6, 4), [4, 2])]
+)
+def test_planes_of_one_size_are_one_batch(shape, batches):
+    unet = network(shape)
+    seen = []
+    unet.down[0].blocks[0].register_forward_pre_hook(lambda _, inputs: seen.extend(map(len, inputs[0])))
+    with torch.no_grad():
+        unet(latents(unet), torch.tensor([3, 30]))
+    assert seen == batches
+
+
+def test_planes_that_are_to_reach_different_sizes_are_apart():
+    unet = network((3, 5, 6))  # 3 rows and 3 columns of patches below, then 5 and 6 again
+    with torch.no_grad():
+        assert unet(latents(unet), torch.tensor([3, 30])).shape == (2, 4, 5 * 6 + 3 * 6 + 3 * 5)
+
+
+def test_regions_are_traced_without_breaks():
+    unet = network((4, 6, 6), channel_multipliers=(1,))
+    z, t = latents(unet), torch.tensor([3, 30])
+    with torch.no_grad():
+        wanted = unet(z, t)
+        for region in unet.regions():
+            region.compile(backend="eager", fullgraph=True, dynamic=False)
+        torch.testing.assert_close(unet(z, t), wanted, rtol=1e-4, atol=1e-5)
