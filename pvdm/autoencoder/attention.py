@@ -6,6 +6,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pvdm.autoencoder.normalization import LayerNorm
 from pvdm.autoencoder.rotary import Rotation
 
 
@@ -15,7 +16,7 @@ class SelfAttention(nn.Module):
     def __init__(self, channels: int, heads: int, head_dim: int) -> None:
         super().__init__()
         self.heads = heads
-        self.norm = nn.LayerNorm(channels)
+        self.norm = LayerNorm(channels)
         self.qkv = nn.Linear(channels, 3 * heads * head_dim, bias=False)
         self.out = nn.Linear(heads * head_dim, channels)
 
@@ -44,7 +45,7 @@ class GatedMLP(nn.Module):
 
     def __init__(self, channels: int, expansion: int = 4) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(channels)
+        self.norm = LayerNorm(channels)
         self.up = nn.Linear(channels, 2 * expansion * channels)
         self.down = nn.Linear(expansion * channels, channels)
 
@@ -61,7 +62,7 @@ class MLP(nn.Module):
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(channels)
+        self.norm = LayerNorm(channels)
         self.up = nn.Linear(channels, hidden)
         self.down = nn.Linear(hidden, channels)
 

@@ -7,7 +7,6 @@ from functools import partial
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from pvdm.autoencoder.attention import GatedMLP, SelfAttention
 from pvdm.autoencoder.chunks import residual
@@ -35,17 +34,12 @@ class SpaceTimeLayer(nn.Module):
 
 
 class SpaceTimeTransformer(nn.Module):
-    """`config.depth` layers on tokens (b, t, h, w, channels); no norm at the end, as released.
-
-    `activation_checkpointing` trades time for memory in training: each layer is computed again in the
-    backward pass instead of kept.
-    """
+    """`config.depth` layers on tokens (b, t, h, w, channels); no norm at the end, as released."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.head_dim = config.head_dim
         self.layers = nn.ModuleList(SpaceTimeLayer(config) for _ in range(config.depth))
-        self.activation_checkpointing = False
         t, h, w = config.latent_shape
         self.register_buffer("over_time", torch.stack(time_rotation(t, config.head_dim)), persistent=False)
         self.register_buffer("over_space", torch.stack(space_rotation(h, w, config.head_dim)), persistent=False)
@@ -53,8 +47,5 @@ class SpaceTimeTransformer(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         over_time, over_space = Rotation(*self.over_time), Rotation(*self.over_space)
         for layer in self.layers:
-            if self.activation_checkpointing and self.training:
-                tokens = checkpoint(layer, tokens, over_time, over_space, use_reentrant=False)
-            else:
-                tokens = layer(tokens, over_time, over_space)
+            tokens = layer(tokens, over_time, over_space)
         return tokens
