@@ -30,6 +30,7 @@ def compile_regions(*networks: nn.Module) -> None:
     """
     config = torch._dynamo.config
     config.recompile_limit = max(config.recompile_limit, VARIANTS)
+    config.optimize_ddp = False  # parts are small as they are, and what cuts graphs for DDP refuses checkpointing
     compiler = Compiler()
     for network in networks:
         for region in network.regions():
