@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from types import SimpleNamespace
@@ -165,8 +166,9 @@ def test_a_thread_samples_no_more_than_the_next_clip_and_ends_with_the_stream(ov
     assert not sampling_threads() and 1 <= len(spied) <= 2
 
 
-def test_a_thread_ends_between_two_steps(overlapped, spied):
-    begun, goes_on = threading.Event(), threading.Event()
+def test_a_thread_ends_between_two_steps(overlapped, spied, monkeypatch):
+    begun, goes_on, shutdown = threading.Event(), threading.Event(), ThreadPoolExecutor.shutdown
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", lambda self: goes_on.set() or shutdown(self))
 
     def progress(done: int, total: int) -> None:
         if len(spied) == 1:  # of the second clip
@@ -176,7 +178,6 @@ def test_a_thread_ends_between_two_steps(overlapped, spied):
     stream = overlapped.stream(sampler=SamplerConfig(steps=10), progress=progress)
     next(stream)
     assert begun.wait(30)
-    threading.Timer(0.1, goes_on.set).start()
     stream.close()
     assert not sampling_threads() and len(spied) == 1
 
