@@ -30,6 +30,7 @@ def compile_regions(*networks: nn.Module) -> None:
     """
     config = torch._dynamo.config
     config.recompile_limit = max(config.recompile_limit, VARIANTS)
+    config.optimize_ddp = False  # parts are small as they are, and what cuts graphs for DDP refuses checkpointing
     compiler = Compiler()
     for network in networks:
         for region in network.regions():
@@ -39,13 +40,13 @@ def compile_regions(*networks: nn.Module) -> None:
 class Compiler:
     """A backend of `torch.compile`: inductor, or the graph as it is once that has failed."""
 
-    def __init__(self, backend: str = BACKEND) -> None:
-        self.backend, self.has_failed = backend, False
+    def __init__(self) -> None:
+        self.has_failed = False
 
     def __call__(self, graph: GraphModule, inputs: Sequence[Any]) -> Callable[..., Any]:
         if not self.has_failed:
             try:
-                return torch._dynamo.lookup_backend(self.backend)(graph, inputs)
+                return torch._dynamo.lookup_backend(BACKEND)(graph, inputs)
             except Exception as error:  # whatever a compiler may say: the graph itself is as good, and slower
                 self.has_failed = True
                 logger.warning("compiling failed, and all goes on uncompiled (%s)", one_line(error))

@@ -148,14 +148,6 @@ def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: in
     return [given[index % len(given)] for index in range(videos)]
 
 
-@contextmanager
-def loaded_model(options: argparse.Namespace) -> Iterator[VideoGenerator]:
-    """The model on its device, at the wanted precision."""
-    generator = load_model(options)
-    with generator.precision(options.precision):
-        yield generator
-
-
 def load_model(options: argparse.Namespace) -> VideoGenerator:
     """The model on the device of this process, to be used within its `precision`."""
     device = device_of_rank(device_of(options.device))  # first: it is quick to refuse

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output(parser, "folder for sample_000000.mp4, ...")
     parser.add_argument("--num-videos", type=positive, default=4, help="clips to sample")
     parser.add_argument("--seed", type=natural, default=0, help="video i of a seed is the same at any batch size")
-    parser.add_argument("--batch-size", type=positive, default=4, help="clips sampled at once, in each process")
+    parser.add_argument("--batch-size", type=positive, default=4, help="clips sampled at once")
     parser.add_argument("--fps", type=rate, help="frames per second of the files; the training clips' if not given")
     parser.add_argument("--format", choices=("mp4", "png"), default="mp4", help="png: folders of exact frames")
     add_cuda_graphs(parser)

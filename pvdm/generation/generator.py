@@ -16,7 +16,7 @@ from pvdm.compilation import compile_regions
 from pvdm.diffusion import Condition, SamplerConfig, VideoNoise, make_denoise
 from pvdm.errors import InputError
 from pvdm.generation.ahead import ahead
-from pvdm.generation.graphs import GraphedNetwork
+from pvdm.generation.graphs import ALONE, GraphedNetwork
 from pvdm.generation.labels import Label, class_index, one_each
 from pvdm.generation.stored_model import StoredModel
 from pvdm.precision import bfloat16_weights
@@ -245,7 +245,8 @@ class VideoGenerator(StoredModel):
         """Flat latents (b, c, l) -> (b, 3, t, h, w) uint8 on the CPU, `clips_at_once` of them at once."""
         shape = self.autoencoder.config.latent_shape
         planes = (Triplane.split(part, shape) for part in latent.split(self._clips_at_once()))
-        return torch.cat([to_uint8(self.autoencoder.decode(plane).float()).cpu() for plane in planes])
+        with ALONE:
+            return torch.cat([to_uint8(self.autoencoder.decode(plane).float()).cpu() for plane in planes])
 
     @torch.no_grad()
     def reconstruct(self, video: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import copy
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from threading import Lock
 from typing import Any
 
 import torch
@@ -16,6 +17,10 @@ from pvdm.errors import one_line
 
 WARM_UP = 3
 """Runs before a capture, in which kernels are chosen and compiled, and libraries take their workspaces."""
+
+ALONE = Lock()
+"""Held while kernels are recorded, and by those who compute meanwhile: libraries that start up may wait for the device,
+which then cannot be."""
 
 Replay = Callable[[], None]
 Capture = Callable[[Callable[[], Tensor]], tuple[Replay, Tensor]]
@@ -66,7 +71,7 @@ class GraphedNetwork:
         own = {name: value.clone() for name, value in inputs.items()}
         condition = Condition(**{name: value for name, value in own.items() if name not in ("z", "t")})
         try:
-            with torch.cuda.device_of(own["z"]):
+            with ALONE, torch.cuda.device_of(own["z"]):
                 replay, output = self._capture(lambda: self.network(own["z"], own["t"], condition))
             self._recordings[key] = Recording(own, replay, output)
         except RuntimeError as error:  # what CUDA says that a capture may not do, or that its memory is full
@@ -87,7 +92,7 @@ def captured(function: Callable[[], Tensor]) -> tuple[Replay, Tensor]:
                 function()
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        # Other threads may go on: they decode the clip before.
+        # What other threads do does not end the recording.
         with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
             output = function()
     return graph.replay, output

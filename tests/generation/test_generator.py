@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from types import SimpleNamespace
@@ -15,6 +17,7 @@ from torch.testing import assert_close
 from pvdm import Triplane, VideoGenerator
 from pvdm.diffusion import Condition, SamplerConfig, VideoNoise
 from pvdm.errors import InputError
+from pvdm.generation.generator import TOKENS_AT_ONCE
 
 DDIM = SamplerConfig("ddim", steps=2)
 SAMPLERS = [
@@ -126,6 +129,98 @@ def test_a_stream_is_lazy(generator, spied):
     assert not spied
     next(stream)
     assert len(spied) == 1
+
+
+@pytest.fixture
+def overlapped(generator, monkeypatch) -> VideoGenerator:
+    """The generator whose clips a thread samples ahead."""
+    monkeypatch.setattr(generator, "overlap", True)
+    return generator
+
+
+def sampling_threads() -> int:
+    return sum(thread.name.startswith("ahead") for thread in threading.enumerate())
+
+
+def test_sampled_ahead_by_a_thread_it_is_the_same_bit_by_bit(generator, monkeypatch):
+    sampler = SamplerConfig("ddim", steps=2, eta=0.5, guidance=1.0)
+    options = {"num_frames": 21, "videos": [(0, 0), (4, 1)], "sampler": sampler, "context": video(9)}
+    wanted, sampled = list(generator.stream(**options)), generator.sample(3, sampler=sampler, batch_size=2)
+    with generator.precision("bf16"):
+        half = list(generator.stream(**options))
+    monkeypatch.setattr(generator, "overlap", True)
+    found = list(generator.stream(**options))
+    assert all(torch.equal(*pair) for pair in zip(found, wanted, strict=True))
+    assert torch.equal(generator.sample(3, sampler=sampler, batch_size=2), sampled)
+    with generator.precision("bf16"):
+        assert all(torch.equal(*pair) for pair in zip(generator.stream(**options), half, strict=True))
+    assert not sampling_threads()
+
+
+def test_a_thread_samples_no_more_than_the_next_clip_and_ends_with_the_stream(overlapped, spied):
+    stream = overlapped.stream(sampler=DDIM)
+    assert not spied and not sampling_threads()
+    next(stream)
+    assert sampling_threads() == 1
+    stream.close()
+    assert not sampling_threads() and 1 <= len(spied) <= 2
+
+
+def test_a_thread_ends_between_two_steps(overlapped, spied, monkeypatch):
+    begun, goes_on, shutdown = threading.Event(), threading.Event(), ThreadPoolExecutor.shutdown
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", lambda self: goes_on.set() or shutdown(self))
+
+    def progress(done: int, total: int) -> None:
+        if len(spied) == 1:  # of the second clip
+            begun.set()
+            assert goes_on.wait(30)
+
+    stream = overlapped.stream(sampler=SamplerConfig(steps=10), progress=progress)
+    next(stream)
+    assert begun.wait(30)
+    stream.close()
+    assert not sampling_threads() and len(spied) == 1
+
+
+def test_an_exception_of_the_thread_comes_as_itself(overlapped):
+    def progress(done: int, total: int) -> None:
+        raise KeyError("progress")
+
+    with pytest.raises(KeyError, match="progress"):
+        next(overlapped.stream(sampler=DDIM, progress=progress))
+    with pytest.raises(ValueError, match="1000 sampling steps; with 200 diffusion times"):
+        overlapped.sample(1, sampler=SamplerConfig(steps=1000))
+    assert not sampling_threads()
+
+
+def test_clips_go_through_the_autoencoder_a_few_at_once(generator, monkeypatch):
+    together, many = generator.sample(5, sampler=DDIM), torch.stack([video(9, seed) for seed in range(5)])
+    reconstructed, encoded = generator.reconstruct(many[:, :, 1:]), generator.encode_context(many)
+    counts, decode, encode = [], generator.autoencoder.decode, generator.autoencoder.encode
+    monkeypatch.setattr(generator.autoencoder, "decode", lambda planes: counts.append(len(planes.hw)) or decode(planes))
+    monkeypatch.setattr(generator.autoencoder, "encode", lambda clips: counts.append(len(clips)) or encode(clips))
+    monkeypatch.setattr(generator, "clips_at_once", 2)
+    assert_within_one_grey_level(generator.sample(5, sampler=DDIM), together)
+    assert_within_one_grey_level(generator.reconstruct(many[:, :, 1:]), reconstructed)
+    assert_close(generator.encode_context(many), encoded)
+    assert counts == [2, 2, 1, 2, 2, 2, 2, 1, 1, 2, 2, 1]  # of the middle ones each goes there and back
+
+
+def test_of_large_clips_fewer_go_through_at_once():
+    tokens = {256: 16 * 32 * 32, 64: 16 * 8 * 8}
+    for size, count in tokens.items():
+        generator = small_generator(denoiser=False, frames=16, height=size, width=size)
+        assert generator._clips_at_once() == max(1, TOKENS_AT_ONCE // count)
+    assert small_generator(denoiser=False, frames=64, height=256, width=256)._clips_at_once() == 1
+
+
+def test_each_video_may_have_a_context_of_its_own(generator):
+    contexts = torch.stack([video(8, seed) for seed in (1, 2)])
+    (together,) = generator.stream(num_frames=8, context=contexts, videos=[(0, 0), (0, 1)], sampler=DDIM)
+    for index, context in enumerate(contexts):
+        (alone,) = generator.stream(num_frames=8, context=context, videos=[(0, index)], sampler=DDIM)
+        assert_within_one_grey_level(together[index], alone[0])
+    assert (together[0] != together[1]).any()
 
 
 def test_each_clip_is_conditioned_on_the_latent_before_as_it_was_generated(generator, spied, monkeypatch):

@@ -1,0 +1,150 @@
+"""Compiled parts compute the same and keep their names; where compiling fails all goes on, after one warning."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from miniature import autoencoder_training, batch, diffusion_training
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.testing import assert_close
+
+from pvdm import compilation
+from pvdm.compilation import VARIANTS, compile_regions
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    """No test knows what another has compiled."""
+    torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
+
+
+@pytest.fixture
+def quick(monkeypatch) -> list[int]:
+    """Traces, and runs what was traced without a compiler; the number of nodes of each graph."""
+    graphs = []
+
+    def traced(graph, inputs):
+        graphs.append(len(graph.graph.nodes))
+        return graph.forward
+
+    monkeypatch.setattr(torch._dynamo, "lookup_backend", lambda name: traced)
+    return graphs
+
+
+@pytest.fixture
+def told(monkeypatch) -> list[str]:
+    """What pvdm says; not `caplog`, into which a compiler, too, writes its diary."""
+    found = []
+    monkeypatch.setattr(compilation.logger, "warning", lambda text, *values: found.append(text % values))
+    return found
+
+
+class Layer(nn.Module):
+    """A part."""
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(channels, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.gelu(self.linear(x))
+
+
+class Layers(nn.Module):
+    """Repeated parts of one form, and one of another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.ModuleList([Layer(4, 4), Layer(4, 4), Layer(4, 4), Layer(4, 2)])
+
+    def regions(self) -> list[nn.Module]:
+        return list(self.layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+def test_parts_of_the_same_form_are_compiled_once(quick):
+    network = Layers()
+    compile_regions(network)
+    with torch.no_grad():
+        network(torch.zeros(5, 4))
+    assert len(quick) == 2
+
+
+def gradients(network: nn.Module, loss: Tensor) -> dict[str, Tensor]:
+    """Those of all parameters that the loss depends on."""
+    loss.backward()
+    return {name: value.grad for name, value in network.named_parameters() if value.grad is not None}
+
+
+def test_stage_1_learns_the_same_and_keeps_its_names(quick, told):
+    found = []
+    for compiled in (False, True):
+        module = autoencoder_training(compile=compiled, activation_checkpointing=True).train()
+        network, video = module.generator.autoencoder, batch([0, 1])["video"].float() / 127.5 - 1
+        found.append(gradients(network, (network(video) - video).square().mean()))
+    assert min(quick) > 20 and not told  # whole parts, not pieces of them
+    assert_close(found[1], found[0], rtol=1e-3, atol=1e-6)
+    assert not any("_orig_mod" in name for name in module.state_dict())
+    count, copied = len(quick), copy.deepcopy(network)
+    assert_close(copied(video), module.generator.autoencoder.decode(module.generator.autoencoder.encode(video)))
+    assert len(quick) == count  # a copy is not compiled, and the same shapes are compiled once
+
+
+def test_stage_2_learns_the_same(quick, told, tmp_path):
+    found = []
+    for compiled in (False, True):
+        module = diffusion_training(tmp_path / "first", compile=compiled, activation_checkpointing=True).train()
+        network = module.generator.denoiser
+        z = torch.linspace(-1, 1, 4 * network.shape.positions).reshape(2, 2, -1)
+        found.append(gradients(network, network(z, torch.tensor([1, 90]), z.flip(0)).square().mean()))
+    assert min(quick) > 20 and not told
+    assert_close(found[1], found[0], rtol=1e-3, atol=1e-6)
+    assert torch._dynamo.config.recompile_limit >= VARIANTS
+
+
+def test_a_compiler_that_fails_is_told_once(monkeypatch, told):
+    tried = []
+
+    def broken(graph, inputs):
+        tried.append(graph)
+        raise RuntimeError("Found Old Card which is too old to be supported by the triton GPU compiler.\nSee there.")
+
+    monkeypatch.setattr(torch._dynamo, "lookup_backend", lambda name: broken)
+    network, other, x = Layers(), Layers(), torch.randn(5, 4)
+    wanted = network(x)
+    compile_regions(network, other)
+    for each in (network, other):
+        found = each(x)
+        assert_close(found, wanted)
+        found.sum().backward()
+        assert each.layers[0].linear.weight.grad.any()
+    assert len(tried) == 1
+    (message,) = told
+    assert message.startswith("compiling failed, and all goes on uncompiled (found Old Card which is too old")
+    assert "\n" not in message
+
+
+def test_without_a_cpp_compiler(monkeypatch, told, tmp_path):
+    """As inductor itself finds it; nothing that was compiled before is found again."""
+    import torch._inductor.config as inductor
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(inductor, "compile_threads", 1)
+    monkeypatch.setattr(inductor.cpp, "cxx", (str(tmp_path / "nowhere"),))
+    network, x = Layers(), torch.randn(5, 4)
+    wanted = network(x)
+    compile_regions(network)
+    with torch.no_grad():
+        assert_close(network(x), wanted)
+    assert len(told) == 1 and told[0].startswith("compiling failed, and all goes on uncompiled")
+    assert compilation.BACKEND == "inductor"
