@@ -173,4 +173,4 @@ class LatentPlan:
 def _videos(columns: Mapping[str, Sequence[Any]]) -> list[Video]:
     names = ("path", "label", "frames", "height", "width", "fps")
     rows = zip(*(columns[name] for name in names), strict=True)
-    return [Video(Path(path), VideoInfo(frames, height, width, fps), label) for path, label, frames, height, width, fps in rows]
+    return [Video(Path(path), VideoInfo(*info), label) for path, label, *info in rows]

@@ -90,4 +90,3 @@ def _keep(batch: Mapping[str, Any], dropout: float, purpose: Draw) -> Tensor:
 
 def _draws(batch: Mapping[str, Any], purpose: Draw) -> Iterator[np.random.Generator]:
     return (generator_of((*key, purpose)) for key in keys(batch))
-

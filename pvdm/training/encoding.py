@@ -18,7 +18,7 @@ from pvdm.data.clip_grid import ClipGrid
 from pvdm.data.latent_folder import begin, finish
 from pvdm.data.latent_plan import LatentPlan, Shard
 from pvdm.data.latent_shards import DTYPES, MIRRORED, PLAIN, write_shard
-from pvdm.evaluation.processes import Processes, together
+from pvdm.evaluation.processes import ALONE, Processes, together
 from pvdm.generation import VideoGenerator
 from pvdm.video import ClipShape, read_clip, to_float
 
@@ -47,7 +47,7 @@ def encode(
     generator: VideoGenerator,
     batch_size: int,
     workers: int = 1,
-    processes: Processes = Processes(),
+    processes: Processes = ALONE,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> int:

@@ -40,13 +40,14 @@ class CachedLatents:
         pace = {name for name in ("stride", "fps") if getattr(given, name) != getattr(default, name)}
         for name in ("frames", "height", "width", *sorted(pace)):
             if getattr(given, name) != getattr(wanted, name):
+                found, asked = getattr(wanted, name), getattr(given, name)
                 raise InputError(
-                    f"the latents in {self.folder} are of clips with {name} {getattr(wanted, name)}, and data.{name} is "
-                    f"{getattr(given, name)}; set it to that, or encode such clips"
+                    f"the latents in {self.folder} are of clips with {name} {found}, and data.{name} is {asked}; set it to "
+                    f"{found}, or encode such clips"
                 )
         if clips != 2:
             raise InputError(
-                f"latents are for stage 2, whose samples are 2 clips, and data.clips is {clips}; give videos for stage 1"
+                f"latents are for stage 2, of 2 clips in a sample, and data.clips is {clips}; give videos for stage 1"
             )
         return wanted
 

@@ -28,10 +28,10 @@ class VideoLog(Callback):
     """Plays videos in TensorBoard: at the first validation after every `every_n_updates` updates, by its weights.
 
     `videos/real` are clips evenly spread over the validation data; `videos/reconstructed` has each of them above
-    what the autoencoder makes of it (of cached latents only the latter is known, and stands for both). Stage 2 adds `videos/sampled`, from noise, and `videos/extended`: the real clip
-    before and what followed it, above the same clip continued by the model; a model of classes is given the real
-    clips'. The clips and the noise are the same each time, and training knows nothing of it. Nothing happens without
-    validation or TensorBoard's logger.
+    what the autoencoder makes of it (of cached latents only the latter is known, and stands for both). Stage 2 adds
+    `videos/sampled`, from noise, and `videos/extended`: the real clip before and what followed it, above the same
+    clip continued by the model; a model of classes is given the real clips'. The clips and the noise are the same
+    each time, and training knows nothing of it. Nothing happens without validation or TensorBoard's logger.
 
     Args:
         every_n_updates: Updates from one time to the next; None is never.
