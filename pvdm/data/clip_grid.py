@@ -11,11 +11,12 @@ from pvdm.video import ClipShape, VideoInfo
 
 @dataclass(frozen=True)
 class ClipGrid:
-    """The clips of samples that begin at every `stride`-th frame, in rows, by their first frames.
+    """The clips of samples that begin at every `stride`-th frame, in rows, by their samples' first frames.
 
     A sample is two clips on end, a context and a target. Where the target of each is the context of a later one, the
-    rows are the clips themselves; where it is not, for the stride does not divide a clip's length or frames are taken
-    by time, contexts and targets take turns. A video without room for a context has rows of single clips.
+    rows are the clips themselves; where it is not, for the stride does not divide a clip's length, frames are taken by
+    time or the video is short, contexts and targets take turns. A video without room for a context has rows of single
+    clips.
     """
 
     clip: ClipShape
@@ -58,8 +59,9 @@ class ClipGrid:
         if not self.has_context(info):
             return 0
         context, target = self._pair(info)
-        is_later_context = target[0] % self.stride == 0 and np.array_equal(target - target[0], context)
-        return int(target[0]) // self.stride if is_later_context else None
+        lag, rest = divmod(int(target[0]), self.stride)
+        is_later_context = rest == 0 and lag <= self._starts(info) and np.array_equal(target - target[0], context)
+        return lag if is_later_context else None
 
     def _pair(self, info: VideoInfo) -> tuple[np.ndarray, np.ndarray]:
         """The frames of context and target of the first sample."""

@@ -143,7 +143,7 @@ class ShardEncoder:
 
 
 def windows(video: Video, rows: range, grid: ClipGrid) -> Iterator[Window]:
-    """Splits the rows of a video so that each window is bounded, and holds no gap in which no clip has frames."""
+    """Splits the rows of a video so that each window is bounded, and clips that lie far apart are read one by one."""
     clip, info = grid.clip, video.info
     most = WINDOW // (3 * max(info.height * info.width, clip.height * clip.width))
     first = rows.start
@@ -151,7 +151,7 @@ def windows(video: Video, rows: range, grid: ClipGrid) -> Iterator[Window]:
         indices, stop = grid.frames(first, info), first + 1
         while stop < rows.stop:
             more = grid.frames(stop, info)
-            if more[0] > indices[-1] or more[-1] - indices[0] >= most:
+            if more[0] - indices[-1] > clip.span(info) or more[-1] - indices[0] >= most:
                 break
             indices, stop = np.union1d(indices, more), stop + 1
         yield _window(video, range(first, stop), indices)
