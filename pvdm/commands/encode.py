@@ -86,6 +86,7 @@ def run(options: argparse.Namespace) -> None:
 def _plan(data: VideoData, generator: VideoGenerator, config: Any, options: argparse.Namespace) -> LatentPlan:
     """What is to be encoded; InputError if the videos or their sizes do not fit."""
     size = generator.autoencoder.config
+    data.find()
     data.setup("fit")
     data.check_sizes(frames=size.frames, height=size.height, width=size.width, clips=2)
     settings = {

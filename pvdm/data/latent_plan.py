@@ -114,8 +114,8 @@ class LatentPlan:
         """In what the latents of another plan differ, a clause each: what it is there, and here."""
         there, here = other._content(), self._content()
         found = []
-        for part in ("settings", "clip"):
-            pairs = ((name, there[part].get(name), value) for name, value in here[part].items())
+        for part, prefix in (("settings", "--"), ("clip", "data.")):
+            pairs = ((prefix + name, there[part].get(name), value) for name, value in here[part].items())
             found += [f"{name} is {before} there and {now} here" for name, before, now in pairs if before != now]
         if there["autoencoder"] != here["autoencoder"]:
             found.append("they are of another autoencoder")

@@ -42,8 +42,8 @@ class CachedLatents:
             if getattr(given, name) != getattr(wanted, name):
                 found, asked = getattr(wanted, name), getattr(given, name)
                 raise InputError(
-                    f"the latents in {self.folder} are of clips with {name} {found}, and data.{name} is {asked}; set it "
-                    f"to {found}, or encode such clips"
+                    f"the latents in {self.folder} are of clips with {name} {found}, and data.{name} is {asked}; set "
+                    f"it to {found}, or encode such clips"
                 )
         if clips != 2:
             raise InputError(

@@ -77,7 +77,9 @@ def test_what_is_there_is_kept_and_what_is_missing_is_done(tmp_path):
 
 def test_other_latents_are_refused_unless_they_are_to_go(folder):
     other = plan(settings={**SETTINGS, "stride": 2})
-    with pytest.raises(InputError, match="holds other latents: stride is 1 there and 2 here; make these agree, choose"):
+    with pytest.raises(
+        InputError, match="holds other latents: --stride is 1 there and 2 here; make these agree, choose"
+    ):
         begin(folder, other)
     assert open_latents(folder) == plan()
     assert begin(folder, other, overwrite=True) == other.shards()

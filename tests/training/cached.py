@@ -7,7 +7,7 @@ from typing import Any
 
 from fuzzing import encode as write
 from fuzzing import moving
-from miniature import AUTOENCODER
+from training.miniature import AUTOENCODER
 
 from pvdm.generation import VideoGenerator
 from pvdm.training import VideoData

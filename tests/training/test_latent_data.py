@@ -45,8 +45,9 @@ def latents(folder, **options):
 
 def epochs(data, *numbers):
     """The batches of some epochs."""
+    batches = len(data.train_dataloader())
     for number in numbers:
-        data._batches_done = lambda done=number * len(data.train_dataloader()): done
+        data._batches_done = lambda done=number * batches: done
         yield from data.train_dataloader()
 
 
@@ -115,7 +116,7 @@ def test_other_latents_are_refused(folder, module, tmp_path):
     quiet(module, tmp_path)
     with torch.no_grad():
         module.generator.autoencoder.embed_patches.bias += 1
-    with pytest.raises(InputError, match="those of another autoencoder; give that one as --model.autoencoder, or enc"):
+    with pytest.raises(InputError, match="those of another autoencoder; give that one as --model"):
         trainer(tmp_path, max_steps=1).fit(module, datamodule=latents(folder))
 
 
