@@ -23,7 +23,7 @@ from pvdm.training.latent_data import plan_of
 
 GIB = 1 << 30
 MOST_STRIDE = 4
-"""Of the starts, if none is given: a quarter of the paper's clip, which keeps the latents of UCF101 below 15 GiB."""
+"""Of the starts, if none is given: of every start there would be four times as much to compute and to keep."""
 
 logger = logging.getLogger(__name__)
 
