@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,48 +24,58 @@ class ClipGrid:
     clip: ClipShape
     stride: int
 
-    def has_context(self, info: VideoInfo) -> bool:
-        """Whether a context and a target fit into the video."""
-        return self.clip.longer(2).span(info) <= info.frames
-
     def rows(self, info: VideoInfo) -> int:
         """How many clips of a video there are."""
-        starts, lag = self._starts(info), self._lag(info)
+        starts, lag, _ = self._layout(info)
         return 2 * starts if lag is None else starts + lag
 
     def frames(self, row: int, info: VideoInfo) -> np.ndarray:
         """Indices of the frames of a clip in its video, (t,) int64."""
-        if self._lag(info) is not None:
+        if self._layout(info).lag is not None:
             return row * self.stride + self.clip.source_indices(0, info)
         start, part = divmod(row, 2)
-        return start * self.stride + self._pair(info)[part]
+        return start * self.stride + _pair(self.clip, info)[part]
 
     def nearest(self, start: int, info: VideoInfo) -> int:
         """The first frame of the sample that begins nearest to a frame."""
-        return min((start + self.stride // 2) // self.stride, self._starts(info) - 1) * self.stride
+        return min((start + self.stride // 2) // self.stride, self._layout(info).starts - 1) * self.stride
 
     def sample(self, start: int, info: VideoInfo) -> tuple[int | None, int]:
         """Rows of the context, None if there is none, and of the target of the sample that begins at `start`."""
-        place, lag = start // self.stride, self._lag(info)
-        if not self.has_context(info):
+        place, (_, lag, has_context) = start // self.stride, self._layout(info)
+        if not has_context:
             return None, place
         return (2 * place, 2 * place + 1) if lag is None else (place, place + lag)
 
-    def _starts(self, info: VideoInfo) -> int:
-        """How many samples there are."""
-        shape = self.clip.longer(2) if self.has_context(info) else self.clip
-        return (info.frames - shape.span(info)) // self.stride + 1
+    def _layout(self, info: VideoInfo) -> _Layout:
+        return _layout(self.clip, self.stride, info.frames, info.fps)
 
-    def _lag(self, info: VideoInfo) -> int | None:
-        """By how many rows the target is behind the context, 0 without a context; None where they take turns."""
-        if not self.has_context(info):
-            return 0
-        context, target = self._pair(info)
-        lag, rest = divmod(int(target[0]), self.stride)
-        is_later_context = rest == 0 and lag <= self._starts(info) and np.array_equal(target - target[0], context)
-        return lag if is_later_context else None
 
-    def _pair(self, info: VideoInfo) -> tuple[np.ndarray, np.ndarray]:
-        """The frames of context and target of the first sample."""
-        indices = self.clip.longer(2).source_indices(0, info)
-        return indices[: self.clip.frames], indices[self.clip.frames :]
+class _Layout(NamedTuple):
+    """How many samples a video has, and by how many rows their targets are behind their contexts.
+
+    `lag` is 0 without a context, and None where contexts and targets take turns.
+    """
+
+    starts: int
+    lag: int | None
+    has_context: bool
+
+
+@lru_cache(maxsize=1 << 16)
+def _layout(clip: ClipShape, stride: int, frames: int, fps: float | None) -> _Layout:
+    """Kept, for of a million videos many have the same length."""
+    info = VideoInfo(frames, 1, 1, fps)
+    if clip.longer(2).span(info) > frames:
+        return _Layout((frames - clip.span(info)) // stride + 1, 0, False)
+    starts = (frames - clip.longer(2).span(info)) // stride + 1
+    context, target = _pair(clip, info)
+    lag, rest = divmod(int(target[0]), stride)
+    is_later_context = rest == 0 and lag <= starts and np.array_equal(target - target[0], context)
+    return _Layout(starts, lag if is_later_context else None, True)
+
+
+def _pair(clip: ClipShape, info: VideoInfo) -> tuple[np.ndarray, np.ndarray]:
+    """The frames of context and target of the first sample."""
+    indices = clip.longer(2).source_indices(0, info)
+    return indices[: clip.frames], indices[clip.frames :]

@@ -34,7 +34,7 @@ from pvdm.data import (
 )
 from pvdm.data.worker import outlive_signals
 from pvdm.errors import InputError, check_range
-from pvdm.training.latent_data import CachedLatents
+from pvdm.training.latent_data import NO_VALIDATION, CachedLatents
 from pvdm.training.order import TrainingOrder
 from pvdm.video import ClipShape, ColorJitter
 
@@ -222,12 +222,12 @@ class VideoData(LightningDataModule):
     def _take_latents(self) -> None:
         """As `setup`; clips, parts and classes are those that were encoded."""
         latents = CachedLatents(self.path)
-        self.clip = latents.check_clip(self.clip, self.clips)
+        latents.check_clip(self.clip, self.clips)
         latents.check_parts(self.part, self.split, balanced=self.balanced)
-        latents.check_augmentation(self.augmentation, tell=self._leads)
-        self.latents, self.classes = latents, latents.plan.classes
-        if self._leads and not latents.plan.validation:
-            self._tell_none_for_validation()
+        latents.check_colors(self.augmentation.color_jitter)
+        if self._leads:
+            latents.tell(self.augmentation)
+        self.latents, self.clip, self.classes = latents, latents.plan.clip, latents.plan.classes
         flip, count = self.augmentation.horizontal_flip, self.clips_per_video
         self.training = latents.dataset(training=True, seed=self.seed, horizontal_flip=flip, clips_per_video=count)
         self.validation = latents.dataset(training=False, seed=self.seed)
@@ -252,12 +252,9 @@ class VideoData(LightningDataModule):
             total = len(parts.entries)
             logger.warning("%d of %d videos are left out: %s", len(index.bad), total, some(index.bad))
         if not validation:
-            self._tell_none_for_validation()
+            logger.warning(NO_VALIDATION)
         elif self.part != "train":
             logger.warning("validation is on videos that are trained on, as data.part is %s", self.part)
-
-    def _tell_none_for_validation(self) -> None:
-        logger.warning("there are no videos for validation; clips of the training videos are used for it")
 
     def _batches_done(self) -> int:
         return self.trainer.fit_loop.total_batch_idx + 1 if self.trainer else 0

@@ -19,6 +19,8 @@ from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter
 from pvdm.weights import sha256_of_weights
 
+NO_VALIDATION = "there are no videos for validation; clips of the training videos are used for it"
+
 logger = logging.getLogger(__name__)
 
 
@@ -34,8 +36,8 @@ class CachedLatents:
     def __init__(self, folder: Path) -> None:
         self.folder, self.plan = folder, open_latents(folder)
 
-    def check_clip(self, given: ClipShape, clips: int) -> ClipShape:
-        """The clips that are here; InputError if those given, where they are not the defaults, are others."""
+    def check_clip(self, given: ClipShape, clips: int) -> None:
+        """InputError if the clips that are given, where pace is not left at its defaults, are others."""
         wanted, default = self.plan.clip, ClipShape(given.frames, given.height, given.width)
         pace = {name for name in ("stride", "fps") if getattr(given, name) != getattr(default, name)}
         for name in ("frames", "height", "width", *sorted(pace)):
@@ -49,7 +51,6 @@ class CachedLatents:
             raise InputError(
                 f"latents are for stage 2, of 2 clips in a sample, and data.clips is {clips}; give videos for stage 1"
             )
-        return wanted
 
     def check_parts(self, part: Part, split: int, *, balanced: bool) -> None:
         """InputError for what is asked for, where it is not the default, and is not what was encoded."""
@@ -70,13 +71,18 @@ class CachedLatents:
                 "or encode the videos with this one (pvdm encode)"
             )
 
-    def check_augmentation(self, wanted: Augmentation, *, tell: bool = True) -> None:
-        """InputError if colours are to change; a line for what is left out, which a stage's config may ask for."""
-        if wanted.color_jitter != ColorJitter():
+    def check_colors(self, wanted: ColorJitter) -> None:
+        """InputError if colours are to change."""
+        if wanted != ColorJitter():
             raise InputError("latents have no colours that could change; leave data.color_jitter out")
-        if tell and wanted.random_crop:
+
+    def tell(self, wanted: Augmentation) -> None:
+        """A line for each thing that a stage's config may ask for and that these latents do without."""
+        if not self.plan.validation:
+            logger.warning(NO_VALIDATION)
+        if wanted.random_crop:
             logger.info("data.random_crop plays no part: the latents are of clips cropped in the centre")
-        if tell and wanted.horizontal_flip and not self.plan.settings["flips"]:
+        if wanted.horizontal_flip and not self.plan.settings["flips"]:
             logger.warning("no sample is mirrored: the latents have no mirrored clips (pvdm encode --flips makes them)")
 
     def dataset(self, *, training: bool, **options: Any) -> LatentClips:
