@@ -27,10 +27,16 @@ OPEN = 256
 def write_shard(folder: Path, shard: Shard, tensors: dict[str, Tensor], digest: str) -> None:
     """Replaces the file of a shard; InputError if that fails, and then nothing of it is left."""
     content = save({name: value.contiguous() for name, value in tensors.items()}, {"digest": digest})
-    with replacing(folder / shard.file, overwrite=True) as temporary, temporary.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())  # before it has its name: else a power failure may leave the name alone
+    try:
+        with replacing(folder / shard.file, overwrite=True) as temporary, temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # before it has its name: else a power failure may leave the name alone
+    except InputError as error:
+        cause = str(error).partition(";")[0]
+        raise InputError(
+            f"{cause}; free space or mend the permissions, and give the same command again, which goes on"
+        ) from error
 
 
 def is_whole(folder: Path, shard: Shard, plan: LatentPlan) -> bool:

@@ -140,7 +140,7 @@ def test_a_full_disk_ends_it_in_a_sentence_and_the_same_command_goes_on(isolatio
     ended = isolation(command, tmp_path, file_size=2500)
     assert ended.status == 2
     last = ended.err.splitlines()[-1]
-    assert last.startswith("pvdm: error: latents/latents-000000.safetensors cannot be written (File too large); choose")
+    assert last.startswith("pvdm: error: latents/latents-000000.safetensors cannot be written (File too large); free s")
     assert sorted(path.name for path in (tmp_path / "latents").iterdir()) == ["plan.json"]
     assert isolation(command, tmp_path).status == 0
     assert open_latents(tmp_path / "latents").clips == 21

@@ -146,6 +146,6 @@ def test_a_full_disk_leaves_no_half_of_a_shard(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match=r"latents-000000\.safetensors cannot be written \(No space left on device\)"):
+    with pytest.raises(InputError, match=r"000000\.safetensors cannot be written \(No space left on device\); free"):
         fill(tmp_path / "latents", shard)
     assert [path.name for path in (tmp_path / "latents").iterdir()] == ["plan.json"]
