@@ -25,6 +25,7 @@ COMMANDS = {
     "reconstruct": "a video through the autoencoder and back",
     "evaluate": "FVD, IS and other figures of videos or a model, by a named protocol",
     "benchmark": "all figures of the paper's tables for a model, as a report",
+    "encode": "the latents of a data set, once for all trainings of stage 2 on it",
     "inspect": "a data set: what is in it, what is wrong with it, and what training would make of it",
     "export": "a training checkpoint to a folder for use",
     "convert": "the released checkpoints to a folder for use",
@@ -63,8 +64,9 @@ def _run(arguments: list[str]) -> None:
             import_module("pvdm.training.command").main(arguments)
             return
         options, unknown = _parser(arguments).parse_known_args(arguments)
-        if unknown:
+        if unknown and not hasattr(options, "of_training"):
             options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        options.of_training = unknown
         options.run(options)
     finally:
         sys.stdout.flush()  # here, where a broken pipe is caught

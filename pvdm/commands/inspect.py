@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from jsonargparse import ArgumentParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -22,6 +21,7 @@ from pvdm.errors import InputError
 from pvdm.output import check_output, replacing
 from pvdm.training import VideoData
 from pvdm.training.command import find_configs
+from pvdm.training.data_options import data_of
 
 REPORT, SHEET = "report.json", "contact_sheet.jpg"
 
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     if options.output:
         check_output(options.output, overwrite=options.overwrite, own=(REPORT, SHEET))
-    data = _data({**_of_configs(options.config), **_given(options)})
+    data = data_of({**_of_configs(options.config), **_given(options)})
     _, index = data.find()
     damaged = find_damage(index.videos, progress=True) if options.all_frames else []
     report = data_report(data, damaged)
@@ -66,16 +66,6 @@ def _write(options: argparse.Namespace, data: VideoData, report: dict[str, Any])
         if index.videos:
             sheet = contact_sheet(index.videos, data.find()[0].classes, count=options.videos)
             sheet.save(folder / SHEET, quality=90)
-
-
-def _data(values: dict[str, Any]) -> VideoData:
-    """The data as `pvdm fit` would build them; InputError for a value or a key that it would not accept."""
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(VideoData, "data")
-    try:
-        return parser.instantiate(parser.parse_object({"data": values})).data
-    except argparse.ArgumentError as error:
-        raise InputError(f"{' '.join(str(error).split())}; correct the configuration") from error
 
 
 def _of_configs(names: Sequence[str]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class ClipDataset(Dataset):
         placement = self._placement(number, epoch, index)
         fps = self.clip.output_fps(video.info)
         sample = {
-            "video": self._read(video, placement),
+            **self._content(number, placement),
             "path": str(video.path),
             "start": placement.start,
             "fps": float("nan") if fps is None else float(fps),
@@ -110,13 +110,14 @@ class ClipDataset(Dataset):
         """Whether the video is long enough for all the clips of a sample."""
         return self.sample.span(video.info) <= video.info.frames
 
-    def _read(self, video: Video, placement: Placement) -> Tensor:
-        """(3, t, h, w) uint8, the frames of an absent context being zeros."""
+    def _content(self, number: int, placement: Placement) -> dict[str, Tensor]:
+        """video: (3, t, h, w) uint8, the frames of an absent context being zeros."""
+        video = self.videos[number]
         shape = self.sample if self.has_context(video) else self.clip
         clip = read_clip(video.path, shape, placement.start, info=video.info, crop=placement.crop, flip=placement.flip)
         clip = change_colors(clip, placement.colors)
         absent = self.sample.frames - shape.frames
-        return torch.cat([clip.new_zeros(3, absent, *clip.shape[2:]), clip], dim=1) if absent else clip
+        return {"video": torch.cat([clip.new_zeros(3, absent, *clip.shape[2:]), clip], dim=1) if absent else clip}
 
     def _placement(self, number: int, epoch: int, index: int) -> Placement:
         """That of a sample of video `number`."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import Namespace
 from lightning_fabric.plugins import CheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser
@@ -103,12 +105,26 @@ class TrainingCLI(PlainCLI):
         return super().instantiate_trainer(**kwargs)
 
 
+def parsed(arguments: Sequence[str]) -> Namespace:
+    """What `pvdm fit` would make of these options and configs, of which nothing is built."""
+
+    class Parsed(_only("fit")):
+        def instantiate_classes(self) -> None:
+            """Nothing is to run."""
+
+        after_instantiate_classes = _set_seed = instantiate_classes
+
+        def _run_subcommand(self, subcommand: str) -> None:
+            """Nor this."""
+
+    with _needless_warnings_off():
+        return _cli(Parsed, ["fit", *arguments]).config.fit
+
+
 def main(arguments: Sequence[str]) -> None:
     """Runs one of Lightning's verbs; `arguments` begin with it. `Stopped` after a line of it if a signal came."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_no_tip)
-    with warnings.catch_warnings():
-        for beginning in TELL_NOTHING:
-            warnings.filterwarnings("ignore", message=beginning)
+    with _needless_warnings_off():
         stop = _run_until_stopped(arguments)
     gc.collect()  # ends the workers of the loaders, for each of which the interpreter would wait five seconds
     if stop is None:
@@ -117,6 +133,14 @@ def main(arguments: Sequence[str]) -> None:
         goes_on = "; the same command goes on" if arguments[0] == "fit" else ""
         logger.error("pvdm: stopped by %s%s", stop.signal.name, goes_on)
     raise stop
+
+
+@contextmanager
+def _needless_warnings_off() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for beginning in TELL_NOTHING:
+            warnings.filterwarnings("ignore", message=beginning)
+        yield
 
 
 def _run_until_stopped(arguments: Sequence[str]) -> Stopped | None:
@@ -139,7 +163,11 @@ def _run_until_stopped(arguments: Sequence[str]) -> Stopped | None:
 
 
 def _run(arguments: Sequence[str]) -> None:
-    _only(arguments[0])(
+    _cli(_only(arguments[0]), arguments)
+
+
+def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
+    return kind(
         LightningModule,
         VideoData,
         subclass_mode_model=True,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ from pvdm.data import (
     worker,
 )
 from pvdm.errors import InputError, check_range
+from pvdm.training.latent_data import NO_VALIDATION, CachedLatents
 from pvdm.training.order import TrainingOrder
 from pvdm.video import ClipShape, ColorJitter
 
@@ -46,7 +47,8 @@ class VideoData(LightningDataModule):
     Args:
         path: Folder of the data set.
         layout: folder (any videos; its sub-folders `train` and `val`, if there are such, are the parts), classes
-            (the same with a folder for each class), ucf101 or skytimelapse (as published).
+            (the same with a folder for each class), ucf101 or skytimelapse (as published); or latents, which
+            `pvdm encode` has made of any of these, with their clips, parts and classes, for stage 2.
         split: Which of UCF101's three.
         part: What training takes: the training part, the test part, or both; validation takes the test part in
             any case, so its figures are of videos that were trained on unless this is train.
@@ -76,7 +78,7 @@ class VideoData(LightningDataModule):
         self,
         path: Path,
         *,
-        layout: Layout = "folder",
+        layout: Literal[Layout, "latents"] = "folder",
         split: int = 1,
         part: Part = "train",
         balanced: bool = False,
@@ -103,7 +105,7 @@ class VideoData(LightningDataModule):
         check_range(0, workers=workers)
         check_range(0, 1, max_bad_share=max_bad_share)
         check_range(1, 3, split=split)
-        if balanced and layout not in ("classes", "ucf101"):
+        if balanced and layout not in ("classes", "ucf101", "latents"):
             raise InputError(f"layout {layout} has no classes to balance; set data.layout classes or balanced false")
         self.path, self.layout, self.split, self.part = path, layout, split, part
         self.clips, self.clip = clips, ClipShape(frames, height, width, stride, fps)
@@ -113,6 +115,7 @@ class VideoData(LightningDataModule):
         self.augmentation = Augmentation(random_crop, horizontal_flip, color_jitter)
         self.prepare_data_per_node = False  # one process keeps the index
         self.classes: tuple[str, ...] | None = None
+        self.latents: CachedLatents | None = None
         self.training: ClipDataset | None = None
         self.validation: ClipDataset | None = None
         self._found: tuple[Parts, Index] | InputError | None = None
@@ -120,12 +123,16 @@ class VideoData(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Looks at the files in one process; what is wrong is left to `setup`, where all of them say it."""
-        with suppress(InputError):
-            self._found = self._look()
+        if self.layout != "latents":
+            with suppress(InputError):
+                self._found = self._look()
 
     def setup(self, stage: str) -> None:
         """Finds the files and reads their lengths, once; `InputError` for what a user can mend."""
         if self.training is not None:
+            return
+        if self.layout == "latents":
+            self._take_latents()
             return
         parts, index = self.find()
         index = long_enough(index, self.clip)
@@ -144,6 +151,8 @@ class VideoData(LightningDataModule):
         What the first process finds is so for all: a disk that fails one of them must not make their orders differ.
         `InputError` if the folder is missing, empty or of another layout.
         """
+        if self.layout == "latents":
+            raise InputError(f"{self.path} is to hold latents (data.layout), not videos; give the videos' own layout")
         if not self._agreed:
             found = (self._found or _result(self._look)) if self._leads else None
             self._found = found if self.trainer is None else self.trainer.strategy.broadcast(found)
@@ -160,6 +169,8 @@ class VideoData(LightningDataModule):
 
     def describe(self) -> dict[str, Any]:
         """What a model that is trained on these data tells of them: JSON-able; after `setup`."""
+        if self.latents:
+            return {**self.latents.describe(self.card), "samples": len(self.training)}
         parts, index = self.find()
         good = long_enough(index, self.clip)
         return {
@@ -211,6 +222,19 @@ class VideoData(LightningDataModule):
         """Whether this is the process that writes and speaks for all."""
         return self.trainer is None or self.trainer.is_global_zero
 
+    def _take_latents(self) -> None:
+        """As `setup`; clips, parts and classes are those that were encoded."""
+        latents = CachedLatents(self.path)
+        latents.check_clip(self.clip, self.clips)
+        latents.check_parts(self.part, self.split, balanced=self.balanced)
+        latents.check_colors(self.augmentation.color_jitter)
+        if self._leads:
+            latents.tell(self.augmentation)
+        self.latents, self.clip, self.classes = latents, latents.plan.clip, latents.plan.classes
+        flip, count = self.augmentation.horizontal_flip, self.clips_per_video
+        self.training = latents.dataset(training=True, seed=self.seed, horizontal_flip=flip, clips_per_video=count)
+        self.validation = latents.dataset(training=False, seed=self.seed)
+
     def _look(self) -> tuple[Parts, Index]:
         """Finds the files, and reads those that the cache does not know."""
         fraction = self.validation_fraction
@@ -231,7 +255,7 @@ class VideoData(LightningDataModule):
             total = len(parts.entries)
             logger.warning("%d of %d videos are left out: %s", len(index.bad), total, some(index.bad))
         if not validation:
-            logger.warning("there are no videos for validation; clips of the training videos are used for it")
+            logger.warning(NO_VALIDATION)
         elif self.part != "train":
             logger.warning("validation is on videos that are trained on, as data.part is %s", self.part)
 

@@ -102,7 +102,10 @@ class DiffusionTraining(GeneratorTraining):
         self.start = Start(init_from, reinitialize) if init_from else None
 
     def setup(self, stage: str) -> None:
+        """As ever; InputError, too, if the data are latents of another autoencoder."""
         super().setup(stage)
+        if latents := getattr(self.trainer.datamodule, "latents", None):
+            latents.check_autoencoder(self.generator.autoencoder)
         if stage == "fit" and self.start:
             self.start.fill(self.generator, "denoiser")
 

@@ -97,6 +97,8 @@ class Evaluation(Callback):
     def _prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not isinstance(trainer.datamodule, VideoData):
             raise InputError("evaluation needs the videos of pvdm's data; leave out evaluation.protocols")
+        if trainer.datamodule.latents:
+            raise InputError("evaluation needs the videos, and the data are latents of them; give the videos as data")
         file = Path(trainer.ckpt_path)
         model = LoadedModel(pl_module.generator, str(file), sha256_of(file), self.precision)
         sampler = self.sampler or getattr(pl_module, "sampler", None)

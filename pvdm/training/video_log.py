@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from einops import rearrange
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.trainer.states import TrainerFn
@@ -27,10 +28,10 @@ class VideoLog(Callback):
     """Plays videos in TensorBoard: at the first validation after every `every_n_updates` updates, by its weights.
 
     `videos/real` are clips evenly spread over the validation data; `videos/reconstructed` has each of them above
-    what the autoencoder makes of it. Stage 2 adds `videos/sampled`, from noise, and `videos/extended`: the real clip
-    before and what followed it, above the same clip continued by the model; a model of classes is given the real
-    clips'. The clips and the noise are the same each time, and training knows nothing of it. Nothing happens without
-    validation or TensorBoard's logger.
+    what the autoencoder makes of it (of cached latents only the latter is known, and stands for both). Stage 2 adds
+    `videos/sampled`, from noise, and `videos/extended`: the real clip before and what followed it, above the same
+    clip continued by the model; a model of classes is given the real clips'. The clips and the noise are the same
+    each time, and training knows nothing of it. Nothing happens without validation or TensorBoard's logger.
 
     Args:
         every_n_updates: Updates from one time to the next; None is never.
@@ -73,6 +74,7 @@ class VideoLog(Callback):
             return
         samples = _spread(trainer.datamodule.validation, self.videos)
         with trainer.precision_plugin.val_step_context():
+            samples = [_with_video(pl_module.generator, sample) for sample in samples]
             for name, video in self._pictures(pl_module, samples):
                 summary = video_summary(f"videos/{name}", video, pl_module.generator.fps)
                 for logger in loggers:
@@ -82,8 +84,11 @@ class VideoLog(Callback):
         """Names and videos (3, t, h, w) uint8, each a grid."""
         generator = pl_module.generator
         real = [sample["video"][:, -generator.frames :] for sample in samples]
-        yield "real", grid([real])
-        yield "reconstructed", grid([real, generator.reconstruct(torch.stack(real))])
+        if "latent" in samples[0]:
+            yield "reconstructed", grid([real])
+        else:
+            yield "real", grid([real])
+            yield "reconstructed", grid([real, generator.reconstruct(torch.stack(real))])
         if generator.denoiser is not None:
             timesteps = generator.diffusion.timesteps
             sampler = self.sampler.completed(timesteps)
@@ -93,6 +98,14 @@ class VideoLog(Callback):
             if whole := [sample for sample in samples if sample.get("has_context", True)]:
                 continued = list(_continued(generator, whole, sampler))
                 yield "extended", grid([[sample["video"] for sample in whole], continued])
+
+
+def _with_video(generator: VideoGenerator, sample: dict[str, Any]) -> dict[str, Any]:
+    """A sample that has a "video" (3, 2 t, h, w) uint8, decoded if it is of cached latents."""
+    if "latent" not in sample:
+        return sample
+    decoded = generator.decode_latent(sample["latent"].float().to(generator.device))
+    return {**sample, "video": rearrange(decoded, "n c t h w -> c (n t) h w")}
 
 
 def _continued(generator: VideoGenerator, samples: list[dict[str, Any]], sampler: SamplerConfig) -> Tensor:

@@ -31,6 +31,7 @@ WITH_DATA = [
     ["autoencoder", "data/ucf101"],
     ["diffusion", "sizes/pvdm-s", "data/ucf101"],
     ["diffusion", "data/skytimelapse"],
+    ["diffusion", "sizes/diffusion-tiny", "data/latents"],
     ["autoencoder", "sizes/autoencoder-tiny", "data/folder"],
 ]
 COMBINATIONS = AUTOENCODERS + DIFFUSIONS + WITH_DATA

@@ -1,0 +1,122 @@
+"""`pvdm encode`: the latents of a data set as files, from which stage 2 trains as from the videos."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+from pvdm.commands.options import device_of, positive
+from pvdm.commands.progress import Bars
+from pvdm.data.latent_plan import LatentPlan
+from pvdm.data.latent_shards import DTYPES
+from pvdm.errors import InputError
+from pvdm.evaluation.processes import device_of_rank, processes, together
+from pvdm.generation import VideoGenerator
+from pvdm.training import VideoData
+from pvdm.training.command import parsed
+from pvdm.training.data_options import data_of
+from pvdm.training.encoding import encode
+from pvdm.training.latent_data import plan_of
+
+GIB = 1 << 30
+MOST_STRIDE = 4
+"""Of the starts, if none is given: of every start there would be four times as much to compute and to keep."""
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "All options of pvdm fit for stage 2 are taken, too: of them, data.* and model.autoencoder matter."
+    parser.add_argument("--output", type=Path, required=True, help="folder; one that is not finished is gone on with")
+    parser.add_argument("--overwrite", action="store_true", help="replace other latents that are there")
+    parser.add_argument(
+        "--stride",
+        type=positive,
+        help="a sample begins at every how manieth frame of a video; 1 is every start there is; if not given, up to "
+        f"{MOST_STRIDE}, so that it divides the clip",
+    )
+    parser.add_argument(
+        "--flips",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="mirrored clips of the training videos, too; if not given, as data.horizontal_flip says",
+    )
+    parser.add_argument("--dtype", choices=tuple(DTYPES), default="float16", help="of the files")
+    parser.add_argument("--batch-size", type=positive, default=8, help="clips at once")
+    parser.add_argument("--clips-per-shard", type=positive, default=1024, help="clips in a file")
+    parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
+    parser.add_argument(
+        "--precision",
+        choices=("32", "bf16"),
+        help="float32, or bfloat16 autocast; if not given, as trainer.precision says, so that training sees the same",
+    )
+    parser.set_defaults(of_training=True)
+
+
+def run(options: argparse.Namespace) -> None:
+    device = device_of_rank(device_of(options.device))
+    config = parsed(options.of_training)
+    data = data_of(config.data.as_dict())
+    generator = VideoGenerator.load(_autoencoder(config)).to(device)
+    with processes() as group:
+        plan = together(group, lambda: _plan(data, generator, config, options) if group.is_main else None)
+        plan = group.gather(plan)[0]
+        if group.is_main:
+            _tell(plan)
+        missing = encode(
+            plan,
+            options.output,
+            root=data.path,
+            generator=generator,
+            batch_size=options.batch_size,
+            workers=data.workers,
+            processes=group,
+            overwrite=options.overwrite,
+            progress=Bars() if group.is_main else None,
+        )
+        if group.is_main:
+            logger.info(
+                "%d of %d shards were encoded; the latents are in %s", missing, len(plan.shards()), options.output
+            )
+
+
+def _plan(data: VideoData, generator: VideoGenerator, config: Any, options: argparse.Namespace) -> LatentPlan:
+    """What is to be encoded; InputError if the videos or their sizes do not fit."""
+    size = generator.autoencoder.config
+    data.find()
+    data.setup("fit")
+    data.check_sizes(frames=size.frames, height=size.height, width=size.width, clips=2)
+    settings = {
+        "stride": options.stride or math.gcd(data.clip.frames * data.clip.stride, MOST_STRIDE),
+        "flips": data.augmentation.horizontal_flip if options.flips is None else options.flips,
+        "dtype": options.dtype,
+        "precision": options.precision or _precision(config.trainer.precision),
+        "clips_per_shard": options.clips_per_shard,
+    }
+    return plan_of(data, generator.autoencoder, settings)
+
+
+def _autoencoder(config: Any) -> Path:
+    """InputError for a config of stage 1, where it is a set of sizes."""
+    given = config.model.init_args.get("autoencoder")
+    if not isinstance(given, (str, Path)) and not hasattr(given, "__fspath__"):
+        raise InputError(
+            "encoding takes the config of stage 2, and the first stage as --model.autoencoder; give both "
+            "(-c configs/diffusion.yaml)"
+        )
+    return Path(given)
+
+
+def _precision(of_trainer: object) -> str:
+    return "bf16" if str(of_trainer).startswith("bf16") else "32"
+
+
+def _tell(plan: LatentPlan) -> None:
+    values = math.prod(plan.latent) * (plan.clips + plan.mirrored)
+    logger.info(
+        "%d clips of %d videos, %d of them mirrored as well: %.2f GiB",
+        *(plan.clips, len(plan.videos), plan.mirrored, values * 2 / GIB),
+    )

@@ -1,0 +1,81 @@
+"""Which clips of a video are encoded once for all, and which of them make up a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from pvdm.video import ClipShape, VideoInfo
+
+
+@dataclass(frozen=True)
+class ClipGrid:
+    """The clips of samples that begin at every `stride`-th frame, in rows, by their samples' first frames.
+
+    A sample is two clips on end, a context and a target. Where the target of each is the context of a later one, the
+    rows are the clips themselves; where it is not, for the stride does not divide a clip's length, frames are taken by
+    time or the video is short, contexts and targets take turns. A video without room for a context has rows of single
+    clips.
+    """
+
+    clip: ClipShape
+    stride: int
+
+    def rows(self, info: VideoInfo) -> int:
+        """How many clips of a video there are."""
+        starts, lag, _ = self._layout(info)
+        return 2 * starts if lag is None else starts + lag
+
+    def frames(self, row: int, info: VideoInfo) -> np.ndarray:
+        """Indices of the frames of a clip in its video, (t,) int64."""
+        if self._layout(info).lag is not None:
+            return row * self.stride + self.clip.source_indices(0, info)
+        start, part = divmod(row, 2)
+        return start * self.stride + _pair(self.clip, info)[part]
+
+    def nearest(self, start: int, info: VideoInfo) -> int:
+        """The first frame of the sample that begins nearest to a frame."""
+        return min((start + self.stride // 2) // self.stride, self._layout(info).starts - 1) * self.stride
+
+    def sample(self, start: int, info: VideoInfo) -> tuple[int | None, int]:
+        """Rows of the context, None if there is none, and of the target of the sample that begins at `start`."""
+        place, (_, lag, has_context) = start // self.stride, self._layout(info)
+        if not has_context:
+            return None, place
+        return (2 * place, 2 * place + 1) if lag is None else (place, place + lag)
+
+    def _layout(self, info: VideoInfo) -> _Layout:
+        return _layout(self.clip, self.stride, info.frames, info.fps)
+
+
+class _Layout(NamedTuple):
+    """How many samples a video has, and by how many rows their targets are behind their contexts.
+
+    `lag` is 0 without a context, and None where contexts and targets take turns.
+    """
+
+    starts: int
+    lag: int | None
+    has_context: bool
+
+
+@lru_cache(maxsize=1 << 16)
+def _layout(clip: ClipShape, stride: int, frames: int, fps: float | None) -> _Layout:
+    """Kept, for of a million videos many have the same length."""
+    info = VideoInfo(frames, 1, 1, fps)
+    if clip.longer(2).span(info) > frames:
+        return _Layout((frames - clip.span(info)) // stride + 1, 0, False)
+    starts = (frames - clip.longer(2).span(info)) // stride + 1
+    context, target = _pair(clip, info)
+    lag, rest = divmod(int(target[0]), stride)
+    is_later_context = rest == 0 and lag <= starts and np.array_equal(target - target[0], context)
+    return _Layout(starts, lag if is_later_context else None, True)
+
+
+def _pair(clip: ClipShape, info: VideoInfo) -> tuple[np.ndarray, np.ndarray]:
+    """The frames of context and target of the first sample."""
+    indices = clip.longer(2).source_indices(0, info)
+    return indices[: clip.frames], indices[clip.frames :]

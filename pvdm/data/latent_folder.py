@@ -1,0 +1,111 @@
+"""A folder of latents: an index that is written last, and shards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pvdm.data.latent_plan import FORMAT, VERSION, LatentPlan, Shard
+from pvdm.data.latent_shards import is_whole
+from pvdm.errors import InputError
+from pvdm.output import check_output, remove, replacing
+
+INDEX, PLAN = "index.json", "plan.json"
+"""What is complete has an index; before, the same without the sizes of the shards is the plan."""
+
+OWN = (INDEX, PLAN, "latents-*.safetensors", ".latents-*.safetensors", ".index.*.json", ".plan.*.json")
+"""Patterns of what such a folder may hold."""
+
+
+def open_latents(folder: Path) -> LatentPlan:
+    """What a complete folder holds; InputError if it is none, is not finished, or lacks a part of a shard."""
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}; give one that pvdm encode has written")
+    if not (folder / INDEX).is_file():
+        if (folder / PLAN).is_file():
+            raise InputError(
+                f"the latents in {folder} are not finished; give the pvdm encode command again, which goes on with them"
+            )
+        raise InputError(f"{folder} holds no {INDEX}; give a folder that pvdm encode has written")
+    stored, plan = _read(folder / INDEX)
+    for shard, size in zip(plan.shards(), stored["bytes"], strict=True):
+        _check_size(folder / shard.file, size)
+    return plan
+
+
+def begin(folder: Path, plan: LatentPlan, *, overwrite: bool = False) -> list[Shard]:
+    """The shards that are missing; makes the folder for the plan, or goes on with the one that is there.
+
+    InputError that names the difference if there are latents of another plan, unless `overwrite`, and in any case if
+    the folder holds anything else.
+    """
+    if folder.exists():
+        check_output(folder, overwrite=True, own=OWN)
+    found = next((folder / name for name in (INDEX, PLAN) if (folder / name).is_file()), None)
+    before = _read(found)[1] if found and not overwrite else None
+    if before is None:
+        _clear(folder)
+        _write(folder / PLAN, plan.to_json())
+    elif differences := plan.differences(before):
+        raise InputError(
+            f"{folder} holds other latents: {'; '.join(differences)}; make these agree, choose another --output, or "
+            "pass --overwrite"
+        )
+    for left in folder.glob(".*"):  # by a process that was killed
+        remove(left)
+    return [shard for shard in plan.shards() if not is_whole(folder, shard, plan)]
+
+
+def finish(folder: Path, plan: LatentPlan) -> None:
+    """Writes the index, with which the folder is complete."""
+    sizes = [(folder / shard.file).stat().st_size for shard in plan.shards()]
+    versions = {name: version(name) for name in ("pvdm", "torch")}
+    counts = {"clips": plan.clips, "mirrored": plan.mirrored}
+    _write(folder / INDEX, {**plan.to_json(), "counts": counts, "bytes": sizes, "versions": versions})
+    remove(folder / PLAN)
+
+
+def _clear(folder: Path) -> None:
+    """The index first: without it nothing takes the rest for complete."""
+    for pattern in OWN:
+        for path in folder.glob(pattern):
+            remove(path)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], LatentPlan]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(stored, dict) or stored.get("format") != FORMAT:
+            raise InputError(f"{path} is not an index of latents; give a folder that pvdm encode has written")
+        if stored["version"] != VERSION:
+            raise InputError(
+                f"{path} is of version {stored['version']} of the format, and this pvdm reads {VERSION}; encode anew "
+                "with --overwrite"
+            )
+        plan = LatentPlan.from_json(stored)
+        if path.name == INDEX and len(_sizes(stored)) != len(plan.shards()):
+            raise ValueError("it does not list the shards")
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise InputError(f"{path} is damaged ({type(error).__name__}); encode anew with --overwrite") from error
+    return stored, plan
+
+
+def _sizes(stored: dict[str, Any]) -> Sequence[int]:
+    return [int(size) for size in stored["bytes"]]
+
+
+def _check_size(path: Path, size: int) -> None:
+    """A file that is cut off is found before training begins, not in the middle of it."""
+    remedy = "give the pvdm encode command that made it again, which mends it"
+    if not path.is_file():
+        raise InputError(f"{path} is missing; {remedy}")
+    if path.stat().st_size != size:
+        raise InputError(f"{path} has {path.stat().st_size} bytes and should have {size}; {remedy}")
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    with replacing(path, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")

@@ -1,0 +1,122 @@
+"""Cached latents in the place of videos, for the same stage-2 configuration."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pvdm.autoencoder import ProjectedAutoencoder
+from pvdm.data import Augmentation, DataCard, Part, long_enough
+from pvdm.data.latent_clips import LatentClips
+from pvdm.data.latent_folder import open_latents
+from pvdm.data.latent_plan import LatentPlan
+from pvdm.errors import InputError
+from pvdm.video import ClipShape, ColorJitter
+from pvdm.weights import sha256_of_weights
+
+NO_VALIDATION = "there are no videos for validation; clips of the training videos are used for it"
+
+logger = logging.getLogger(__name__)
+
+
+def digest_of(autoencoder: ProjectedAutoencoder) -> str:
+    """SHA-256 of sizes and weights, the same from an export and from a checkpoint."""
+    sizes = json.dumps(asdict(autoencoder.config), sort_keys=True)
+    return sha256(f"{sizes} {sha256_of_weights(autoencoder)}".encode()).hexdigest()
+
+
+class CachedLatents:
+    """A complete folder of `pvdm encode`; InputError if it is not that."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.plan = folder, open_latents(folder)
+
+    def check_clip(self, given: ClipShape, clips: int) -> None:
+        """InputError if the clips that are given, where pace is not left at its defaults, are others."""
+        wanted, default = self.plan.clip, ClipShape(given.frames, given.height, given.width)
+        pace = {name for name in ("stride", "fps") if getattr(given, name) != getattr(default, name)}
+        for name in ("frames", "height", "width", *sorted(pace)):
+            if getattr(given, name) != getattr(wanted, name):
+                found, asked = getattr(wanted, name), getattr(given, name)
+                raise InputError(
+                    f"the latents in {self.folder} are of clips with {name} {found}, and data.{name} is {asked}; set "
+                    f"it to {found}, or encode such clips"
+                )
+        if clips != 2:
+            raise InputError(
+                f"latents are for stage 2, of 2 clips in a sample, and data.clips is {clips}; give videos for stage 1"
+            )
+
+    def check_parts(self, part: Part, split: int, *, balanced: bool) -> None:
+        """InputError for what is asked for, where it is not the default, and is not what was encoded."""
+        for name, given, default in (("part", part, "train"), ("split", split, 1)):
+            if given not in (default, found := self.plan.data[name]):
+                raise InputError(
+                    f"the latents in {self.folder} are of {name} {found}, and data.{name} is {given}; leave it out, or "
+                    "encode that one"
+                )
+        if balanced and self.plan.classes is None:
+            raise InputError("the latents have no classes to balance; set data.balanced false")
+
+    def check_autoencoder(self, autoencoder: ProjectedAutoencoder) -> None:
+        """InputError unless it is the one whose latents these are."""
+        if digest_of(autoencoder) != self.plan.autoencoder["sha256"]:
+            raise InputError(
+                f"the latents in {self.folder} are those of another autoencoder; give that one as --model.autoencoder, "
+                "or encode the videos with this one (pvdm encode)"
+            )
+
+    def check_colors(self, wanted: ColorJitter) -> None:
+        """InputError if colours are to change."""
+        if wanted != ColorJitter():
+            raise InputError("latents have no colours that could change; leave data.color_jitter out")
+
+    def tell(self, wanted: Augmentation) -> None:
+        """A line for each thing that a stage's config may ask for and that these latents do without."""
+        if not self.plan.validation:
+            logger.warning(NO_VALIDATION)
+        if wanted.random_crop:
+            logger.info("data.random_crop plays no part: the latents are of clips cropped in the centre")
+        if wanted.horizontal_flip and not self.plan.settings["flips"]:
+            logger.warning("no sample is mirrored: the latents have no mirrored clips (pvdm encode --flips makes them)")
+
+    def dataset(self, *, training: bool, **options: Any) -> LatentClips:
+        """The samples of a part; without videos for validation, those of training."""
+        numbers = range(self.plan.training) if training else self.plan.validation or range(self.plan.training)
+        return LatentClips(self.folder, self.plan, numbers, training=training, **options)
+
+    def describe(self, card: DataCard) -> dict[str, Any]:
+        """What the videos said of themselves, with what is now said of them in its place."""
+        said = {name: text for name, text in asdict(card).items() if text is not None}
+        settings = {name: self.plan.settings[name] for name in ("stride", "flips", "dtype", "precision")}
+        return {**self.plan.data, "card": {**self.plan.data["card"], **said}, "latents": settings}
+
+
+def plan_of(data: Any, autoencoder: ProjectedAutoencoder, settings: Mapping[str, Any]) -> LatentPlan:
+    """The plan for the videos of `VideoData` that are set up; see `LatentPlan` for the settings."""
+    size = autoencoder.config
+    parts, index = data.find()
+    training, validation = data.training.videos, long_enough(index, data.clip).of(parts.validation).videos
+    videos = list({video.path: video for video in (*training, *validation)}.values())
+    number = {video.path: i for i, video in enumerate(videos)}
+    return LatentPlan(
+        autoencoder={"sha256": digest_of(autoencoder), "config": asdict(size)},
+        settings=settings,
+        clip=data.clip,
+        latent=(size.latent_channels, size.latent_shape.positions),
+        videos=[replace(video, path=_below(video.path, data.path)) for video in videos],
+        training=len(training),
+        validation=[number[video.path] for video in validation],
+        classes=data.classes,
+        data=data.describe(),
+    )
+
+
+def _below(path: Path, root: Path) -> Path:
+    """The path from a data set's folder on, so that the data set may lie elsewhere next time."""
+    return path.relative_to(root) if path.is_relative_to(root) else path.absolute()
