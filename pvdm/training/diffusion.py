@@ -27,6 +27,7 @@ from pvdm.training.batch import clips, drawn_by, keep_context, keep_label, noise
 from pvdm.training.means import Means
 from pvdm.training.module import GeneratorTraining
 from pvdm.training.optimization import OptimizerConfig
+from pvdm.training.sharding import whole
 from pvdm.training.start import Start
 
 
@@ -134,7 +135,7 @@ class DiffusionTraining(GeneratorTraining):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Logs the norm of the gradient, the mean of all ranks by now, before it is clipped."""
         gradients = [value.grad for value in self.generator.denoiser.parameters() if value.grad is not None]
-        self.log("train/gradient_norm", get_total_norm(gradients))
+        self.log("train/gradient_norm", whole(get_total_norm(gradients)))
 
     @torch.no_grad()
     def latents(self, batch: dict[str, Any], keep: Tensor) -> tuple[Tensor, Condition]:
