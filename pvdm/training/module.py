@@ -53,7 +53,7 @@ class GeneratorTraining(LightningModule):
         strategy = self.trainer.strategy
         if isinstance(strategy, ShardedStrategy) and self.trainer.state.fn == TrainerFn.FITTING:
             if self.generator.denoiser is None:
-                raise InputError("only stage 2 is trained sharded, its denoiser is; give stage 1 --trainer.strategy ddp")
+                raise InputError("only stage 2 is trained sharded; give stage 1 --trainer.strategy ddp")
             strategy.shard(self.generator.denoiser)
 
     def log(self, name: str, value: Any, **options: Any) -> None:
