@@ -87,10 +87,11 @@ def half_precision_and_recomputation(rank):
     z, t = torch.randn(4, 2, 20), torch.arange(4) * 100
     loss_of(network, z[2 * rank :][:2], t[2 * rank :][:2]).backward()
     loss_of(alone, z, t).backward()
+    largest = max(value.grad.norm() for value in alone.parameters())
     for (name, found), wanted in zip(network.named_parameters(), alone.parameters(), strict=True):
         assert (whole(found).dtype, whole(found.grad).dtype) == (torch.float32, torch.float32)
-        error = (whole(found.grad) - wanted.grad).norm() / (wanted.grad.norm() + 1e-6)
-        assert error < 0.03, (name, error)
+        error = (whole(found.grad) - wanted.grad).norm() / (wanted.grad.norm() + 0.01 * largest)
+        assert error < 0.03, (name, error)  # some are 0 but for rounding: biases before norms
 
     hold_whole(network)
     if rank == 0:  # alone, as at validations of unequal lengths
