@@ -32,7 +32,7 @@ def test_latents_are_of_all_starts():
     training = cost.Training("x", 10, 20, 1, 1, 1, 1, stride=2)
     assert training.latents == 10 * len(range(0, 20 - 16 + 1, 2))
     config = AutoencoderConfig()
-    assert cost.LATENT_BYTES == 2 * config.latent_channels * config.latent_shape.positions
+    assert 2 * config.latent_channels * config.latent_shape.positions == cost.LATENT_BYTES
 
 
 def test_the_operations_are_those_of_the_released_networks():
