@@ -11,7 +11,7 @@ from datetime import timedelta
 import torch
 from torch import distributed
 
-PATIENCE = 60
+PATIENCE = 120
 """Seconds after which a process that has not ended is taken to hang."""
 
 

@@ -84,7 +84,9 @@ def half_precision_and_recomputation(rank):
     network.activation_checkpointing = True
     alone, copied = copy.deepcopy(network), copy.deepcopy(network)
     shard(network, init_device_mesh("cpu", (2,)), half=True)
-    shard(copied, init_device_mesh("cpu", (2, 1)), half=True)  # a whole one in each process
+    shard(
+        copied, init_device_mesh("cpu", (2, 1), mesh_dim_names=("copies", "parts")), half=True
+    )  # a whole one in each process
     z, t = torch.randn(4, 2, 20), torch.arange(4) * 100
     for divided in (network, copied):
         loss_of(divided, z[2 * rank :][:2], t[2 * rank :][:2]).backward()
