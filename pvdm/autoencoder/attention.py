@@ -6,6 +6,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pvdm.autoencoder.normalization import LayerNorm
 from pvdm.autoencoder.rotary import Rotation
 
 
@@ -15,13 +16,16 @@ class SelfAttention(nn.Module):
     def __init__(self, channels: int, heads: int, head_dim: int) -> None:
         super().__init__()
         self.heads = heads
-        self.norm = nn.LayerNorm(channels)
+        self.norm = LayerNorm(channels)
         self.qkv = nn.Linear(channels, 3 * heads * head_dim, bias=False)
         self.out = nn.Linear(heads * head_dim, channels)
 
     def forward(self, x: Tensor, rotation: Rotation | None = None) -> Tensor:
-        qkv = rearrange(self.qkv(self.norm(x)), "b n (three k d) -> three b k n d", three=3, k=self.heads)
-        qk, (v,) = qkv.split((2, 1))
+        normed, width = self.norm(x), self.out.in_features
+        # Two products, so that values do not keep the queries and keys, which are not needed once they are rotated.
+        to_qk, to_v = self.qkv.weight.split((2 * width, width))
+        qk = rearrange(functional.linear(normed, to_qk), "b n (two k d) -> two b k n d", two=2, k=self.heads)
+        v = rearrange(functional.linear(normed, to_v), "b n (k d) -> b k n d", k=self.heads)
         q, k = qk if rotation is None else rotation(qk)
         attended = functional.scaled_dot_product_attention(q, k, v)
         return x + self.out(rearrange(attended, "b k n d -> b n (k d)"))
@@ -32,7 +36,7 @@ class GatedMLP(nn.Module):
 
     def __init__(self, channels: int, expansion: int = 4) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(channels)
+        self.norm = LayerNorm(channels)
         self.up = nn.Linear(channels, 2 * expansion * channels)
         self.down = nn.Linear(expansion * channels, channels)
 
@@ -46,7 +50,7 @@ class MLP(nn.Module):
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(channels)
+        self.norm = LayerNorm(channels)
         self.up = nn.Linear(channels, hidden)
         self.down = nn.Linear(hidden, channels)
 

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn.utils import get_total_norm
+from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 
+from pvdm.checkpointing import set_activation_checkpointing
 from pvdm.diffusion import (
     Condition,
     DiffusionConfig,
@@ -52,7 +53,8 @@ class DiffusionTraining(GeneratorTraining):
         min_snr_gamma: Weigh the training loss of each time by min-SNR-gamma (Hang et al. 2023; theirs is 5).
         validation_times: Times, evenly spread, at which the validation loss is taken.
         sampler: Solver of `predict`.
-        activation_checkpointing: Compute blocks again in the backward pass instead of keeping them.
+        activation_checkpointing: What is computed again in the backward pass instead of kept: true for everything,
+            false for nothing, or some of residual, attention and across (see docs/usage.md for what each saves).
         init_from: Model whose denoiser's weights training starts from (see `Start`); not read by a run that goes on.
         reinitialize: Start parameters afresh that do not fit, as for other classes; else they are an error.
     """
@@ -73,7 +75,7 @@ class DiffusionTraining(GeneratorTraining):
         min_snr_gamma: float | None = None,
         validation_times: int = 8,
         sampler: SamplerConfig = SamplerConfig(),
-        activation_checkpointing: bool = False,
+        activation_checkpointing: bool | str | list[str] = False,
         init_from: Path | None = None,
         reinitialize: bool = False,
     ) -> None:
@@ -87,7 +89,7 @@ class DiffusionTraining(GeneratorTraining):
         self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.fps)
         self.generator.autoencoder.load_state_dict(first_stage.autoencoder.state_dict())
         self.generator.autoencoder.requires_grad_(False).eval()
-        self.generator.denoiser.activation_checkpointing = activation_checkpointing
+        set_activation_checkpointing(self.generator.denoiser, activation_checkpointing)
         self.optimizer_config, self.loss, self.sampler = optimizer, loss, sampler
         self.context_dropout, self.label_dropout = context_dropout, label_dropout
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
@@ -135,7 +137,23 @@ class DiffusionTraining(GeneratorTraining):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Logs the norm of the gradient, the mean of all ranks by now, before it is clipped."""
         gradients = [value.grad for value in self.generator.denoiser.parameters() if value.grad is not None]
-        self.log("train/gradient_norm", whole(get_total_norm(gradients)))
+        self._gradient_norm = get_total_norm(gradients)
+        self.log("train/gradient_norm", whole(self._gradient_norm))
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """By the norm that is known already. Lightning's own refuses a fused AdamW under autocast, scaler or not."""
+        if not gradient_clip_val:
+            return
+        parameters = self.generator.denoiser.parameters()
+        if gradient_clip_algorithm == "value":
+            clip_grad_value_(parameters, gradient_clip_val)
+        else:
+            clip_grads_with_norm_(parameters, gradient_clip_val, self._gradient_norm)
 
     @torch.no_grad()
     def latents(self, batch: dict[str, Any], keep: Tensor) -> tuple[Tensor, Condition]:
@@ -217,9 +235,15 @@ class DiffusionTraining(GeneratorTraining):
         return {"video": sampled, "names": [f"sample_{index:06d}" for _, index in videos]}
 
     def configure_optimizers(self) -> dict[str, Any]:
-        optimizer = self.optimizer_config.optimizer(self.generator.denoiser.parameters())
+        parameters = self.generator.denoiser.parameters()
+        optimizer = self.optimizer_config.optimizer(parameters, fused=not self._has_scaler)
         schedule = {"scheduler": self.optimizer_config.schedule(optimizer), "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    @property
+    def _has_scaler(self) -> bool:
+        """Whether gradients are scaled, as in half precision."""
+        return getattr(self.trainer.precision_plugin, "scaler", None) is not None
 
     def _losses_at(self, time: int, target: Tensor, condition: Condition, batch: dict[str, Any]) -> Tensor:
         t = torch.full((len(target),), time, device=self.device)

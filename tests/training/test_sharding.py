@@ -19,6 +19,7 @@ from test_processes import assert_same_scalars, errors, last
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor
 
+from pvdm.checkpointing import set_activation_checkpointing
 from pvdm.cli import main
 from pvdm.diffusion import TriplaneUNet
 from pvdm.errors import InputError
@@ -81,7 +82,7 @@ def half_precision_and_recomputation(rank):
     network = TriplaneUNet(replace(UNET, latent_channels=2, latent_shape=(4, 2, 2))).train()
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
-    network.activation_checkpointing = True
+    set_activation_checkpointing(network, True)
     alone, copied = copy.deepcopy(network), copy.deepcopy(network)
     shard(network, init_device_mesh("cpu", (2,)), half=True)
     shard(
