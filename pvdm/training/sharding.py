@@ -15,9 +15,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
-from torch.utils import _pytree as pytree
 
-from pvdm.autoencoder import Triplane
 from pvdm.errors import InputError, check_range
 
 
@@ -92,8 +90,6 @@ def shard(network: nn.Module, mesh: DeviceMesh, *, half: bool) -> None:
     half: Gather the regions in bfloat16, for autocast; gradients are summed in float32, as is what is kept. The norms
     of the regions, which autocast leaves in float32, then have weights that are rounded.
     """
-    if Triplane not in pytree.SUPPORTED_NODES:  # else the hooks do not find the tensors in it
-        pytree.register_dataclass(Triplane)
     half_weights = MixedPrecisionPolicy(torch.bfloat16, torch.float32, cast_forward_inputs=False)
     for region in network.regions():
         fully_shard(region, mesh=mesh, mp_policy=half_weights if half else MixedPrecisionPolicy())
