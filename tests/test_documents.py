@@ -93,4 +93,4 @@ def test_an_option_in_the_text_exists(monkeypatch, document):
     text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
     named = set(re.findall(r"(?<![\w-])--([a-z][\w.-]*\w)", text)) - OTHERS
     assert named - known_options(monkeypatch) == set()
-    assert len(named) > 10
+    assert named
