@@ -7,6 +7,7 @@ import copy
 import pytest
 import torch
 from generation.small_models import UNET, randomized, small_autoencoder
+from jsonargparse import ArgumentParser
 from torch import Tensor, nn
 
 from pvdm.autoencoder import ProjectedAutoencoder
@@ -14,6 +15,7 @@ from pvdm.benchmark.speed.saved_tensors import SavedBytes
 from pvdm.checkpointing import chosen, set_activation_checkpointing
 from pvdm.diffusion import TriplaneUNet, UNetConfig
 from pvdm.errors import InputError
+from pvdm.training import AutoencoderTraining
 
 FIRST = [True, "mlp", ["time", "space"], ["projections"], ["mlp", "time", "space", "projections"]]
 SECOND = [True, "residual", ["attention"], ["across"], ["residual", "attention", "across"]]
@@ -130,9 +132,12 @@ def test_another_name_is_refused(make, name):
         set_activation_checkpointing(network, [name])
 
 
-def test_a_compiled_region_gives_the_same_gradients():
-    wanted = gradients(autoencoder())
-    network = autoencoder()
-    set_activation_checkpointing(network, ["mlp", "time"])
-    network.encoder.layers[0].compile(dynamic=False, fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(gradients(network), wanted)
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("true", True), ("false", False), ("[mlp, projections]", ("mlp", "projections")), ("mlp", "mlp")],
+)
+def test_the_command_line_reads_every_form(text, wanted):
+    parser = ArgumentParser(exit_on_error=False, parser_mode="omegaconf")
+    parser.add_class_arguments(AutoencoderTraining, "model", skip={"autoencoder"})
+    found = parser.parse_args([f"--model.activation_checkpointing={text}"])
+    assert found.model.activation_checkpointing == wanted

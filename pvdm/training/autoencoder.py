@@ -63,7 +63,7 @@ class AutoencoderTraining(OpposedTraining):
         clip_norm: float | None = 1.0,
         accumulate: int = 1,
         max_skipped: int = 20,
-        activation_checkpointing: bool | str | list[str] = False,
+        activation_checkpointing: bool | str | tuple[str, ...] = False,
         init_from: Path | None = None,
         reinitialize: bool = False,
     ) -> None:

@@ -75,7 +75,7 @@ class DiffusionTraining(GeneratorTraining):
         min_snr_gamma: float | None = None,
         validation_times: int = 8,
         sampler: SamplerConfig = SamplerConfig(),
-        activation_checkpointing: bool | str | list[str] = False,
+        activation_checkpointing: bool | str | tuple[str, ...] = False,
         init_from: Path | None = None,
         reinitialize: bool = False,
     ) -> None:

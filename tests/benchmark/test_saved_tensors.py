@@ -1,18 +1,16 @@
-"""Counting of bytes, by hand for networks of two layers, and the report of a tiny model."""
+"""Counting of bytes, by hand for networks of two layers, and what fits beside what."""
 
 from __future__ import annotations
 
-import json
-
-import pytest
 import torch
 from generation.small_models import small_autoencoder, small_unet
 from torch import nn
 from torch.nn import functional
 
+from pvdm.autoencoder import ProjectedAutoencoder
 from pvdm.autoencoder.attention import SelfAttention
-from pvdm.benchmark.speed.kept import kept
-from pvdm.benchmark.speed.memory import memory
+from pvdm.benchmark.speed.kept import Kept, Trade, kept
+from pvdm.benchmark.speed.memory import CARD, autoencoder_trades, parameter_counts, stage
 from pvdm.benchmark.speed.saved_tensors import LiveBytes, SavedBytes, imagined
 
 
@@ -81,26 +79,27 @@ def test_imagination_ends_with_its_block():
     assert torch.ones(1).device.type == "cpu" and torch.get_default_dtype() == torch.float32
 
 
-@pytest.fixture(scope="module")
-def report():
+def test_recomputing_everything_keeps_less_for_less_than_a_forward_pass():
+    nothing, everything = autoencoder_trades(small_autoencoder(projection_depth=1), (False, True)).values()
+    assert everything.kept.per_clip < everything.largest_part < nothing.kept.per_clip
+    assert nothing.largest_part == nothing.flops_again == 0
+    assert 0.1 < everything.flops_again < 1 / 3  # a forward pass is a third; the last product of a part is not repeated
+
+
+def test_a_batch_fits_beside_what_is_held():
+    losses = {"lpips": Kept(per_clip=30, fixed=5), "discriminators": Kept(per_clip=20, fixed=7)}
+    trade = Trade(Kept(per_clip=100, fixed=3), largest_part=10, flops_again=0.1)
+    room = 4 * (100 + 30)  # what is computed again, LPIPS and discriminators are not kept at once
+    (found,) = stage({"mlp": trade}, CARD - 3 - 7 - room, losses)["settings"].values()
+    assert (found["peak_per_clip"], found["batch_on_24_gib"]) == (130, 4)
+    (found,) = stage({"mlp": trade}, CARD - 3 - 7 - room + 1, losses)["settings"].values()
+    assert found["batch_on_24_gib"] == 3
+    (found,) = stage({"mlp": trade}, CARD, {})["settings"].values()
+    assert found["batch_on_24_gib"] == 0
+
+
+def test_parameters_are_those_of_the_networks():
     autoencoder = small_autoencoder()
-    settings = {"first": (False, ("mlp",), True), "second": (False, True)}
-    return memory(autoencoder, small_unet(autoencoder), **settings)
-
-
-def test_the_report_orders_settings(report):
-    json.dumps(report)
-    for stage in ("autoencoder", "diffusion"):
-        settings = list(report[stage]["settings"].values())
-        per_clip = [setting["kept"]["per_clip"] for setting in settings]
-        again = [setting["flops_again"] for setting in settings]
-        assert per_clip == sorted(per_clip, reverse=True) and again == sorted(again) and again[0] == 0
-        assert again[-1] < 1 / 3 and settings[0]["largest_part"] == 0 < settings[-1]["largest_part"]
-
-
-def test_the_report_counts_what_is_held(report):
-    parameters = report["parameters"]
-    assert report["diffusion"]["held"] == 20 * parameters["denoiser"]
-    assert parameters["vgg"] == 14_714_688 + 1_472  # VGG-16's convolutions, and LPIPS's five weightings
-    assert report["sampling"]["weights"] == 2 * (parameters["autoencoder"] + parameters["denoiser"])
-    assert min(report["sampling"]["denoise"], report["sampling"]["decode"]) > report["sampling"]["weights"]
+    counts = parameter_counts(autoencoder, small_unet(autoencoder))
+    assert counts["autoencoder"] == sum(value.numel() for value in ProjectedAutoencoder(autoencoder).parameters())
+    assert counts["vgg"] == 14_714_688 + 1_472  # VGG-16's convolutions, and LPIPS's five weightings

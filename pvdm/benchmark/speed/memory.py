@@ -55,7 +55,7 @@ def memory(
     return {
         "precision": "bf16" if bf16 else "32",
         "parameters": parameters,
-        **{name: _stage(*found) for name, found in stages.items()},
+        **{name: stage(*found) for name, found in stages.items()},
         "sampling": sampling_peak(autoencoder, denoiser),
     }
 
@@ -124,7 +124,8 @@ def parameter_counts(autoencoder: AutoencoderConfig, denoiser: UNetConfig) -> di
         return {name: sum(value.numel() for value in network.parameters()) for name, network in networks.items()}
 
 
-def _stage(found: dict[str, Trade], held: int, losses: dict[str, Kept]) -> dict[str, Any]:
+def stage(found: dict[str, Trade], held: int, losses: dict[str, Kept]) -> dict[str, Any]:
+    """The part of one stage in the report; held: bytes whatever the batch."""
     settings = {name: {**asdict(part), **_room(part, held, losses)} for name, part in found.items()}
     return {"held": held, "losses": {name: asdict(part) for name, part in losses.items()}, "settings": settings}
 
