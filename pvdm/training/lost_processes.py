@@ -46,9 +46,9 @@ class EndWithOthers(Callback):
             self._watch.end()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Those that a signal stops end one by one; of any other exception they shall know."""
-        if self._watch and isinstance(exception, Stopped):
-            self._watch.done.set()
+        """A signal stops all at the same batch; of any other exception the others shall know."""
+        if self._watch:
+            self._watch.end() if isinstance(exception, Stopped) else self._watch.leave()
 
 
 def watch() -> Watch | None:
@@ -65,7 +65,7 @@ class Watch:
     """A thread that ends this process once another one of a group has ended, unless this one is `done` by then."""
 
     def __init__(self, group: distributed.ProcessGroup) -> None:
-        self.done, self._group = Event(), group
+        self.done, self._group, self._leaves = Event(), group, False
         self._thread = Thread(target=self._run, name="watch over the other processes", daemon=True)
         self._thread.start()
 
@@ -74,9 +74,18 @@ class Watch:
         self.done.set()
         self._thread.join()
 
+    def leave(self) -> None:
+        """Watches no more, before the others are done: when this process ends, they do.
+
+        A thread that is within gloo when the interpreter ends could abort it.
+        """
+        self._leaves = True
+        self.done.set()
+        self._thread.join(4 * INTERVAL)
+
     def _run(self) -> None:
         try:
-            while not self._all_are_done():
+            while not self._all_are_done() and not self._leaves:
                 self.done.wait(INTERVAL)
         except RuntimeError:
             if not self.done.wait(GRACE):

@@ -29,6 +29,15 @@ def waits_for_the_lost(rank: int) -> None:
     Event().wait(2 * PATIENCE)  # as a call that never returns
 
 
+def leaves_with_an_error(rank: int) -> None:
+    watching = watch()
+    if rank == 1:
+        watching.leave()
+        assert not watching._thread.is_alive()
+        os._exit(3)
+    Event().wait(2 * PATIENCE)
+
+
 def is_done_when_the_other_goes(rank: int) -> None:
     watching = watch()
     watching.done.set()
@@ -49,7 +58,12 @@ def ends_in_order(rank: int) -> None:
 
 @pytest.mark.parametrize(
     ("function", "statuses"),
-    [(waits_for_the_lost, [2, 1]), (is_done_when_the_other_goes, [0, 0]), (ends_in_order, [0, 0])],
+    [
+        (waits_for_the_lost, [2, 1]),
+        (leaves_with_an_error, [2, 3]),
+        (is_done_when_the_other_goes, [0, 0]),
+        (ends_in_order, [0, 0]),
+    ],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_two_processes(function, statuses, monkeypatch, tmp_path):
