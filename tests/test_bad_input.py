@@ -135,7 +135,7 @@ BAD = [
     (f"{FIT} --trainer.accelerator gpu", "the trainer cannot be set up: no supported gpu backend found"),
     (f"{FIT} --trainer.accelerator cuda --trainer.devices 4", "cannot be set up: `CUDAAccelerator` can not run on"),
     (f"{FIT} --trainer.devices -3", "the trainer cannot be set up: `devices` selected with `CPUAccelerator`"),
-    (f"{FIT} --trainer.strategy deepspeed", "the trainer cannot be set up: to use the `DeepSpeedStrategy`"),
+    (f"{FIT} --trainer.strategy deepspeed", "trainer.strategy is deepspeed, whose checkpoints cannot be gone on with"),
     (f"{FIT} --trainer.precision 16-mixed", "trainer.precision is 16-mixed"),
     (f"{FIT} --trainer.precision bf16-true", "choose one of 32, 32-true, bf16, bf16-mixed"),
     (f"{FIT} --trainer.val_check_interval 0", "trainer.val_check_interval is 0; give a number of batches, or a share"),

@@ -15,9 +15,18 @@ from pvdm.training.command import TrainingCLI, main, parsed
 from pvdm.training.evaluation import Evaluation
 from pvdm.training.parser_errors import option_names
 
-DOCUMENTS = [Path(__file__).parents[1] / "docs" / name for name in ("usage.md", "evaluation.md")]
-OTHERS = {"signal", "ntasks-per-node"}
-"""Options that are SLURM's."""
+DOCUMENTS = [Path(__file__).parents[1] / "docs" / name for name in ("usage.md", "evaluation.md", "scaling.md")]
+OTHERS = {
+    "signal",
+    "ntasks-per-node",
+    "max-restarts",
+    "trainer.strategy.copies",
+    "teraflops",
+    "stage2",
+    "price",
+    "bandwidth",
+}
+"""Options that are SLURM's, torchrun's, a strategy's, and those of tools/training_cost.py."""
 CONTINUED = " ..."
 """Stands in a line for what the line before it says."""
 
@@ -84,4 +93,4 @@ def test_an_option_in_the_text_exists(monkeypatch, document):
     text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
     named = set(re.findall(r"(?<![\w-])--([a-z][\w.-]*\w)", text)) - OTHERS
     assert named - known_options(monkeypatch) == set()
-    assert len(named) > 20
+    assert named

@@ -8,6 +8,7 @@ from pvdm.training.diffusion import DiffusionTraining
 from pvdm.training.early_stopping import EarlyStopping
 from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.prediction import WriteVideos
+from pvdm.training.sharding import ShardedStrategy
 from pvdm.training.throughput import Throughput
 from pvdm.training.video_log import VideoLog
 
@@ -18,6 +19,7 @@ __all__ = [
     "DiffusionTraining",
     "EarlyStopping",
     "OptimizerConfig",
+    "ShardedStrategy",
     "Throughput",
     "VideoData",
     "VideoLog",

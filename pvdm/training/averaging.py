@@ -11,6 +11,7 @@ from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
 from pvdm.errors import check_range
+from pvdm.training.sharding import gathered, hold_part, hold_whole, own, part_like
 
 RAW = "raw_weights"
 """Key of a checkpoint under which the weights that the optimizer moves lie."""
@@ -20,7 +21,8 @@ class AveragedWeights(Callback):
     """Validates and stores the average; the `state_dict` of a checkpoint is the averaged model.
 
     Only parameters of the network that the module names in `trained` are averaged. The raw weights lie
-    beside them in the checkpoint and training goes on from those.
+    beside them in the checkpoint and training goes on from those. Of a network that is divided among processes
+    each averages its part; the whole is gathered for a validation, of which one may have a batch more than another.
 
     Args:
         decay: Of the average after many updates; before that it is (1 + n) / (10 + n) at update n.
@@ -36,7 +38,7 @@ class AveragedWeights(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         parameters = _parameters(pl_module)
         start = self._average or parameters  # an average from a checkpoint was read before the model had its device
-        self._average = {name: start[name].detach().to(value.device, copy=True) for name, value in parameters.items()}
+        self._average = {name: start[name].detach().to(value.device).clone() for name, value in parameters.items()}
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
@@ -47,16 +49,19 @@ class AveragedWeights(Callback):
         weight = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         parameters = _parameters(pl_module)
         with torch.no_grad():
-            torch._foreach_lerp_(list(self._average.values()), [parameters[name] for name in self._average], weight)
+            averages = [own(value) for value in self._average.values()]
+            torch._foreach_lerp_(averages, [own(parameters[name]) for name in self._average], weight)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._average:
             parameters = _parameters(pl_module)
             self._raw = {name: value.detach().clone() for name, value in parameters.items()}
             _fill(parameters, self._average)
+            hold_whole(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._raw is not None:
+            hold_part(pl_module)
             _fill(_parameters(pl_module), self._raw)
             self._raw = None
 
@@ -70,14 +75,16 @@ class AveragedWeights(Callback):
         if not self._average:
             return
         raw = self._raw or {name: value.detach() for name, value in _parameters(pl_module).items()}
-        checkpoint[RAW] = raw
-        checkpoint["state_dict"] = {**checkpoint["state_dict"], **self._average}
+        checkpoint[RAW] = gathered(raw, keep=trainer.is_global_zero)
+        averages = gathered(self._average, keep=trainer.is_global_zero)
+        checkpoint["state_dict"] = {**checkpoint["state_dict"], **averages}
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         if trainer.state.fn != TrainerFn.FITTING or RAW not in checkpoint:
             return
         parameters = _parameters(pl_module)
-        self._average = {name: checkpoint["state_dict"][name].clone() for name in parameters}
+        saved = checkpoint["state_dict"]
+        self._average = {name: part_like(saved[name], like).clone() for name, like in parameters.items()}
         _fill(parameters, checkpoint[RAW])
 
 
@@ -91,4 +98,4 @@ def _fill(parameters: dict[str, torch.nn.Parameter], values: dict[str, Tensor]) 
     """Copies values into parameters in place."""
     with torch.no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(values[name])
+            parameter.copy_(part_like(values[name], parameter))

@@ -28,6 +28,8 @@ class RunCheckpoints(ModelCheckpoint):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.dirpath = self.dirpath or str((Path(trainer.default_root_dir) / LAST).resolve().parent)
         self._newest = 0
+        if stage == "fit":
+            _check_shared(trainer)
         if stage == "fit" and trainer.is_global_zero:
             for folder in {Path(self.dirpath), Path(trainer.default_root_dir) / LAST.parent}:
                 checkpoint_files.remove_leftovers(folder)
@@ -77,3 +79,13 @@ class RunCheckpoints(ModelCheckpoint):
         if not trainer.fast_dev_run and trainer.global_step != self._newest:
             self._newest = trainer.global_step
             trainer.save_checkpoint(Path(trainer.default_root_dir) / LAST, weights_only=False)
+
+
+def _check_shared(trainer: Trainer) -> None:
+    """InputError if the first process goes on from a checkpoint that another one does not find, or the reverse."""
+    here = (Path(trainer.default_root_dir) / LAST).is_file()
+    if trainer.strategy.broadcast(here) != here:
+        raise InputError(
+            f"process {trainer.global_rank} {'finds' if here else 'does not find'} {LAST} in "
+            f"{trainer.default_root_dir}, unlike the first; choose a folder on a disk that all machines share"
+        )

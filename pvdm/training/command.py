@@ -25,6 +25,7 @@ from pvdm.training.checkpoints import LAST, RunCheckpoints
 from pvdm.training.data import VideoData
 from pvdm.training.early_stopping import EarlyStopping
 from pvdm.training.evaluation import Evaluation
+from pvdm.training.lost_processes import LOST, EndWithOthers
 from pvdm.training.plain_cli import PlainCLI
 from pvdm.training.position import ExactPosition
 from pvdm.training.prediction import WriteVideos
@@ -158,7 +159,7 @@ def _run_until_stopped(arguments: Sequence[str]) -> Stopped | None:
     except RuntimeError as error:
         if not is_lost_process(error):
             raise
-        raise InputError("another process of this run has ended; its own message says why") from error
+        raise InputError(LOST) from error
     return None
 
 
@@ -172,7 +173,7 @@ def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
         VideoData,
         subclass_mode_model=True,
         seed_everything_default=0,
-        trainer_defaults={"callbacks": [ExactPosition(), StopBetweenBatches(), Throughput()]},
+        trainer_defaults={"callbacks": [ExactPosition(), StopBetweenBatches(), EndWithOthers(), Throughput()]},
         save_config_kwargs={"overwrite": True},
         parser_kwargs={"parser_mode": "omegaconf", "allow_abbrev": False},
         args=find_configs(arguments),

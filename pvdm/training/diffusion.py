@@ -30,6 +30,7 @@ from pvdm.training.batch import clips, content, drawn_by, keep_context, keep_lab
 from pvdm.training.means import Means
 from pvdm.training.module import GeneratorTraining
 from pvdm.training.optimization import OptimizerConfig
+from pvdm.training.sharding import whole
 from pvdm.training.start import Start
 
 
@@ -147,7 +148,7 @@ class DiffusionTraining(GeneratorTraining):
         """Logs the norm of the gradient, the mean of all ranks by now, before it is clipped."""
         gradients = [value.grad for value in self.generator.denoiser.parameters() if value.grad is not None]
         self._gradient_norm = get_total_norm(gradients)
-        self.log("train/gradient_norm", self._gradient_norm)
+        self.log("train/gradient_norm", whole(self._gradient_norm))
 
     def configure_gradient_clipping(
         self,

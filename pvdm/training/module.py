@@ -16,6 +16,7 @@ from pvdm.errors import InputError, one_line
 from pvdm.generation import VideoGenerator
 from pvdm.precision import allow_tf32
 from pvdm.training.data import VideoData
+from pvdm.training.sharding import ShardedStrategy
 
 PARTS = ("autoencoder", "denoiser", "diffusion")
 """Parts of a generator's configuration in which a checkpoint and the model that it is loaded into must agree."""
@@ -48,6 +49,14 @@ class GeneratorTraining(LightningModule):
             self.generator.classes = _classes_of(data, self.generator.class_count)
         if stage == "fit" and self.trainer.is_global_zero:
             self._tell_sizes(data)
+
+    def configure_model(self) -> None:
+        """Divides the denoiser among processes for its training, if the strategy does that; InputError in stage 1."""
+        strategy = self.trainer.strategy
+        if isinstance(strategy, ShardedStrategy) and self.trainer.state.fn == TrainerFn.FITTING:
+            if self.generator.denoiser is None:
+                raise InputError("only stage 2 is trained sharded; give stage 1 --trainer.strategy ddp")
+            strategy.shard(self.generator.denoiser)
 
     def log(self, name: str, value: Any, **options: Any) -> None:
         """As ever, and exact if processes have unequal numbers of samples: Lightning rounds their mean down."""

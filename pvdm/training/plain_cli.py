@@ -107,6 +107,7 @@ def check_checkpoint(path: Path, *, to_go_on: bool) -> None:
 
 def _check_trainer(config: Any, *, is_automatic: bool) -> None:
     """InputError for values that Lightning takes and that break training later, or spoil it."""
+    _check_strategy(config.get("strategy"))
     precision = config.get("precision")
     allowed = PRECISIONS | (SCALED_PRECISIONS if is_automatic else set())
     if (None if precision is None else str(precision)) not in allowed:
@@ -120,6 +121,16 @@ def _check_trainer(config: Any, *, is_automatic: bool) -> None:
             f"trainer.val_check_interval is {interval}; give a number of batches, or a share of an epoch above 0"
         )
     check_range(0, gradient_clip_val=config.get("gradient_clip_val"), log_every_n_steps=config.get("log_every_n_steps"))
+
+
+def _check_strategy(strategy: Any) -> None:
+    """InputError for those that divide weights in ways of their own, whose checkpoints are not ours."""
+    name = strategy if isinstance(strategy, str) else type(strategy).__name__
+    if name.lower().startswith(("fsdp", "deepspeed", "modelparallel")):
+        raise InputError(
+            f"trainer.strategy is {name}, whose checkpoints cannot be gone on with here; give ddp, or for stage 2 "
+            "-c configs/strategies/fsdp.yaml"
+        )
 
 
 @contextmanager

@@ -9,8 +9,10 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from pvdm.training.order import TrainingOrder
+from pvdm.training.sharding import part_like, whole
 
 POSITION, GRADIENTS = "position", "gradients"
 """Keys of a checkpoint: where the run is, and what an update that is begun has gathered."""
@@ -40,7 +42,7 @@ class ExactPosition(Callback):
         self._updates, self._begun = pl_module.updates, bool(self._gradients)
         for name, parameter in pl_module.named_parameters():
             if name in self._gradients:
-                parameter.grad = _own(self._gradients[name], trainer).to(parameter.device, copy=True)
+                parameter.grad = _gradient(self._gradients[name], parameter, trainer)
         self._gradients = {}
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -68,10 +70,7 @@ class ExactPosition(Callback):
         checkpoint[POSITION] = {"order_batches": order_batches(trainer), "validation_due": self._validating}
         if self._begun:
             gradients = {name: value.grad for name, value in pl_module.named_parameters() if value.grad is not None}
-            shapes = {name: (trainer.world_size, *value.shape) for name, value in gradients.items()}
-            checkpoint[GRADIENTS] = {
-                name: pl_module.all_gather(value).cpu().reshape(shapes[name]) for name, value in gradients.items()
-            }
+            checkpoint[GRADIENTS] = {name: _of_all(value, trainer) for name, value in gradients.items()}
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         if trainer.state.fn != TrainerFn.FITTING or POSITION not in checkpoint:
@@ -131,9 +130,18 @@ def _move(trainer: Trainer, loops: dict[str, Any], before: int | None, now: int 
     logger.info("an epoch had %d batches and has %d now; going on with batch %d of epoch %d", before, now, batch, epoch)
 
 
-def _own(gathered: Tensor, trainer: Trainer) -> Tensor:
-    """This process's gradient out of those of all (n, ...); of another number of processes, their mean."""
-    return gathered[trainer.global_rank] if len(gathered) == trainer.world_size else gathered.mean(dim=0)
+def _of_all(gradient: Tensor, trainer: Trainer) -> Tensor:
+    """The gradients of all processes, (n, ...) on the CPU; a divided one is their mean already, (1, ...)."""
+    if isinstance(gradient, DTensor):
+        return whole(gradient).cpu()[None]
+    return trainer.strategy.all_gather(gradient).cpu().reshape(trainer.world_size, *gradient.shape)
+
+
+def _gradient(gathered: Tensor, parameter: Tensor, trainer: Trainer) -> Tensor:
+    """This process's own out of those of all (n, ...); for another number of processes, or divided, their mean."""
+    if isinstance(parameter, DTensor) or len(gathered) != trainer.world_size:
+        return part_like(gathered.mean(dim=0).to(parameter.device), parameter)
+    return gathered[trainer.global_rank].to(parameter.device, copy=True)
 
 
 def _all(count: int) -> dict[str, int]:

@@ -1,11 +1,14 @@
 """The best and the last checkpoint of a run."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from miniature import Toy, loader, trainer
 
+from pvdm.errors import InputError
 from pvdm.training import AveragedWeights
-from pvdm.training.checkpoints import RunCheckpoints
+from pvdm.training.checkpoints import RunCheckpoints, _check_shared
 
 
 def fit(folder, *, resume=None, mode="min", dirpath=None, **options):
@@ -88,3 +91,12 @@ def test_leftovers_are_removed_from_both_folders(tmp_path):
 def test_a_trial_run_leaves_nothing(tmp_path):
     fit(tmp_path, fast_dev_run=True)
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_folder_of_which_only_some_machines_have_the_checkpoint(tmp_path):
+    for first, own in ((True, "does not find"), (False, "finds")):
+        strategy = SimpleNamespace(broadcast=lambda here, first=first: first)
+        with pytest.raises(InputError, match=f"process 3 {own} checkpoints.last.ckpt in"):
+            _check_shared(SimpleNamespace(strategy=strategy, default_root_dir=tmp_path, global_rank=3))
+        (tmp_path / "checkpoints").mkdir(exist_ok=True)
+        (tmp_path / "checkpoints" / "last.ckpt").touch()

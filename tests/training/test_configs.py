@@ -13,7 +13,7 @@ from pvdm.autoencoder import AutoencoderConfig
 from pvdm.cli import main
 from pvdm.data import Augmentation
 from pvdm.generation import VideoGenerator
-from pvdm.training import AutoencoderTraining, AveragedWeights, DiffusionTraining, WriteVideos
+from pvdm.training import AutoencoderTraining, AveragedWeights, DiffusionTraining, ShardedStrategy, WriteVideos
 from pvdm.training.checkpoints import RunCheckpoints
 from pvdm.training.command import TrainingCLI, find_configs
 from pvdm.video import ColorJitter
@@ -34,7 +34,11 @@ WITH_DATA = [
     ["diffusion", "sizes/diffusion-tiny", "data/latents"],
     ["autoencoder", "sizes/autoencoder-tiny", "data/folder"],
 ]
-COMBINATIONS = AUTOENCODERS + DIFFUSIONS + WITH_DATA
+WITH_STRATEGY = [["diffusion", "strategies/fsdp"]]
+COMBINATIONS = AUTOENCODERS + DIFFUSIONS + WITH_DATA + WITH_STRATEGY
+
+BESIDE = ("data/", "strategies/")
+"""Folders of files that leave the networks alone."""
 
 MILLIONS = {
     "autoencoder": 62.06,
@@ -86,12 +90,13 @@ def test_it_builds_and_the_last_file_has_the_last_word(build, configs):
     assert type(cli.model) is (AutoencoderTraining if configs[0] == "autoencoder" else DiffusionTraining)
     kinds = {type(callback) for callback in cli.trainer.callbacks}
     assert kinds >= {AveragedWeights, RunCheckpoints, WriteVideos}
-    assert isinstance(cli.trainer.strategy, SingleDeviceStrategy)
+    strategy = ShardedStrategy if "strategies/fsdp" in configs else SingleDeviceStrategy
+    assert isinstance(cli.trainer.strategy, strategy)
     wanted = {key: value for name in configs for key, value in written(name).items()}
     del wanted["trainer.default_root_dir"]  # given by the fixture
     found = leaves(cli.config["fit"].as_dict())
     weights = sum(value.numel() for value in cli.model.get_submodule(cli.model.trained).parameters())
-    assert round(weights / 1e6, 2) == MILLIONS[" + ".join(name for name in configs if not name.startswith("data/"))]
+    assert round(weights / 1e6, 2) == MILLIONS[" + ".join(name for name in configs if not name.startswith(BESIDE))]
     assert {key: found[key] for key in wanted} == {key: _as_parsed(value) for key, value in wanted.items()}
 
 
