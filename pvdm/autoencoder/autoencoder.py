@@ -78,9 +78,11 @@ class ProjectedAutoencoder(nn.Module):
         """The repeated parts: the space-time layers of both transformers, and the three projections."""
         return [*self.encoder.layers, *self.projections.values(), *self.decoder.layers]
 
-    def set_activation_checkpointing(self, enabled: bool) -> None:
-        """Recompute each space-time layer in the backward pass instead of keeping its activations."""
-        self.encoder.activation_checkpointing = self.decoder.activation_checkpointing = enabled
+    def recomputable(self) -> dict[str, list[nn.Module]]:
+        """Kinds of parts that may be computed again: attention and MLPs of the space-time layers, and projections."""
+        layers = [*self.encoder.layers, *self.decoder.layers]
+        kinds = {name: [layer.get_submodule(name) for layer in layers] for name in ("time", "space", "mlp")}
+        return {**kinds, "projections": list(self.projections.values())}
 
     def _check(self, video: Tensor) -> None:
         config = self.config

@@ -31,13 +31,8 @@ class PerceptualDistance:
     def __init__(self, vgg_weights: str | Path | None = None) -> None:
         self._path = path = VGG.path(vgg_weights)
         state = read_pickle(path, remedy=f"fetch {VGG.url}")
-        from lpips import LPIPS  # imports torchvision, slowly; only this class needs it
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torchvision's arguments that lpips still uses
-            network = LPIPS(net="vgg", pnet_rand=True, verbose=False)
-        _load_vgg(network.net, state, path)
-        self._network = network.eval().requires_grad_(False)
+        self._network = untrained_lpips()
+        _load_vgg(self._network.net, state, path)
 
     def __call__(self, found: Tensor, wanted: Tensor) -> Tensor:
         """Frames (n, 3, h, w), float in [-1, 1] -> mean distance, a scalar."""
@@ -52,6 +47,16 @@ class PerceptualDistance:
     def record(self) -> dict[str, str | None]:
         """What a result says of it: file (its name), sha256, url."""
         return VGG.record(self._path)
+
+
+def untrained_lpips() -> nn.Module:
+    """The `lpips` package's network, frozen, its VGG-16 random: a distance that costs as much and says nothing."""
+    from lpips import LPIPS  # imports torchvision, slowly; only this function needs it
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torchvision's arguments that lpips still uses
+        network = LPIPS(net="vgg", pnet_rand=True, verbose=False)
+    return network.eval().requires_grad_(False)
 
 
 def _load_vgg(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from einops import rearrange
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from pvdm.autoencoder.attention import GatedMLP, SelfAttention
 from pvdm.autoencoder.config import AutoencoderConfig
@@ -28,25 +27,17 @@ class SpaceTimeLayer(nn.Module):
 
 
 class SpaceTimeTransformer(nn.Module):
-    """`config.depth` layers on tokens (b, t, h, w, channels); no norm at the end, as released.
-
-    `activation_checkpointing` trades time for memory in training: each layer is computed again in the
-    backward pass instead of kept.
-    """
+    """`config.depth` layers on tokens (b, t, h, w, channels); no norm at the end, as released."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.head_dim = config.head_dim
         self.layers = nn.ModuleList(SpaceTimeLayer(config) for _ in range(config.depth))
-        self.activation_checkpointing = False
 
     def forward(self, tokens: Tensor) -> Tensor:
         _, t, h, w, _ = tokens.shape
         over_time = time_rotation(t, self.head_dim, tokens.device)
         over_space = space_rotation(h, w, self.head_dim, tokens.device)
         for layer in self.layers:
-            if self.activation_checkpointing and self.training:
-                tokens = checkpoint(layer, tokens, over_time, over_space, use_reentrant=False)
-            else:
-                tokens = layer(tokens, over_time, over_space)
+            tokens = layer(tokens, over_time, over_space)
         return tokens

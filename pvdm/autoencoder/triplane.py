@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import register_dataclass
 
 PLANES = ("hw", "tw", "th")
 """The planes by the axes they keep, in the order of the flat latent."""
@@ -67,3 +68,6 @@ class Triplane:
             raise ValueError(f"a flat latent of {flat.shape[2]} positions does not hold {shape} ({shape.positions})")
         planes = flat.split(shape.lengths, dim=2)
         return cls(*(plane.unflatten(2, size) for plane, size in zip(planes, shape.planes, strict=True)))
+
+
+register_dataclass(Triplane)  # so that sharding and recomputation find the tensors in it

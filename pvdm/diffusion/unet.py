@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion.condition import Condition
@@ -84,16 +83,12 @@ class Stage(nn.Module):
 
 
 class TriplaneUNet(nn.Module):
-    """The raw network of the denoiser: (z, t, condition) -> what it was trained to predict.
-
-    Set `activation_checkpointing` to compute stages again in the backward pass instead of keeping them.
-    """
+    """The raw network of the denoiser: (z, t, condition) -> what it was trained to predict."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
         self.shape = TriplaneShape(*config.latent_shape)
-        self.activation_checkpointing = False
         width = config.channels
         self.embed_time = nn.Sequential(nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width))
         self.embed_label = zero(nn.Embedding(config.classes, 4 * width)) if config.classes else None
@@ -114,18 +109,27 @@ class TriplaneUNet(nn.Module):
         planes = Triplane.split(torch.cat((z, context), dim=1), self.shape).map(self.conv_in)
         skips = [planes]
         for stage in self.down:
-            planes = self._run(stage, planes, embedding, planes.shape)
+            planes = stage(planes, embedding, planes.shape)
             skips.append(planes)
-        planes = self._run(self.middle, planes, embedding, planes.shape)
+        planes = self.middle(planes, embedding, planes.shape)
         for stage in self.up:
             skip = skips.pop()
             joined = Triplane(*(torch.cat(pair, dim=1) for pair in zip(planes, skip, strict=True)))
-            planes = self._run(stage, joined, embedding, skips[-1].shape if skips else joined.shape)
+            planes = stage(joined, embedding, skips[-1].shape if skips else joined.shape)
         return planes.map(lambda plane: self.conv_out(functional.silu(self.norm_out(plane)))).flatten()
 
     def regions(self) -> list[nn.Module]:
         """The repeated parts: all stages, in the order in which they run."""
         return [*self.down, self.middle, *self.up]
+
+    def recomputable(self) -> dict[str, list[nn.Module]]:
+        """Kinds of parts that may be computed again: residual blocks, attention within planes and across them."""
+        blocks = [block for stage in self.regions() for block in stage.blocks]
+        return {
+            "residual": [block for block in blocks if isinstance(block, ResidualBlock)],
+            "attention": [block for block in blocks if isinstance(block, Attention)],
+            "across": [stage.across for stage in self.regions()],
+        }
 
     def _embedding(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """That of the time, and added to it that of the label, where there is one (ADM, Dhariwal & Nichol 2021)."""
@@ -134,11 +138,6 @@ class TriplaneUNet(nn.Module):
             return embedding
         label, mask = given
         return embedding + (self.embed_label(label) * mask[:, None]).to(embedding.dtype)
-
-    def _run(self, stage: Stage, planes: Triplane, embedding: Tensor, shape: TriplaneShape) -> Triplane:
-        if self.activation_checkpointing and self.training:
-            return checkpoint(stage, planes, embedding, shape, use_reentrant=False)
-        return stage(planes, embedding, shape)
 
     def _block(self, channels: int, out_channels: int, resample: str | None = None) -> ResidualBlock:
         config = self.config

@@ -115,10 +115,10 @@ class Adversary(nn.Module):
             last_layer: Weight of the layer that makes pixels, at which gradients are compared.
             share: Share of this batch in its update, 1 / batches.
         """
+        (reconstruction,) = grad(loss, found)  # first, so that LPIPS's graph is gone before there is another
         self.discriminators.requires_grad_(True)
         fake = found.detach().requires_grad_()
-        judged = self._judge(wanted, fake, chosen)
-        (reconstruction,) = grad(loss, found)
+        judged = self.judge(wanted, fake, chosen)
         (hinge,) = grad(judged.hinge, fake, retain_graph=True)
         (matching,) = grad(judged.matching, fake, retain_graph=True)
         (share * judged.own).backward(inputs=list(self.discriminators.parameters()))
@@ -164,7 +164,8 @@ class Adversary(nn.Module):
         self.means.clear()
         self.discriminators.zero_grad()
 
-    def _judge(self, wanted: Tensor, fake: Tensor, chosen: Tensor) -> Judged:
+    def judge(self, wanted: Tensor, fake: Tensor, chosen: Tensor) -> Judged:
+        """What both discriminators make of real and of reconstructed clips (b, 3, t, h, w); see `forward`."""
         frames = self._judge_by("2d", frames_at(wanted, chosen), frames_at(fake, chosen))
         clips = self._judge_by("3d", wanted, fake)
         losses = (sum(pair) for pair in zip(frames[:3], clips[:3], strict=True))

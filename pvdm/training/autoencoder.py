@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from pvdm.autoencoder import AutoencoderConfig, Triplane
 from pvdm.autoencoder.perceptual import PerceptualDistance
+from pvdm.checkpointing import set_activation_checkpointing
 from pvdm.compilation import compile_regions
 from pvdm.errors import check_range
 from pvdm.evaluation.fidelity import Sharpness, frames_at, psnr, ssim
@@ -40,7 +41,8 @@ class AutoencoderTraining(OpposedTraining):
         accumulate: Batches per update.
         max_skipped: Updates in a row that end the training if each is left out because a loss or a gradient, of
             either side, is not finite.
-        activation_checkpointing: Compute layers again in the backward pass instead of keeping them.
+        activation_checkpointing: What is computed again in the backward pass instead of kept: true for everything,
+            false for nothing, or some of time, space, mlp and projections (see docs/usage.md for what each saves).
         compile: `torch.compile` for the repeated parts: minutes at the start, faster from then on.
         init_from: Model whose autoencoder's weights training starts from (see `Start`); not read by a run that goes on.
         reinitialize: Start parameters afresh that do not fit, as of another size or length; else they are an error.
@@ -63,7 +65,7 @@ class AutoencoderTraining(OpposedTraining):
         clip_norm: float | None = 1.0,
         accumulate: int = 1,
         max_skipped: int = 20,
-        activation_checkpointing: bool = False,
+        activation_checkpointing: bool | str | list[str] = False,
         compile: bool = False,
         init_from: Path | None = None,
         reinitialize: bool = False,
@@ -74,7 +76,7 @@ class AutoencoderTraining(OpposedTraining):
         super().__init__(generator, opponent, optimizer=optimizer, **updates)
         check_range(0, l1_weight=l1_weight, lpips_weight=lpips_weight, latent_scale=latent_scale)
         check_range(1, lpips_frames=lpips_frames)
-        self.generator.autoencoder.set_activation_checkpointing(activation_checkpointing)
+        set_activation_checkpointing(self.generator.autoencoder, activation_checkpointing)
         self.l1_weight, self.lpips_weight, self.lpips_frames = l1_weight, lpips_weight, lpips_frames
         self.latent_scale, self.vgg_weights = latent_scale, vgg_weights
         if compile:

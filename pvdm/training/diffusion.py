@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
+from pvdm.checkpointing import set_activation_checkpointing
 from pvdm.compilation import compile_regions
 from pvdm.diffusion import (
     Condition,
@@ -54,7 +55,8 @@ class DiffusionTraining(GeneratorTraining):
         min_snr_gamma: Weigh the training loss of each time by min-SNR-gamma (Hang et al. 2023; theirs is 5).
         validation_times: Times, evenly spread, at which the validation loss is taken.
         sampler: Solver of `predict`.
-        activation_checkpointing: Compute blocks again in the backward pass instead of keeping them.
+        activation_checkpointing: What is computed again in the backward pass instead of kept: true for everything,
+            false for nothing, or some of residual, attention and across (see docs/usage.md for what each saves).
         compile: `torch.compile` for the repeated parts: minutes at the start, faster from then on.
         init_from: Model whose denoiser's weights training starts from (see `Start`); not read by a run that goes on.
         reinitialize: Start parameters afresh that do not fit, as for other classes; else they are an error.
@@ -76,7 +78,7 @@ class DiffusionTraining(GeneratorTraining):
         min_snr_gamma: float | None = None,
         validation_times: int = 8,
         sampler: SamplerConfig = SamplerConfig(),
-        activation_checkpointing: bool = False,
+        activation_checkpointing: bool | str | list[str] = False,
         compile: bool = False,
         init_from: Path | None = None,
         reinitialize: bool = False,
@@ -91,7 +93,7 @@ class DiffusionTraining(GeneratorTraining):
         self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.fps)
         self.generator.autoencoder.load_state_dict(first_stage.autoencoder.state_dict())
         self.generator.autoencoder.requires_grad_(False).eval()
-        self.generator.denoiser.activation_checkpointing = activation_checkpointing
+        set_activation_checkpointing(self.generator.denoiser, activation_checkpointing)
         self.optimizer_config, self.loss, self.sampler = optimizer, loss, sampler
         self.context_dropout, self.label_dropout = context_dropout, label_dropout
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times

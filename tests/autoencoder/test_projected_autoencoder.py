@@ -1,4 +1,4 @@
-"""The autoencoder: what each plane depends on, what it changes, any size, checkpointing, mixed precision."""
+"""The autoencoder: what each plane depends on, what it changes, any size, mixed precision."""
 
 from __future__ import annotations
 
@@ -161,28 +161,6 @@ def test_any_size_trains(frames, height, width):
     torch.optim.SGD(autoencoder.parameters(), lr=0.1).step()
     with torch.no_grad():
         assert (autoencoder(video) - video).square().mean() < loss
-
-
-def test_activation_checkpointing_changes_no_gradient():
-    gradients = []
-    for enabled in (False, True):
-        autoencoder = network(depth=2).train()
-        autoencoder.set_activation_checkpointing(enabled)
-        autoencoder(clip(autoencoder.config)).square().mean().backward()
-        gradients.append({name: parameter.grad for name, parameter in autoencoder.named_parameters()})
-    torch.testing.assert_close(gradients[0], gradients[1])
-
-
-def test_activation_checkpointing_computes_layers_again():
-    autoencoder = network(depth=2).train()
-    autoencoder.set_activation_checkpointing(True)
-    calls = []
-    for layer in autoencoder.encoder.layers:
-        layer.register_forward_pre_hook(lambda *_: calls.append(1))
-    loss = autoencoder(clip(autoencoder.config)).mean()
-    assert len(calls) == 2
-    loss.backward()
-    assert len(calls) == 4
 
 
 def test_bf16_is_close():

@@ -1,4 +1,4 @@
-"""The triplane U-Net: its blocks against formulas, its condition, any size, checkpointing, mixed precision."""
+"""The triplane U-Net: its blocks against formulas, its condition, any size, mixed precision."""
 
 from __future__ import annotations
 
@@ -173,27 +173,6 @@ def test_another_length_is_refused():
     unet = network((4, 4, 6))
     with pytest.raises(ValueError, match=r"a flat latent of 24 positions does not hold"):
         unet(torch.zeros(1, 4, 24), torch.tensor([0]))
-
-
-def test_activation_checkpointing_changes_no_gradient():
-    gradients = []
-    for enabled in (False, True):
-        unet = network((4, 4, 6)).train()
-        unet.activation_checkpointing = enabled
-        unet(latents(unet), torch.tensor([10, 700]), latents(unet, seed=1)).square().mean().backward()
-        gradients.append({name: parameter.grad for name, parameter in unet.named_parameters()})
-    torch.testing.assert_close(gradients[0], gradients[1])
-
-
-def test_activation_checkpointing_computes_stages_again():
-    unet = network((4, 4, 6)).train()
-    unet.activation_checkpointing = True
-    calls = []
-    unet.middle.register_forward_pre_hook(lambda *_: calls.append(1))
-    loss = unet(latents(unet), torch.tensor([10, 700])).mean()
-    assert len(calls) == 1
-    loss.backward()
-    assert len(calls) == 2
 
 
 def test_bf16_is_close():

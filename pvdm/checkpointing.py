@@ -1,0 +1,71 @@
+"""Activation checkpointing: which parts of a network are computed again in the backward pass instead of kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils.checkpoint import checkpoint
+
+from pvdm.errors import InputError
+
+
+class Recomputable(Protocol):
+    """A network that says what can be computed again."""
+
+    def regions(self) -> list[nn.Module]:
+        """Its repeated parts, each of which can be computed again as a whole."""
+
+    def recomputable(self) -> Mapping[str, Sequence[nn.Module]]:
+        """Modules by the name of their kind, no module within another of the same or another kind."""
+
+
+def set_activation_checkpointing(network: Recomputable, setting: bool | str | Sequence[str]) -> None:
+    """Chooses what is computed again in training.
+
+    It happens within `forward`, so that what wraps a module from outside (compilation, sharding) wraps this, too.
+
+    Args:
+        network: In training mode alone does the setting show.
+        setting: False keeps everything, True computes every region again as a whole (the least memory, the most
+            work), and names of `network.recomputable()` only these kinds; InputError for another name.
+    """
+    kinds = network.recomputable()
+    for module in [*network.regions(), *(module for modules in kinds.values() for module in modules)]:
+        vars(module).pop("forward", None)
+    for module in chosen(network, setting):
+        module.forward = partial(_recomputed, module)
+
+
+def chosen(network: Recomputable, setting: bool | str | Sequence[str]) -> list[nn.Module]:
+    """The modules of a setting; see `set_activation_checkpointing`."""
+    if isinstance(setting, bool):
+        return network.regions() if setting else []
+    kinds, names = network.recomputable(), [setting] if isinstance(setting, str) else list(setting)
+    for name in names:
+        if name not in kinds:
+            raise InputError(
+                f"activation_checkpointing names {name!r}; give true, false or a list of {', '.join(kinds)}"
+            )
+    return [module for name in names for module in kinds[name]]
+
+
+def _recomputed(module: nn.Module, *args: Any) -> Any:
+    forward = partial(type(module).forward, module)
+    if not (module.training and torch.is_grad_enabled()):
+        return forward(*args)
+    tensors, structure = tree_flatten(args)  # else autograd would not see those within a triplane
+
+    def on_tensors(*tensors: Any) -> Any:
+        return forward(*tree_unflatten(tensors, structure))
+
+    return checkpoint(on_tensors, *tensors, use_reentrant=False, preserve_rng_state=_draws(module))
+
+
+def _draws(module: nn.Module) -> bool:
+    """Whether it draws random numbers, which must be the same ones again; to keep the generator's state costs time."""
+    return any(isinstance(part, nn.Dropout) and part.p > 0 for part in module.modules())
