@@ -82,7 +82,7 @@ BAD = [
     (f"{SAMPLE} --fps 1e-9", "the frame rate for out/sample_000000.mp4 is 1e-09; give frames per second from 0.01"),
     (f"{SAMPLE} --eta -1", "eta is -1.0; it must be in [0, 1]"),
     (f"{SAMPLE} --guidance nan", "--guidance: nan is not a finite number"),
-    (f"{SAMPLE} --sampler euler", "--sampler is euler; choose one of ddpm, ddim, dpmpp_2m"),
+    (f"{SAMPLE} --sampler euler", "--sampler is euler; choose one of ddpm, ddim, dpmpp_2m, unipc"),
     (f"{SAMPLE} --device cuda", "there is no device cuda here; choose cpu, or leave out --device"),
     (f"{SAMPLE} --device meta", "there is no device meta here"),
     (f"{SAMPLE} --device hpu", "there is no device hpu here"),

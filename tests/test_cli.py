@@ -16,7 +16,11 @@ from pvdm import cli
 from pvdm.errors import InputError
 
 TOOLS = Path(__file__).parents[1] / "tools"
-SAMPLING = ["evaluations of the network per clip (default: 100)", "0 (none) to 1", "(default: ddim)"]
+SAMPLING = [
+    "evaluations of the network per clip; 20 if not given, 100 of ddim, all times of ddpm",
+    "0 (none) to 1",
+    "(default: unipc)",
+]
 MODEL = ["exported folder, training checkpoint (.ckpt), or owner/name on the Hub", "(default: auto)", "(default: 32)"]
 HELP = {
     "sample": [

@@ -18,8 +18,8 @@ SHORT_FVD, LONG_FVD = (PROTOCOLS[name] for name in ("pvdm/fvd16", "pvdm/fvd128")
 CLIP, LONG = SHORT_FVD.frames, LONG_FVD.frames
 """Frames of the paper's two lengths."""
 
-SETTINGS = ("400/400", "200/200", "100/20", "dpmpp_2m:20/20")
-QUICK_SETTINGS = ("8/4", "dpmpp_2m:4/4")
+SETTINGS = ("400/400", "200/200", "100/20", "unipc:20/20")
+QUICK_SETTINGS = ("8/4", "unipc:4/4")
 NUM_VIDEOS, QUICK_VIDEOS, QUICK_REAL = LONG_FVD.num_fake, 8, 16
 SHOWN, QUICK_SHOWN = 12, 4
 
@@ -35,13 +35,13 @@ class Setting:
 
     @classmethod
     def parse(cls, text: str, *, eta: float = 1.0) -> Setting:
-        """Of "400/400" (DDIM with this eta) or "dpmpp_2m:20/20"; InputError for anything else."""
+        """Of "400/400" (DDIM with this eta) or "unipc:20/20"; InputError for anything else."""
         match = re.fullmatch(r"(?:(\w+):)?(\d+)/(\d+)", text.strip())
         sampler = match[1] or "ddim" if match else None
         if match is None or sampler not in SAMPLERS or not (int(match[2]) and int(match[3])):
             raise InputError(
                 f"the setting {text!r} is not understood; give steps of the first clip and of later ones, as 400/400, "
-                f"or with a solver ({', '.join(SAMPLERS)}), as dpmpp_2m:20/20"
+                f"or with a solver ({', '.join(SAMPLERS)}), as unipc:20/20"
             )
         return cls(sampler, int(match[2]), int(match[3]), eta if sampler == "ddim" else 0.0)
 

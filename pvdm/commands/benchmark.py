@@ -49,7 +49,7 @@ def _add_table_arguments(parser: argparse.ArgumentParser) -> None:
         "--settings",
         nargs="+",
         metavar="N/M",
-        help="steps of the first clip and of later ones, as 400/400 (DDIM), or dpmpp_2m:20/20; "
+        help="steps of the first clip and of later ones, as 400/400 (DDIM), or unipc:20/20; "
         f"{' '.join(SETTINGS)} if not given, with --quick {' '.join(QUICK_SETTINGS)}",
     )
     group.add_argument("--eta", type=float, default=1.0, help="noise of DDIM, 0 (none) to 1")

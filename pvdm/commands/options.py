@@ -10,15 +10,23 @@ from pathlib import Path
 
 import torch
 
-from pvdm.diffusion import SAMPLERS, SamplerConfig
+from pvdm.diffusion import GRIDS, SAMPLERS, SamplerConfig
+from pvdm.diffusion.samplers import DDIM_STEPS, FEW_STEPS, FEW_STEPS_GRID
 from pvdm.errors import InputError
 from pvdm.evaluation.processes import Processes, device_of_rank, processes
 from pvdm.generation import VideoGenerator
 from pvdm.precision import allow_tf32, warn_of_slow_bfloat16
 from pvdm.sigterm import ended_by_sigterm
 
-SOLVER = {"sampler": "ddim", "steps": 100, "eta": 0.0, "guidance": 0.0, "label_guidance": 0.0}
-"""What the options of `add_sampler` are if not given."""
+SOLVER = {
+    "sampler": SamplerConfig().name,
+    "steps": None,
+    "grid": None,
+    "eta": 0.0,
+    "guidance": 0.0,
+    "label_guidance": 0.0,
+}
+"""What the options of `add_sampler` are if not given; None is the solver's own."""
 
 
 def positive(text: str) -> int:
@@ -76,8 +84,17 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> None:
 def add_sampler(parser: argparse.ArgumentParser, *, unset: bool = False) -> argparse._ArgumentGroup:
     """unset: those of `SOLVER` are None if not given, see `with_solver`, though the help says what they then are."""
     group = parser.add_argument_group("sampling")
-    group.add_argument("--sampler", choices=tuple(SAMPLERS), help="ddpm: ancestral")
-    group.add_argument("--steps", type=positive, help="evaluations of the network per clip")
+    group.add_argument("--sampler", choices=tuple(SAMPLERS), help="ddim, or ddpm (ancestral): the paper's")
+    group.add_argument(
+        "--steps",
+        type=positive,
+        help=f"evaluations of the network per clip; {FEW_STEPS} if not given, {DDIM_STEPS} of ddim, all times of ddpm",
+    )
+    group.add_argument(
+        "--grid",
+        choices=GRIDS,
+        help=f"which times are visited; {FEW_STEPS_GRID} if not given, uniform by ddim and ddpm, as released",
+    )
     group.add_argument("--eta", type=float, help="noise of ddim, 0 (none) to 1")
     group.add_argument("--guidance", type=float, help="weight of guidance on the previous clip; 0 is none")
     group.add_argument(
@@ -89,7 +106,7 @@ def add_sampler(parser: argparse.ArgumentParser, *, unset: bool = False) -> argp
     )
     group.add_argument("--label-guidance", type=float, help="weight of guidance on the class; 0 is none")
     for action in group._group_actions:
-        if action.dest in SOLVER and unset:
+        if unset and SOLVER.get(action.dest) is not None:
             action.help += f" (default: {SOLVER[action.dest]})"
     parser.set_defaults(**({} if unset else SOLVER))
     return group
@@ -104,11 +121,16 @@ def with_solver(options: argparse.Namespace) -> argparse.Namespace:
 def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps: int | None = None) -> SamplerConfig:
     """The solver that the options describe; InputError where they do not fit together or the model."""
     steps, timesteps = steps or options.steps, generator.diffusion.timesteps
-    if steps > timesteps:
+    if steps is not None and steps > timesteps:
         raise InputError(f"{steps} steps were asked for; this model has {timesteps} times, choose at most that")
     try:
         return SamplerConfig(
-            options.sampler, steps, options.eta, options.guidance, label_guidance=options.label_guidance
+            options.sampler,
+            steps,
+            options.eta,
+            options.guidance,
+            label_guidance=options.label_guidance,
+            grid=options.grid,
         )
     except ValueError as error:
         raise InputError(str(error)) from error

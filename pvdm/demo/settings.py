@@ -12,7 +12,7 @@ class DemoSettings:
     Args:
         autoencoder_steps: Updates of stage 1.
         diffusion_steps: Updates of stage 2.
-        sampling_steps: Evaluations of the network per clip (DPM-Solver++).
+        sampling_steps: Evaluations of the network per clip (UniPC).
         samples: Clips sampled from noise; a multiple of 4.
         long_frames: Frames of the long videos.
         size: Pixels, height and width.
@@ -22,7 +22,7 @@ class DemoSettings:
 
     autoencoder_steps: int = 650
     diffusion_steps: int = 800
-    sampling_steps: int = 40
+    sampling_steps: int = 20
     samples: int = 16
     long_frames: int = 128
     size: int = 64

@@ -128,7 +128,7 @@ class Demo:
         return values
 
     def _sampler(self) -> SamplerConfig:
-        return SamplerConfig("dpmpp_2m", self.settings.sampling_steps)
+        return SamplerConfig(steps=self.settings.sampling_steps)
 
     def _sample(self) -> None:
         generator, settings = VideoGenerator.from_pretrained(self.model), self.settings

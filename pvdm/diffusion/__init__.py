@@ -2,6 +2,8 @@
 
 from pvdm.diffusion.condition import Condition
 from pvdm.diffusion.denoise import Denoise, Network, make_denoise
+from pvdm.diffusion.grids import GRIDS, Grid, time_grid
+from pvdm.diffusion.multistep import sample_dpmpp_2m, sample_unipc
 from pvdm.diffusion.noise import NoiseSource, VideoNoise
 from pvdm.diffusion.process import (
     Prediction,
@@ -13,15 +15,18 @@ from pvdm.diffusion.process import (
     training_target,
     velocity,
 )
-from pvdm.diffusion.samplers import SAMPLERS, SamplerConfig, sample_ddim, sample_ddpm, sample_dpmpp_2m
-from pvdm.diffusion.schedule import DiffusionConfig, NoiseSchedule, Parameterization, time_grid
+from pvdm.diffusion.samplers import SAMPLERS, SamplerConfig, sample_ddim, sample_ddpm
+from pvdm.diffusion.schedule import DiffusionConfig, Level, NoiseSchedule, Parameterization
 from pvdm.diffusion.unet import TriplaneUNet, UNetConfig
 
 __all__ = [
+    "GRIDS",
     "SAMPLERS",
     "Condition",
     "Denoise",
     "DiffusionConfig",
+    "Grid",
+    "Level",
     "Network",
     "NoiseSchedule",
     "NoiseSource",
@@ -39,6 +44,7 @@ __all__ = [
     "sample_ddim",
     "sample_ddpm",
     "sample_dpmpp_2m",
+    "sample_unipc",
     "time_grid",
     "to_prediction",
     "training_target",

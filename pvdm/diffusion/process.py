@@ -4,6 +4,7 @@ Latents are flat, (b, c, l), float, about in [-1, 1]; times are int64 (b,), 0..T
 Coefficients are float64, products at least float32, and results have the dtype of the latent given.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from torch import Tensor
@@ -110,3 +111,13 @@ def posterior(clean: Tensor, x: Tensor, t: Tensor, s: Tensor, schedule: NoiseSch
     variance = (1 - earlier) / (1 - at) * beta
     mean = (clean_weight * clean + x_weight * x).to(x.dtype)
     return mean, variance.clamp(min=MIN_VARIANCE).log().to(dtype)
+
+
+def weighted_sum(terms: Sequence[tuple[float, Tensor]]) -> Tensor:
+    """Sum of weight * tensor, one kernel for each, computed in at least float32: like the first tensor."""
+    (weight, first), *rest = terms
+    dtype = computation_dtype(first)
+    total = first.to(dtype) * weight
+    for weight, value in rest:
+        total = total.add(value.to(dtype), alpha=weight)
+    return total.to(first.dtype)

@@ -1,4 +1,4 @@
-"""The noise schedule of the diffusion process and the grid of times that samplers walk."""
+"""The noise schedule of the diffusion process: how much signal and noise there is at each time."""
 
 import math
 from dataclasses import dataclass
@@ -38,36 +38,65 @@ class DiffusionConfig:
         check_parameterization(self.prediction)
 
 
+@dataclass(frozen=True)
+class Level:
+    """Signal and noise at one time, as numbers of the host; `time` is 0..T-1, or -1 for clean."""
+
+    time: int
+    alpha_bar: float
+
+    @property
+    def alpha(self) -> float:
+        """Scale of the signal."""
+        return math.sqrt(self.alpha_bar)
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of the noise."""
+        return math.sqrt(1 - self.alpha_bar)
+
+    @property
+    def half_log_snr(self) -> float:
+        """lambda = log(alpha / sigma), DPM-Solver (arXiv 2206.00927) sec. 2; infinite where there is no noise."""
+        return 0.5 * math.log(self.alpha_bar / (1 - self.alpha_bar)) if self.alpha_bar < 1 else math.inf
+
+
 class NoiseSchedule:
     """alpha_bar of every time, (timesteps,), float64; no module, so casting a network leaves it alone."""
 
     def __init__(self, config: DiffusionConfig) -> None:
         self.config = config
         self.alpha_bar = alpha_bar_from_betas(scaled_linear_betas(config))
-        self._tables: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+        self._tables: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
+
+    def level(self, time: int) -> Level:
+        """Signal and noise at one time, -1..T-1, for what is computed on the host."""
+        return Level(time, self.alpha_bar[time].item() if time >= 0 else 1.0)
 
     def at(self, t: Tensor, like: Tensor) -> Tensor:
         """alpha_bar at integer times t (b,), -1..T-1, being 1 at -1: (b, 1, 1), float64, on like's device."""
-        table = self._table(like.device)
-        # index_select, unlike indexing, refuses negative positions: a time below -1 is an error, not a wrap.
-        return rearrange(table.index_select(0, t.to(like.device) + 1), "b -> b 1 1")
+        dtype = torch.float32 if like.device.type == "mps" else torch.float64  # MPS has no float64
+        return self._look_up("alpha_bar", t, like.device, dtype)
 
     def scales(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """sqrt(alpha_bar) and sqrt(1 - alpha_bar) at t: two (b, 1, 1), in `computation_dtype(like)`."""
-        alpha_bar, dtype = self.at(t, like), computation_dtype(like)
-        return alpha_bar.sqrt().to(dtype), (1 - alpha_bar).sqrt().to(dtype)
+        dtype = computation_dtype(like)
+        return self._look_up("alpha", t, like.device, dtype), self._look_up("sigma", t, like.device, dtype)
 
     def snr(self, t: Tensor) -> Tensor:
         """Signal to noise ratio alpha_bar / (1 - alpha_bar) at times t (b,), 0..T-1: (b,), float64."""
         alpha_bar = self.at(t, t).flatten()
         return alpha_bar / (1 - alpha_bar)
 
-    def _table(self, device: torch.device) -> Tensor:
-        dtype = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
-        if (device, dtype) not in self._tables:
-            table = torch.cat([self.alpha_bar.new_ones(1), self.alpha_bar])
-            self._tables[device, dtype] = table.to(device=device, dtype=dtype)
-        return self._tables[device, dtype]
+    def _look_up(self, name: str, t: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+        """Values at times t (b,) from a table that stays on the device: (b, 1, 1)."""
+        key = name, device, dtype
+        if key not in self._tables:
+            alpha_bar = torch.cat([self.alpha_bar.new_ones(1), self.alpha_bar])
+            values = {"alpha_bar": alpha_bar, "alpha": alpha_bar.sqrt(), "sigma": (1 - alpha_bar).sqrt()}[name]
+            self._tables[key] = values.to(device=device, dtype=dtype)
+        # index_select, unlike indexing, refuses negative positions: a time below -1 is an error, not a wrap.
+        return rearrange(self._tables[key].index_select(0, t.to(device) + 1), "b -> b 1 1")
 
 
 def scaled_linear_betas(config: DiffusionConfig) -> Tensor:
@@ -79,18 +108,6 @@ def scaled_linear_betas(config: DiffusionConfig) -> Tensor:
 def alpha_bar_from_betas(betas: Tensor) -> Tensor:
     """Products of 1 - beta up to each time (timesteps,), float64; DDPM (arXiv 2006.11239) eq. 4."""
     return torch.cumprod(1 - betas, dim=0)
-
-
-def time_grid(timesteps: int, steps: int) -> Tensor:
-    """The steps + 1 times that a sampler visits, from T-1 down to -1: (steps + 1,), int64.
-
-    The integer parts of linspace(-1, T-1, steps + 1), reversed, as released, but exactly: a floating linspace
-    may fall just short of an integer and lose it.
-    """
-    if not 1 <= steps <= timesteps:
-        raise ValueError(f"{steps} sampling steps; with {timesteps} diffusion times choose 1 to {timesteps}")
-    ascending = torch.arange(steps + 1) * timesteps // steps - 1
-    return ascending.flip(0)
 
 
 def computation_dtype(like: Tensor) -> torch.dtype:

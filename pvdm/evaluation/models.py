@@ -106,11 +106,12 @@ class SampledClips(ClipSource):
         precision: str = "32",
     ) -> None:
         generator.check_can_continue(None)
-        steps, most = max(sampler.steps, (later_sampler or sampler).steps), generator.diffusion.timesteps
-        if steps > most:
+        most = generator.diffusion.timesteps
+        first, later = (given.completed(most) for given in (sampler, later_sampler or sampler))
+        if (steps := max(first.steps, later.steps)) > most:
             raise InputError(f"{steps} steps were asked for; this model has {most} times, choose at most that")
         self.generator, self.num, self.frames, self.stride = generator, num, frames, stride
-        self.sampler, self.later_sampler, self.seed = sampler, later_sampler or sampler, seed
+        self.sampler, self.later_sampler, self.seed = first, later, seed
         self.labels = None if labels is None else generator.class_labels(labels, len(labels)).tolist()
         self.classes, self.scaling, self.model, self.precision = generator.classes, scaling, model, precision
 

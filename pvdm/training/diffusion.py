@@ -224,7 +224,8 @@ class DiffusionTraining(GeneratorTraining):
 
     def on_predict_start(self) -> None:
         """InputError if the sampler would take more steps than there are times."""
-        check_range(1, self.generator.diffusion.timesteps, **{"sampler.steps": self.sampler.steps})
+        timesteps = self.generator.diffusion.timesteps
+        check_range(1, timesteps, **{"sampler.steps": self.sampler.completed(timesteps).steps})
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
         """One sampled clip for each clip of the data, of its class (its pixels play no part): (b, 3, t, h, w) uint8."""

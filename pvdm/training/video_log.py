@@ -42,7 +42,7 @@ class VideoLog(Callback):
         self,
         every_n_updates: int | None = 5000,
         videos: int = 4,
-        sampler: SamplerConfig = SamplerConfig("dpmpp_2m", 25),
+        sampler: SamplerConfig = SamplerConfig(),
     ) -> None:
         check_range(1, every_n_updates=every_n_updates, videos=videos)
         self.every_n_updates, self.videos, self.sampler = every_n_updates, videos, sampler
@@ -85,7 +85,9 @@ class VideoLog(Callback):
         yield "real", grid([real])
         yield "reconstructed", grid([real, generator.reconstruct(torch.stack(real))])
         if generator.denoiser is not None:
-            sampler = replace(self.sampler, steps=min(self.sampler.steps, generator.diffusion.timesteps))
+            timesteps = generator.diffusion.timesteps
+            sampler = self.sampler.completed(timesteps)
+            sampler = replace(sampler, steps=min(sampler.steps, timesteps))
             classes = _classes(generator, samples, self.videos)
             yield "sampled", grid([generator.sample(self.videos, sampler=sampler, seed=SEED, **classes)])
             if whole := [sample for sample in samples if sample.get("has_context", True)]:

@@ -1,13 +1,14 @@
-"""The schedule against the released one, and the grid of times."""
+"""The schedule against the released one."""
 
 import dataclasses
 import json
+import math
 
 import numpy as np
 import pytest
 import torch
 
-from pvdm.diffusion import DiffusionConfig, NoiseSchedule, time_grid
+from pvdm.diffusion import DiffusionConfig, NoiseSchedule
 
 
 def test_alpha_bar_is_the_released_one(schedule, golden):
@@ -44,29 +45,12 @@ def test_scales_are_computed_in_a_safe_dtype(schedule, dtype, expected):
     torch.testing.assert_close(alpha**2 + sigma**2, torch.ones(1, 1, 1, dtype=expected))
 
 
-@pytest.mark.parametrize("steps", [1, 10, 20, 100, 250, 1000])
-def test_grid_is_the_released_one(steps):
-    expected = torch.from_numpy(np.linspace(-1, 999, steps + 1).astype(np.int64)[::-1].copy())
-    torch.testing.assert_close(time_grid(1000, steps), expected)
-
-
-@pytest.mark.parametrize("timesteps", [1, 2, 7, 1000])
-def test_grid_falls_strictly_between_its_ends(timesteps):
-    for steps in range(1, timesteps + 1):
-        grid = time_grid(timesteps, steps)
-        assert len(grid) == steps + 1 and grid[0] == timesteps - 1 and grid[-1] == -1
-        assert (grid.diff() < 0).all()
-
-
-def test_grid_loses_no_integer_to_rounding():
-    assert -1 + 19 * 1000 / 38 == 499 and 499 in time_grid(1000, 38)
-    assert 499 not in np.linspace(-1, 999, 39).astype(int)
-
-
-@pytest.mark.parametrize("steps", [0, 11])
-def test_grid_refuses_too_few_and_too_many_steps(steps):
-    with pytest.raises(ValueError, match=f"{steps} sampling steps; .* choose 1 to 10"):
-        time_grid(10, steps)
+@pytest.mark.parametrize("time", [-1, 0, 500, 999])
+def test_a_level_is_what_the_tables_hold(schedule, time):
+    level, t, like = schedule.level(time), torch.tensor([time]), torch.zeros(1, dtype=torch.float64)
+    assert level.time == time and level.alpha_bar == schedule.at(t, like).item()
+    assert [level.alpha, level.sigma] == [scale.item() for scale in schedule.scales(t, like)]
+    assert math.exp(level.half_log_snr) * level.sigma == pytest.approx(level.alpha) if time >= 0 else math.inf
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,86 @@
+"""`pvdm benchmark solvers`: a study on data in closed form and on a model, and the JSON, tables and picture of it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import sys
+from dataclasses import asdict
+from datetime import datetime, timezone
+from functools import partial
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from pvdm.benchmark.solvers.mixture import Mixture
+from pvdm.benchmark.solvers.report import into_document, picture, tables
+from pvdm.benchmark.solvers.study import evaluations, study
+from pvdm.diffusion import DiffusionConfig, NoiseSchedule, VideoNoise, make_denoise
+from pvdm.evaluation.models import LoadedModel
+from pvdm.evaluation.results import hardware, versions, write_document
+from pvdm.generation import VideoGenerator
+from pvdm.output import check_output_file, replacing
+
+MIXTURE_VALUES = 16384
+FORMAT = "pvdm-solvers"
+logger = logging.getLogger(__name__)
+
+
+def run_solvers(options: argparse.Namespace, *, device: torch.device) -> None:
+    """Studies the solvers by these options and writes what they ask for; InputError for a model of stage 1."""
+    check_output_file(options.output, overwrite=options.overwrite)
+    if options.document is not None:
+        into_document(options.document, {"subjects": {}})  # refused before anything is computed
+    model = LoadedModel.load(options.model, device=device)
+    model.generator.check_can_continue(None)
+    content = document(model, videos=options.num_videos, seed=options.seed)
+    write_document(options.output, content, overwrite=options.overwrite)
+    if options.document is not None:
+        text = into_document(options.document, content)
+        options.document.write_text(text, encoding="utf-8")
+    if options.picture is not None:
+        with replacing(options.picture, overwrite=True) as path:
+            picture(content, path)
+    logger.info("%s", tables(content))
+    logger.info("written to %s", options.output)
+
+
+def document(model: LoadedModel, *, videos: int, seed: int) -> dict[str, Any]:
+    """All that the file holds."""
+    mixture, generator = Mixture(), model.generator
+    return {
+        "format": FORMAT,
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": shlex.join(["pvdm", *sys.argv[1:]]),
+        "versions": versions(),
+        "hardware": hardware(generator.device),
+        "model": {**model.describe(), "diffusion": asdict(generator.diffusion)},
+        "mixture": {**asdict(mixture), "diffusion": asdict(DiffusionConfig())},
+        "settings": {"seed": seed, "videos": videos, "values of the mixture": MIXTURE_VALUES},
+        "subjects": {
+            "mixture": of_mixture(mixture, seed=seed),
+            "model": of_model(generator, videos=videos, seed=seed),
+            "model, not clamped": of_model(generator, videos=videos, seed=seed, clamp=False),
+        },
+    }
+
+
+def of_mixture(mixture: Mixture, *, seed: int, values: int = MIXTURE_VALUES, **given: Any) -> dict[str, Any]:
+    """The study on data in closed form, in float64 and with the released schedule; `given` goes to `study`."""
+    schedule = NoiseSchedule(DiffusionConfig())
+    x = VideoNoise([(seed, 0, 0)]).normal((1, values)).double()
+    exact = mixture.transported(x, schedule)
+    return study(partial(mixture.predict, schedule=schedule), x, schedule, exact=exact, **given)
+
+
+def of_model(generator: VideoGenerator, *, videos: int, seed: int, clamp: bool = True, **given: Any) -> dict[str, Any]:
+    """The study on first clips of a model, from the noise that `pvdm sample` gives them."""
+    noise = VideoNoise([(seed, index, 0) for index in range(videos)])
+    shape = (generator.denoiser.config.latent_channels, generator.denoiser.shape.positions)
+    prediction = generator.diffusion.prediction
+    denoise = make_denoise(generator.denoiser, generator.schedule, parameterization=prediction, clamp=clamp)
+    x = noise.normal(shape, device=generator.device)
+    with tqdm(total=evaluations(generator.diffusion.timesteps), unit="step") as bar:
+        return study(denoise, x, generator.schedule, progress=bar.update, **given)

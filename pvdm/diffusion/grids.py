@@ -1,0 +1,104 @@
+"""The times that samplers walk: some of 0..T-1, from the noisiest down, and -1 for clean.
+
+A network was trained at integer times, so a grid's ideal times are moved to distinct integers; the levels of signal and
+noise there are numbers of Python, computed once: a step moves nothing between host and device.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pvdm.diffusion.schedule import Level, NoiseSchedule
+
+Grid = Literal["uniform", "quadratic", "cubic", "karras", "logsnr"]
+GRIDS: tuple[Grid, ...] = get_args(Grid)
+POWERS: dict[str, int] = {"quadratic": 2, "cubic": 3}
+RHO = 7  # of the Karras grid, as its authors recommend
+Progress = Callable[[int, int], Any]  # called after each step with the number of steps done and of all steps
+
+
+class Step(NamedTuple):
+    """From one time of a grid to the next: the first as the network takes it, (b,) int64, and both levels."""
+
+    t: Tensor
+    at: Level
+    to: Level
+
+    @property
+    def is_last(self) -> bool:
+        """It ends at the clean latent."""
+        return self.to.time < 0
+
+
+def walk(
+    x: Tensor, schedule: NoiseSchedule, steps: int, *, grid: Grid, progress: Progress | None = None
+) -> Iterator[Step]:
+    """The steps of a grid for a batch like x (b, c, l); `progress` is told after each."""
+    levels = [schedule.level(time) for time in time_grid(schedule, steps, grid=grid)]
+    for done, (at, to) in enumerate(pairwise(levels), start=1):
+        yield Step(x.new_full((len(x),), at.time, dtype=torch.int64), at, to)
+        if progress is not None:
+            progress(done, steps)
+
+
+def time_grid(schedule: NoiseSchedule, steps: int, *, grid: Grid = "uniform") -> list[int]:
+    """The steps + 1 times that a sampler visits, strictly falling from T-1 to -1; ValueError if it cannot be.
+
+    * uniform: the integer parts of linspace(-1, T-1, steps + 1), as released.
+    * quadratic: T u^2 - 1 for u from 1 to 0, DDIM (arXiv 2010.02502) app. D.2; denser near the clean end.
+    * cubic: T u^3 - 1, the same with the next power.
+    * karras: sigma / alpha falls from its largest to its smallest value evenly in its 7th root, EDM
+      (arXiv 2206.00364) eq. 5.
+    * logsnr: log(alpha / sigma) rises evenly between these two, DPM-Solver (arXiv 2206.00927) app. D.4.
+
+    The last two end at time 0 before the clean latent, the others where their power takes them.
+    """
+    timesteps = schedule.config.timesteps
+    if not 1 <= steps <= timesteps:
+        raise ValueError(f"{steps} sampling steps; with {timesteps} diffusion times choose 1 to {timesteps}")
+    check_grid(grid)
+    if grid == "uniform":  # in integers: a floating linspace may fall just short of one and lose it
+        return [n * timesteps // steps - 1 for n in range(steps, -1, -1)]
+    if grid in POWERS:
+        remaining = 1 - np.arange(steps) / steps
+        return [*distinct_times(timesteps * remaining ** POWERS[grid] - 1, timesteps), -1]
+    return [*distinct_times(times_of_noise(schedule, _evenly(schedule, steps, grid)), timesteps), -1]
+
+
+def distinct_times(ideal: np.ndarray, timesteps: int) -> list[int]:
+    """The integers nearest to falling ideal times (n,), moved apart where they coincide; the first is T-1."""
+    times = [timesteps - 1]
+    for time in np.rint(ideal[1:]).astype(int).tolist():
+        times.append(min(time, times[-1] - 1))
+    return [max(time, len(times) - 1 - place) for place, time in enumerate(times)]  # room for those that follow
+
+
+def times_of_noise(schedule: NoiseSchedule, half_log_snr: np.ndarray) -> np.ndarray:
+    """Real times, 0..T-1, at which log(alpha / sigma) has these values, linear between integers."""
+    levels = _half_log_snrs(schedule)
+    return np.interp(half_log_snr, levels[::-1], np.arange(len(levels))[::-1])
+
+
+def check_grid(name: str) -> None:
+    """Raises ValueError unless `name` is one of the grids."""
+    if name not in GRIDS:
+        raise ValueError(f"the grid is {name!r}; it must be one of {', '.join(GRIDS)}")
+
+
+def _evenly(schedule: NoiseSchedule, steps: int, grid: Grid) -> np.ndarray:
+    """log(alpha / sigma) of the noise levels of a grid that is even in these, from time T-1 to 0: (steps,)."""
+    levels = _half_log_snrs(schedule)
+    if grid == "logsnr":
+        return np.linspace(levels[-1], levels[0], steps)
+    noisiest, cleanest = np.exp(-levels[[-1, 0]] / RHO)
+    return -RHO * np.log(np.linspace(noisiest, cleanest, steps))
+
+
+def _half_log_snrs(schedule: NoiseSchedule) -> np.ndarray:
+    """log(alpha / sigma) at times 0..T-1, falling: (timesteps,)."""
+    alpha_bar = schedule.alpha_bar.numpy()
+    return 0.5 * (np.log(alpha_bar) - np.log1p(-alpha_bar))
