@@ -99,6 +99,9 @@ def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--plain", action="store_true", help="beside the networks, the same as the released code does it"
     )
+    group.add_argument(
+        "--saved-tensors", action="store_true", help="count what training keeps for the backward pass, on no GPU either"
+    )
     group.add_argument("--repeats", type=positive, default=5, help="of which the median is taken")
     group.add_argument("--warm-up", type=natural, help="runs before them; 1 on CUDA and with --compile, else 0")
     group.add_argument("--limit", type=float, default=120.0, help="seconds of a task after which it is not repeated")

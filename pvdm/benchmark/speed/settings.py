@@ -32,8 +32,8 @@ class Settings:
         cuda_graphs: Launch the denoiser's kernels as one in sampling; on a GPU alone.
         activation_checkpointing: In both training steps.
         plain: Measure the plain computation beside encode, decode and denoise.
-        saved_tensors: Count the bytes that the training steps keep for the backward pass.
-        sampler: Of the sampled clip and the stream.
+        saved_tensors: Count what training keeps for the backward pass, with each kind of activation checkpointing.
+        sampler: Of the sampled clip and the stream, completed.
         frames: Of the stream.
         data: Folder of videos for the reading; None makes some.
         vgg_weights: LPIPS's VGG-16 file; None takes random weights.
@@ -75,6 +75,7 @@ class Settings:
             "activation_checkpointing": self.activation_checkpointing,
             "sampler": self.sampler.name,
             "steps": self.sampler.steps,
+            "grid": self.sampler.grid,
             "stream_frames": self.frames,
             "data": None if self.data is None else self.data.name,
         }
