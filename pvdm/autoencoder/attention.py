@@ -1,4 +1,4 @@
-"""Layers of the autoencoder's transformers: attention and the two kinds of MLP, pre-norm and residual."""
+"""The branches of the autoencoder's transformers, pre-norm: attention and the two kinds of MLP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pvdm.autoencoder.rotary import Rotation
 
 
 class SelfAttention(nn.Module):
-    """x + attention(norm(x)) over the middle axis of x: (b, n, channels)."""
+    """attention(norm(x)) over the last axis but one of x: (..., n, channels), to be added to x."""
 
     def __init__(self, channels: int, heads: int, head_dim: int) -> None:
         super().__init__()
@@ -20,15 +20,26 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(heads * head_dim, channels)
 
     def forward(self, x: Tensor, rotation: Rotation | None = None) -> Tensor:
-        qkv = rearrange(self.qkv(self.norm(x)), "b n (three k d) -> three b k n d", three=3, k=self.heads)
+        normed = self.norm(x).flatten(0, -3)
+        qkv = rearrange(self.qkv(normed), "s n (three k d) -> three s k n d", three=3, k=self.heads)
         qk, (v,) = qkv.split((2, 1))
         q, k = qk if rotation is None else rotation(qk)
         attended = functional.scaled_dot_product_attention(q, k, v)
-        return x + self.out(rearrange(attended, "b k n d -> b n (k d)"))
+        return self.out(rearrange(attended, "s k n d -> s n (k d)")).view(x.shape)
+
+    def of_first(self, x: Tensor) -> Tensor:
+        """What is to be added to index 0 of x (s, n, channels) alone: (s, channels), of a single query."""
+        normed = self.norm(x)
+        width = self.qkv.out_features // 3
+        to_q, to_kv = self.qkv.weight.split((width, 2 * width))
+        q = rearrange(functional.linear(normed[:, 0], to_q), "s (k d) -> s k 1 d", k=self.heads)
+        k, v = rearrange(functional.linear(normed, to_kv), "s n (two k d) -> two s k n d", two=2, k=self.heads)
+        attended = functional.scaled_dot_product_attention(q, k, v)
+        return self.out(rearrange(attended, "s k 1 d -> s (k d)"))
 
 
 class GatedMLP(nn.Module):
-    """x + MLP(norm(x)) with GEGLU (Shazeer 2020, arXiv 2002.05202); x: (..., channels)."""
+    """MLP(norm(x)) with GEGLU (Shazeer 2020, arXiv 2002.05202), to be added to x: (..., channels)."""
 
     def __init__(self, channels: int, expansion: int = 4) -> None:
         super().__init__()
@@ -37,12 +48,15 @@ class GatedMLP(nn.Module):
         self.down = nn.Linear(expansion * channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        value, gate = self.up(self.norm(x)).chunk(2, dim=-1)
-        return x + self.down(value * functional.gelu(gate))
+        normed = self.norm(x)
+        # Two products rather than one in halves: those would be strided, which GELU and its gradient are slow at.
+        halves = zip(self.up.weight.chunk(2), self.up.bias.chunk(2), strict=True)
+        value, gate = (functional.linear(normed, weight, bias) for weight, bias in halves)
+        return self.down(value * functional.gelu(gate))
 
 
 class MLP(nn.Module):
-    """x + MLP(norm(x)) with GELU; x: (..., channels)."""
+    """MLP(norm(x)) with GELU, to be added to x: (..., channels)."""
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
@@ -51,4 +65,4 @@ class MLP(nn.Module):
         self.down = nn.Linear(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.down(functional.gelu(self.up(self.norm(x))))
+        return self.down(functional.gelu(self.up(self.norm(x))))

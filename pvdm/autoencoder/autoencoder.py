@@ -30,9 +30,10 @@ class ToPixels(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens: (b, t, h, w, channels) -> (b, 3, t, h * patch, w * patch)."""
-        patches = functional.linear(tokens, self.weight.flatten(1).T)
-        pixels = rearrange(patches, "b t h w (c p q) -> b c t (h p) (w q)", c=3, p=self.weight.shape[2])
-        return pixels + rearrange(self.bias, "c -> c 1 1 1").to(pixels.dtype)
+        patch = self.weight.shape[2]
+        bias = self.bias.repeat_interleave(patch**2)
+        patches = functional.linear(tokens, self.weight.flatten(1).T, bias)
+        return rearrange(patches, "b t h w (c p q) -> b c t (h p) (w q)", c=3, p=patch)
 
 
 class ProjectedAutoencoder(nn.Module):
@@ -68,7 +69,9 @@ class ProjectedAutoencoder(nn.Module):
             rearrange(self.from_latent[name](plane), BROADCAST[name])
             for name, plane in zip(PLANES, triplane, strict=True)
         )
-        return 2 * self.to_pixels(self.decoder(tokens)).sigmoid() - 1
+        logits = self.to_pixels(self.decoder(tokens))
+        # 2 * sigmoid(x) - 1 = tanh(x / 2) in one pass, and in float32 whatever the networks compute in.
+        return torch.tanh(logits.to(torch.promote_types(logits.dtype, torch.float32)) / 2)
 
     def forward(self, video: Tensor) -> Tensor:
         """Reconstruction of video: (b, 3, t, h, w), float in [-1, 1]."""

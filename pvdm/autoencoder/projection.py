@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
-from einops import rearrange, repeat
+from einops import rearrange
 from torch import Tensor, nn
 
 from pvdm.autoencoder.attention import MLP, SelfAttention
+from pvdm.autoencoder.chunks import chunks
 from pvdm.autoencoder.config import AutoencoderConfig
 
 
@@ -32,11 +33,17 @@ class Projection(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """tokens: (b, rows, columns, n, channels), summed up over n -> (b, latent channels, rows, columns)."""
-        b, rows, columns = tokens.shape[:3]
-        x = rearrange(tokens, "b r c n d -> (b r c) n d")
-        x = torch.cat((x, repeat(self.summary, "d -> s 1 d", s=x.shape[0]).to(x.dtype)), dim=1) + self.position
-        for attention, mlp in zip(self.attention, self.mlp, strict=True):
-            x = mlp(attention(x))
+        plane = torch.cat([self._summed(part) for part in chunks(tokens, axis=1)], dim=1)
+        return torch.tanh(self.to_latent(rearrange(plane, "b r c d -> b d r c")))
+
+    def _summed(self, tokens: Tensor) -> Tensor:
+        """(b, rows, columns, n, channels) -> (b, rows, columns, channels)."""
+        summary = self.summary.to(tokens.dtype).expand(*tokens.shape[:3], 1, -1)
+        x = (torch.cat((tokens, summary), dim=3) + self.position).flatten(0, 2)
+        *layers, (attention, mlp) = zip(self.attention, self.mlp, strict=True)
+        for every_attention, every_mlp in layers:
+            x = x + every_attention(x)
+            x = x + every_mlp(x)
         # The summary token is appended last and yet index 0 is read: the released weights depend on it.
-        plane = rearrange(x[:, 0], "(b r c) d -> b d r c", b=b, r=rows, c=columns)
-        return torch.tanh(self.to_latent(plane))
+        first = x[:, 0] + attention.of_first(x)
+        return (first + mlp(first)).view(*tokens.shape[:3], -1)

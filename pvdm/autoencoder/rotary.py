@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 
-class Rotation:
-    """Turns neighbouring channel pairs (a, b) of queries and keys by (a cos - b sin, b cos + a sin).
+class Rotation(NamedTuple):
+    """Turns neighbouring channel pairs (a, b) of queries and keys by (a cos - b sin, b cos + a sin)."""
 
-    angles: (n, head_dim), one per channel: the two of a pair may differ.
-    """
+    cos: Tensor
+    """(n, head_dim), one for each channel: the angles of a pair may differ."""
 
-    def __init__(self, angles: Tensor) -> None:
-        self.cos = angles.cos()
+    sin: Tensor
+    """The same, negative at the first channel of each pair."""
+
+    @classmethod
+    def of(cls, angles: Tensor) -> Rotation:
+        """angles: (n, head_dim)."""
         sign = torch.tensor((-1.0, 1.0), device=angles.device).repeat(angles.shape[-1] // 2)
-        self.sin = angles.sin() * sign
+        return cls(angles.cos(), angles.sin() * sign)
 
     def __call__(self, x: Tensor) -> Tensor:
         """x: (..., n, head_dim), rotated by position."""
@@ -25,17 +30,17 @@ class Rotation:
         return torch.addcmul(x * self.cos.to(x.dtype), swapped, self.sin.to(x.dtype))
 
 
-def time_rotation(frames: int, head_dim: int, device: torch.device) -> Rotation:
+def time_rotation(frames: int, head_dim: int) -> Rotation:
     """That of `time_angles`."""
-    return Rotation(time_angles(frames, head_dim, device))
+    return Rotation.of(time_angles(frames, head_dim))
 
 
-def space_rotation(height: int, width: int, head_dim: int, device: torch.device) -> Rotation:
+def space_rotation(height: int, width: int, head_dim: int) -> Rotation:
     """That of `space_angles`."""
-    return Rotation(space_angles(height, width, head_dim, device))
+    return Rotation.of(space_angles(height, width, head_dim))
 
 
-def time_angles(frames: int, head_dim: int, device: torch.device) -> Tensor:
+def time_angles(frames: int, head_dim: int, device: torch.device | None = None) -> Tensor:
     """(frames, head_dim): positions 0, 1, 2, ... at frequencies 10000^(-2i/d).
 
     The frequencies are laid out [f, f] while pairs are neighbours: so it is in the released network.
@@ -45,7 +50,7 @@ def time_angles(frames: int, head_dim: int, device: torch.device) -> Tensor:
     return torch.cat((angles, angles), dim=-1)
 
 
-def space_angles(height: int, width: int, head_dim: int, device: torch.device) -> Tensor:
+def space_angles(height: int, width: int, head_dim: int, device: torch.device | None = None) -> Tensor:
     """(height * width, head_dim): positions linspace(-1, 1) on both axes at frequencies pi to 5 pi; h comes first."""
     frequencies = math.pi * torch.logspace(0, math.log2(5), head_dim // 4, base=2, device=device)
     rows = torch.linspace(-1, 1, height, device=device)[:, None] * frequencies

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from pvdm.autoencoder.attention import GatedMLP, SelfAttention
+from pvdm.autoencoder.chunks import residual
 from pvdm.autoencoder.config import AutoencoderConfig
 from pvdm.autoencoder.rotary import Rotation, space_rotation, time_rotation
 
@@ -20,10 +24,13 @@ class SpaceTimeLayer(nn.Module):
         self.mlp = GatedMLP(config.channels)
 
     def forward(self, tokens: Tensor, over_time: Rotation, over_space: Rotation) -> Tensor:
-        b, t, h, w, _ = tokens.shape
-        tokens = self.time(rearrange(tokens, "b t h w d -> (b h w) t d"), over_time)
-        tokens = self.space(rearrange(tokens, "(b h w) t d -> (b t) (h w) d", b=b, h=h), over_space)
-        return self.mlp(rearrange(tokens, "(b t) (h w) d -> b t h w d", t=t, w=w))
+        # Time and space are views of the same tokens, which so keep their place in memory.
+        x = rearrange(tokens, "b t h w d -> b (h w) t d")
+        x = residual(x, partial(self.time, rotation=over_time), axis=1)
+        x = rearrange(x, "b n t d -> (b t) n d")
+        x = residual(x, partial(self.space, rotation=over_space), axis=0, in_place=True)
+        x = residual(x.flatten(0, 1), self.mlp, axis=0, in_place=True)
+        return x.view(tokens.shape)
 
 
 class SpaceTimeTransformer(nn.Module):
@@ -33,11 +40,12 @@ class SpaceTimeTransformer(nn.Module):
         super().__init__()
         self.head_dim = config.head_dim
         self.layers = nn.ModuleList(SpaceTimeLayer(config) for _ in range(config.depth))
+        t, h, w = config.latent_shape
+        self.register_buffer("over_time", torch.stack(time_rotation(t, config.head_dim)), persistent=False)
+        self.register_buffer("over_space", torch.stack(space_rotation(h, w, config.head_dim)), persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        _, t, h, w, _ = tokens.shape
-        over_time = time_rotation(t, self.head_dim, tokens.device)
-        over_space = space_rotation(h, w, self.head_dim, tokens.device)
+        over_time, over_space = Rotation(*self.over_time), Rotation(*self.over_space)
         for layer in self.layers:
             tokens = layer(tokens, over_time, over_space)
         return tokens

@@ -8,8 +8,6 @@ import torch
 
 from pvdm.autoencoder.rotary import Rotation, space_rotation, time_rotation
 
-CPU = torch.device("cpu")
-
 
 def turned(x: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Neighbouring channels (a, b) of x (n, d) become (a cos - b sin, b cos + a sin), each with its own angle."""
@@ -30,7 +28,7 @@ def test_time(frames, channels):
     frequencies = [10000 ** (-2 * i / channels) for i in range(channels // 2)]
     angles = np.array([[n * f for f in frequencies + frequencies] for n in range(frames)])
     x = values(frames, channels)
-    found = time_rotation(frames, channels, CPU)(x)
+    found = time_rotation(frames, channels)(x)
     torch.testing.assert_close(found, torch.from_numpy(turned(x.double().numpy(), angles)).float(), rtol=0, atol=1e-5)
 
 
@@ -43,13 +41,13 @@ def test_space(height, width, channels):
         for column in np.linspace(-1, 1, width)
     ]
     x = values(height * width, channels)
-    found = space_rotation(height, width, channels, CPU)(x)
+    found = space_rotation(height, width, channels)(x)
     expected = torch.from_numpy(turned(x.double().numpy(), np.array(angles))).float()
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
 def test_space_keeps_lengths_and_sees_only_distances():
-    rotation = space_rotation(5, 5, 16, CPU)
+    rotation = space_rotation(5, 5, 16)
     query, key = values(2, 16)
     queries, keys = (rotation(x.expand(25, 16)) for x in (query, key))
     torch.testing.assert_close(queries.norm(dim=1), query.norm().expand(25))
@@ -60,10 +58,10 @@ def test_space_keeps_lengths_and_sees_only_distances():
 def test_the_turn_is_that_of_complex_numbers():
     angles = values(7, 4)
     x = values(2, 7, 8)
-    found = Rotation(angles.repeat_interleave(2, dim=-1))(x)
+    found = Rotation.of(angles.repeat_interleave(2, dim=-1))(x)
     expected = torch.view_as_complex(x.unflatten(-1, (4, 2))) * torch.polar(torch.ones_like(angles), angles)
     torch.testing.assert_close(found, torch.view_as_real(expected).flatten(-2))
 
 
 def test_the_type_is_kept():
-    assert time_rotation(3, 8, CPU)(values(3, 8).bfloat16()).dtype == torch.bfloat16
+    assert time_rotation(3, 8)(values(3, 8).bfloat16()).dtype == torch.bfloat16
