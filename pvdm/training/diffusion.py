@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from einops import rearrange
 from torch import Tensor
-from torch.nn.utils import get_total_norm
+from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 
 from pvdm.checkpointing import set_activation_checkpointing
@@ -143,7 +143,23 @@ class DiffusionTraining(GeneratorTraining):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Logs the norm of the gradient, the mean of all ranks by now, before it is clipped."""
         gradients = [value.grad for value in self.generator.denoiser.parameters() if value.grad is not None]
-        self.log("train/gradient_norm", get_total_norm(gradients))
+        self._gradient_norm = get_total_norm(gradients)
+        self.log("train/gradient_norm", self._gradient_norm)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """By the norm that is known already. Lightning's own refuses a fused AdamW under autocast, scaler or not."""
+        if not gradient_clip_val:
+            return
+        parameters = self.generator.denoiser.parameters()
+        if gradient_clip_algorithm == "value":
+            clip_grad_value_(parameters, gradient_clip_val)
+        else:
+            clip_grads_with_norm_(parameters, gradient_clip_val, self._gradient_norm)
 
     @torch.no_grad()
     def latents(self, batch: dict[str, Any], keep: Tensor) -> tuple[Tensor, Condition]:
@@ -237,9 +253,15 @@ class DiffusionTraining(GeneratorTraining):
         return {"video": sampled, "names": [f"sample_{index:06d}" for _, index in videos]}
 
     def configure_optimizers(self) -> dict[str, Any]:
-        optimizer = self.optimizer_config.optimizer(self.generator.denoiser.parameters())
+        parameters = self.generator.denoiser.parameters()
+        optimizer = self.optimizer_config.optimizer(parameters, fused=not self._has_scaler)
         schedule = {"scheduler": self.optimizer_config.schedule(optimizer), "interval": "step"}
         return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    @property
+    def _has_scaler(self) -> bool:
+        """Whether gradients are scaled, as in half precision."""
+        return getattr(self.trainer.precision_plugin, "scaler", None) is not None
 
     def _losses_at(self, time: int, target: Tensor, condition: Condition, batch: dict[str, Any]) -> Tensor:
         t = torch.full((len(target),), time, device=self.device)

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from pvdm.errors import InputError, check_range
 
 OPTIMIZERS = {"adamw": AdamW, "adam": Adam, "rmsprop": RMSprop}
+FUSED, FUSED_DEVICES = {"adamw", "adam"}, {"cpu", "cuda"}
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,16 @@ class OptimizerConfig:
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise InputError(f"betas are {list(self.betas)}; give two values of at least 0 and below 1")
 
-    def optimizer(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
-        """The optimizer of these parameters."""
+    def optimizer(self, parameters: Iterable[nn.Parameter], *, fused: bool = True) -> Optimizer:
+        """The optimizer of these parameters, on the device where they are to stay.
+
+        fused: as one kernel where there is one, which a scaler of gradients does not allow if these are clipped.
+        """
+        parameters = list(parameters)
         decay = self.weight_decay if self.weight_decay is not None else 0.01 if self.name == "adamw" else 0.0
         own = {"alpha": self.betas[1]} if self.name == "rmsprop" else {"betas": tuple(self.betas)}
-        # Not fused, for Lightning clips no gradients of a fused AdamW under autocast.
-        return OPTIMIZERS[self.name](parameters, lr=self.learning_rate, weight_decay=decay, foreach=True, **own)
+        kernel = "fused" if fused and self.name in FUSED and _are_on(FUSED_DEVICES, parameters) else "foreach"
+        return OPTIMIZERS[self.name](parameters, lr=self.learning_rate, weight_decay=decay, **own, **{kernel: True})
 
     def schedule(self, optimizer: Optimizer) -> LambdaLR:
         """The learning rate as a function of the update, to be stepped after each."""
@@ -67,6 +72,10 @@ class OptimizerConfig:
         if self.cosine_steps is None:
             return rise
         return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.cosine_steps)))
+
+
+def _are_on(devices: set[str], parameters: Iterable[nn.Parameter]) -> bool:
+    return {parameter.device.type for parameter in parameters} <= devices
 
 
 def check_clip_norm(clip_norm: float | None) -> None:

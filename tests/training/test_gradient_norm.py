@@ -7,6 +7,7 @@ import torch
 from miniature import autoencoder_training, batch, diffusion_training, loader, trainer
 from pytorch_lightning.loggers import Logger
 
+from pvdm.training import DiffusionTraining
 from pvdm.training.batch import noise_like, times
 
 CLIP = 1e-3
@@ -66,3 +67,21 @@ def loss_of(module, samples):
     target, condition = module.latents(samples, torch.zeros(len(samples["key"]), dtype=torch.bool))
     t = times(samples, module.generator.diffusion.timesteps)
     return module.losses(target, noise_like(target, samples), t, condition).mean()
+
+
+@pytest.mark.parametrize("algorithm", ["norm", "value"])
+def test_stage_2_is_clipped_in_mixed_precision(tmp_path, algorithm):
+    module = diffusion_training(tmp_path / "first")
+    seen = []
+
+    def look(*_):
+        gradients = [value.grad for value in module.generator.denoiser.parameters()]
+        seen.append(torch.cat([value.flatten() for value in gradients]))
+
+    module.optimizer_step = lambda *arguments: (DiffusionTraining.optimizer_step(module, *arguments), look())
+    options = {"precision": "bf16-mixed", "gradient_clip_val": CLIP, "gradient_clip_algorithm": algorithm}
+    (norm,) = logged(tmp_path, module, [batch([0, 1], clips=2)], **options)
+    (clipped,) = seen
+    size = clipped.norm() if algorithm == "norm" else clipped.abs().max()
+    assert size.item() == pytest.approx(CLIP, rel=1e-3)
+    assert norm > 100 * CLIP

@@ -84,3 +84,12 @@ def test_the_optimizer_has_the_values_given():
     optimizer.step()
     schedule.step()
     assert group["lr"] == pytest.approx(0.1)
+
+
+def test_it_is_fused_where_there_is_a_kernel():
+    def kernels(name, **options):
+        (group,) = OptimizerConfig(name=name).optimizer([nn.Parameter(torch.ones(1))], **options).param_groups
+        return {kind for kind in ("fused", "foreach") if group.get(kind)}
+
+    assert kernels("adamw") == kernels("adam") == {"fused"}
+    assert kernels("rmsprop") == kernels("adamw", fused=False) == {"foreach"}

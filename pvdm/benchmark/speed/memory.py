@@ -23,7 +23,7 @@ AUTOENCODER_SETTINGS: tuple[Setting, ...] = (
 )
 """Settings of activation checkpointing that are compared in stage 1."""
 
-DENOISER_SETTINGS: tuple[Setting, ...] = (False, ("attention",), ("across",), ("residual",), True)
+DENOISER_SETTINGS: tuple[Setting, ...] = (False, ("residual",), True)
 """The same of stage 2."""
 
 CARD = 24 << 30
