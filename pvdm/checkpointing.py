@@ -54,8 +54,8 @@ def chosen(network: Recomputable, setting: bool | str | Sequence[str]) -> list[n
     return [module for name in names for module in kinds[name]]
 
 
-def _recomputed(module: nn.Module, *args: Any) -> Any:
-    forward = partial(type(module).forward, module)
+def _recomputed(module: nn.Module, *args: Any, **constants: Any) -> Any:
+    forward = partial(type(module).forward, module, **constants)
     if not (module.training and torch.is_grad_enabled()):
         return forward(*args)
     tensors, structure = tree_flatten(args)  # else autograd would not see those within a triplane
