@@ -1,4 +1,4 @@
-"""`pvdm benchmark`: all figures of the paper's tables for a model, as a report; and how fast everything is."""
+"""`pvdm benchmark`: the figures of the paper's tables for a model, as a report; speed; and how good its solvers are."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         part.set_defaults(dataset=dataset)
         _add_table_arguments(part)
     _add_speed_arguments(_part(whats, parser, "speed", "time, memory and share of the machine's ceiling of each part"))
+    _add_solvers_arguments(_part(whats, parser, "solvers", "error of each solver in few steps, against 1000"))
 
 
 def _part(whats: Any, parser: argparse.ArgumentParser, name: str, summary: str) -> argparse.ArgumentParser:
@@ -107,8 +108,24 @@ def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--limit", type=float, default=120.0, help="seconds of a task after which it is not repeated")
 
 
+def _add_solvers_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, help="exported folder, training checkpoint, or owner/name on the Hub")
+    parser.add_argument("--output", type=Path, required=True, help="a .json file")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing output")
+    parser.add_argument("--document", type=Path, metavar="FILE", help="a document whose tables become these")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="a .png or .svg file; one that exists is replaced")
+    parser.add_argument("--num-videos", type=positive, default=2, help="clips of the model over which errors are taken")
+    parser.add_argument("--seed", type=natural, default=0, help="of the noise that is started from")
+    parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
+
+
 def run(options: argparse.Namespace) -> None:
     device = device_of(options.device)
+    if options.what == "solvers":
+        from pvdm.benchmark.solvers.command import run_solvers
+
+        run_solvers(options, device=device)
+        return
     if options.what == "speed":
         from pvdm.benchmark.speed.command import run_speed
 

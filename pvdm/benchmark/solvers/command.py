@@ -16,14 +16,17 @@ from tqdm import tqdm
 
 from pvdm.benchmark.solvers.mixture import Mixture
 from pvdm.benchmark.solvers.report import into_document, picture, tables
-from pvdm.benchmark.solvers.study import evaluations, study
-from pvdm.diffusion import DiffusionConfig, NoiseSchedule, VideoNoise, make_denoise
+from pvdm.benchmark.solvers.study import STEPS, evaluations, study
+from pvdm.diffusion import GRIDS, DiffusionConfig, NoiseSchedule, VideoNoise, make_denoise
 from pvdm.evaluation.models import LoadedModel
 from pvdm.evaluation.results import hardware, versions, write_document
 from pvdm.generation import VideoGenerator
 from pvdm.output import check_output_file, replacing
 
-MIXTURE_VALUES = 16384
+MIXTURE_VALUES = 4096
+WHOLE: dict[str, Any] = {"grids": GRIDS, "steps": STEPS}
+PART: dict[str, Any] = {"grids": ("uniform", "cubic"), "steps": (10, 20, 100)}
+"""What is studied, and what is enough to see whether the ranking is another without clamping."""
 FORMAT = "pvdm-solvers"
 logger = logging.getLogger(__name__)
 
@@ -60,9 +63,9 @@ def document(model: LoadedModel, *, videos: int, seed: int) -> dict[str, Any]:
         "mixture": {**asdict(mixture), "diffusion": asdict(DiffusionConfig())},
         "settings": {"seed": seed, "videos": videos, "values of the mixture": MIXTURE_VALUES},
         "subjects": {
-            "mixture": of_mixture(mixture, seed=seed),
-            "model": of_model(generator, videos=videos, seed=seed),
-            "model, not clamped": of_model(generator, videos=videos, seed=seed, clamp=False),
+            "mixture": of_mixture(mixture, seed=seed, **WHOLE),
+            "model": of_model(generator, videos=videos, seed=seed, **WHOLE),
+            "model, not clamped": of_model(generator, videos=videos, seed=seed, clamp=False, **PART),
         },
     }
 
@@ -82,5 +85,5 @@ def of_model(generator: VideoGenerator, *, videos: int, seed: int, clamp: bool =
     prediction = generator.diffusion.prediction
     denoise = make_denoise(generator.denoiser, generator.schedule, parameterization=prediction, clamp=clamp)
     x = noise.normal(shape, device=generator.device)
-    with tqdm(total=evaluations(generator.diffusion.timesteps), unit="step") as bar:
+    with tqdm(total=evaluations(generator.diffusion.timesteps, **given), unit="step") as bar:
         return study(denoise, x, generator.schedule, progress=bar.update, **given)
