@@ -20,17 +20,18 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(heads * head_dim, channels)
 
     def forward(self, x: Tensor, rotation: Rotation | None = None) -> Tensor:
-        normed = self.norm(x).flatten(0, -3)
-        qkv = rearrange(self.qkv(normed), "s n (three k d) -> three s k n d", three=3, k=self.heads)
-        qk, (v,) = qkv.split((2, 1))
+        normed, width = self.norm(x).flatten(0, -3), self.out.in_features
+        # Two products, so that values do not keep the queries and keys, which are not needed once they are rotated.
+        to_qk, to_v = self.qkv.weight.split((2 * width, width))
+        qk = rearrange(functional.linear(normed, to_qk), "s n (two k d) -> two s k n d", two=2, k=self.heads)
+        v = rearrange(functional.linear(normed, to_v), "s n (k d) -> s k n d", k=self.heads)
         q, k = qk if rotation is None else rotation(qk)
         attended = functional.scaled_dot_product_attention(q, k, v)
         return self.out(rearrange(attended, "s k n d -> s n (k d)")).view(x.shape)
 
     def of_first(self, x: Tensor) -> Tensor:
         """What is to be added to index 0 of x (s, n, channels) alone: (s, channels), of a single query."""
-        normed = self.norm(x)
-        width = self.qkv.out_features // 3
+        normed, width = self.norm(x), self.out.in_features
         to_q, to_kv = self.qkv.weight.split((width, 2 * width))
         q = rearrange(functional.linear(normed[:, 0], to_q), "s (k d) -> s k 1 d", k=self.heads)
         k, v = rearrange(functional.linear(normed, to_kv), "s n (two k d) -> two s k n d", two=2, k=self.heads)

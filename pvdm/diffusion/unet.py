@@ -73,13 +73,27 @@ class Stage(nn.Module):
 
     def forward(self, planes: Triplane, embedding: Tensor, shape: TriplaneShape) -> Triplane:
         """`shape`: sizes of the planes that a block which doubles them is to reach."""
+        groups = _alike(planes.shape, shape)
+        values = list(planes)
+        batches = [torch.cat([values[i] for i in group]) for group in groups]
         for block in self.blocks:
             if isinstance(block, Attention):
-                planes = planes.map(lambda plane, block=block: block(plane.flatten(2)).reshape_as(plane))
+                batches = [block(batch.flatten(2)).view_as(batch) for batch in batches]
             else:
-                sized = zip(planes, shape.planes, strict=True)
-                planes = Triplane(*(block(plane, embedding, size) for plane, size in sized))
+                batches = block(batches, embedding, [shape.planes[group[0]] for group in groups])
+        for group, batch in zip(groups, batches, strict=True):
+            for i, plane in zip(group, batch.chunk(len(group)), strict=True):
+                values[i] = plane
+        planes = Triplane(*values)
         return Triplane.split(self.across(planes.flatten()), planes.shape)
+
+
+def _alike(shape: TriplaneShape, wanted: TriplaneShape) -> list[list[int]]:
+    """Planes by number, those of the same sizes, found and wanted, together: they are one batch of shared weights."""
+    groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
+    for i, sizes in enumerate(zip(shape.planes, wanted.planes, strict=True)):
+        groups.setdefault(sizes, []).append(i)
+    return list(groups.values())
 
 
 class TriplaneUNet(nn.Module):

@@ -1,13 +1,17 @@
-"""Blocks of the triplane U-Net: residual, resampling and attention, each on one plane or on flat positions."""
+"""Blocks of the triplane U-Net: residual, resampling and attention, on planes of any sizes or on flat positions."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
+
+FEW = 256
+"""Positions of all planes up to which a CPU convolves them sooner as a product with the weights as they are."""
 
 
 class GroupNorm32(nn.GroupNorm):
@@ -51,6 +55,35 @@ def upsample(plane: Tensor, size: tuple[int, int]) -> Tensor:
     return functional.interpolate(plane, scale_factor=2, mode="nearest")[..., : size[0], : size[1]]
 
 
+class SharedConvolution(nn.Conv2d):
+    """The same convolution of planes (b, c, rows, columns) whose batches and sizes may differ, of odd kernel."""
+
+    def __init__(self, channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__(channels, out_channels, kernel_size, padding=kernel_size // 2)
+
+    def forward(self, planes: Sequence[Tensor]) -> list[Tensor]:
+        if self._few(planes):
+            return self._product(planes)
+        return [self._conv_forward(plane, self.weight, self.bias) for plane in planes]
+
+    def _few(self, planes: Sequence[Tensor]) -> bool:
+        """Whether to lay out the weights anew, as the convolution does at each call, costs more than it gains."""
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or planes[0].device.type != "cpu":
+            return False
+        return sum(plane.numel() for plane in planes) <= FEW * self.in_channels
+
+    def _product(self, planes: Sequence[Tensor]) -> list[Tensor]:
+        """All planes at once, so that the weights are read once."""
+        patches = [functional.unfold(plane, self.kernel_size, padding=self.padding) for plane in planes]
+        patches = [rearrange(part, "b k n -> k (b n)") for part in patches]
+        flat = torch.addmm(self.bias[:, None], self.weight.flatten(1), torch.cat(patches, dim=1))
+        parts = zip(flat.split([part.shape[1] for part in patches], dim=1), planes, strict=True)
+        return [
+            rearrange(part, "c (b rows columns) -> b c rows columns", b=len(plane), rows=plane.shape[2])
+            for part, plane in parts
+        ]
+
+
 class ResidualBlock(nn.Module):
     """GroupNorm, SiLU, 3x3 twice, modulated by the time embedding (ADM, Dhariwal & Nichol 2021).
 
@@ -74,25 +107,32 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.resample = resample
         self.norm_in = GroupNorm32(channels)
-        self.conv_in = nn.Conv2d(channels, out_channels, kernel_size=3, padding=1)
+        self.conv_in = SharedConvolution(channels, out_channels, 3)
         self.modulation = nn.Linear(embedding_channels, 2 * out_channels)
         self.norm_out = GroupNorm32(out_channels)
         self.dropout = nn.Dropout(dropout)
-        self.conv_out = zero(nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1))
-        self.skip = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, kernel_size=1)
+        self.conv_out = zero(SharedConvolution(out_channels, out_channels, 3))
+        self.skip = nn.Identity() if channels == out_channels else SharedConvolution(channels, out_channels, 1)
 
-    def forward(self, plane: Tensor, embedding: Tensor, size: tuple[int, int]) -> Tensor:
-        """plane: (b, channels, rows, columns); embedding: (b, e); size: (rows, columns) wanted of an "up"."""
-        h = self._resampled(functional.silu(self.norm_in(plane)), size)
+    def forward(self, planes: Sequence[Tensor], embedding: Tensor, sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
+        """planes: (k * b, channels, rows, columns), of k planes each; embedding: (b, e); sizes: wanted of an "up"."""
         scale, shift = rearrange(self.modulation(functional.silu(embedding)), "b (two c) -> two b c 1 1", two=2)
-        h = self.norm_out(self.conv_in(h)) * (1 + scale) + shift
-        h = self.conv_out(self.dropout(functional.silu(h)))
-        return self.skip(self._resampled(plane, size)) + h
+        h = self.conv_in(self._resampled([functional.silu(self.norm_in(plane)) for plane in planes], sizes))
+        h = self.conv_out([self._modulated(self.norm_out(plane), scale, shift) for plane in h])
+        skipped = self.skip(self._resampled(planes, sizes))
+        return [plane + branch for plane, branch in zip(skipped, h, strict=True)]
 
-    def _resampled(self, plane: Tensor, size: tuple[int, int]) -> Tensor:
+    def _modulated(self, plane: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        times = len(plane) // len(scale)
+        scale, shift = scale.repeat(times, 1, 1, 1), shift.repeat(times, 1, 1, 1)
+        return self.dropout(functional.silu(torch.addcmul(shift, plane, 1 + scale)))
+
+    def _resampled(self, planes: Sequence[Tensor], sizes: Sequence[tuple[int, int]]) -> Sequence[Tensor]:
         if self.resample == "down":
-            return downsample(plane)
-        return upsample(plane, size) if self.resample == "up" else plane
+            return [downsample(plane) for plane in planes]
+        if self.resample == "up":
+            return [upsample(plane, size) for plane, size in zip(planes, sizes, strict=True)]
+        return planes
 
 
 class Attention(nn.Module):

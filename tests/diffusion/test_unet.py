@@ -236,7 +236,7 @@ def test_resampling_blocks_change_the_skip_path_too(resample):
     block = ResidualBlock(32, 32, 8, resample=resample).eval()  # its last convolution is at zero
     plane = torch.randn(1, 32, 4, 6)
     with torch.no_grad():
-        found = block(plane, torch.randn(1, 8), (8, 11))
+        (found,) = block([plane], torch.randn(1, 8), [(8, 11)])
     torch.testing.assert_close(found, downsample(plane) if resample == "down" else upsample(plane, (8, 11)))
 
 

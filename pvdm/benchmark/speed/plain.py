@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 from einops import rearrange, repeat
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from pvdm.autoencoder import PLANES, ProjectedAutoencoder, Triplane, TriplaneShape
@@ -139,9 +139,14 @@ def _stage(stage: Stage, planes: Triplane, embedding: Tensor, shape: TriplaneSha
 def _residual(block: ResidualBlock, plane: Tensor, embedding: Tensor, size: tuple[int, int]) -> Tensor:
     h = _resampled(block, functional.silu(_norm(block.norm_in, plane)), size)
     scale, shift = block.modulation(functional.silu(embedding))[..., None, None].chunk(2, dim=1)
-    h = _norm(block.norm_out, block.conv_in(h)) * (1 + scale) + shift
-    h = block.conv_out(block.dropout(functional.silu(h)))
-    return block.skip(_resampled(block, plane, size)) + h
+    h = _norm(block.norm_out, _convolved(block.conv_in, h)) * (1 + scale) + shift
+    h = _convolved(block.conv_out, block.dropout(functional.silu(h)))
+    plane = _resampled(block, plane, size)
+    return (plane if isinstance(block.skip, nn.Identity) else _convolved(block.skip, plane)) + h
+
+
+def _convolved(convolution: nn.Conv2d, plane: Tensor) -> Tensor:
+    return functional.conv2d(plane, convolution.weight, convolution.bias, padding=convolution.padding)
 
 
 def _resampled(block: ResidualBlock, plane: Tensor, size: tuple[int, int]) -> Tensor:
