@@ -1,4 +1,4 @@
-"""Tables are written where a page names a file, and nowhere else."""
+"""Tables of all files are written between two lines of a page, and nowhere else."""
 
 import json
 
@@ -11,7 +11,7 @@ from pvdm.benchmark.speed.report import FORMAT, entry
 from pvdm.benchmark.speed.work import Work
 from pvdm.errors import InputError
 
-PAGE = "Before\n\n<!-- table of a.json -->\n```text\nold\n```\nbetween\n\n```text\nkept\n```\n"
+PAGE = "Before\n\n<!-- tables -->\nold\n<!-- end of tables -->\nafter\n"
 
 
 def document() -> dict:
@@ -28,15 +28,18 @@ def document() -> dict:
     }
 
 
-def test_a_table_takes_the_place_of_the_one_before(tmp_path):
-    (tmp_path / "a.json").write_text(json.dumps(document()))
+def test_tables_take_the_place_of_those_before(tmp_path):
+    for name in ("speed_b.json", "speed_a.json", "other.json"):
+        (tmp_path / name).write_text(json.dumps(document()))
     made = with_tables(PAGE, tmp_path)
-    assert "Abacus, 3 threads, torch 9.9, 2026-01-02\nsize tiny, float32, batch 7\nproduct 1 GFLOP/s" in made
-    assert "old" not in made and made.startswith("Before\n\n<!-- table of a.json -->\n```text\nAbacus")
-    assert made.endswith("```\nbetween\n\n```text\nkept\n```\n")
+    told = "Abacus, 3 threads, torch 9.9, 2026-01-02; size tiny, float32, batch 7.\n\n```text\nproduct 1 GFLOP/s"
+    assert made.startswith(f"Before\n\n<!-- tables -->\n`speed_a.json`: {told}")
+    assert f"\n```\n\n`speed_b.json`: {told}" in made and "other" not in made and "old" not in made
+    assert made.endswith("\n```\n<!-- end of tables -->\nafter\n")
     assert with_tables(made, tmp_path) == made
 
 
 def test_a_file_that_is_none(tmp_path):
-    with pytest.raises(InputError, match=r"a.json is no result of pvdm benchmark speed"):
+    (tmp_path / "speed_a.json").write_text("{}")
+    with pytest.raises(InputError, match=r"speed_a.json is no result of pvdm benchmark speed"):
         with_tables(PAGE, tmp_path)

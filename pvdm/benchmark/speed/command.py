@@ -73,9 +73,11 @@ def chosen(text: str | None) -> list[str]:
 def settings_of(options: argparse.Namespace, device: torch.device) -> Settings:
     """How everything is to be run; the sampler is left to `with_sampler`."""
     warm_up = options.warm_up if options.warm_up is not None else int(options.compile or device.type == "cuda")
-    names = ("precision", "batch_size", "compile", "cuda_graphs", "activation_checkpointing", "plain", "saved_tensors")
+    names = ("precision", "batch_size", "compile", "cuda_graphs", "plain", "saved_tensors")
+    again = options.activation_checkpointing
     return Settings(
         device,
+        activation_checkpointing=None if again is None else tuple(again),
         frames=options.stream_frames,
         repeats=Repeats(options.repeats, options.limit, warm_up),
         **{name: getattr(options, name) for name in (*names, "data", "vgg_weights")},

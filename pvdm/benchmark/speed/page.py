@@ -1,4 +1,4 @@
-"""Tables of a document, each written from the JSON file that is named above it."""
+"""The tables of a page, written from the files of measurements."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 from pvdm.benchmark.speed.compare import read_document
 from pvdm.benchmark.speed.report import table
 
-BLOCK = re.compile(r"(?<=<!-- table of )([\w.-]+\.json)( -->\n)```text\n.*?```", flags=re.DOTALL)
-"""A line that names the file, and below it the table."""
+PLACE = re.compile(r"(?<=<!-- tables -->\n).*?(?=<!-- end of tables -->)", flags=re.DOTALL)
+"""Between two lines of the page."""
+
+FILES = "speed_*.json"
 
 
 def with_tables(text: str, folder: Path) -> str:
-    """The text with the tables of the files of this folder that it names; InputError for a file that is none."""
-    return BLOCK.sub(lambda found: f"{found[1]}{found[2]}```text\n{_described(folder / found[1])}\n```", text)
+    """The page with a table of each of the folder's files; InputError for a file that is none of measurements."""
+    tables = "\n".join(_described(path) for path in sorted(folder.glob(FILES)))
+    return PLACE.sub(lambda _: tables, text)
 
 
 def _described(path: Path) -> str:
@@ -22,7 +25,6 @@ def _described(path: Path) -> str:
     document = read_document(path)
     machine, settings, ceiling = (document[part] for part in ("machine", "settings", "ceiling"))
     name = machine["processor"] if machine["device"] == "cpu" else machine["name"]
-    versions = f"torch {document['versions']['torch']}, {document['date'][:10]}"
-    where = f"{name}, {machine['threads']} threads, {versions}"
+    where = f"{name}, {machine['threads']} threads, torch {document['versions']['torch']}, {document['date'][:10]}"
     how = f"size {document['subject']['name']}, {ceiling['dtype']}, batch {settings['batch_size']}"
-    return f"{where}\n{how}\n{table(document)}"
+    return f"`{path.name}`: {where}; {how}.\n\n```text\n{table(document)}\n```\n"
