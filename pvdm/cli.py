@@ -24,7 +24,7 @@ COMMANDS = {
     "extend": "a video, or a new clip, continued to any number of frames",
     "reconstruct": "a video through the autoencoder and back",
     "evaluate": "FVD, IS and other figures of videos or a model, by a named protocol",
-    "benchmark": "all figures of the paper's tables for a model, as a report",
+    "benchmark": "all figures of the paper's tables for a model, as a report; or how fast everything is",
     "encode": "the latents of a data set, once for all trainings of stage 2 on it",
     "inspect": "a data set: what is in it, what is wrong with it, and what training would make of it",
     "export": "a training checkpoint to a folder for use",

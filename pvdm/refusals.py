@@ -22,7 +22,7 @@ KILLED_WORKER = "DataLoader worker (pid"
 
 def sentence(error: BaseException) -> str | None:
     """What a user can mend, or None for an exception that tells of a mistake of ours."""
-    for kind in (_input, no_memory, _system, _worker):
+    for kind in (no_memory, _input, _system, _worker):  # jsonargparse makes its own error of a constructor's
         if text := kind(error):
             return text
     return None
@@ -38,8 +38,8 @@ def _input(error: BaseException) -> str | None:
 def no_memory(error: BaseException) -> str | None:
     """What to change where memory was asked for, of the device or of the machine, that is not there."""
     text = str(error).lower()
-    is_torchs = isinstance(error, (RuntimeError, OSError)) and any(words in text for words in NO_MEMORY)
-    if not is_torchs and not isinstance(error, MemoryError):
+    is_told = isinstance(error, (RuntimeError, OSError, InputError)) and any(words in text for words in NO_MEMORY)
+    if not is_told and not isinstance(error, MemoryError):
         return None
     return (
         "the memory is full; take fewer samples at once (data.batch_size in training, --batch-size in sampling), "

@@ -119,6 +119,10 @@ BAD = [
     (f"{FIT} --data.batch_size -1", "batch_size is -1; give a value at least 1"),
     (f"{FIT} --data.workers -1", "workers is -1; give a value at least 0"),
     (f"{FIT} --data.fps -1", "clip's fps is -1.0; give a positive number"),
+    (
+        f"{FIT} --model.autoencoder.channels 1000000000000",
+        "the memory is full; take fewer samples at once (data.batch_size",
+    ),
     (f"{FIT} --data.framse 4", "data.framse is no option (did you mean data.frames?)"),
     (f"{FIT} --seed_everything -1", "seed_everything is -1; give a value from 0 to 4294967295"),
     (f"{FIT} --model.optimizer.learning_rate -1", "learning_rate is -1.0; give a value at least 0"),

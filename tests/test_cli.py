@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import runpy
 import subprocess
@@ -136,6 +137,11 @@ def test_wrong_usage_ends_with_2_and_one_sentence(capsys, caplog, arguments, mes
         (OSError(30, "Read-only file system"), "a file cannot be written or read (Read-only file system)"),
         (MemoryError(), "the memory is full; take fewer samples at once (data.batch_size"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 8"), "the memory is full"),
+        (
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
+            "the memory is full; take",
+        ),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "the memory is full; take fewer samples at once"),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "model.activation_checkpointing true"),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), "set data.workers lower, or 0"),
         (InputError("Caught\nTraceback\npvdm.errors.InputError: a is b;\n  give c\n"), "pvdm: error: a is b; give c"),

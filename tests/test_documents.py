@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from argparse import ArgumentParser
 from importlib import import_module
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pvdm.training.command import TrainingCLI, main, parsed
 from pvdm.training.evaluation import Evaluation
 from pvdm.training.parser_errors import option_names
 
-DOCUMENTS = [Path(__file__).parents[1] / "docs" / name for name in ("usage.md", "evaluation.md", "scaling.md")]
+DOCUMENTS = [Path(__file__).parents[1] / "docs" / name for name in ("usage.md", "evaluation.md", "scaling.md", "speed.md")]
 OTHERS = {
     "signal",
     "ntasks-per-node",
@@ -84,8 +85,15 @@ def known_options(monkeypatch) -> set[str]:
     found.update(option_names(Evaluation, "evaluation."))
     for command in COMMANDS:
         subparsers = next(action for action in _parser([command])._actions if action.choices)
-        found.update(action.dest.replace("_", "-") for action in subparsers.choices[command]._actions)
+        found.update(_options(subparsers.choices[command]))
     return found | {"debug"}
+
+
+def _options(parser: ArgumentParser) -> set[str]:
+    """Those of a command, and of the commands within it."""
+    found = {action.dest.replace("_", "-") for action in parser._actions}
+    within = [action for action in parser._actions if isinstance(action.choices, dict)]
+    return found.union(*(_options(part) for action in within for part in action.choices.values()))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pvdm.benchmark.plan import DATASETS, NUM_VIDEOS, QUICK_SETTINGS, QUICK_VIDEOS, SETTINGS
-from pvdm.benchmark.speed.settings import TASK_NAMES
+from pvdm.benchmark.speed.settings import KINDS, TASK_NAMES
 from pvdm.benchmark.speed.subject import SIZE_OPTIONS, SIZES
 from pvdm.commands.options import SOLVER, device_of, natural, positive
 from pvdm.diffusion import SAMPLERS
@@ -96,9 +96,19 @@ def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--batch-size", type=positive, default=1, help="clips at once")
     group.add_argument("--compile", action="store_true", help="compile the networks' repeated parts")
     group.add_argument("--cuda-graphs", action="store_true", help="in sampling, on a GPU")
-    group.add_argument("--activation-checkpointing", action="store_true", help="in the training steps")
+    group.add_argument(
+        "--activation-checkpointing",
+        nargs="*",
+        choices=[name for kinds in KINDS.values() for name in kinds],
+        metavar="KIND",
+        help=f"in the training steps: of everything, or of these kinds, {' '.join(KINDS[1])} in stage 1 and "
+        f"{' '.join(KINDS[2])} in stage 2",
+    )
     group.add_argument(
         "--plain", action="store_true", help="beside the networks, the same as the released code does it"
+    )
+    group.add_argument(
+        "--saved-tensors", action="store_true", help="count what training keeps for the backward pass, on no GPU either"
     )
     group.add_argument("--repeats", type=positive, default=5, help="of which the median is taken")
     group.add_argument("--warm-up", type=natural, help="runs before them; 1 on CUDA and with --compile, else 0")

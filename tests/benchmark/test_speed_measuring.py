@@ -5,9 +5,11 @@ import statistics
 
 import pytest
 import torch
+from generation.small_models import small_generator
 
 from pvdm.benchmark.speed.machine import Ceiling, ceiling, machine
 from pvdm.benchmark.speed.measuring import Measured, Measurement, Repeats, measure
+from pvdm.benchmark.speed.settings import KINDS, Settings
 from pvdm.benchmark.speed.work import Work
 
 CPU = torch.device("cpu")
@@ -74,6 +76,21 @@ def test_a_ceiling_is_what_was_measured(monkeypatch):
     found = ceiling(CPU, torch.float32, side=10, copied=400)
     assert found == Ceiling(2 * 10**3 / 0.5, 2 * 400 / 0.5), "a copy reads and writes"
     assert found.best(Ceiling(1.0, 1e9)) == Ceiling(found.flops_per_second, 1e9)
+
+
+@pytest.mark.parametrize(
+    ("given", "first", "second"),
+    [(None, False, False), ((), True, True), (("mlp", "across"), ["mlp"], ["across"]), (("mlp",), ["mlp"], [])],
+)
+def test_each_stage_takes_its_kinds_of_checkpointing(given, first, second):
+    settings = Settings(CPU, activation_checkpointing=given)
+    assert (settings.checkpointing(1), settings.checkpointing(2)) == (first, second)
+
+
+def test_kinds_are_those_of_the_networks():
+    generator = small_generator()
+    assert set(generator.autoencoder.recomputable()) == set(KINDS[1])
+    assert set(generator.denoiser.recomputable()) == set(KINDS[2])
 
 
 def test_the_machine_says_what_it_is():

@@ -11,8 +11,10 @@ import numpy as np
 import torch
 
 from pvdm.benchmark.speed.measuring import Measured, measure
+from pvdm.benchmark.speed.reading import measure_reading
 from pvdm.benchmark.speed.settings import Settings
 from pvdm.benchmark.speed.subject import Subject
+from pvdm.data import Video
 from pvdm.errors import InputError
 from pvdm.video import VIDEO_SUFFIXES, ClipShape, probe, read_clip, write_video
 
@@ -24,24 +26,24 @@ MOST = 64
 
 
 def read(subject: Subject, settings: Settings) -> Measured:
-    """One clip of each video, from a frame at random: decoded, scaled, cropped, uint8."""
+    """One clip of each video, from a frame at random: decoded, scaled, cropped, uint8; and the same of whole files."""
     size = subject.autoencoder
     shape = ClipShape(size.frames, size.height, size.width)
     with _videos(settings.data) as paths:
-        infos = [probe(path) for path in paths]
-        fits = [(path, info) for path, info in zip(paths, infos, strict=True) if info.frames >= size.frames]
-        if not fits:
+        videos = [video for video in (Video(path, probe(path)) for path in paths) if video.info.frames >= size.frames]
+        if not videos:
             raise InputError(f"no video of {settings.data} has the {size.frames} frames of a clip; give longer ones")
         generator = np.random.default_rng(0)
-        places = [(path, int(generator.integers(info.frames - size.frames + 1)), info) for path, info in fits]
+        starts = [int(generator.integers(video.info.frames - size.frames + 1)) for video in videos]
 
         def run() -> None:
-            for path, start, info in places:
-                read_clip(path, shape, start, info=info)
+            for video, start in zip(videos, starts, strict=True):
+                read_clip(video.path, shape, start, info=video.info)
 
         found = measure({"own": run}, settings.device, settings.repeats)["own"]
-    found.items = len(places)
-    found.extra["videos"] = "given" if settings.data else f"made, {FRAMES} frames of {WIDTH}x{HEIGHT}, H.264"
+        found.items = len(videos)
+        found.extra["videos"] = "given" if settings.data else f"made, {FRAMES} frames of {WIDTH}x{HEIGHT}, H.264"
+        found.extra["one_core"] = measure_reading(videos, shape, rounds=settings.repeats.count).describe()
     return found
 
 

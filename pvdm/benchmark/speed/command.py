@@ -7,7 +7,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -18,6 +18,7 @@ from pvdm.benchmark.speed.compare import comparison, read_document
 from pvdm.benchmark.speed.estimate import estimated_seconds
 from pvdm.benchmark.speed.machine import Ceiling, ceiling, machine
 from pvdm.benchmark.speed.measuring import Measured, Repeats
+from pvdm.benchmark.speed.memory import memory as counted_memory
 from pvdm.benchmark.speed.report import FORMAT, entry, table
 from pvdm.benchmark.speed.settings import TASK_NAMES, Settings
 from pvdm.benchmark.speed.subject import SIZE_OPTIONS, SIZES, Subject
@@ -46,6 +47,7 @@ def run_speed(options: argparse.Namespace, *, device: torch.device) -> None:
     if settings.precision == "bf16":
         warn_of_slow_bfloat16(device)
     subject = subject_of(options, settings)
+    settings = with_sampler(settings, options, subject.diffusion.timesteps)
     before = ceiling(device, settings.dtype)
     logger.info("%s", forecast(estimated_seconds(names, subject, settings, before)))
     found = measured_tasks(names, subject, settings)
@@ -69,20 +71,24 @@ def chosen(text: str | None) -> list[str]:
 
 
 def settings_of(options: argparse.Namespace, device: torch.device) -> Settings:
-    """How everything is to be run; InputError for a sampler that cannot be."""
-    try:
-        sampler = SamplerConfig(options.sampler, options.steps)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    """How everything is to be run; the sampler is left to `with_sampler`."""
     warm_up = options.warm_up if options.warm_up is not None else int(options.compile or device.type == "cuda")
-    names = ("precision", "batch_size", "compile", "cuda_graphs", "activation_checkpointing", "plain")
+    names = ("precision", "batch_size", "compile", "cuda_graphs", "plain", "saved_tensors")
+    again = options.activation_checkpointing
     return Settings(
         device,
-        sampler=sampler,
+        activation_checkpointing=None if again is None else tuple(again),
         frames=options.stream_frames,
         repeats=Repeats(options.repeats, options.limit, warm_up),
         **{name: getattr(options, name) for name in (*names, "data", "vgg_weights")},
     )
+
+
+def with_sampler(settings: Settings, options: argparse.Namespace, timesteps: int) -> Settings:
+    """The settings and their sampler for a model of so many times; InputError for more steps."""
+    if options.steps > timesteps:
+        raise InputError(f"{options.steps} steps were asked for; this model has {timesteps} times, choose at most that")
+    return replace(settings, sampler=SamplerConfig(options.sampler, options.steps).completed(timesteps))
 
 
 def subject_of(options: argparse.Namespace, settings: Settings) -> Subject:
@@ -116,8 +122,16 @@ def document(
         "subject": subject.describe(),
         "settings": settings.describe(),
         "ceiling": {"dtype": str(settings.dtype).removeprefix("torch."), **asdict(best)},
+        "memory": memory(subject, settings) if settings.saved_tensors else None,
         "tasks": [entry(name, value, best, unit=TASKS[name].unit, batch=batch) for name, value in found.items()],
     }
+
+
+def memory(subject: Subject, settings: Settings) -> dict[str, Any] | None:
+    """What training keeps for the backward pass, counted without computing anything; None without a denoiser."""
+    if subject.denoiser is None:
+        return None
+    return counted_memory(subject.autoencoder, subject.denoiser, bf16=settings.precision == "bf16")
 
 
 def _about(seconds: float) -> str:

@@ -60,7 +60,20 @@ def table(document: Mapping[str, Any]) -> str:
     notes = [f"{task['task']}: {note}" for task in entries if (note := _note(task))]
     product, copy = (document["ceiling"][name] / 1e9 for name in ("flops_per_second", "bytes_per_second"))
     head = f"product {product:.4g} GFLOP/s, copy {copy:.4g} GB/s"
-    return "\n".join([head, lines, *notes])
+    memory = document.get("memory")
+    return "\n".join([head, lines, *notes, *([memory_table(memory)] if memory else [])])
+
+
+def memory_table(memory: Mapping[str, Any]) -> str:
+    """For each stage and setting of activation checkpointing: GiB of a clip, and the batch that fits into 24 GiB."""
+    rows = [("kept for the backward pass", "GiB per clip", "with losses", "computed again", "batch on 24 GiB")]
+    for stage in ("autoencoder", "diffusion"):
+        for name, found in memory[stage]["settings"].items():
+            sizes = (found["kept"]["per_clip"], found["per_clip_with_losses"])
+            shown = (*(f"{size / GIB:.2f}" for size in sizes), f"{found['flops_again']:.0%}")
+            rows.append((f"{stage}, checkpointing {name}", *shown, str(found["batch_on_24_gib"])))
+    peaks = ", ".join(f"{name} {memory['sampling'][name] / GIB:.2f} GiB" for name in ("weights", "denoise", "decode"))
+    return f"{aligned(rows)}\nsampling a clip with bfloat16 weights: {peaks}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -102,6 +115,10 @@ def _shares(task: Mapping[str, Any]) -> tuple[str, str, str]:
 def _note(task: Mapping[str, Any]) -> str | None:
     if task["missing"]:
         return task["missing"]
+    if task["task"] == "read":
+        core = task["one_core"]
+        rates = (f"{core[name]:.3g}" for name in ("clips_per_second", "whole_file_clips_per_second", "ratio"))
+        return "one core reads {} clips per second, and {} by whole files: {} times as many".format(*rates)
     if task["task"] == "stream":
         rate = task["frames_per_second_after_it"]
         after = f", then {rate:.3g} frames per second" if rate is not None else ""

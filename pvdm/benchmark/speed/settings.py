@@ -17,6 +17,9 @@ TASK_NAMES = (
 )
 """What can be measured, in this order."""
 
+KINDS = {1: ("time", "space", "mlp", "projections"), 2: ("residual", "attention", "across")}
+"""Kinds of parts that activation checkpointing may compute again, by stage."""
+
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -30,10 +33,10 @@ class Settings:
         batch_size: Clips at once; videos in sampling and streaming.
         compile: Compile the networks' repeated parts.
         cuda_graphs: Launch the denoiser's kernels as one in sampling; on a GPU alone.
-        activation_checkpointing: In both training steps.
+        activation_checkpointing: In the training steps: None is without, kinds are those of `KINDS`, none is all.
         plain: Measure the plain computation beside encode, decode and denoise.
-        saved_tensors: Count the bytes that the training steps keep for the backward pass.
-        sampler: Of the sampled clip and the stream.
+        saved_tensors: Count what training keeps for the backward pass, with each kind of activation checkpointing.
+        sampler: Of the sampled clip and the stream, completed.
         frames: Of the stream.
         data: Folder of videos for the reading; None makes some.
         vgg_weights: LPIPS's VGG-16 file; None takes random weights.
@@ -45,7 +48,7 @@ class Settings:
     batch_size: int = 1
     compile: bool = False
     cuda_graphs: bool = False
-    activation_checkpointing: bool = False
+    activation_checkpointing: tuple[str, ...] | None = None
     plain: bool = False
     saved_tensors: bool = False
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
@@ -53,6 +56,11 @@ class Settings:
     data: Path | None = None
     vgg_weights: Path | None = None
     repeats: Repeats = field(default_factory=Repeats)
+
+    def checkpointing(self, stage: int) -> bool | list[str]:
+        """What the module of a stage takes: its kinds among those that are given."""
+        given = self.activation_checkpointing
+        return given == () if not given else [name for name in KINDS[stage] if name in given]
 
     @property
     def bfloat16_weights(self) -> bool:
@@ -75,6 +83,7 @@ class Settings:
             "activation_checkpointing": self.activation_checkpointing,
             "sampler": self.sampler.name,
             "steps": self.sampler.steps,
+            "grid": self.sampler.grid,
             "stream_frames": self.frames,
             "data": None if self.data is None else self.data.name,
         }

@@ -35,7 +35,7 @@ def stage1_step(subject: Subject, settings: Settings) -> Measured:
             subject.autoencoder,
             vgg_weights=weights,
             adversary=AdversaryConfig(),
-            **_options(settings),
+            **_options(settings, 1),
         )
         found = _trained(module, _clips(subject, settings, 1), settings, {"own": lambda: None})["own"]
     found.extra["losses"] = ["l1", "lpips", "2d discriminator", "3d discriminator", "lecam"]
@@ -85,13 +85,13 @@ def _stage2(subject: Subject, settings: Settings, folder: Path) -> DiffusionTrai
         denoiser=subject.denoiser,
         diffusion=subject.diffusion,
         context_dropout=CONTEXT_DROPOUT,
-        **_options(settings),
+        **_options(settings, 2),
     )
 
 
-def _options(settings: Settings) -> dict[str, Any]:
+def _options(settings: Settings, stage: int) -> dict[str, Any]:
     """What both stages take."""
-    options = {"activation_checkpointing": settings.activation_checkpointing}
+    options = {"activation_checkpointing": settings.checkpointing(stage)}
     return {**options, "compile": True} if settings.compile else options
 
 

@@ -1,0 +1,13 @@
+"""docs/speed.md shows what docs/benchmarks/speed_*.json hold."""
+
+from pathlib import Path
+
+from pvdm.benchmark.speed.page import PLACE, with_tables
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def test_tables_are_those_of_the_files():
+    text = (DOCS / "speed.md").read_text(encoding="utf-8")
+    assert PLACE.search(text), "the lines between which they stand"
+    assert with_tables(text, DOCS / "benchmarks") == text, "run tools/speed_tables.py"
