@@ -16,7 +16,9 @@ from pvdm.training.command import TrainingCLI, main, parsed
 from pvdm.training.evaluation import Evaluation
 from pvdm.training.parser_errors import option_names
 
-DOCUMENTS = [Path(__file__).parents[1] / "docs" / name for name in ("usage.md", "evaluation.md", "scaling.md", "speed.md")]
+DOCUMENTS = [
+    Path(__file__).parents[1] / "docs" / name for name in ("usage.md", "evaluation.md", "scaling.md", "speed.md")
+]
 OTHERS = {
     "signal",
     "ntasks-per-node",
