@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +77,18 @@ class _Covering:
         height, width = covering_size(*_size_as_shown(frame), *self.size)
         if _turns(frame) % 2:
             height, width = width, height
+        planes = (_upright(plane, frame) for plane in self._planes(frame, height, width))
+        return tuple(cut(plane, self.size, self.crop) for plane in planes)
+
+    def _planes(self, frame: av.VideoFrame, height: int, width: int) -> Sequence[np.ndarray]:
+        """Red, green and blue: (height, width) each."""
+        if (height, width) == (frame.height, frame.width):
+            # Not to planes: without scaling FFmpeg writes only whole groups of 8 of their columns.
+            pixels = self._convert.reformat(frame, format="rgb24", threads=1).to_ndarray()
+            return np.moveaxis(pixels, -1, 0)
         scaled = self._convert.reformat(frame, width, height, "gbrp", interpolation="BILINEAR", threads=1)
         planes = [np.frombuffer(plane, np.uint8).reshape(height, plane.line_size) for plane in scaled.planes]
-        green, blue, red = (cut(_upright(plane[:, :width], frame), self.size, self.crop) for plane in planes)
+        green, blue, red = (plane[:, :width] for plane in planes)
         return red, green, blue
 
 

@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from fuzzing import encode, moving
 from torch.testing import assert_close
 
 from pvdm.video import ClipShape, decoding, probe, read_clip, read_frames, reader, resize_and_crop
@@ -141,3 +142,12 @@ def _chroma(plane: torch.Tensor, height: int, width: int) -> torch.Tensor:
 def _plane(plane: av.video.plane.VideoPlane) -> torch.Tensor:
     pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
     return torch.from_numpy(pixels.astype(np.float64))
+
+
+@pytest.mark.parametrize("width", [16, 20, 26])
+def test_a_clip_of_the_file_s_own_size_is_its_frames(tmp_path, width):
+    path = tmp_path / "a.mp4"
+    encode(path, moving(6, 16, width))
+    clips = [read_clip(path, ClipShape(6, 16, width)) for _ in range(3)]
+    for clip in clips:
+        assert_close(clip, torch.from_numpy(read_frames(path, range(6))).movedim(-1, 0))
