@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 from types import SimpleNamespace
 
 import lpips
 import pytest
+import torch
 import yaml
+from generation.small_models import small_generator
 from torchvision.models import vgg
 
-from pvdm.benchmark.speed import clips, steps
+from pvdm.benchmark.speed import clips, command, steps
+from pvdm.benchmark.speed import memory as counting
 from pvdm.benchmark.speed.machine import Ceiling
-from pvdm.benchmark.speed.settings import TASK_NAMES
-from pvdm.benchmark.speed.subject import sizes
+from pvdm.benchmark.speed.measuring import Repeats
+from pvdm.benchmark.speed.sampling import sample_clip
+from pvdm.benchmark.speed.settings import TASK_NAMES, Settings
+from pvdm.benchmark.speed.subject import Subject, sizes
 from pvdm.benchmark.speed.tasks import TASKS
 from pvdm.cli import main
+from pvdm.diffusion import SamplerConfig
 from pvdm.training import AdversaryConfig
 from pvdm.training.command import PACKAGE
 
@@ -64,6 +71,47 @@ def test_every_task_of_a_model(pvdm, model, tmp_path, caplog):
         pvdm("benchmark", "speed", "--model", model, "--output", later, *options)
     assert "times as fast" in caplog.text and "settings: batch_size was 2 and is 1" in caplog.text
     assert "only in the old one: read, encode" in caplog.text
+
+
+def test_what_training_keeps_is_counted_and_shown(pvdm, monkeypatch, tmp_path, caplog):
+    few = partial(command.counted_memory, first=(False, ("mlp", "projections")), second=(False,))
+    monkeypatch.setattr(command, "counted_memory", few)
+    monkeypatch.setattr(counting, "losses_kept", lambda *args, **options: {})  # these networks take seconds to make
+    for name in ("_lpips", "_adversary"):
+        monkeypatch.setattr(counting, name, lambda *args: torch.nn.Linear(1, 1))
+    size = ["--size", "tiny", "--frames", 4, "--height", 32, "--width", 32, "--unet-channels", 32]
+    output = tmp_path / "kept.json"
+    with caplog.at_level(logging.INFO):
+        pvdm("benchmark", "speed", *size, "--tasks", "decode", "--saved-tensors", "--output", output, *ONCE)
+    memory = json.loads(output.read_text())["memory"]
+    plain, again = (memory["autoencoder"]["settings"][name] for name in ("false", "mlp+projections"))
+    assert again["kept"]["per_clip"] < plain["kept"]["per_clip"] == plain["peak_per_clip"]
+    assert (
+        memory["diffusion"]["held"] == 20 * memory["parameters"]["denoiser"] + 4 * memory["parameters"]["autoencoder"]
+    )
+    assert "autoencoder, checkpointing mlp+projections" in caplog.text and "batch on 24 GiB" in caplog.text
+
+
+def test_a_sampled_clip_is_as_many_evaluations_as_steps_with_a_thread_ahead_too(monkeypatch):
+    generator = small_generator()
+    calls, forward = [], generator.denoiser.forward
+    monkeypatch.setattr(generator.denoiser, "forward", lambda *args: calls.append(args) or forward(*args))
+    generator.overlap = True
+    sampler = SamplerConfig("ddim", 3).completed(generator.diffusion.timesteps)
+    settings = Settings(torch.device("cpu"), sampler=sampler, repeats=Repeats(count=2))
+    sample_clip(SimpleNamespace(generator=generator), settings)
+    assert len(calls) == (1 + 2) * 3, "one run that is counted and two that are timed, and no clip beyond"
+
+
+def test_weights_are_those_of_the_precision_and_the_plain_ones_float32():
+    def types(generator):
+        return {value.dtype for value in generator.parameters()}
+
+    half = Settings(torch.device("cpu"), precision="bf16", plain=True)
+    subject = Subject("small", small_generator, half)
+    assert torch.bfloat16 in types(subject.generator) and types(subject.plain) == {torch.float32}
+    subject = Subject("small", small_generator, Settings(torch.device("cpu"), plain=True))
+    assert subject.plain is subject.generator and types(subject.generator) == {torch.float32}
 
 
 def test_a_stage_1_model_has_what_it_can(pvdm, stage_1_model, tmp_path):
