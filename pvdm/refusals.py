@@ -42,9 +42,9 @@ def no_memory(error: BaseException) -> str | None:
     if not is_told and not isinstance(error, MemoryError):
         return None
     return (
-        "the memory is full; take fewer samples at once (data.batch_size in training, --batch-size in sampling), "
-        "bfloat16 (trainer.precision bf16-mixed, --precision bf16), in training "
-        "model.activation_checkpointing true, or smaller clips or networks"
+        "the memory is full; take fewer samples at once (data.batch_size in training, --batch-size and --clips-at-once "
+        "in sampling), bfloat16 (trainer.precision bf16-mixed, --precision bf16), in training "
+        "model.activation_checkpointing true or a list of parts, or smaller clips or networks"
     )
 
 

@@ -1,20 +1,24 @@
 #!/bin/sh
-# The measurements of docs/speed.md, at the released size: some 40 minutes on 2 cores that do nothing else.
+# The measurements of docs/speed.md: some 20 minutes on 2 cores that do nothing else, and 12 GB of memory at the most.
+# No repetition begins after --limit seconds of a task, so that the slowest have one or two.
 set -e
 cd "$(dirname "$0")"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
 
-# The networks beside the plain computation; float32 and bfloat16.
-pvdm benchmark speed --tasks read,encode,decode,denoise --plain --repeats 5 --limit 300 --overwrite --output speed_cpu_32.json
-pvdm benchmark speed --tasks encode,decode,denoise --plain --precision bf16 --repeats 3 --limit 200 --overwrite \
+# The networks beside the plain computation; float32 and bfloat16, which a CPU without its instructions computes slowly.
+pvdm benchmark speed --tasks read,encode,decode,denoise --plain --repeats 3 --limit 100 --overwrite \
+    --output speed_cpu_32.json
+pvdm benchmark speed --tasks encode,decode,denoise --plain --precision bf16 --repeats 3 --limit 30 --overwrite \
     --output speed_cpu_bf16.json
 
-# Stage 2 from pixels and from latents, and stage 1 at half the height and width, for it wants more memory.
-pvdm benchmark speed --tasks stage2_step_pixels,stage2_step_latents --repeats 3 --limit 300 --overwrite \
-    --output speed_cpu_stage2.json
-pvdm benchmark speed --tasks stage1_step --height 128 --width 128 --activation-checkpointing mlp projections --repeats 3 --limit 200 \
-    --overwrite --output speed_cpu_stage1_128.json
-
-# Sampling in 20 steps; two clips of a stream instead of eight.
+# Sampling in 20 steps, once after the run that is counted; two clips of a stream instead of eight.
 pvdm benchmark speed --tasks sample_clip,stream --steps 20 --stream-frames 32 --repeats 1 --overwrite \
     --output speed_cpu_sampling.json
+
+# Stage 1 at half the height and width, for it wants more memory.
+pvdm benchmark speed --tasks stage1_step --height 128 --width 128 --activation-checkpointing mlp projections \
+    --repeats 2 --limit 20 --overwrite --output speed_cpu_stage1_128.json
+
+# Stage 2 from pixels and from latents; the last, for it takes the most memory. With 8 GB give it --size pvdm-s.
+pvdm benchmark speed --tasks stage2_step_pixels,stage2_step_latents --repeats 2 --limit 60 --overwrite \
+    --output speed_cpu_stage2.json

@@ -91,7 +91,8 @@ def sampling_speed(
 def largest_batches(generator: VideoGenerator) -> list[dict[str, Any]]:
     """Entries of `largest_batch`, of both stages, in the paper's memory and in all that the device has.
 
-    Mixed precision (bfloat16), AdamW, without LPIPS and discriminators; a batch fits if an update of it does.
+    Mixed precision (bfloat16), AdamW, without LPIPS and discriminators; a batch fits if an update of it does. This is
+    tried, as the paper did; `speed.memory` counts, with all losses and activation checkpointing, and needs no GPU.
     """
     device = generator.device
     stages = {"autoencoder": autoencoder_update, "diffusion": diffusion_update}

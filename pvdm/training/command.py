@@ -41,6 +41,7 @@ TELL_NOTHING = (
     "You're resuming from a checkpoint that ended before the epoch ended",  # ours goes on with the next batch
     "Checkpoint directory .* exists and is not empty",  # it is the run's that is continued
     "It is recommended to use `self.log.'step', ..., sync_dist=True",  # it is the same in all processes
+    "You have overridden `transfer_batch_to_device` in `LightningModule`",  # so that it holds for any data
     "Found .* module.s. in eval mode at the start of training",  # the frozen autoencoder of stage 2
 )
 """Beginnings of warnings that are of no use to someone who trains."""

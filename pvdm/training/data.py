@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
@@ -197,11 +196,6 @@ class VideoData(LightningDataModule):
                 f"the data gives {found[0]} clip(s) of {found[1]} frames of {found[2]}x{found[3]}, the model takes "
                 f"{clips} of {frames} frames of {height}x{width}; set data.clips, frames, height and width to that"
             )
-
-    def transfer_batch_to_device(self, batch: dict[str, Any], device: torch.device, dataloader_idx: int) -> Any:
-        """As ever, but what Python reads, which would wait for the device each time: keys, and who has a context."""
-        stay = {name: batch[name] for name in ("key", "has_context")}
-        return {**super().transfer_batch_to_device(batch, device, dataloader_idx), **stay}
 
     def train_dataloader(self) -> DataLoader:
         samples = self._samples(self.training, shuffle=True)

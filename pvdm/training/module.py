@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any
 
+import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
@@ -20,6 +21,9 @@ from pvdm.training.sharding import ShardedStrategy
 
 PARTS = ("autoencoder", "denoiser", "diffusion")
 """Parts of a generator's configuration in which a checkpoint and the model that it is loaded into must agree."""
+
+READ_BY_PYTHON = ("key", "has_context")
+"""Parts of a batch that stay where the loader made them."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +67,11 @@ class GeneratorTraining(LightningModule):
         if options.get("batch_size") and self._trainer is not None:
             options["batch_size"] *= self.trainer.world_size
         super().log(name, value, **options)
+
+    def transfer_batch_to_device(self, batch: dict[str, Any], device: torch.device, dataloader_idx: int) -> Any:
+        """As ever, but what Python reads, which would wait for the device each time: keys, and who has a context."""
+        stay = {name: batch[name] for name in READ_BY_PYTHON if name in batch}
+        return {**super().transfer_batch_to_device(batch, device, dataloader_idx), **stay}
 
     def on_train_batch_end(self, outputs: Tensor | None, batch: dict[str, Any], batch_idx: int) -> None:
         self.log("step", float(self.updates))  # the axis of the logs, which else would count batches

@@ -8,8 +8,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder
+from pvdm.autoencoder.perceptual import untrained_lpips
 from pvdm.benchmark.speed import cost
+from pvdm.benchmark.speed.work import counted as operations
 from pvdm.diffusion import TriplaneUNet, UNetConfig
+from pvdm.evaluation.fidelity import frames_at
+from pvdm.training.adversary import Adversary, AdversaryConfig
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "scaling.md"
 
@@ -44,6 +48,19 @@ def test_the_operations_are_those_of_the_released_networks():
     assert 0.9 * cost.ENCODE < encode < 1.01 * cost.ENCODE  # fewer if the last layer leaves out what is not read
     assert (decode, denoise) == (pytest.approx(cost.DECODE, rel=0.01), pytest.approx(cost.DENOISE, rel=0.01))
     assert sum(value.numel() for value in denoiser.parameters()) == pytest.approx(cost.PARAMETERS, rel=1e-4)
+
+
+def test_the_losses_of_stage_1_are_counted():
+    with torch.device("meta"):
+        perceptual, adversary = untrained_lpips().to("meta"), Adversary(AdversaryConfig(), 16)
+        perceptual.requires_grad_(False)
+        wanted, last_layer = torch.empty(1, 3, 16, 256, 256), torch.ones(()).requires_grad_()
+        chosen = torch.zeros(1, 1, dtype=torch.int64)
+        with operations() as work:
+            found = wanted * last_layer
+            loss = perceptual(frames_at(found, chosen), frames_at(wanted, chosen)).mean()
+            adversary(loss, found, wanted, chosen, last_layer=last_layer, share=1.0)
+    assert work.flops == pytest.approx(cost.LOSSES, rel=0.01)
 
 
 def counted(function, *arguments) -> tuple[Any, int]:

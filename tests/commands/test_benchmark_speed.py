@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 from types import SimpleNamespace
 
 import lpips
 import pytest
+import torch
 import yaml
+from generation.small_models import small_generator
 from torchvision.models import vgg
 
-from pvdm.benchmark.speed import clips, steps
+from pvdm.benchmark.speed import clips, command, steps
+from pvdm.benchmark.speed import memory as counting
+from pvdm.benchmark.speed.kept import Kept, Trade
 from pvdm.benchmark.speed.machine import Ceiling
-from pvdm.benchmark.speed.settings import TASK_NAMES
-from pvdm.benchmark.speed.subject import sizes
+from pvdm.benchmark.speed.measuring import Repeats
+from pvdm.benchmark.speed.sampling import sample_clip
+from pvdm.benchmark.speed.settings import TASK_NAMES, Settings
+from pvdm.benchmark.speed.subject import Subject, sizes
 from pvdm.benchmark.speed.tasks import TASKS
 from pvdm.cli import main
+from pvdm.diffusion import SamplerConfig
 from pvdm.training import AdversaryConfig
 from pvdm.training.command import PACKAGE
 
@@ -64,6 +72,51 @@ def test_every_task_of_a_model(pvdm, model, tmp_path, caplog):
         pvdm("benchmark", "speed", "--model", model, "--output", later, *options)
     assert "times as fast" in caplog.text and "settings: batch_size was 2 and is 1" in caplog.text
     assert "only in the old one: read, encode" in caplog.text
+
+
+def test_what_training_keeps_is_counted_and_shown(pvdm, monkeypatch, tmp_path, caplog):
+    few = partial(command.counted_memory, first=(("mlp", "projections"),))
+    monkeypatch.setattr(command, "counted_memory", few)
+    of_denoiser = {"false": Trade(Kept(per_clip=1 << 30, fixed=0), largest_part=0, flops_again=0.0)}
+    monkeypatch.setattr(counting, "denoiser_trades", lambda *args, **options: of_denoiser)  # takes seconds, as do these
+    monkeypatch.setattr(counting, "losses_kept", lambda *args, **options: {})
+    for name in ("_lpips", "_adversary"):
+        monkeypatch.setattr(counting, name, lambda *args: torch.nn.Linear(1, 1))
+    size = ["--size", "tiny", "--frames", 4, "--height", 32, "--width", 32, "--unet-channels", 32]
+    output = tmp_path / "kept.json"
+    with caplog.at_level(logging.INFO):
+        pvdm("benchmark", "speed", *size, "--tasks", "decode", "--saved-tensors", "--output", output, *ONCE)
+    memory = json.loads(output.read_text())["memory"]
+    again = memory["autoencoder"]["settings"]["mlp+projections"]
+    assert again["peak_per_clip"] == again["kept"]["per_clip"] + again["largest_part"] > again["largest_part"] > 0
+    assert (
+        memory["diffusion"]["held"] == 20 * memory["parameters"]["denoiser"] + 4 * memory["parameters"]["autoencoder"]
+    )
+    assert "autoencoder, checkpointing mlp+projections" in caplog.text
+    (row,) = (line for line in caplog.text.splitlines() if line.startswith("diffusion, checkpointing false"))
+    assert row.split()[3:] == ["1.00", "1.00", "0%", "23"], "24 GiB less what is held"
+
+
+def test_a_sampled_clip_is_as_many_evaluations_as_steps_with_a_thread_ahead_too(monkeypatch):
+    generator = small_generator()
+    calls, forward = [], generator.denoiser.forward
+    monkeypatch.setattr(generator.denoiser, "forward", lambda *args: calls.append(args) or forward(*args))
+    generator.overlap = True
+    sampler = SamplerConfig("ddim", 3).completed(generator.diffusion.timesteps)
+    settings = Settings(torch.device("cpu"), sampler=sampler, repeats=Repeats(count=2))
+    sample_clip(SimpleNamespace(generator=generator), settings)
+    assert len(calls) == (1 + 2) * 3, "one run that is counted and two that are timed, and no clip beyond"
+
+
+def test_weights_are_those_of_the_precision_and_the_plain_ones_float32():
+    def types(generator):
+        return {value.dtype for value in generator.parameters()}
+
+    half = Settings(torch.device("cpu"), precision="bf16", plain=True)
+    subject = Subject("small", small_generator, half)
+    assert torch.bfloat16 in types(subject.generator) and types(subject.plain) == {torch.float32}
+    subject = Subject("small", small_generator, Settings(torch.device("cpu"), plain=True))
+    assert subject.plain is subject.generator and types(subject.generator) == {torch.float32}
 
 
 def test_a_stage_1_model_has_what_it_can(pvdm, stage_1_model, tmp_path):

@@ -14,7 +14,7 @@ from pvdm.cli import main
 from pvdm.diffusion import Condition, DiffusionConfig, SamplerConfig, UNetConfig, VideoNoise, min_snr_weight
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
-from pvdm.training import OptimizerConfig, VideoData
+from pvdm.training import DiffusionTraining, OptimizerConfig, VideoData
 from pvdm.training.batch import keep_context, keep_label, noise_like, times
 
 TWO_CLASSES = UNetConfig(**{**vars(UNET), "classes": 2})
@@ -205,12 +205,12 @@ def fit(make_video, tmp_path, monkeypatch):
     for index in range(2):
         make_video(f"videos/{index}.mp4", frames=12, height=16, width=16)
     VideoGenerator(AUTOENCODER).save_pretrained(tmp_path / "autoencoder")
-    transfer = VideoData.transfer_batch_to_device
+    transfer = DiffusionTraining.transfer_batch_to_device
 
     def with_labels(self, samples, device, loader):
         return transfer(self, samples | {"label": samples["key"][:, 2] % 2}, device, loader)
 
-    monkeypatch.setattr(VideoData, "transfer_batch_to_device", with_labels)
+    monkeypatch.setattr(DiffusionTraining, "transfer_batch_to_device", with_labels)
 
     def run(classes, wanted, **options):
         monkeypatch.setattr(VideoData, "classes", Labelled(classes), raising=False)

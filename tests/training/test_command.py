@@ -130,7 +130,16 @@ def test_what_tells_nothing_is_not_said(command, monkeypatch):
     text = "\n".join([*records, *(str(warning.message) for warning in seen)])
     assert "GPU available" in text
     assert "smaller than the logging interval" in text
-    for useless in ("litlogger", "args parameter", "LeafSpec", "many workers", "not empty", "eval mode", "resumable"):
+    for useless in (
+        "litlogger",
+        "args parameter",
+        "LeafSpec",
+        "many workers",
+        "not empty",
+        "eval mode",
+        "resumable",
+        "overridden",
+    ):
         assert useless not in text
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from training.miniature import Toy
 
+from pvdm.training.module import GeneratorTraining
 from pvdm.training.steps import run_steps
 
 CPU = torch.device("cpu")
@@ -64,3 +65,16 @@ def test_an_error_leaves_the_context_and_the_loggers_as_they_were():
         run_steps(Broken(), torch.ones(2, 3), log.contexts(2), device=CPU)
     assert log.events == ["asked 0", "in 0", "error 0"]
     assert logging.getLogger("pytorch_lightning").level == level
+
+
+def test_keys_stay_where_python_reads_them_whatever_the_data_are():
+    batch = {"latent": torch.ones(2), "key": torch.ones(2, 3), "has_context": torch.ones(2)}
+    moved = GeneratorTraining().transfer_batch_to_device(batch, torch.device("meta"), 0)
+    assert {name: value.device.type for name, value in moved.items()} == {
+        "latent": "meta",
+        "key": "cpu",
+        "has_context": "cpu",
+    }
+    assert set(GeneratorTraining().transfer_batch_to_device({"video": torch.ones(2)}, torch.device("meta"), 0)) == {
+        "video"
+    }

@@ -205,13 +205,6 @@ def test_what_the_first_process_cannot_use_is_an_error_of_all(tmp_path):
         second.setup("fit")
 
 
-def test_keys_stay_where_python_reads_them(folder):
-    found = data(folder)
-    batch = next(iter(found.train_dataloader()))
-    moved = found.transfer_batch_to_device(batch, torch.device("meta"), 0)
-    assert (moved["video"].device.type, moved["key"].device.type) == ("meta", "cpu")
-
-
 def test_errors_are_said_by_every_process_in_setup_and_not_by_one_before(tmp_path):
     found = VideoData(tmp_path / "none")
     found.prepare_data()

@@ -117,7 +117,7 @@ def document(
         "format": FORMAT,
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": shlex.join(["pvdm", *sys.argv[1:]]),
-        "versions": versions(("pvdm", "torch", "pytorch-lightning", "av", "decord")),
+        "versions": versions(("pvdm", "torch", "pytorch-lightning", "av")),
         "machine": machine(settings.device),
         "subject": subject.describe(),
         "settings": settings.describe(),

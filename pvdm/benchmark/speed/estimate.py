@@ -44,7 +44,7 @@ def task_flops(networks: Mapping[str, int], subject: Subject, settings: Settings
         "denoise": denoise,
         "sample_clip": clip,
         "stream": clip * -(-settings.frames // subject.autoencoder.frames),
-        "stage1_step": 3.3 * (encode + decode),  # a tenth for LPIPS and the discriminators
+        "stage1_step": 3.4 * (encode + decode),  # with LPIPS and the discriminators, see `cost.LOSSES`
         "stage2_step_pixels": 3 * encode + 6 * denoise,  # one step without contexts, one with all
         "stage2_step_latents": 3 * denoise,
     }

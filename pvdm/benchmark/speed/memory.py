@@ -13,6 +13,7 @@ from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder, Triplane
 from pvdm.autoencoder.perceptual import untrained_lpips
 from pvdm.benchmark.speed.kept import Kept, Setting, Trade, kept, trades
 from pvdm.benchmark.speed.saved_tensors import FAKE_DEVICE, LiveBytes, imagined
+from pvdm.benchmark.timing import GIB, PAPER_MEMORY
 from pvdm.diffusion import Condition, TriplaneUNet, UNetConfig, diffusion_loss
 from pvdm.evaluation.fidelity import frames_at
 from pvdm.training.adversary import Adversary, AdversaryConfig
@@ -26,7 +27,7 @@ AUTOENCODER_SETTINGS: tuple[Setting, ...] = (
 DENOISER_SETTINGS: tuple[Setting, ...] = (False, ("residual",), True)
 """The same of stage 2."""
 
-CARD = 24 << 30
+CARD = PAPER_MEMORY * GIB
 """Bytes of the card on which the paper counts its batches."""
 
 STATE = 4 * (1 + 1 + 2 + 1)
@@ -47,10 +48,11 @@ def memory(
     """
     parameters = parameter_counts(autoencoder, denoiser)
     opposed = STATE * (parameters["autoencoder"] + parameters["discriminators"]) + 4 * parameters["vgg"]
+    learned = STATE * parameters["denoiser"] + 4 * parameters["autoencoder"]  # which is frozen, in float32
     losses = losses_kept(autoencoder, bf16=bf16)
     stages = {
         "autoencoder": (autoencoder_trades(autoencoder, first, bf16=bf16), opposed, losses),
-        "diffusion": (denoiser_trades(denoiser, second, bf16=bf16), STATE * parameters["denoiser"], {}),
+        "diffusion": (denoiser_trades(denoiser, second, bf16=bf16), learned, {}),
     }
     return {
         "precision": "bf16" if bf16 else "32",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,45 +16,63 @@ from pvdm.benchmark.speed.subject import Subject
 from pvdm.diffusion import Condition
 from pvdm.generation import VideoGenerator
 
+Use = Callable[[VideoGenerator], Any]
+"""What is measured, of a model."""
+
 
 def encode(subject: Subject, settings: Settings) -> Measured:
     """Clips in [-1, 1] to planes."""
-    size, network = subject.autoencoder, subject.generator.autoencoder
+    size = subject.autoencoder
     video = _random(settings, 3, size.frames, size.height, size.width)
-    return _beside(subject, settings, partial(network.encode, video), partial(plain_encode, network, video))
+    return _beside(
+        subject,
+        settings,
+        lambda generator: generator.autoencoder.encode(video),
+        lambda generator: plain_encode(generator.autoencoder, video),
+    )
 
 
 def decode(subject: Subject, settings: Settings) -> Measured:
     """Planes to clips in (-1, 1)."""
-    network, shape = subject.generator.autoencoder, subject.autoencoder.latent_shape
+    shape = subject.autoencoder.latent_shape
     planes = Triplane.split(_random(settings, subject.autoencoder.latent_channels, shape.positions), shape)
-    return _beside(subject, settings, partial(network.decode, planes), partial(plain_decode, network, planes))
+    return _beside(
+        subject,
+        settings,
+        lambda generator: generator.autoencoder.decode(planes),
+        lambda generator: plain_decode(generator.autoencoder, planes),
+    )
 
 
 def denoise(subject: Subject, settings: Settings) -> Measured:
     """One evaluation of the U-Net at random times, every sample with a context."""
-    network, size = subject.generator.denoiser, subject.autoencoder
+    size = subject.autoencoder
     latent, context = (_random(settings, size.latent_channels, size.latent_shape.positions) for _ in range(2))
     t = torch.randint(subject.diffusion.timesteps, (settings.batch_size,), device=settings.device)
     inputs = (latent, t, Condition(context))
-    return _beside(subject, settings, partial(network, *inputs), partial(plain_denoise, network, *inputs))
+    return _beside(
+        subject,
+        settings,
+        lambda generator: generator.denoiser(*inputs),
+        lambda generator: plain_denoise(generator.denoiser, *inputs),
+    )
 
 
-def _beside(subject: Subject, settings: Settings, run: Run, plain_run: Run) -> Measured:
+def _beside(subject: Subject, settings: Settings, run: Use, plain_run: Use) -> Measured:
     """Ours and, if asked for, the plain computation in float32 of the same inputs in turn with it."""
     runs = {"own": _without_gradients(run, subject.generator, settings.precision)}
     if settings.plain:
-        runs["plain"] = _without_gradients(plain_run, subject.generator, "32")
+        runs["plain"] = _without_gradients(plain_run, subject.plain, "32")
     found = measure(runs, settings.device, settings.repeats)
     if settings.plain:
         found["own"].plain = found["plain"]
     return found["own"]
 
 
-def _without_gradients(run: Run, generator: VideoGenerator, precision: str) -> Run:
+def _without_gradients(run: Use, generator: VideoGenerator, precision: str) -> Run:
     def once() -> None:
         with torch.no_grad(), generator.precision(precision):
-            run()
+            run(generator)
 
     return once
 

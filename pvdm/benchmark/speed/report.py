@@ -7,9 +7,9 @@ from typing import Any
 
 from pvdm.benchmark.speed.machine import Ceiling
 from pvdm.benchmark.speed.measuring import Measured
+from pvdm.benchmark.timing import GIB
 
 FORMAT = "pvdm-speed"
-GIB = 1 << 30
 HEAD = (
     "task",
     "time",
@@ -66,10 +66,10 @@ def table(document: Mapping[str, Any]) -> str:
 
 def memory_table(memory: Mapping[str, Any]) -> str:
     """For each stage and setting of activation checkpointing: GiB of a clip, and the batch that fits into 24 GiB."""
-    rows = [("kept for the backward pass", "GiB per clip", "with losses", "computed again", "batch on 24 GiB")]
+    rows = [("kept for the backward pass", "GiB per clip", "at the most", "computed again", "batch on 24 GiB")]
     for stage in ("autoencoder", "diffusion"):
         for name, found in memory[stage]["settings"].items():
-            sizes = (found["kept"]["per_clip"], found["per_clip_with_losses"])
+            sizes = (found["kept"]["per_clip"], found["peak_per_clip"])
             shown = (*(f"{size / GIB:.2f}" for size in sizes), f"{found['flops_again']:.0%}")
             rows.append((f"{stage}, checkpointing {name}", *shown, str(found["batch_on_24_gib"])))
     peaks = ", ".join(f"{name} {memory['sampling'][name] / GIB:.2f} GiB" for name in ("weights", "denoise", "decode"))

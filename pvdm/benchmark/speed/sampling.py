@@ -26,7 +26,8 @@ def sample_clip(subject: Subject, settings: Settings) -> Measured:
 
     def run() -> None:
         with generator.precision(settings.precision):
-            next(generator.stream(videos=_videos(settings), sampler=settings.sampler))
+            for _ in generator.stream(num_frames=generator.frames, videos=_videos(settings), sampler=settings.sampler):
+                pass  # to its end, so that no thread is left at work
 
     return measure({"own": run}, settings.device, settings.repeats, counting=partial(_countable, generator))["own"]
 

@@ -29,7 +29,8 @@ class Settings:
 
     Args:
         device: Where.
-        precision: "32", or "bf16": autocast, in training too; the plain computation is always in float32.
+        precision: "32", or "bf16": autocast, and but in training weights in bfloat16, as `pvdm sample` has them; the
+            plain computation is always in float32.
         batch_size: Clips at once; videos in sampling and streaming.
         compile: Compile the networks' repeated parts.
         cuda_graphs: Launch the denoiser's kernels as one in sampling; on a GPU alone.
@@ -64,8 +65,8 @@ class Settings:
 
     @property
     def bfloat16_weights(self) -> bool:
-        """Whether the weights are in bfloat16, too, but in training; the plain computation wants them in float32."""
-        return self.precision == "bf16" and not self.plain
+        """Whether the weights are in bfloat16, too, but in training and for the plain computation."""
+        return self.precision == "bf16"
 
     @property
     def dtype(self) -> torch.dtype:

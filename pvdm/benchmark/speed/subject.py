@@ -63,6 +63,7 @@ class Subject:
     def __init__(self, name: str, make: Callable[[], VideoGenerator], settings: Settings) -> None:
         self.name, self._make, self._settings = name, make, settings
         self._generator: VideoGenerator | None = None
+        self._plain: VideoGenerator | None = None
         generator = self.generator
         self.autoencoder = generator.autoencoder.config
         self.denoiser = generator.denoiser.config if generator.denoiser else None
@@ -93,9 +94,18 @@ class Subject:
             )
         return self._generator
 
+    @property
+    def plain(self) -> VideoGenerator:
+        """The same in float32, for the plain computation: itself, or a second one beside weights in bfloat16."""
+        if not self._settings.bfloat16_weights:
+            return self.generator
+        if self._plain is None:
+            self._plain = self._make().to(self._settings.device).eval()
+        return self._plain
+
     def release(self) -> None:
         """Gives its memory back until it is asked for again; training has its own."""
-        self._generator = None
+        self._generator = self._plain = None
         gc.collect()
         if self._settings.device.type == "cuda":
             torch.cuda.empty_cache()
