@@ -7,17 +7,20 @@ import copy
 import pytest
 import torch
 from miniature import autoencoder_training, batch, diffusion_training
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch._dynamo.backends.common import aot_autograd
 from torch._dynamo.utils import counters
 from torch._functorch.compilers import nop
+from torch.distributed.device_mesh import init_device_mesh
 from torch.nn import functional
 from torch.testing import assert_close
 
 from pvdm import compilation
+from pvdm.checkpointing import set_activation_checkpointing
 from pvdm.compilation import VARIANTS, compile_regions
 from pvdm.diffusion import UNetConfig
 from pvdm.diffusion.unet import TriplaneUNet
+from pvdm.training.sharding import shard, whole
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +81,9 @@ class Layers(nn.Module):
     def regions(self) -> list[nn.Module]:
         return list(self.layers)
 
+    def recomputable(self) -> dict[str, list[nn.Module]]:
+        return {}
+
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
             x = layer(x)
@@ -124,6 +130,25 @@ def test_stage_2_learns_the_same(quick, told, tmp_path):
     assert all(part._compiled_call_impl is None for part in module.generator.autoencoder.regions())
     assert_close(found[1], found[0], rtol=1e-3, atol=1e-6)
     assert torch._dynamo.config.recompile_limit >= VARIANTS
+
+
+@pytest.fixture
+def one_process():
+    """A group of this process alone."""
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    yield init_device_mesh("cpu", (1,))
+    distributed.destroy_process_group()
+
+
+def test_recomputed_and_divided_parts_are_compiled_whole(quick, told, one_process):
+    """In the order of stage 2; what gathers a part stays outside its graph."""
+    network, alone, x = Layers(), Layers(), torch.randn(5, 4)
+    set_activation_checkpointing(network, True)
+    compile_regions(network)
+    shard(network, one_process, half=False)
+    found = gradients(network, network(x).square().sum())
+    assert_close({name: whole(value) for name, value in found.items()}, gradients(alone, alone(x).square().sum()))
+    assert sum(quick) == 4 and not counters["graph_break"] and not told
 
 
 def test_a_compiler_that_fails_is_told_once(monkeypatch, told):
