@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 
+def exit_of(number: int) -> SystemExit:
+    """With the status that a shell reports for a signal: 143 for SIGTERM."""
+    return SystemExit(128 + number)
+
+
 @contextmanager
-def ended_by_sigterm() -> Iterator[None]:
-    """Within it SIGTERM raises SystemExit with the status that a shell reports for it, 143, instead of killing."""
+def ended_by_sigterm(error: Callable[[int], BaseException] = exit_of) -> Iterator[None]:
+    """Within it SIGTERM raises `error` of its number instead of killing; nothing changes but in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _raise)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise error(number)
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _raise(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)

@@ -9,6 +9,8 @@ import torch
 from generation.small_models import small_generator
 from torch import nn
 
+from pvdm.commands import options
+from pvdm.commands.options import device_of
 from pvdm.diffusion import SamplerConfig
 from pvdm.precision import allow_tf32, bfloat16_weights, has_bfloat16, warn_of_slow_bfloat16
 
@@ -43,10 +45,17 @@ def test_tf32_is_for_gpus_alone():
     try:
         allow_tf32(CPU)
         assert torch.get_float32_matmul_precision() == before
+        assert device_of("cpu") == CPU and torch.get_float32_matmul_precision() == before
         allow_tf32(torch.device("cuda"))
         assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def test_every_command_that_chooses_a_device_allows_it(monkeypatch):
+    chosen = []
+    monkeypatch.setattr(options, "allow_tf32", chosen.append)
+    assert device_of("cpu") == CPU and device_of("auto") == chosen[1] and chosen[0] == CPU
 
 
 @pytest.mark.parametrize(
@@ -67,4 +76,4 @@ def test_slow_bfloat16_is_told(capabilities, native, monkeypatch, caplog):
         assert not caplog.messages
         warn_of_slow_bfloat16(CPU)
     assert len(caplog.messages) == (not native)
-    assert native or "slower with it than with float32; --precision 32 gives the same videos sooner" in caplog.text
+    assert native or "slower with it than with float32; --precision 32 is faster here, and exact" in caplog.text

@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pvdm.autoencoder.normalization import LayerNorm
 from pvdm.autoencoder.rotary import Rotation
+
+LAUNCHED = 2**16 - 1
+"""Sequences that a GPU's kernels take at once: the largest extent of a launch (issue 146704 of PyTorch)."""
+
+ADDRESSED = 2**31 - 1
+"""Values that FlashAttention's backward pass counts in 32 bits: queries in blocks of 128, channels of at least 32."""
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Softmax attention of many sequences, q (s, heads, queries, d) and k, v (s, heads, n, d) -> as q.
+
+    On a GPU as many at once as its kernels can take.
+    """
+    most = most_sequences(q.shape, k.shape[2]) if q.is_cuda else len(q)
+    if len(q) <= most:
+        return functional.scaled_dot_product_attention(q, k, v)
+    parts = zip(q.split(most), k.split(most), v.split(most), strict=True)
+    return torch.cat([functional.scaled_dot_product_attention(*part) for part in parts])
+
+
+def most_sequences(queries: Sequence[int], keys: int) -> int:
+    """How many sequences with queries of shape (s, heads, queries, d), and so many keys, attend at once on a GPU."""
+    _, heads, length, channels = queries
+    padded = 128 * math.ceil(max(length, keys) / 128)
+    return max(1, min(LAUNCHED, ADDRESSED // (heads * padded * max(channels, 32))))
 
 
 class SelfAttention(nn.Module):
@@ -27,8 +56,7 @@ class SelfAttention(nn.Module):
         qk = rearrange(functional.linear(normed, to_qk), "s n (two k d) -> two s k n d", two=2, k=self.heads)
         v = rearrange(functional.linear(normed, to_v), "s n (k d) -> s k n d", k=self.heads)
         q, k = qk if rotation is None else rotation(qk)
-        attended = functional.scaled_dot_product_attention(q, k, v)
-        return self.out(rearrange(attended, "s k n d -> s n (k d)")).view(x.shape)
+        return self.out(rearrange(attend(q, k, v), "s k n d -> s n (k d)")).view(x.shape)
 
     def of_first(self, x: Tensor) -> Tensor:
         """What is to be added to index 0 of x (s, n, channels) alone: (s, channels), of a single query."""
@@ -36,8 +64,7 @@ class SelfAttention(nn.Module):
         to_q, to_kv = self.qkv.weight.split((width, 2 * width))
         q = rearrange(functional.linear(normed[:, 0], to_q), "s (k d) -> s k 1 d", k=self.heads)
         k, v = rearrange(functional.linear(normed, to_kv), "s n (two k d) -> two s k n d", two=2, k=self.heads)
-        attended = functional.scaled_dot_product_attention(q, k, v)
-        return self.out(rearrange(attended, "s k 1 d -> s (k d)"))
+        return self.out(rearrange(attend(q, k, v), "s k 1 d -> s (k d)"))
 
 
 class GatedMLP(nn.Module):

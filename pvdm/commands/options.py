@@ -151,7 +151,6 @@ def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: in
 def load_model(options: argparse.Namespace) -> VideoGenerator:
     """The model on the device of this process, to be used within its `precision`."""
     device = device_of_rank(device_of(options.device))  # first: it is quick to refuse
-    allow_tf32(device)
     is_bfloat16 = options.precision == "bf16"
     if is_bfloat16:
         warn_of_slow_bfloat16(device)
@@ -178,12 +177,11 @@ def in_parts(count: int, size: int) -> list[range]:
 
 
 def device_of(name: str) -> torch.device:
-    """A device that is there; InputError otherwise."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """A device that is there, a GPU from now on with TF32 products; InputError if there is no such device."""
     try:
-        device = torch.device(name)
+        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         raise InputError(f"there is no device {name} here; choose cpu, or leave out --device") from error
+    allow_tf32(device)
     return device

@@ -47,20 +47,22 @@ def reconstructions(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """(original, reconstruction) clip by clip, (3, n, h, w) uint8; the last clip overlaps to end with the video.
 
-    Each is computed by one of the processes, and yielded in all of them.
+    As many as `generator.clips_at_once` says are computed together by one of the processes, and yielded in all of them.
     """
-    length, total = generator.frames, source.info.frames
-    for starts in in_parts(math.ceil(total / length), shared.size):
-        mine = [_pair(generator, source, starts[shared.rank] * length)] if shared.rank < len(starts) else []
+    parts = in_parts(math.ceil(source.info.frames / generator.frames), generator.clips_of_a_pass())
+    for shares in in_parts(len(parts), shared.size):
+        mine = _pairs(generator, source, parts[shares[shared.rank]]) if shared.rank < len(shares) else []
         for pairs in shared.gather(mine):
             yield from pairs
 
 
-def _pair(generator: VideoGenerator, source: VideoSource, start: int) -> tuple[Tensor, Tensor]:
-    length, total = generator.frames, source.info.frames
-    new = min(length, total - start)
-    clip = source.read(start + new - length, length)
-    return clip[:, length - new :], generator.reconstruct(clip[None])[0, :, length - new :]
+def _pairs(generator: VideoGenerator, source: VideoSource, indices: range) -> list[tuple[Tensor, Tensor]]:
+    """Those of the clips of these indices."""
+    length = generator.frames
+    new = [min(length, source.info.frames - index * length) for index in indices]
+    clips = [source.read(index * length + n - length, length) for index, n in zip(indices, new, strict=True)]
+    found = generator.reconstruct(torch.stack(clips))
+    return [(clip[:, length - n :], pair[:, length - n :]) for clip, pair, n in zip(clips, found, new, strict=True)]
 
 
 def _prepared(options: argparse.Namespace) -> tuple[VideoGenerator, VideoSource]:

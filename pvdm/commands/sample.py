@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,10 @@ class Samples:
         indices = [index for part in parts for index in part]
         with (
             self.generator.precision(self.options.precision),
+            closing(self._clips(indices)) as clips,
             tqdm(total=len(indices), unit="clip", disable=not shared.is_main) as bar,
         ):
-            for index, video in zip(indices, self._clips(indices), strict=True):
+            for index, video in zip(indices, clips, strict=True):
                 write_video(self._name(folder, index), video, fps=self.options.fps or self.generator.fps)
                 bar.update()
 
@@ -86,9 +87,10 @@ class Samples:
             return
         videos = [(self.options.seed, index) for index in indices]
         labels = self.labels and [self.labels[index] for index in indices]
-        size = self.options.batch_size
-        for batch in self.generator.batches(videos, batch_size=size, labels=labels, sampler=self.sampler):
-            yield from batch
+        options = {"batch_size": self.options.batch_size, "labels": labels, "sampler": self.sampler}
+        with closing(self.generator.batches(videos, **options)) as batches:
+            for batch in batches:
+                yield from batch
 
     def _name(self, folder: Path, index: int) -> Path:
         return folder / (f"sample_{index:06d}" + (".mp4" if self.options.format == "mp4" else ""))

@@ -22,6 +22,8 @@ TOGETHER = timedelta(minutes=5)
 PATIENCE = timedelta(days=2)
 """For which one waits for the slowest; that one has died is seen at once, for its connections close."""
 
+LOST = "another process of this run has ended; its own message says why"
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -159,4 +161,4 @@ def _lost_processes_named() -> Iterator[None]:
     except RuntimeError as error:
         if not is_lost_process(error):
             raise
-        raise InputError("another process of this run has ended; its own message says why") from error
+        raise InputError(LOST) from error

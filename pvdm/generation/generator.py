@@ -98,9 +98,7 @@ class VideoGenerator(StoredModel):
                 condition = Condition(label=None if label is None else label[part])
                 yield self.sample_latent(noise, condition, sampler or SamplerConfig(), progress)
 
-        with closing(self._perhaps_ahead(latents, progress)) as sampled:
-            for latent in sampled:
-                yield self.decode_latent(latent)
+        yield from self._decoded(latents, progress)
 
     def extend(
         self,
@@ -155,7 +153,6 @@ class VideoGenerator(StoredModel):
         """
         label = None if labels is None else self.class_labels(labels, len(videos))
         start = None if context is None else self.encode_context(context).expand(len(videos), -1, -1)
-        left = math.inf if num_frames is None else num_frames
         first, later = sampler or SamplerConfig(), later_sampler or sampler or SamplerConfig()
 
         def latents(progress: Progress | None) -> Iterator[Tensor]:
@@ -165,10 +162,19 @@ class VideoGenerator(StoredModel):
                 latent = self.sample_latent(noise, Condition(latent, label=label), solver, progress)
                 yield latent
 
+        yield from self._decoded(latents, progress, math.inf if num_frames is None else num_frames)
+
+    def _decoded(
+        self,
+        latents: Callable[[Progress | None], Iterator[Tensor]],
+        progress: Progress | None,
+        frames: float = math.inf,
+    ) -> Iterator[Tensor]:
+        """Clips (b, 3, t, h, w) of the latents as they come, which together have at most `frames` frames."""
         with closing(self._perhaps_ahead(latents, progress)) as sampled:
             for latent in sampled:
-                clips = self.decode_latent(latent)[:, :, : int(min(left, self.frames))]
-                left -= clips.shape[2]
+                clips = self.decode_latent(latent)[:, :, : int(min(frames, self.frames))]
+                frames -= clips.shape[2]
                 yield clips
 
     def _perhaps_ahead(
@@ -226,7 +232,7 @@ class VideoGenerator(StoredModel):
         """
         videos = video if video.ndim == 5 else video[None]
         self.check_can_continue(videos[0])
-        parts = videos[:, :, -self.frames :].split(self._clips_at_once())
+        parts = videos[:, :, -self.frames :].split(self.clips_of_a_pass())
         planes = (self.autoencoder.encode(to_float(part.to(self.device))) for part in parts)
         return torch.cat([plane.flatten().float() for plane in planes])
 
@@ -244,20 +250,20 @@ class VideoGenerator(StoredModel):
     def decode_latent(self, latent: Tensor) -> Tensor:
         """Flat latents (b, c, l) -> (b, 3, t, h, w) uint8 on the CPU, `clips_at_once` of them at once."""
         shape = self.autoencoder.config.latent_shape
-        planes = (Triplane.split(part, shape) for part in latent.split(self._clips_at_once()))
+        planes = (Triplane.split(part, shape) for part in latent.split(self.clips_of_a_pass()))
         with ALONE:
             return torch.cat([to_uint8(self.autoencoder.decode(plane).float()).cpu() for plane in planes])
 
     @torch.no_grad()
     def reconstruct(self, video: Tensor) -> Tensor:
         """Clips (b, 3, t, h, w) uint8 through the autoencoder and back, uint8 on the CPU."""
-        parts = (to_float(part.to(self.device)) for part in video.split(self._clips_at_once()))
+        parts = (to_float(part.to(self.device)) for part in video.split(self.clips_of_a_pass()))
         return torch.cat([to_uint8(self.autoencoder(part).float()).cpu() for part in parts])
 
     def precision(self, name: str) -> Any:
         """Context of mixed precision: "32" (none) or "bf16"."""
         return torch.autocast(self.device.type, torch.bfloat16) if name == "bf16" else nullcontext()
 
-    def _clips_at_once(self) -> int:
+    def clips_of_a_pass(self) -> int:
         """How many clips go through the autoencoder at once: those of `clips_at_once`, or as many as fill a GPU."""
         return self.clips_at_once or max(1, TOKENS_AT_ONCE // math.prod(self.autoencoder.config.latent_shape))

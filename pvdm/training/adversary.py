@@ -148,9 +148,9 @@ class Adversary(nn.Module):
         means = self.means.take()
         reconstruction, hinge = (means.pop(name) for name in AT_LAST_LAYER)
         log = {**means, "adaptive_weight": self.adaptive_weight.clone(), "hinge_weight": self.weights()[0]}
-        done = int(self.updates)
+        fresh = (1 / (self.updates + 1)).clamp(min=1 - self.config.lecam_decay)  # at first a plain mean
         for name, average in self.averages():
-            average.lerp_(means[name], 1 - min(self.config.lecam_decay, done / (done + 1)))  # at first a plain mean
+            average.lerp_(means[name], fresh)  # all on the device, which so is not waited for
         self.adaptive_weight.copy_(adversarial.adaptive_weight(reconstruction, hinge))
         self.updates += 1
         return log

@@ -17,7 +17,8 @@ from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from pvdm.errors import InputError
-from pvdm.evaluation.processes import is_lost_process
+from pvdm.evaluation.processes import LOST, is_lost_process
+from pvdm.sigterm import ended_by_sigterm
 from pvdm.training.adversary_guard import AdversaryGuard
 from pvdm.training.averaging import AveragedWeights
 from pvdm.training.checkpoint_files import CheckpointFiles
@@ -25,11 +26,11 @@ from pvdm.training.checkpoints import LAST, RunCheckpoints
 from pvdm.training.data import VideoData
 from pvdm.training.early_stopping import EarlyStopping
 from pvdm.training.evaluation import Evaluation
-from pvdm.training.lost_processes import LOST, EndWithOthers
+from pvdm.training.lost_processes import EndWithOthers
 from pvdm.training.plain_cli import PlainCLI
 from pvdm.training.position import ExactPosition
 from pvdm.training.prediction import WriteVideos
-from pvdm.training.stopping import StopBetweenBatches, Stopped, ended_by_sigterm
+from pvdm.training.stopping import StopBetweenBatches, Stopped
 from pvdm.training.throughput import Throughput
 from pvdm.training.video_log import VideoLog
 
@@ -148,7 +149,7 @@ def _needless_warnings_off() -> Iterator[None]:
 def _run_until_stopped(arguments: Sequence[str]) -> Stopped | None:
     """The exception of a signal, without the frames that it came through; Ctrl-C is raised."""
     try:
-        with ended_by_sigterm():
+        with ended_by_sigterm(Stopped):
             _run(arguments)
     except Stopped as stop:
         stop.__context__ = None

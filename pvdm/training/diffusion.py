@@ -58,7 +58,8 @@ class DiffusionTraining(GeneratorTraining):
         sampler: Solver of `predict`.
         activation_checkpointing: What is computed again in the backward pass instead of kept: true for everything,
             false for nothing, or some of residual, attention and across (see docs/usage.md for what each saves).
-        compile: `torch.compile` for the repeated parts: minutes at the start, faster from then on.
+        compile: `torch.compile` for the denoiser's repeated parts: minutes at the start, faster from then on. The
+            autoencoder, which encodes another number of contexts each time, would be compiled for each, and is not.
         init_from: Model whose denoiser's weights training starts from (see `Start`); not read by a run that goes on.
         reinitialize: Start parameters afresh that do not fit, as for other classes; else they are an error.
     """
@@ -99,7 +100,7 @@ class DiffusionTraining(GeneratorTraining):
         self.context_dropout, self.label_dropout = context_dropout, label_dropout
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
         if compile:
-            compile_regions(self.generator.autoencoder, self.generator.denoiser)
+            compile_regions(self.generator.denoiser)
         self.start = Start(init_from, reinitialize) if init_from else None
 
     def setup(self, stage: str) -> None:

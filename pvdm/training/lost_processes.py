@@ -11,6 +11,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import distributed
 
+from pvdm.evaluation.processes import LOST
 from pvdm.training.stopping import Stopped
 
 INTERVAL = 0.5
@@ -21,8 +22,6 @@ GRACE = 20.0
 
 NO_ANSWER = timedelta(minutes=5)
 """After which a machine that is silent, and has closed no connection, is taken to be lost."""
-
-LOST = "another process of this run has ended; its own message says why"
 
 logger = logging.getLogger(__name__)
 

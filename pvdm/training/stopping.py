@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -97,20 +95,3 @@ class StopBetweenBatches(Callback):
             number = int(trainer.strategy.all_gather(torch.tensor(number, device=trainer.strategy.root_device)).max())
         if number:
             raise Stopped(number, between_batches=True, launched=trainer.local_rank > 0)
-
-
-@contextmanager
-def ended_by_sigterm() -> Iterator[None]:
-    """Within it SIGTERM raises `Stopped`, where nothing else is arranged, instead of killing the process."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _raise)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _raise(number: int, frame: FrameType | None) -> None:
-    raise Stopped(number)

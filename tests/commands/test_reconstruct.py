@@ -6,6 +6,8 @@ import math
 import pytest
 import torch
 
+from pvdm.commands.files import VideoSource
+from pvdm.commands.reconstruct import reconstructions
 from pvdm.video import ClipShape, probe, read_clip
 
 
@@ -54,3 +56,15 @@ def test_refusals_leave_nothing(refusal, model, make_video, tmp_path):
     assert "no device cuda:99" in refusal("reconstruct", model, short, *output, "--device", "cuda:99")
     assert "in.mp4 exists" in refusal("reconstruct", model, short, "--output", short)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.parametrize(("given", "passes"), [(1, [1, 1, 1]), (2, [2, 1]), (None, [3])])
+def test_clips_go_through_the_autoencoder_together(generator, source, monkeypatch, given, passes):
+    clips, seen = VideoSource(source, generator), []
+    wanted = torch.cat([found for _, found in reconstructions(generator, clips)], dim=1)
+    monkeypatch.setattr(generator, "clips_at_once", given, raising=False)
+    reconstruct = generator.reconstruct
+    monkeypatch.setattr(generator, "reconstruct", lambda video: seen.append(len(video)) or reconstruct(video))
+    found = torch.cat([found for _, found in reconstructions(generator, clips)], dim=1)
+    assert seen == passes
+    torch.testing.assert_close(found.int(), wanted.int(), rtol=0, atol=1)

@@ -109,4 +109,6 @@ def test_sigterm_is_only_arranged_for_within():
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit, match="143"), ended_by_sigterm():
         os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(TimeoutError, match="15"), ended_by_sigterm(TimeoutError):
+        os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before

@@ -210,8 +210,8 @@ def test_of_large_clips_fewer_go_through_at_once():
     tokens = {256: 16 * 32 * 32, 64: 16 * 8 * 8}
     for size, count in tokens.items():
         generator = small_generator(denoiser=False, frames=16, height=size, width=size)
-        assert generator._clips_at_once() == max(1, TOKENS_AT_ONCE // count)
-    assert small_generator(denoiser=False, frames=64, height=256, width=256)._clips_at_once() == 1
+        assert generator.clips_of_a_pass() == max(1, TOKENS_AT_ONCE // count)
+    assert small_generator(denoiser=False, frames=64, height=256, width=256).clips_of_a_pass() == 1
 
 
 def test_each_video_may_have_a_context_of_its_own(generator):

@@ -27,7 +27,7 @@ from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.evaluation.results import versions, write_document
 from pvdm.output import check_output_file
-from pvdm.precision import allow_tf32, warn_of_slow_bfloat16
+from pvdm.precision import warn_of_slow_bfloat16
 
 TOLD = 5
 """Seconds below which it is not said in advance how long a task takes."""
@@ -43,7 +43,6 @@ def run_speed(options: argparse.Namespace, *, device: torch.device) -> None:
         videos_of(options.data)  # refused before anything is measured
     check_output_file(options.output, overwrite=options.overwrite, inputs=[options.compare, options.vgg_weights])
     settings = settings_of(options, device)
-    allow_tf32(device)  # before the ceiling, which is that of the same kind of products
     if settings.precision == "bf16":
         warn_of_slow_bfloat16(device)
     subject = subject_of(options, settings)
