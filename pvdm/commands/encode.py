@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from pvdm.training.data_options import data_of
 from pvdm.training.encoding import encode
 from pvdm.training.latent_data import plan_of
 
-GIB = 1 << 30
+UNITS = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10}
 MOST_STRIDE = 4
 """Of the starts, if none is given: of every start there would be four times as much to compute and to keep."""
 
@@ -32,7 +33,11 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "All options of pvdm fit for stage 2 are taken, too: of them, data.* and model.autoencoder matter."
+    parser.epilog = (
+        "All options of pvdm fit for stage 2 are taken, too; of them data.*, model.autoencoder, trainer.precision and "
+        "seed_everything matter. For example: pvdm encode -c configs/diffusion.yaml -c configs/data/ucf101.yaml "
+        "--data.path UCF-101 --model.autoencoder my_autoencoder --output latents"
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder; one that is not finished is gone on with")
     parser.add_argument("--overwrite", action="store_true", help="replace other latents that are there")
     parser.add_argument(
@@ -84,7 +89,7 @@ def _ready(options: argparse.Namespace) -> tuple[VideoData, VideoGenerator]:
     device = device_of_rank(device_of(options.device))
     allow_tf32(device)  # as training does, so that it sees the same
     check_place(options.output)
-    config = parsed(options.of_training)
+    config = _parsed(options.of_training)
     options.precision = options.precision or _precision(config.trainer.precision)
     data, autoencoder = data_of(config.data.as_dict()), _autoencoder(config)
     if options.precision == "bf16":
@@ -108,6 +113,13 @@ def _plan(data: VideoData, generator: VideoGenerator, options: argparse.Namespac
     return plan_of(data, generator.autoencoder, settings)
 
 
+def _parsed(arguments: Sequence[str]) -> Any:
+    try:
+        return parsed(arguments)
+    except InputError as error:  # which names a config of stage 1, as for pvdm fit
+        raise InputError(str(error).replace("configs/autoencoder.yaml", "configs/diffusion.yaml")) from error
+
+
 def _autoencoder(config: Any) -> Path:
     """InputError for a config of stage 1, where it is a set of sizes."""
     given = config.model.init_args.get("autoencoder")
@@ -126,6 +138,12 @@ def _precision(of_trainer: object) -> str:
 def _tell(plan: LatentPlan) -> None:
     values = math.prod(plan.latent) * (plan.clips + plan.mirrored)
     logger.info(
-        "%d clips of %d videos, %d of them mirrored as well: %.2f GiB",
-        *(plan.clips, len(plan.videos), plan.mirrored, values * 2 / GIB),
+        "%d clips of %d videos, %d of them mirrored as well: %s",
+        *(plan.clips, len(plan.videos), plan.mirrored, _size(2 * values)),
     )
+
+
+def _size(count: int) -> str:
+    """Bytes in a unit that fits."""
+    unit, size = next((unit, size) for unit, size in UNITS.items() if count >= size or unit == "KiB")
+    return f"{count / size:.2f} {unit}"

@@ -16,7 +16,8 @@ from pvdm.output import check_output, remove, write_through
 INDEX, PLAN = "index.json", "plan.json"
 """What is complete has an index; before, the same without the sizes of the shards is the plan."""
 
-OWN = (INDEX, PLAN, "latents-*.safetensors", ".latents-*.safetensors", ".index.*.json", ".plan.*.json")
+SHARDS = "latents-*.safetensors"
+OWN = (INDEX, PLAN, SHARDS, ".latents-*.safetensors", ".index.*.json", ".plan.*.json")
 """Patterns of what such a folder may hold."""
 
 
@@ -35,6 +36,11 @@ def open_latents(folder: Path) -> LatentPlan:
         _check_size(folder / shard.file, size)
     _ = plan.digest  # once, before workers are forked
     return plan
+
+
+def are_latents(folder: Path) -> bool:
+    """Whether it is a folder that `pvdm encode` has written to."""
+    return any(folder.glob(SHARDS))
 
 
 def check_place(folder: Path) -> None:

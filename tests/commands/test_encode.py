@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import shutil
 from pathlib import Path
 
@@ -51,8 +52,9 @@ def test_stage_2_trains_from_what_is_encoded(world, stage_2, tmp_path, caplog):
     folder = tmp_path / "latents"
     command = stage_2("encode", "--output", folder, "--clips-per-shard", 8, trainer__precision="bf16-mixed")
     assert encode(command, caplog) == f"3 of 3 shards were encoded; the latents are in {folder}"
-    assert "21 clips of 6 videos, 15 of them mirrored as well: 0.00 GiB" in caplog.messages
     plan = open_latents(folder)
+    size = 36 * 2 * math.prod(plan.latent) / 1024
+    assert f"21 clips of 6 videos, 15 of them mirrored as well: {size:.2f} KiB" in caplog.messages
     wanted = {"stride": 4, "flips": True, "dtype": "float16", "precision": "bf16", "clips_per_shard": 8}
     assert plan.settings == wanted  # what the configs say of flips and precision
     assert plan.autoencoder["sha256"] == digest_of(VideoGenerator.load(world / "first").autoencoder)
@@ -64,6 +66,9 @@ def test_stage_2_trains_from_what_is_encoded(world, stage_2, tmp_path, caplog):
     damaged[-1] ^= 1  # another latent, of the same size and range
     (folder / plan.shards()[0].file).write_bytes(damaged)
     assert encode(command, caplog) == f"1 of 3 shards were encoded; the latents are in {folder}"
+    assert "holds latents that pvdm encode has made; train from them" in refused(
+        stage_2("fit", data__path=folder), caplog
+    )
     fit = stage_2("fit", "-c", "configs/data/latents.yaml", "--data.layout=latents", data__path=folder)
     assert main(fit) == 0
     checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
@@ -135,6 +140,10 @@ def refused(arguments, caplog) -> str:
 def test_what_cannot_be_encoded_is_refused(stage_2, tmp_path, refusal, options, words):
     assert words in refusal(*stage_2("encode", "--output", tmp_path / "latents", *options))
     assert not (tmp_path / "latents").exists()
+
+
+def test_without_a_config_that_of_stage_2_is_named(tmp_path, refusal):
+    assert "-c configs/diffusion.yaml" in refusal("encode", "--output", tmp_path / "out")
 
 
 def test_a_config_of_stage_1_is_refused(world, tmp_path, refusal):
