@@ -87,7 +87,7 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in {**TRAINING, **COMMANDS}.items():
-        command = verbs.add_parser(name, help=summary, description=summary, formatter_class=_Help)
+        command = verbs.add_parser(name, help=summary, description=summary, formatter_class=_Help, allow_abbrev=False)
         if name in COMMANDS and name in arguments[:1]:
             module = import_module(f"pvdm.commands.{name}")
             module.add_arguments(command)

@@ -69,6 +69,20 @@ def replacing(path: Path, *, overwrite: bool = False, own: Sequence[str] | None 
             remove_empty(missing)
 
 
+def write_through(path: Path, content: bytes) -> None:
+    """Replaces a file by one that is on the disk before it has its name: a power failure may leave the name alone."""
+    with replacing(path, overwrite=True) as temporary, temporary.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(OSError):  # of systems that know no such thing for a folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
 def missing_parents(path: Path) -> list[Path]:
     """The folders above `path` that are not there yet, the lowest first."""
     return [folder for folder in path.parents if not folder.exists()]

@@ -69,7 +69,7 @@ class ProjectedAutoencoder(nn.Module):
             rearrange(self.from_latent[name](plane), BROADCAST[name])
             for name, plane in zip(PLANES, triplane, strict=True)
         )
-        logits = self.to_pixels(self.decoder(tokens))
+        logits = self.to_pixels(self.decoder(tokens.contiguous()))  # planes may be slices of a latent
         # 2 * sigmoid(x) - 1 = tanh(x / 2) in one pass, and in float32 whatever the networks compute in.
         return torch.tanh(logits.to(torch.promote_types(logits.dtype, torch.float32)) / 2)
 

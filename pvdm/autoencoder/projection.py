@@ -39,7 +39,8 @@ class Projection(nn.Module):
     def _summed(self, tokens: Tensor) -> Tensor:
         """(b, rows, columns, n, channels) -> (b, rows, columns, channels)."""
         summary = self.summary.to(tokens.dtype).expand(*tokens.shape[:3], 1, -1)
-        x = (torch.cat((tokens, summary), dim=3) + self.position).flatten(0, 2)
+        position = self.position.to(tokens.dtype)  # else all that follows would be float32
+        x = (torch.cat((tokens, summary), dim=3) + position).flatten(0, 2)
         *layers, (attention, mlp) = zip(self.attention, self.mlp, strict=True)
         for every_attention, every_mlp in layers:
             x = x + every_attention(x)

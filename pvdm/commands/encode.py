@@ -5,23 +5,27 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pvdm.commands.options import device_of, positive
+from pvdm.commands.options import device_of, positive, shared_work
 from pvdm.commands.progress import Bars
+from pvdm.data import worker
+from pvdm.data.latent_folder import check_place
 from pvdm.data.latent_plan import LatentPlan
 from pvdm.data.latent_shards import DTYPES
 from pvdm.errors import InputError
-from pvdm.evaluation.processes import device_of_rank, processes, together
+from pvdm.evaluation.processes import device_of_rank, processes_here, together
 from pvdm.generation import VideoGenerator
+from pvdm.precision import allow_tf32, warn_of_slow_bfloat16
 from pvdm.training import VideoData
 from pvdm.training.command import parsed
 from pvdm.training.data_options import data_of
 from pvdm.training.encoding import encode
 from pvdm.training.latent_data import plan_of
 
-GIB = 1 << 30
+UNITS = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10}
 MOST_STRIDE = 4
 """Of the starts, if none is given: of every start there would be four times as much to compute and to keep."""
 
@@ -29,7 +33,11 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "All options of pvdm fit for stage 2 are taken, too: of them, data.* and model.autoencoder matter."
+    parser.epilog = (
+        "All options of pvdm fit for stage 2 are taken, too; of them data.*, model.autoencoder, trainer.precision and "
+        "seed_everything matter. For example: pvdm encode -c configs/diffusion.yaml -c configs/data/ucf101.yaml "
+        "--data.path UCF-101 --model.autoencoder my_autoencoder --output latents"
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder; one that is not finished is gone on with")
     parser.add_argument("--overwrite", action="store_true", help="replace other latents that are there")
     parser.add_argument(
@@ -57,33 +65,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    device = device_of_rank(device_of(options.device))
-    config = parsed(options.of_training)
-    data = data_of(config.data.as_dict())
-    generator = VideoGenerator.load(_autoencoder(config)).to(device)
-    with processes() as group:
-        plan = together(group, lambda: _plan(data, generator, config, options) if group.is_main else None)
+    with shared_work() as group:
+        data, generator = together(group, lambda: _ready(options))
+        plan = together(group, lambda: _plan(data, generator, options) if group.is_main else None)
         plan = group.gather(plan)[0]
-        if group.is_main:
-            _tell(plan)
+        _tell(plan)
         missing = encode(
             plan,
             options.output,
             root=data.path,
             generator=generator,
             batch_size=options.batch_size,
-            workers=data.workers,
+            workers=worker.default_workers(processes_here()) if data.workers is None else data.workers,
             processes=group,
             overwrite=options.overwrite,
             progress=Bars() if group.is_main else None,
         )
-        if group.is_main:
-            logger.info(
-                "%d of %d shards were encoded; the latents are in %s", missing, len(plan.shards()), options.output
-            )
+        logger.info("%d of %d shards were encoded; the latents are in %s", missing, len(plan.shards()), options.output)
 
 
-def _plan(data: VideoData, generator: VideoGenerator, config: Any, options: argparse.Namespace) -> LatentPlan:
+def _ready(options: argparse.Namespace) -> tuple[VideoData, VideoGenerator]:
+    """The data, which have not been looked for, and the model; what is quick to refuse comes first."""
+    device = device_of_rank(device_of(options.device))
+    allow_tf32(device)  # as training does, so that it sees the same
+    check_place(options.output)
+    config = _parsed(options.of_training)
+    options.precision = options.precision or _precision(config.trainer.precision)
+    data, autoencoder = data_of(config.data.as_dict()), _autoencoder(config)
+    if options.precision == "bf16":
+        warn_of_slow_bfloat16(device)
+    return data, VideoGenerator.load(autoencoder).to(device)
+
+
+def _plan(data: VideoData, generator: VideoGenerator, options: argparse.Namespace) -> LatentPlan:
     """What is to be encoded; InputError if the videos or their sizes do not fit."""
     size = generator.autoencoder.config
     data.find()
@@ -93,10 +107,17 @@ def _plan(data: VideoData, generator: VideoGenerator, config: Any, options: argp
         "stride": options.stride or math.gcd(data.clip.frames * data.clip.stride, MOST_STRIDE),
         "flips": data.augmentation.horizontal_flip if options.flips is None else options.flips,
         "dtype": options.dtype,
-        "precision": options.precision or _precision(config.trainer.precision),
+        "precision": options.precision,
         "clips_per_shard": options.clips_per_shard,
     }
     return plan_of(data, generator.autoencoder, settings)
+
+
+def _parsed(arguments: Sequence[str]) -> Any:
+    try:
+        return parsed(arguments)
+    except InputError as error:  # which names a config of stage 1, as for pvdm fit
+        raise InputError(str(error).replace("configs/autoencoder.yaml", "configs/diffusion.yaml")) from error
 
 
 def _autoencoder(config: Any) -> Path:
@@ -117,6 +138,12 @@ def _precision(of_trainer: object) -> str:
 def _tell(plan: LatentPlan) -> None:
     values = math.prod(plan.latent) * (plan.clips + plan.mirrored)
     logger.info(
-        "%d clips of %d videos, %d of them mirrored as well: %.2f GiB",
-        *(plan.clips, len(plan.videos), plan.mirrored, values * 2 / GIB),
+        "%d clips of %d videos, %d of them mirrored as well: %s",
+        *(plan.clips, len(plan.videos), plan.mirrored, _size(2 * values)),
     )
+
+
+def _size(count: int) -> str:
+    """Bytes in a unit that fits."""
+    unit, size = next((unit, size) for unit, size in UNITS.items() if count >= size or unit == "KiB")
+    return f"{count / size:.2f} {unit}"

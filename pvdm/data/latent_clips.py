@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from pvdm.data.dataset import Augmentation, ClipDataset, Placement
@@ -50,7 +51,7 @@ class LatentClips(ClipDataset):
             clips_per_video=clips_per_video,
         )
         self._plan, self._read_row = plan, ShardReader(folder, plan)
-        self._first_rows = [plan.rows_of(number).start for number in numbers]
+        self._first_rows = np.array([plan.rows_of(number).start for number in numbers])  # no objects, see VideoTable
 
     def _placement(self, number: int, epoch: int, index: int) -> Placement:
         placement = super()._placement(number, epoch, index)
@@ -58,7 +59,7 @@ class LatentClips(ClipDataset):
 
     def _content(self, number: int, placement: Placement) -> dict[str, Any]:
         context, target = self._plan.grid.sample(placement.start, self.videos[number].info)
-        first = self._first_rows[number]
+        first = int(self._first_rows[number])
         latent = self._read_row(first + target, mirrored=placement.flip)
         if context is None:
             return {"latent": torch.stack((torch.zeros_like(latent), latent))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 from pvdm.data.latent_plan import FORMAT, VERSION, LatentPlan, Shard
 from pvdm.data.latent_shards import is_whole
 from pvdm.errors import InputError
-from pvdm.output import check_output, remove, replacing
+from pvdm.output import check_output, remove, write_through
 
 INDEX, PLAN = "index.json", "plan.json"
 """What is complete has an index; before, the same without the sizes of the shards is the plan."""
 
-OWN = (INDEX, PLAN, "latents-*.safetensors", ".latents-*.safetensors", ".index.*.json", ".plan.*.json")
+SHARDS = "latents-*.safetensors"
+OWN = (INDEX, PLAN, SHARDS, ".latents-*.safetensors", ".index.*.json", ".plan.*.json")
 """Patterns of what such a folder may hold."""
 
 
@@ -33,30 +34,43 @@ def open_latents(folder: Path) -> LatentPlan:
     stored, plan = _read(folder / INDEX)
     for shard, size in zip(plan.shards(), stored["bytes"], strict=True):
         _check_size(folder / shard.file, size)
+    _ = plan.digest  # once, before workers are forked
     return plan
 
 
-def begin(folder: Path, plan: LatentPlan, *, overwrite: bool = False) -> list[Shard]:
-    """The shards that are missing; makes the folder for the plan, or goes on with the one that is there.
+def are_latents(folder: Path) -> bool:
+    """Whether it is a folder that `pvdm encode` has written to."""
+    return any(folder.glob(SHARDS))
 
-    InputError that names the difference if there are latents of another plan, unless `overwrite`, and in any case if
-    the folder holds anything else.
-    """
+
+def check_place(folder: Path) -> None:
+    """InputError if a folder is there that holds anything but latents."""
     if folder.exists():
         check_output(folder, overwrite=True, own=OWN)
-    found = next((folder / name for name in (INDEX, PLAN) if (folder / name).is_file()), None)
-    before = _read(found)[1] if found and not overwrite else None
-    if before is None:
-        _clear(folder)
-        _write(folder / PLAN, plan.to_json())
-    elif differences := plan.differences(before):
+
+
+def begin(folder: Path, plan: LatentPlan, *, overwrite: bool = False) -> list[Shard]:
+    """The shards that are missing or damaged; makes the folder for the plan, or goes on with the one that is there.
+
+    InputError that names the difference if there are latents of another plan, unless `overwrite`, and in any case if
+    the folder holds anything else. Whole shards of the plan are kept even so, and if its index cannot be read.
+    """
+    check_place(folder)
+    missing = [shard for shard in plan.shards() if not is_whole(folder, shard, plan)]
+    kept = {shard.file for shard in plan.shards()} - {shard.file for shard in missing}
+    before = _plan_in(folder, damaged_ok=overwrite or bool(kept))
+    differences = plan.differences(before) if before else []
+    if differences and not overwrite:
         raise InputError(
             f"{folder} holds other latents: {'; '.join(differences)}; make these agree, choose another --output, or "
             "pass --overwrite"
         )
+    if differences or before is None:
+        _clear(folder, kept)
+        _write(folder / PLAN, plan.to_json())
     for left in folder.glob(".*"):  # by a process that was killed
         remove(left)
-    return [shard for shard in plan.shards() if not is_whole(folder, shard, plan)]
+    return missing
 
 
 def finish(folder: Path, plan: LatentPlan) -> None:
@@ -68,11 +82,23 @@ def finish(folder: Path, plan: LatentPlan) -> None:
     remove(folder / PLAN)
 
 
-def _clear(folder: Path) -> None:
-    """The index first: without it nothing takes the rest for complete."""
+def _plan_in(folder: Path, *, damaged_ok: bool) -> LatentPlan | None:
+    """The plan of what has been begun in a folder; None if there is none, or if it is damaged and that is ok."""
+    found = next((folder / name for name in (INDEX, PLAN) if (folder / name).is_file()), None)
+    try:
+        return found and _read(found)[1]
+    except InputError:
+        if damaged_ok:
+            return None
+        raise
+
+
+def _clear(folder: Path, kept: Container[str]) -> None:
+    """Removes all but some files; the index first: without it nothing takes the rest for complete."""
     for pattern in OWN:
         for path in folder.glob(pattern):
-            remove(path)
+            if path.name not in kept:
+                remove(path)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], LatentPlan]:
@@ -107,5 +133,4 @@ def _check_size(path: Path, size: int) -> None:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    with replacing(path, overwrite=True) as temporary:
-        temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    write_through(path, f"{json.dumps(content)}\n".encode())

@@ -14,6 +14,7 @@ import numpy as np
 
 from pvdm.data.clip_grid import ClipGrid
 from pvdm.data.index import Video
+from pvdm.data.table import VideoTable
 from pvdm.video import ClipShape, VideoInfo
 
 FORMAT, VERSION = "pvdm-latents", 1
@@ -84,7 +85,8 @@ class LatentPlan:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that the latents depend on; it is in every shard."""
-        return sha256(json.dumps(self._content(), sort_keys=True).encode()).hexdigest()
+        content = {"version": VERSION, **self._content()}
+        return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def shards(self) -> list[Shard]:
         """All of them, of `clips_per_shard` clips but for the last."""
@@ -115,7 +117,7 @@ class LatentPlan:
         there, here = other._content(), self._content()
         found = []
         for part, prefix in (("settings", "--"), ("clip", "data.")):
-            pairs = ((prefix + name, there[part].get(name), value) for name, value in here[part].items())
+            pairs = ((_option(prefix, name), there[part].get(name), value) for name, value in here[part].items())
             found += [f"{name} is {before} there and {now} here" for name, before, now in pairs if before != now]
         if there["autoencoder"] != here["autoencoder"]:
             found.append("they are of another autoencoder")
@@ -170,7 +172,12 @@ class LatentPlan:
         }
 
 
-def _videos(columns: Mapping[str, Sequence[Any]]) -> list[Video]:
+def _option(prefix: str, name: str) -> str:
+    """As it is given on the command line."""
+    return f"--{name.replace('_', '-')}" if prefix == "--" else prefix + name
+
+
+def _videos(columns: Mapping[str, Sequence[Any]]) -> VideoTable:
     names = ("path", "label", "frames", "height", "width", "fps")
     rows = zip(*(columns[name] for name in names), strict=True)
-    return [Video(Path(path), VideoInfo(*info), label) for path, label, *info in rows]
+    return VideoTable([Video(Path(path), VideoInfo(*info), label) for path, label, *info in rows])

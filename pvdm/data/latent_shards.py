@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from pvdm.data.latent_plan import LatentPlan, Shard
 from pvdm.errors import InputError
-from pvdm.output import replacing
+from pvdm.output import write_through
 
 PLAIN, MIRRORED = "latents", "mirrored"
 """The tensors of a shard, (rows, c, l) each; the second is absent where no clip is there mirrored."""
@@ -26,12 +27,9 @@ OPEN = 256
 
 def write_shard(folder: Path, shard: Shard, tensors: dict[str, Tensor], digest: str) -> None:
     """Replaces the file of a shard; InputError if that fails, and then nothing of it is left."""
-    content = save({name: value.contiguous() for name, value in tensors.items()}, {"digest": digest})
+    tensors = {name: value.contiguous() for name, value in tensors.items()}
     try:
-        with replacing(folder / shard.file, overwrite=True) as temporary, temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # before it has its name: else a power failure may leave the name alone
+        write_through(folder / shard.file, save(tensors, _metadata(digest, tensors)))
     except InputError as error:
         cause = str(error).partition(";")[0]
         raise InputError(
@@ -40,12 +38,12 @@ def write_shard(folder: Path, shard: Shard, tensors: dict[str, Tensor], digest: 
 
 
 def is_whole(folder: Path, shard: Shard, plan: LatentPlan) -> bool:
-    """Whether the file of a shard is there, of its full size, and of these very latents."""
+    """Whether the file of a shard is there, of these very latents, and as it was written to the last bit."""
     try:
-        _open(folder / shard.file, shard, plan)
+        file = _open(folder / shard.file, shard, plan)
+        return file.metadata() == _metadata(plan.digest, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     except (OSError, SafetensorError, ValueError):
         return False
-    return True
 
 
 class ShardReader:
@@ -66,8 +64,8 @@ class ShardReader:
             ) from error
         if not found.abs().amax() <= 1:  # nor if there is a NaN
             raise InputError(
-                f"{path} is damaged (a latent is outside of [-1, 1]); delete it, and give the pvdm encode command that "
-                "made it again"
+                f"{path} is damaged (a latent is outside of [-1, 1]); give the pvdm encode command that made it again, "
+                "which mends it"
             )
         return found
 
@@ -88,6 +86,15 @@ def _open(path: Path, shard: Shard, plan: LatentPlan) -> Any:
     wanted = {PLAIN: shard.stop - shard.first, MIRRORED: shard.mirrored}
     shapes = {name: [rows, *plan.latent] for name, rows in wanted.items() if rows}
     found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-    if found != shapes or file.metadata() != {"digest": plan.digest}:
+    digest, _, _ = (file.metadata() or {}).get("digest", "").partition(" ")
+    if found != shapes or digest != plan.digest:
         raise ValueError(f"{path} is not what it should be")
     return file
+
+
+def _metadata(digest: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """The digest of the plan, and that of the bytes of the tensors: one entry, for several come in any order."""
+    found = sha256()
+    for name in sorted(tensors):
+        found.update(tensors[name].view(torch.uint8).numpy())
+    return {"digest": f"{digest} {found.hexdigest()}"}

@@ -33,6 +33,14 @@ class VideoTable(Sequence[Video]):
     def __len__(self) -> int:
         return len(self._labels)
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is a sequence of the same videos."""
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(here == there for here, there in zip(self, other, strict=True))
+
+    __hash__ = None
+
     @overload
     def __getitem__(self, number: int) -> Video: ...
 

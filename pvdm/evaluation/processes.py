@@ -108,6 +108,11 @@ def together(shared: Processes, function: Callable[[], T]) -> T:
     raise SystemExit(2)
 
 
+def processes_here() -> int:
+    """How many of the run are on this machine; all of them where whatever started them does not say."""
+    return _of_environment("LOCAL_WORLD_SIZE", _of_environment("WORLD_SIZE", 1))
+
+
 def device_of_rank(device: torch.device) -> torch.device:
     """The device of this process: CUDA without a number becomes the one of LOCAL_RANK, as torchrun counts.
 

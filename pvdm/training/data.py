@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from pytorch_lightning import LightningDataModule
@@ -32,10 +32,14 @@ from pvdm.data import (
     some,
     worker,
 )
+from pvdm.data.latent_folder import are_latents
 from pvdm.errors import InputError, check_range
-from pvdm.training.latent_data import NO_VALIDATION, CachedLatents
+from pvdm.evaluation.processes import connected
+from pvdm.training.latent_data import CachedLatents, warn_of_validation
 from pvdm.training.order import TrainingOrder
 from pvdm.video import ClipShape, ColorJitter
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -217,11 +221,14 @@ class VideoData(LightningDataModule):
         return self.trainer is None or self.trainer.is_global_zero
 
     def _take_latents(self) -> None:
-        """As `setup`; clips, parts and classes are those that were encoded."""
-        latents = CachedLatents(self.path)
-        latents.check_clip(self.clip, self.clips)
-        latents.check_parts(self.part, self.split, balanced=self.balanced)
-        latents.check_colors(self.augmentation.color_jitter)
+        """As `setup`; clips, parts and classes are those that were encoded.
+
+        Where one process cannot open them all say so: none is to wait for it.
+        """
+        latents = _result(self._open_latents)
+        for found in connected().gather(latents if isinstance(latents, InputError) else None):
+            if found:
+                raise found
         if self._leads:
             latents.tell(self.augmentation)
         self.latents, self.clip, self.classes = latents, latents.plan.clip, latents.plan.classes
@@ -229,8 +236,20 @@ class VideoData(LightningDataModule):
         self.training = latents.dataset(training=True, seed=self.seed, horizontal_flip=flip, clips_per_video=count)
         self.validation = latents.dataset(training=False, seed=self.seed)
 
+    def _open_latents(self) -> CachedLatents:
+        latents = CachedLatents(self.path)
+        latents.check_clip(self.clip, self.clips)
+        latents.check_parts(self.part, self.split, balanced=self.balanced)
+        latents.check_colors(self.augmentation.color_jitter)
+        return latents
+
     def _look(self) -> tuple[Parts, Index]:
         """Finds the files, and reads those that the cache does not know."""
+        if are_latents(self.path):
+            raise InputError(
+                f"{self.path} holds latents that pvdm encode has made; train from them with --data.layout latents "
+                "(-c configs/data/latents.yaml), or give the folder of the videos"
+            )
         fraction = self.validation_fraction
         parts = find_parts(self.path, self.layout, split=self.split, validation_fraction=fraction, seed=self.seed)
         parts = parts.train_on(self.part)
@@ -248,10 +267,7 @@ class VideoData(LightningDataModule):
         if index.bad:
             total = len(parts.entries)
             logger.warning("%d of %d videos are left out: %s", len(index.bad), total, some(index.bad))
-        if not validation:
-            logger.warning(NO_VALIDATION)
-        elif self.part != "train":
-            logger.warning("validation is on videos that are trained on, as data.part is %s", self.part)
+        warn_of_validation(bool(validation), self.part)
 
     def _batches_done(self) -> int:
         return self.trainer.fit_loop.total_batch_idx + 1 if self.trainer else 0
@@ -294,7 +310,7 @@ class VideoData(LightningDataModule):
         )
 
 
-def _result(look: Callable[[], tuple[Parts, Index]]) -> tuple[Parts, Index] | InputError:
+def _result(look: Callable[[], T]) -> T | InputError:
     """What it returns, or the error that it raises."""
     try:
         return look()

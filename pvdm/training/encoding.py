@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,12 +19,15 @@ from pvdm.data.clip_grid import ClipGrid
 from pvdm.data.latent_folder import begin, finish
 from pvdm.data.latent_plan import LatentPlan, Shard
 from pvdm.data.latent_shards import DTYPES, MIRRORED, PLAIN, write_shard
+from pvdm.errors import InputError
 from pvdm.evaluation.processes import ALONE, Processes, together
 from pvdm.generation import VideoGenerator
 from pvdm.video import ClipShape, read_clip, to_float
 
 WINDOW = 1 << 28
 """Bytes of frames, as they are in the file or as they are encoded, that are read at once."""
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
 
@@ -60,9 +64,21 @@ def encode(
     missing = together(processes, lambda: begin(folder, plan, overwrite=overwrite) if processes.is_main else None)
     missing = processes.gather(missing)[0]
     encoder = ShardEncoder(plan, root, generator, batch_size=batch_size, workers=workers)
-    together(processes, lambda: _encode_all(encoder, folder, processes.share(missing), progress))
+    together(processes, lambda: _encode_share(encoder, folder, missing, processes, progress))
     together(processes, lambda: finish(folder, plan) if processes.is_main else None)
     return len(missing)
+
+
+def _encode_share(
+    encoder: ShardEncoder, folder: Path, missing: list[Shard], processes: Processes, progress: Progress | None
+) -> None:
+    """Of several processes, one that fails says so at once, and not only when the slowest is done."""
+    try:
+        _encode_all(encoder, folder, processes.share(missing), progress)
+    except InputError as error:
+        if processes.size > 1:
+            logger.error("process %d of %d: %s", processes.rank + 1, processes.size, error)
+        raise
 
 
 def _encode_all(encoder: ShardEncoder, folder: Path, shards: list[Shard], progress: Progress | None) -> None:

@@ -19,9 +19,15 @@ from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter
 from pvdm.weights import sha256_of_weights
 
-NO_VALIDATION = "there are no videos for validation; clips of the training videos are used for it"
-
 logger = logging.getLogger(__name__)
+
+
+def warn_of_validation(is_there: bool, part: Part) -> None:
+    """A line if validation is on clips that are trained on."""
+    if not is_there:
+        logger.warning("there are no videos for validation; clips of the training videos are used for it")
+    elif part != "train":
+        logger.warning("validation is on videos that are trained on, as data.part is %s", part)
 
 
 def digest_of(autoencoder: ProjectedAutoencoder) -> str:
@@ -55,7 +61,8 @@ class CachedLatents:
     def check_parts(self, part: Part, split: int, *, balanced: bool) -> None:
         """InputError for what is asked for, where it is not the default, and is not what was encoded."""
         for name, given, default in (("part", part, "train"), ("split", split, 1)):
-            if given not in (default, found := self.plan.data[name]):
+            found = self.plan.data[name]
+            if found is not None and given not in (default, found):
                 raise InputError(
                     f"the latents in {self.folder} are of {name} {found}, and data.{name} is {given}; leave it out, or "
                     "encode that one"
@@ -78,8 +85,7 @@ class CachedLatents:
 
     def tell(self, wanted: Augmentation) -> None:
         """A line for each thing that a stage's config may ask for and that these latents do without."""
-        if not self.plan.validation:
-            logger.warning(NO_VALIDATION)
+        warn_of_validation(bool(self.plan.validation), self.plan.data["part"])
         if wanted.random_crop:
             logger.info("data.random_crop plays no part: the latents are of clips cropped in the centre")
         if wanted.horizontal_flip and not self.plan.settings["flips"]:

@@ -10,6 +10,7 @@ from threading import Event, Thread
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import distributed
+from torch.distributed.distributed_c10d import _set_pg_timeout
 
 from pvdm.evaluation.processes import LOST
 from pvdm.training.stopping import Stopped
@@ -19,6 +20,9 @@ INTERVAL = 0.5
 
 GRACE = 20.0
 """Seconds in which a process may say itself that another is lost, before it is ended."""
+
+CONNECTING = timedelta(seconds=50)
+"""In which all must have begun to watch: one that is lost before then is not waited for."""
 
 NO_ANSWER = timedelta(minutes=5)
 """After which a machine that is silent, and has closed no connection, is taken to be lost."""
@@ -53,11 +57,13 @@ class EndWithOthers(Callback):
 def watch() -> Watch | None:
     """Watches over the connected processes, all of which must call it; None, and a line, where gloo does not work."""
     try:
-        return Watch(distributed.new_group(backend="gloo", timeout=NO_ANSWER))
+        group = distributed.new_group(backend="gloo", timeout=CONNECTING)
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         logger.warning("processes cannot watch over each other (%s); GLOO_SOCKET_IFNAME names the network", reason)
         return None
+    _set_pg_timeout(NO_ANSWER, group)  # a process may be silent for long while it waits for a disk
+    return Watch(group)
 
 
 class Watch:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from training.cached import make_videos
 from training.miniature import AUTOENCODER, arguments
 
 from pvdm.cli import main
+from pvdm.data import worker
 from pvdm.data.latent_folder import open_latents
 from pvdm.generation import VideoGenerator
 from pvdm.training.latent_data import digest_of
@@ -50,8 +52,9 @@ def test_stage_2_trains_from_what_is_encoded(world, stage_2, tmp_path, caplog):
     folder = tmp_path / "latents"
     command = stage_2("encode", "--output", folder, "--clips-per-shard", 8, trainer__precision="bf16-mixed")
     assert encode(command, caplog) == f"3 of 3 shards were encoded; the latents are in {folder}"
-    assert "21 clips of 6 videos, 15 of them mirrored as well: 0.00 GiB" in caplog.messages
     plan = open_latents(folder)
+    size = 36 * 2 * math.prod(plan.latent) / 1024
+    assert f"21 clips of 6 videos, 15 of them mirrored as well: {size:.2f} KiB" in caplog.messages
     wanted = {"stride": 4, "flips": True, "dtype": "float16", "precision": "bf16", "clips_per_shard": 8}
     assert plan.settings == wanted  # what the configs say of flips and precision
     assert plan.autoencoder["sha256"] == digest_of(VideoGenerator.load(world / "first").autoencoder)
@@ -59,6 +62,13 @@ def test_stage_2_trains_from_what_is_encoded(world, stage_2, tmp_path, caplog):
 
     (folder / plan.shards()[1].file).unlink()
     assert encode(command, caplog) == f"1 of 3 shards were encoded; the latents are in {folder}"
+    damaged = bytearray((folder / plan.shards()[0].file).read_bytes())
+    damaged[-1] ^= 1  # another latent, of the same size and range
+    (folder / plan.shards()[0].file).write_bytes(damaged)
+    assert encode(command, caplog) == f"1 of 3 shards were encoded; the latents are in {folder}"
+    assert "holds latents that pvdm encode has made; train from them" in refused(
+        stage_2("fit", data__path=folder), caplog
+    )
     fit = stage_2("fit", "-c", "configs/data/latents.yaml", "--data.layout=latents", data__path=folder)
     assert main(fit) == 0
     checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
@@ -66,6 +76,15 @@ def test_stage_2_trains_from_what_is_encoded(world, stage_2, tmp_path, caplog):
     assert checkpoint["pvdm"]["data"]["videos"] == {"training": 4, "validation": 2, "left_out": 0, "absent": 0}
     # of the run's own checkpoint, which holds the same autoencoder
     assert encode([*command, f"--model.autoencoder={tmp_path}/run/checkpoints/last.ckpt"], caplog).startswith("0 of 3")
+
+
+def test_readers_are_as_many_as_cores_if_their_number_is_not_given(stage_2, tmp_path, caplog, monkeypatch):
+    asked = []
+    monkeypatch.setattr(worker, "default_workers", lambda processes: asked.append(processes) or 2)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    command = stage_2("encode", "--output", tmp_path / "latents", data__workers="null")
+    assert encode(command, caplog).startswith("1 of 1")
+    assert asked == [3]
 
 
 def test_what_is_there_is_kept_unless_it_is_to_go(world, stage_2, tmp_path, caplog):
@@ -114,12 +133,17 @@ def refused(arguments, caplog) -> str:
         (["--stride=0"], "--stride: 0 is not a number of at least 1"),
         (["--dtype=float8"], "--dtype is float8; choose one of float16, bfloat16"),
         (["--data.steps=3"], "data.steps is no option"),
+        (["--strid=3"], "strid is no option"),
         (["--device=cuda"], "there is no device cuda here"),
     ],
 )
 def test_what_cannot_be_encoded_is_refused(stage_2, tmp_path, refusal, options, words):
     assert words in refusal(*stage_2("encode", "--output", tmp_path / "latents", *options))
     assert not (tmp_path / "latents").exists()
+
+
+def test_without_a_config_that_of_stage_2_is_named(tmp_path, refusal):
+    assert "-c configs/diffusion.yaml" in refusal("encode", "--output", tmp_path / "out")
 
 
 def test_a_config_of_stage_1_is_refused(world, tmp_path, refusal):

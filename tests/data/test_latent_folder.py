@@ -89,6 +89,37 @@ def test_other_latents_are_refused_unless_they_are_to_go(folder):
         begin(folder, other, overwrite=True)
 
 
+def test_what_is_overwritten_goes_on_where_it_was_interrupted(folder):
+    other = plan(settings={**SETTINGS, "stride": 2})
+    first, *rest = begin(folder, other, overwrite=True)
+    with pytest.raises(InputError, match="--stride is 2 there and 1 here"):
+        begin(folder, plan())
+    fill_with = {"latents": rows(first.first, first.stop), "mirrored": rows(0, first.mirrored)}
+    write_shard(folder, first, fill_with, other.digest)
+    assert begin(folder, other, overwrite=True) == rest
+
+
+@pytest.mark.parametrize("content", ["", '{"format": ', None])
+def test_whole_shards_outlive_their_index(folder, content):
+    shards = plan().shards()
+    damaged = bytearray((folder / shards[1].file).read_bytes())
+    damaged[-1] ^= 1
+    (folder / shards[1].file).write_bytes(damaged)
+    (folder / "index.json").unlink() if content is None else (folder / "index.json").write_text(content)
+    assert begin(folder, plan()) == [shards[1]]
+    fill(folder, shards[1])
+    finish(folder, plan())
+    assert open_latents(folder) == plan()
+
+
+def test_an_index_without_shards_that_cannot_be_read_is_left_unless_it_is_to_go(tmp_path):
+    begin(tmp_path, plan())
+    (tmp_path / "plan.json").write_text("")
+    with pytest.raises(InputError, match=r"plan\.json is damaged \(JSONDecodeError\); encode anew with --overwrite"):
+        begin(tmp_path, plan())
+    assert begin(tmp_path, plan(), overwrite=True) == plan().shards()
+
+
 @pytest.mark.parametrize("cut", [0, 1, 50])
 def test_a_shard_that_is_cut_off_is_found_before_training(folder, cut):
     path = folder / plan().shards()[2].file
@@ -109,7 +140,7 @@ def test_a_damaged_shard_is_found_when_it_is_read(folder):
     read = ShardReader(folder, plan())
     with pytest.raises(InputError, match=f"{path.name} is damaged or incomplete; give the pvdm encode"):
         read(25)
-    with pytest.raises(InputError, match=rf"{other.name} is damaged \(a latent is outside of \[-1, 1\]\); delete it"):
+    with pytest.raises(InputError, match=rf"{other.name} is damaged \(a latent is outside of \[-1, 1\]\); give the"):
         read(39, mirrored=True)
     assert torch.equal(read(38), rows(38, 39)[0])
 

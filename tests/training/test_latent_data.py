@@ -5,6 +5,7 @@ import logging
 import pytest
 import torch
 from cached import data, encoded, make_videos
+from evaluation.forked import forked
 from miniature import AUTOENCODER, UNET, diffusion_training, trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 from test_video_log import logged
@@ -129,13 +130,19 @@ def test_other_latents_are_refused(folder, module, tmp_path):
         ({"fps": 5.0}, "clips with fps None, and data.fps is 5.0"),
         ({"clips": 1}, "latents are for stage 2, of 2 clips in a sample, and data.clips is 1; give videos for stage 1"),
         ({"part": "both"}, "are of part train, and data.part is both; leave it out, or encode that one"),
-        ({"split": 2}, "are of split None, and data.split is 2"),
         ({"color_jitter": ColorJitter(0.1)}, "latents have no colours that could change; leave data.color_jitter out"),
     ],
 )
 def test_what_latents_cannot_give_is_refused(folder, options, words):
     with pytest.raises(InputError, match=words):
         latents(folder, **options)
+
+
+def test_where_one_process_cannot_open_them_no_other_waits_for_it(folder):
+    def run(group):
+        latents(folder if group.is_main else folder / "none")
+
+    assert forked(run) == 2 * [f"there is no folder {folder}/none; give one that pvdm encode has written"]
 
 
 def test_what_a_stage_may_ask_for_and_latents_do_without_is_said_once(root, generator, folder, tmp_path, caplog):

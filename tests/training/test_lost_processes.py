@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
@@ -47,6 +48,14 @@ def is_done_when_the_other_goes(rank: int) -> None:
         Event().wait(3 * lost_processes.GRACE)
 
 
+def does_not_wait_for_one_that_never_comes(rank: int) -> None:
+    if rank == 1:
+        Event().wait(3)
+    else:
+        lost_processes.CONNECTING = timedelta(seconds=0.5)
+        assert watch() is None
+
+
 def ends_in_order(rank: int) -> None:
     watching = watch()
     if rank == 1:
@@ -62,6 +71,7 @@ def ends_in_order(rank: int) -> None:
         (waits_for_the_lost, [2, 1]),
         (leaves_with_an_error, [2, 3]),
         (is_done_when_the_other_goes, [0, 0]),
+        (does_not_wait_for_one_that_never_comes, [0, 0]),
         (ends_in_order, [0, 0]),
     ],
     ids=lambda value: getattr(value, "__name__", None),
