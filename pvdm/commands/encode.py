@@ -22,8 +22,7 @@ from pvdm.precision import allow_tf32, warn_of_slow_bfloat16
 from pvdm.training import VideoData
 from pvdm.training.command import parsed
 from pvdm.training.data_options import data_of
-from pvdm.training.encoding import encode
-from pvdm.training.latent_data import plan_of
+from pvdm.training.encoding import encode, plan_of
 
 UNITS = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10}
 MOST_STRIDE = 4
