@@ -18,12 +18,11 @@ from pvdm.data.latent_shards import DTYPES
 from pvdm.errors import InputError
 from pvdm.evaluation.processes import device_of_rank, processes_here, together
 from pvdm.generation import VideoGenerator
-from pvdm.precision import allow_tf32, warn_of_slow_bfloat16
+from pvdm.precision import warn_of_slow_bfloat16
 from pvdm.training import VideoData
 from pvdm.training.command import parsed
 from pvdm.training.data_options import data_of
-from pvdm.training.encoding import encode
-from pvdm.training.latent_data import plan_of
+from pvdm.training.encoding import encode, plan_of
 
 UNITS = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10}
 MOST_STRIDE = 4
@@ -87,7 +86,6 @@ def run(options: argparse.Namespace) -> None:
 def _ready(options: argparse.Namespace) -> tuple[VideoData, VideoGenerator]:
     """The data, which have not been looked for, and the model; what is quick to refuse comes first."""
     device = device_of_rank(device_of(options.device))
-    allow_tf32(device)  # as training does, so that it sees the same
     check_place(options.output)
     config = _parsed(options.of_training)
     options.precision = options.precision or _precision(config.trainer.precision)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pvdm.data import Video
+from pvdm.autoencoder import ProjectedAutoencoder
+from pvdm.data import Video, long_enough
 from pvdm.data.clip_grid import ClipGrid
 from pvdm.data.latent_folder import begin, finish
 from pvdm.data.latent_plan import LatentPlan, Shard
@@ -22,6 +24,8 @@ from pvdm.data.latent_shards import DTYPES, MIRRORED, PLAIN, write_shard
 from pvdm.errors import InputError
 from pvdm.evaluation.processes import ALONE, Processes, together
 from pvdm.generation import VideoGenerator
+from pvdm.training.data import VideoData
+from pvdm.training.latent_data import digest_of
 from pvdm.video import ClipShape, read_clip, to_float
 
 WINDOW = 1 << 28
@@ -41,6 +45,26 @@ class Window:
     start: int
     count: int
     step: int
+
+
+def plan_of(data: VideoData, autoencoder: ProjectedAutoencoder, settings: Mapping[str, Any]) -> LatentPlan:
+    """The plan for the videos of `VideoData` that are set up; see `LatentPlan` for the settings."""
+    size = autoencoder.config
+    parts, index = data.find()
+    training, validation = data.training.videos, long_enough(index, data.clip).of(parts.validation).videos
+    videos = list({video.path: video for video in (*training, *validation)}.values())
+    number = {video.path: i for i, video in enumerate(videos)}
+    return LatentPlan(
+        autoencoder={"sha256": digest_of(autoencoder), "config": asdict(size)},
+        settings=settings,
+        clip=data.clip,
+        latent=(size.latent_channels, size.latent_shape.positions),
+        videos=[replace(video, path=_below(video.path, data.path)) for video in videos],
+        training=len(training),
+        validation=[number[video.path] for video in validation],
+        classes=data.classes,
+        data=data.describe(),
+    )
 
 
 def encode(
@@ -178,3 +202,8 @@ def _window(video: Video, rows: range, indices: np.ndarray) -> Window:
     """The frames at `indices`, increasing, and those between them that cannot be passed over."""
     step = int(np.gcd.reduce(np.diff(indices))) if len(indices) > 1 else 1
     return Window(video, rows, int(indices[0]), int(indices[-1] - indices[0]) // step + 1, step)
+
+
+def _below(path: Path, root: Path) -> Path:
+    """The path from a data set's folder on, so that the data set may lie elsewhere next time."""
+    return path.relative_to(root) if path.is_relative_to(root) else path.absolute()

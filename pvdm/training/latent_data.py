@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from pvdm.autoencoder import ProjectedAutoencoder
-from pvdm.data import Augmentation, DataCard, Part, long_enough
+from pvdm.data import Augmentation, DataCard, Part
 from pvdm.data.latent_clips import LatentClips
 from pvdm.data.latent_folder import open_latents
-from pvdm.data.latent_plan import LatentPlan
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter
 from pvdm.weights import sha256_of_weights
@@ -101,28 +99,3 @@ class CachedLatents:
         said = {name: text for name, text in asdict(card).items() if text is not None}
         settings = {name: self.plan.settings[name] for name in ("stride", "flips", "dtype", "precision")}
         return {**self.plan.data, "card": {**self.plan.data["card"], **said}, "latents": settings}
-
-
-def plan_of(data: Any, autoencoder: ProjectedAutoencoder, settings: Mapping[str, Any]) -> LatentPlan:
-    """The plan for the videos of `VideoData` that are set up; see `LatentPlan` for the settings."""
-    size = autoencoder.config
-    parts, index = data.find()
-    training, validation = data.training.videos, long_enough(index, data.clip).of(parts.validation).videos
-    videos = list({video.path: video for video in (*training, *validation)}.values())
-    number = {video.path: i for i, video in enumerate(videos)}
-    return LatentPlan(
-        autoencoder={"sha256": digest_of(autoencoder), "config": asdict(size)},
-        settings=settings,
-        clip=data.clip,
-        latent=(size.latent_channels, size.latent_shape.positions),
-        videos=[replace(video, path=_below(video.path, data.path)) for video in videos],
-        training=len(training),
-        validation=[number[video.path] for video in validation],
-        classes=data.classes,
-        data=data.describe(),
-    )
-
-
-def _below(path: Path, root: Path) -> Path:
-    """The path from a data set's folder on, so that the data set may lie elsewhere next time."""
-    return path.relative_to(root) if path.is_relative_to(root) else path.absolute()

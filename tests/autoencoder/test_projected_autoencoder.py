@@ -208,3 +208,15 @@ def test_the_position_angles_are_no_weights():
     autoencoder = network()
     assert not [name for name in autoencoder.state_dict() if "over_" in name]
     assert autoencoder.to("meta").encoder.over_time.device.type == "meta"
+
+
+def test_under_autocast_the_projections_stay_in_bfloat16_and_the_decoder_gets_its_tokens_in_order():
+    autoencoder, found = network(**UNEQUAL), {}
+    layers = {"mlp": autoencoder.projections["hw"].mlp[-1], "decoder": autoencoder.decoder}
+    for name, layer in layers.items():
+        layer.register_forward_pre_hook(lambda _, given, name=name: found.update({name: given[0]}))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        autoencoder.encode(clip(autoencoder.config))
+        autoencoder.decode(planes(autoencoder.config))  # slices of a latent, as in sampling
+    assert found["mlp"].dtype == torch.bfloat16
+    assert found["decoder"].is_contiguous()

@@ -14,8 +14,8 @@ from pvdm.data.latent_shards import ShardReader
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training import encoding
-from pvdm.training.encoding import encode
-from pvdm.training.latent_data import digest_of, plan_of
+from pvdm.training.encoding import encode, plan_of
+from pvdm.training.latent_data import digest_of
 from pvdm.video import ClipShape, read_clip
 
 

@@ -50,7 +50,7 @@ def is_done_when_the_other_goes(rank: int) -> None:
 
 def does_not_wait_for_one_that_never_comes(rank: int) -> None:
     if rank == 1:
-        Event().wait(3)
+        Event().wait(1.5)
     else:
         lost_processes.CONNECTING = timedelta(seconds=0.5)
         assert watch() is None
