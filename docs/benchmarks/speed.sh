@@ -5,11 +5,9 @@ set -e
 cd "$(dirname "$0")"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
 
-# The networks beside the plain computation; float32 and bfloat16, which a CPU without its instructions computes slowly.
-pvdm benchmark speed --tasks read,encode,decode,denoise --plain --repeats 3 --limit 100 --overwrite \
-    --output speed_cpu_32.json
-pvdm benchmark speed --tasks encode,decode,denoise --plain --precision bf16 --repeats 3 --limit 30 --overwrite \
-    --output speed_cpu_bf16.json
+# Reading, of UCF101's videos (a folder or a link here), and the networks beside the plain computation.
+pvdm benchmark speed --tasks read --data UCF-101 --repeats 5 --overwrite --output speed_cpu_read.json
+pvdm benchmark speed --tasks encode,decode,denoise --plain --repeats 5 --limit 120 --overwrite --output speed_cpu_32.json
 
 # Sampling in 20 steps, once after the run that is counted; two clips of a stream instead of eight.
 pvdm benchmark speed --tasks sample_clip,stream --steps 20 --stream-frames 32 --repeats 1 --overwrite \
@@ -22,3 +20,7 @@ pvdm benchmark speed --tasks stage1_step --height 128 --width 128 --activation-c
 # Stage 2 from pixels and from latents; the last, for it takes the most memory. With 8 GB give it --size pvdm-s.
 pvdm benchmark speed --tasks stage2_step_pixels,stage2_step_latents --repeats 2 --limit 60 --overwrite \
     --output speed_cpu_stage2.json
+
+# In bfloat16, which a CPU without its instructions computes slowly.
+pvdm benchmark speed --tasks encode,decode,denoise --precision bf16 --warm-up 0 --repeats 1 --overwrite \
+    --output speed_cpu_bf16.json
