@@ -29,7 +29,6 @@ from pvdm.evaluation.measurement import evaluate
 from pvdm.evaluation.protocols import PROTOCOLS
 from pvdm.evaluation.sources import LoadedModel, SampledClips, Sampling, reconstructions_of, source_of
 from pvdm.video import probe, read_frames
-from pvdm.video import probe
 
 PATIENCE = 200
 
