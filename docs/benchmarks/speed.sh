@@ -7,7 +7,7 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
 
 # Reading, of UCF101's videos (a folder or a link here), and the networks beside the plain computation.
 pvdm benchmark speed --tasks read --data UCF-101 --repeats 5 --overwrite --output speed_cpu_read.json
-pvdm benchmark speed --tasks encode,decode,denoise --plain --repeats 5 --limit 120 --overwrite --output speed_cpu_32.json
+pvdm benchmark speed --tasks encode,decode,denoise --plain --repeats 3 --limit 120 --overwrite --output speed_cpu_32.json
 
 # Sampling in 20 steps, once after the run that is counted; two clips of a stream instead of eight.
 pvdm benchmark speed --tasks sample_clip,stream --steps 20 --stream-frames 32 --repeats 1 --overwrite \
@@ -18,7 +18,7 @@ pvdm benchmark speed --tasks stage1_step --height 128 --width 128 --activation-c
     --repeats 2 --limit 20 --overwrite --output speed_cpu_stage1_128.json
 
 # Stage 2 from pixels and from latents; the last, for it takes the most memory. With 8 GB give it --size pvdm-s.
-pvdm benchmark speed --tasks stage2_step_pixels,stage2_step_latents --repeats 2 --limit 60 --overwrite \
+pvdm benchmark speed --tasks stage2_step_pixels,stage2_step_latents --warm-up 0 --repeats 1 --overwrite \
     --output speed_cpu_stage2.json
 
 # In bfloat16, which a CPU without its instructions computes slowly.

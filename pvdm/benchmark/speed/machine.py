@@ -14,10 +14,10 @@ import torch
 from pvdm.benchmark.timing import measured
 from pvdm.evaluation.results import hardware
 
-SIDE = {"cuda": 8192}
+SIDE = {"cuda": 8192, "cpu": 2048}
 """Of the square matrices by the device's type, large enough that the product is limited by arithmetic alone."""
 
-COPIED = {"cuda": 1 << 30}
+COPIED = {"cuda": 1 << 30, "cpu": 1 << 27}
 """Bytes that are copied, more than any cache holds."""
 
 REPEATS = 5
@@ -37,7 +37,8 @@ class Ceiling:
 
 def ceiling(device: torch.device, dtype: torch.dtype, *, side: int | None = None, copied: int | None = None) -> Ceiling:
     """Medians of a product of square matrices and of a copy, in this type; small ones may be asked for."""
-    side, copied = side or SIDE.get(device.type, 2048), copied or COPIED.get(device.type, 1 << 27)
+    kind = device.type if device.type in SIDE else "cpu"
+    side, copied = side or SIDE[kind], copied or COPIED[kind]
     matrix = torch.rand(side, side, device=device, dtype=dtype)
     product = torch.empty_like(matrix)
     source = torch.rand(copied // dtype.itemsize, device=device, dtype=dtype)
