@@ -27,6 +27,7 @@ COMMANDS = {
     "benchmark": "all figures of the paper's tables for a model, as a report; or how fast everything is",
     "encode": "the latents of a data set, once for all trainings of stage 2 on it",
     "inspect": "a data set: what is in it, what is wrong with it, and what training would make of it",
+    "configs": "the configs that come with the package: listed, printed or copied",
     "export": "a training checkpoint to a folder for use",
     "convert": "the released checkpoints to a folder for use",
     "demo": "train a small model on real clips and show what it makes, in minutes on a CPU",

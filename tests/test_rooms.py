@@ -1,6 +1,7 @@
 """Each room of the package imports from those above it alone, in the order that docs/design.md states."""
 
 import ast
+import configparser
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def test_the_document_states_this_order():
     places = [sentence.index(f"`{room}`") for room in ROOMS]
     assert places == sorted(places)
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
-    assert folders - {"configs"} == set(ROOMS)
+    assert folders == set(ROOMS)
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -41,3 +42,12 @@ def test_a_room_knows_those_above_it_alone(room):
     if room not in WITH_LIGHTNING:
         wrong += [f"{path}: {name}" for path, name in imported(room) if "lightning" in name.split(".")[0]]
     assert not wrong
+
+
+def test_every_package_is_installed():
+    parser = configparser.ConfigParser()
+    parser.read(PACKAGE.parent / "setup.cfg", encoding="utf-8")
+    found = {
+        path.parent.relative_to(PACKAGE.parent).as_posix().replace("/", ".") for path in PACKAGE.rglob("__init__.py")
+    }
+    assert set(parser["options"]["packages"].split()) == {*found, "pvdm.configs"}

@@ -16,6 +16,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
 
+from pvdm import configs
 from pvdm.errors import InputError
 from pvdm.evaluation.processes import LOST, is_lost_process
 from pvdm.sigterm import ended_by_sigterm
@@ -34,7 +35,6 @@ from pvdm.training.stopping import StopBetweenBatches, Stopped
 from pvdm.training.throughput import Throughput
 from pvdm.training.video_log import VideoLog
 
-PACKAGE = Path(__file__).parents[1]
 TELL_NOTHING = (
     "LightningCLI's args parameter is intended",  # it gets the command line, as it wants
     "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning's own affair
@@ -223,5 +223,5 @@ def find_configs(arguments: Sequence[str]) -> list[str]:
 
 
 def _find_config(name: str) -> Path | str:
-    inside = PACKAGE / name
+    inside = configs.FOLDER / name.removeprefix("configs/")
     return inside if name.startswith("configs/") and not Path(name).exists() and inside.is_file() else name

@@ -1,16 +1,15 @@
 """Every combination of config files builds its model, data and trainer, and says what it is read to say."""
 
 from itertools import chain
-from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from pytorch_lightning.strategies import SingleDeviceStrategy
 
-import pvdm
 from pvdm.autoencoder import AutoencoderConfig
 from pvdm.cli import main
+from pvdm.configs import FOLDER, names
 from pvdm.data import Augmentation
 from pvdm.generation import VideoGenerator
 from pvdm.training import AutoencoderTraining, AveragedWeights, DiffusionTraining, ShardedStrategy, WriteVideos
@@ -18,7 +17,6 @@ from pvdm.training.checkpoints import RunCheckpoints
 from pvdm.training.command import TrainingCLI, find_configs
 from pvdm.video import ColorJitter
 
-CONFIGS = Path(pvdm.__file__).parent / "configs"
 AUTOENCODERS = [
     ["autoencoder"],
     ["autoencoder", "sizes/autoencoder-tiny"],
@@ -81,7 +79,7 @@ def leaves(tree: dict, prefix: str = "") -> dict:
 
 
 def written(name: str) -> dict:
-    return leaves(yaml.safe_load((CONFIGS / f"{name}.yaml").read_text()))
+    return leaves(yaml.safe_load((FOLDER / f"{name}.yaml").read_text()))
 
 
 @pytest.mark.parametrize("configs", COMBINATIONS, ids=" + ".join)
@@ -240,7 +238,7 @@ def test_a_damaged_config_is_named(caplog, tmp_path, monkeypatch, content, words
 def test_configs_of_the_package_are_found_from_anywhere(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     found = find_configs(["fit", "-c", "configs/autoencoder.yaml", "--config", "mine.yaml", "configs/autoencoder.yaml"])
-    assert found == ["fit", "-c", f"{CONFIGS}/autoencoder.yaml", "--config", "mine.yaml", "configs/autoencoder.yaml"]
+    assert found == ["fit", "-c", f"{FOLDER}/autoencoder.yaml", "--config", "mine.yaml", "configs/autoencoder.yaml"]
 
 
 def test_a_file_of_ones_own_comes_before_the_packages(monkeypatch, tmp_path):
@@ -252,5 +250,4 @@ def test_a_file_of_ones_own_comes_before_the_packages(monkeypatch, tmp_path):
 
 
 def test_all_configs_of_the_package_are_tested():
-    names = {path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONFIGS.rglob("*.yaml")}
-    assert names == set(chain(*COMBINATIONS))
+    assert set(names()) == set(chain(*COMBINATIONS))
