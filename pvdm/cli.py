@@ -32,11 +32,16 @@ COMMANDS = {
     "convert": "the released checkpoints to a folder for use",
     "demo": "train a small model on real clips and show what it makes, in minutes on a CPU",
 }
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""OpenMP's threads, PyTorch's on a CPU, sleep while they wait. By default they spin, which makes a computation many
+times slower once any other process wants a core (docs/speed.md). OpenMP reads it when PyTorch is imported."""
+
 logger = logging.getLogger("pvdm")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; the exit status: 0, 2 for what the user can mend, or a traceback for what we must."""
+    os.environ.update({name: value for name, value in WAITING.items() if name not in os.environ})
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]

@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from isolation import Isolation
 from PIL import Image
 
+from pvdm.cli import WAITING
+
+os.environ.update({name: value for name, value in WAITING.items() if name not in os.environ})  # before PyTorch
 GREY_STEP = 4
 
 
