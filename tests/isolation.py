@@ -32,7 +32,12 @@ IMPORTED = (
     "pvdm.commands.extend",
     "pvdm.commands.reconstruct",
     "pvdm.commands.sample",
+    "pvdm.generation.convert",
+    "pvdm.generation.generator",
     "pvdm.training.command",
+    "pvdm.video.clip",
+    "pvdm.video.writer",
+    "safetensors.torch",
     "tensorboard.compat.proto.event_pb2",
     "torch.utils.tensorboard",
 )

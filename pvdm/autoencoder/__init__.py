@@ -1,7 +1,5 @@
 """Video to three planes and back."""
 
-from pvdm.autoencoder.autoencoder import ProjectedAutoencoder
-from pvdm.autoencoder.config import AutoencoderConfig
-from pvdm.autoencoder.triplane import PLANES, Triplane, TriplaneShape
+import lazy_loader as lazy
 
-__all__ = ["PLANES", "AutoencoderConfig", "ProjectedAutoencoder", "Triplane", "TriplaneShape"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)  # names are in __init__.pyi

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pvdm.diffusion import SAMPLERS, SamplerConfig
+from pvdm.diffusion.sampler_config import SAMPLER_NAMES, SamplerConfig
 from pvdm.errors import InputError
 from pvdm.evaluation.protocols import PROTOCOLS
 
@@ -38,10 +38,10 @@ class Setting:
         """Of "400/400" (DDIM with this eta) or "unipc:20/20"; InputError for anything else."""
         match = re.fullmatch(r"(?:(\w+):)?(\d+)/(\d+)", text.strip())
         sampler = match[1] or "ddim" if match else None
-        if match is None or sampler not in SAMPLERS or not (int(match[2]) and int(match[3])):
+        if match is None or sampler not in SAMPLER_NAMES or not (int(match[2]) and int(match[3])):
             raise InputError(
                 f"the setting {text!r} is not understood; give steps of the first clip and of later ones, as 400/400, "
-                f"or with a solver ({', '.join(SAMPLERS)}), as unipc:20/20"
+                f"or with a solver ({', '.join(SAMPLER_NAMES)}), as unipc:20/20"
             )
         return cls(sampler, int(match[2]), int(match[3]), eta if sampler == "ddim" else 0.0)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pvdm.benchmark.plan import DATASETS, NUM_VIDEOS, QUICK_SETTINGS, QUICK_VIDEOS, SETTINGS
-from pvdm.benchmark.speed.settings import KINDS, TASK_NAMES
-from pvdm.benchmark.speed.subject import SIZE_OPTIONS, SIZES
+from pvdm.benchmark.speed.settings import KINDS, SIZE_OPTIONS, SIZES, TASK_NAMES
 from pvdm.commands.options import SOLVER, device_of, natural, positive
-from pvdm.diffusion import SAMPLERS
+from pvdm.diffusion.sampler_config import SAMPLER_NAMES
+from pvdm.generation.files import check_model
 
 PATHS = {"i3d-400": "i3d", "c3d-ucf101": "c3d", "lpips": "lpips_weights"}
 """What the files of weights are for, and the options that name them."""
@@ -83,9 +83,7 @@ def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--size", choices=SIZES, help=f"random weights of this size, without a --model ({SIZES[0]})")
     for name, what in SIZE_OPTIONS.items():
         group.add_argument(f"--{name.replace('_', '-')}", type=positive, help=f"{what}, instead of the size's")
-    group.add_argument(
-        "--sampler", choices=tuple(SAMPLERS), default=SOLVER["sampler"], help="of sample_clip and stream"
-    )
+    group.add_argument("--sampler", choices=SAMPLER_NAMES, default=SOLVER["sampler"], help="of sample_clip and stream")
     group.add_argument("--steps", type=positive, default=20, help="of each sampled clip")
     group.add_argument("--stream-frames", type=positive, default=128, help="frames of the streamed video")
     group.add_argument("--data", type=Path, metavar="FOLDER", help="videos to read; some are made if it is not given")
@@ -127,6 +125,8 @@ def _add_solvers_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    if options.model is not None:
+        check_model(options.model)  # first: it is quick to refuse
     device = device_of(options.device)
     if options.what == "solvers":
         from pvdm.benchmark.solvers.command import run_solvers

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from pvdm.commands.options import add_output, rate
-from pvdm.generation.convert import convert_released
+from pvdm.errors import InputError
 from pvdm.output import check_output
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     check_output(options.output, overwrite=options.overwrite)
+    for path in filter(None, (options.autoencoder, options.diffusion)):
+        if not path.is_file():
+            raise InputError(f"there is no file {path}; check the path")
+    from pvdm.generation.convert import convert_released
+
     generator = convert_released(options.autoencoder, options.diffusion)
     generator.fps = options.fps
     generator.save_pretrained(options.output, half_precision=options.half_precision, overwrite=options.overwrite)

@@ -7,23 +7,19 @@ import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pvdm.commands.options import device_of, positive, shared_work
 from pvdm.commands.progress import Bars
-from pvdm.data import worker
-from pvdm.data.latent_folder import check_place
-from pvdm.data.latent_plan import LatentPlan
-from pvdm.data.latent_shards import DTYPES
 from pvdm.errors import InputError
 from pvdm.evaluation.processes import device_of_rank, processes_here, together
-from pvdm.generation import VideoGenerator
-from pvdm.precision import warn_of_slow_bfloat16
-from pvdm.training import VideoData
-from pvdm.training.command import parsed
-from pvdm.training.data_options import data_of
-from pvdm.training.encoding import encode, plan_of
 
+if TYPE_CHECKING:
+    from pvdm.data.latent_plan import LatentPlan
+    from pvdm.generation import VideoGenerator
+    from pvdm.training import VideoData
+
+DTYPES = ("float16", "bfloat16")
 UNITS = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10}
 MOST_STRIDE = 4
 """Of the starts, if none is given: of every start there would be four times as much to compute and to keep."""
@@ -51,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="mirrored clips of the training videos, too; if not given, as data.horizontal_flip says",
     )
-    parser.add_argument("--dtype", choices=tuple(DTYPES), default="float16", help="of the files")
+    parser.add_argument("--dtype", choices=DTYPES, default="float16", help="of the files")
     parser.add_argument("--batch-size", type=positive, default=8, help="clips at once")
     parser.add_argument("--clips-per-shard", type=positive, default=1024, help="clips in a file")
     parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
@@ -64,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from pvdm.data import worker
+    from pvdm.training.encoding import encode
+
     with shared_work() as group:
         data, generator = together(group, lambda: _ready(options))
         plan = together(group, lambda: _plan(data, generator, options) if group.is_main else None)
@@ -85,6 +84,11 @@ def run(options: argparse.Namespace) -> None:
 
 def _ready(options: argparse.Namespace) -> tuple[VideoData, VideoGenerator]:
     """The data, which have not been looked for, and the model; what is quick to refuse comes first."""
+    from pvdm.data.latent_folder import check_place
+    from pvdm.generation import VideoGenerator
+    from pvdm.precision import warn_of_slow_bfloat16
+    from pvdm.training.data_options import data_of
+
     device = device_of_rank(device_of(options.device))
     check_place(options.output)
     config = _parsed(options.of_training)
@@ -97,6 +101,8 @@ def _ready(options: argparse.Namespace) -> tuple[VideoData, VideoGenerator]:
 
 def _plan(data: VideoData, generator: VideoGenerator, options: argparse.Namespace) -> LatentPlan:
     """What is to be encoded; InputError if the videos or their sizes do not fit."""
+    from pvdm.training.encoding import plan_of
+
     size = generator.autoencoder.config
     data.find()
     data.setup("fit")
@@ -112,6 +118,8 @@ def _plan(data: VideoData, generator: VideoGenerator, options: argparse.Namespac
 
 
 def _parsed(arguments: Sequence[str]) -> Any:
+    from pvdm.training.command import parsed
+
     try:
         return parsed(arguments)
     except InputError as error:  # which names a config of stage 1, as for pvdm fit

@@ -7,22 +7,19 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from pvdm.commands.evaluate_plan import Plan
 from pvdm.commands.options import add_sampler, device_of, natural, positive
 from pvdm.commands.progress import Bars
 from pvdm.data import Layout, Part
 from pvdm.errors import InputError
-from pvdm.evaluation.detectors import DETECTORS
-from pvdm.evaluation.kinds.nearest import pairs
-from pvdm.evaluation.measurement import Measurement
-from pvdm.evaluation.nearest import pairs_picture
 from pvdm.evaluation.processes import Processes, device_of_rank, processes, together
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS, protocols_named
-from pvdm.evaluation.results import document, table, write_document
 from pvdm.output import check_output_file, replacing
+
+if TYPE_CHECKING:
+    from pvdm.evaluation.measurement import Measurement
 
 CHANGES = ("frames", "stride", "real_stride", "size", "num_real", "num_fake", "seeds", "part")
 NEEDED = {"fake": "--fake", "protocol": "--protocol", "output": "--output"}
@@ -108,6 +105,8 @@ def run(options: argparse.Namespace) -> None:
         return
     check_options(options)
     protocols = chosen(options)
+    from pvdm.commands.evaluate_plan import Plan
+
     device = device_of_rank(device_of(options.device))
     with processes() as shared:
         _speak_alone(shared)
@@ -144,12 +143,21 @@ def chosen(options: argparse.Namespace) -> list[Protocol]:
     found = [protocol.with_changes(**changes) for protocol in {protocol.name: protocol for protocol in named}.values()]
     if options.picture and not any(protocol.kind == "nearest" for protocol in found):
         raise InputError("--picture shows the nearest training clips; name a protocol that finds them (nearest/16f)")
+    _check_detectors(options, found)
+    return found
+
+
+def _check_detectors(options: argparse.Namespace, found: Sequence[Protocol]) -> None:
+    """InputError for a file of a network that no protocol uses."""
+    if not options.detector:
+        return
+    from pvdm.evaluation.detectors import DETECTORS
+
     wanted = {protocol.detector for protocol in found if protocol.detector and DETECTORS[protocol.detector].file}
-    for given in options.detector or []:
+    for given in options.detector:
         name = given.split("=", 1)[0]
         if not wanted or (name in DETECTORS and name not in wanted):
             raise InputError(f"--detector {given} is for none of these protocols' networks; leave it out, see --list")
-    return found
 
 
 def protocol_table() -> str:
@@ -189,6 +197,8 @@ def _speak_alone(shared: Processes) -> None:
 
 def _tell(options: argparse.Namespace, measured: Sequence[Measurement], results: list[dict[str, Any]], device) -> None:
     """Writes the file and the picture, and prints the table."""
+    from pvdm.evaluation.results import document, table, write_document
+
     if options.picture:
         _draw(options, measured, results)
     write_document(options.output, document(results, device=device), overwrite=options.overwrite)
@@ -197,6 +207,9 @@ def _tell(options: argparse.Namespace, measured: Sequence[Measurement], results:
 
 def _draw(options: argparse.Namespace, measured: Sequence[Measurement], results: list[dict[str, Any]]) -> None:
     """The nearest pairs of the first seed of the first such protocol."""
+    from pvdm.evaluation.kinds.nearest import pairs
+    from pvdm.evaluation.nearest import pairs_picture
+
     measurement, result = next(pair for pair in zip(measured, results, strict=True) if pair[1]["kind"] == "nearest")
     seed, (real, fake) = next(iter(measurement.pairs.items()))
     picture = pairs_picture(pairs(real, fake, result["details"][str(seed)]["pairs"]), columns=2)

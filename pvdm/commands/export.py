@@ -6,7 +6,7 @@ import argparse
 import logging
 
 from pvdm.commands.options import add_output
-from pvdm.generation import VideoGenerator
+from pvdm.generation.files import check_model
 from pvdm.output import check_output
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     check_output(options.output, overwrite=options.overwrite)
+    check_model(options.model)
+    from pvdm.generation import VideoGenerator
+
     generator = VideoGenerator.load(options.model)
     generator.save_pretrained(
         options.output,

@@ -7,11 +7,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torch import Tensor
 from tqdm import tqdm
 
-from pvdm.commands.files import VideoSource
+from pvdm import video
+from pvdm.commands.files import VideoSource, check_input
 from pvdm.commands.options import (
     add_cuda_graphs,
     add_model,
@@ -29,7 +30,9 @@ from pvdm.commands.options import (
 from pvdm.errors import InputError
 from pvdm.evaluation.processes import together
 from pvdm.output import check_output
-from pvdm.video import VideoWriter
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +69,8 @@ class Extension:
     """The input, or nothing, and what continues it; all that can be refused is, when it is made."""
 
     def __init__(self, options: argparse.Namespace) -> None:
+        if options.input:
+            check_input(options.input)
         self.options, self.generator = options, load_model(options)
         self.source = VideoSource(options.input, self.generator) if options.input else None
         self.head = self.source if self.source and not options.only_new else None
@@ -85,7 +90,7 @@ class Extension:
         fps = self.options.fps or (self.source.fps if self.source else self.generator.fps)
         with ExitStack() as stack:
             stack.enter_context(self.generator.precision(self.options.precision))
-            opened = [VideoWriter(output, fps=fps, overwrite=self.options.overwrite) for output in outputs]
+            opened = [video.VideoWriter(output, fps=fps, overwrite=self.options.overwrite) for output in outputs]
             writers = [stack.enter_context(writer) for writer in opened]
             for run in self.head.runs(self.generator.frames) if self.head else ():
                 for writer in writers:

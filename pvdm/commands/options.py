@@ -7,16 +7,25 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from pvdm.diffusion import GRIDS, SAMPLERS, SamplerConfig
-from pvdm.diffusion.samplers import DDIM_STEPS, FEW_STEPS, FEW_STEPS_GRID
+from pvdm.diffusion.sampler_config import (
+    DDIM_STEPS,
+    FEW_STEPS,
+    FEW_STEPS_GRID,
+    GRIDS,
+    SAMPLER_NAMES,
+    SamplerConfig,
+)
 from pvdm.errors import InputError
 from pvdm.evaluation.processes import Processes, device_of_rank, processes
-from pvdm.generation import VideoGenerator
-from pvdm.precision import allow_tf32, warn_of_slow_bfloat16
+from pvdm.generation.files import check_model
 from pvdm.sigterm import ended_by_sigterm
+
+if TYPE_CHECKING:  # help and refusals do without PyTorch, whose import takes more time than they do
+    import torch
+
+    from pvdm.generation import VideoGenerator
 
 SOLVER = {
     "sampler": SamplerConfig().name,
@@ -84,7 +93,7 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> None:
 def add_sampler(parser: argparse.ArgumentParser, *, unset: bool = False) -> argparse._ArgumentGroup:
     """unset: those of `SOLVER` are None if not given, see `with_solver`, though the help says what they then are."""
     group = parser.add_argument_group("sampling")
-    group.add_argument("--sampler", choices=tuple(SAMPLERS), help="ddim, or ddpm (ancestral): the paper's")
+    group.add_argument("--sampler", choices=SAMPLER_NAMES, help="ddim, or ddpm (ancestral): the paper's")
     group.add_argument(
         "--steps",
         type=positive,
@@ -150,7 +159,11 @@ def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: in
 
 def load_model(options: argparse.Namespace) -> VideoGenerator:
     """The model on the device of this process, to be used within its `precision`."""
-    device = device_of_rank(device_of(options.device))  # first: it is quick to refuse
+    check_model(options.model)  # first: it is quick to refuse
+    device = device_of_rank(device_of(options.device))
+    from pvdm.generation import VideoGenerator
+    from pvdm.precision import warn_of_slow_bfloat16
+
     is_bfloat16 = options.precision == "bf16"
     if is_bfloat16:
         warn_of_slow_bfloat16(device)
@@ -178,6 +191,10 @@ def in_parts(count: int, size: int) -> list[range]:
 
 def device_of(name: str) -> torch.device:
     """A device that is there, a GPU from now on with TF32 products; InputError if there is no such device."""
+    import torch
+
+    from pvdm.precision import allow_tf32
+
     try:
         device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
         torch.zeros(1, device=device).item()

@@ -7,18 +7,21 @@ import logging
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
 from tqdm import tqdm
 
-from pvdm.commands.files import VideoSource
+from pvdm import video
+from pvdm.commands.files import VideoSource, check_input
 from pvdm.commands.options import add_model, add_output, in_parts, load_model, rate, shared_work
 from pvdm.errors import InputError
 from pvdm.evaluation.processes import ALONE, Processes, together
-from pvdm.generation import VideoGenerator
 from pvdm.output import check_output
-from pvdm.video import VideoWriter
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pvdm.generation import VideoGenerator
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +61,8 @@ def reconstructions(
 
 def _pairs(generator: VideoGenerator, source: VideoSource, indices: range) -> list[tuple[Tensor, Tensor]]:
     """Those of the clips of these indices."""
+    import torch
+
     length = generator.frames
     new = [min(length, source.info.frames - index * length) for index in indices]
     clips = [source.read(index * length + n - length, length) for index, n in zip(indices, new, strict=True)]
@@ -66,6 +71,7 @@ def _pairs(generator: VideoGenerator, source: VideoSource, indices: range) -> li
 
 
 def _prepared(options: argparse.Namespace) -> tuple[VideoGenerator, VideoSource]:
+    check_input(options.input)
     generator = load_model(options)
     source = VideoSource(options.input, generator)
     if source.info.frames < generator.frames:
@@ -75,9 +81,11 @@ def _prepared(options: argparse.Namespace) -> tuple[VideoGenerator, VideoSource]
 
 def _write(pairs: Iterator[tuple[Tensor, Tensor]], source: VideoSource, options: argparse.Namespace) -> float:
     """The sum over the frames of the mean square error."""
+    import torch
+
     error = 0.0
     with (
-        VideoWriter(options.output, fps=options.fps or source.fps, overwrite=options.overwrite) as writer,
+        video.VideoWriter(options.output, fps=options.fps or source.fps, overwrite=options.overwrite) as writer,
         tqdm(total=source.info.frames, unit="frame") as bar,
     ):
         for original, found in pairs:

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
 from tqdm import tqdm
 
+from pvdm import video
 from pvdm.commands.options import (
     add_cuda_graphs,
     add_model,
@@ -28,7 +28,9 @@ from pvdm.commands.options import (
 )
 from pvdm.evaluation.processes import Processes, together
 from pvdm.output import check_output, replacing
-from pvdm.video import write_video
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 OWN = ("sample_*",)
 """What a folder of samples holds."""
@@ -77,8 +79,8 @@ class Samples:
             closing(self._clips(indices)) as clips,
             tqdm(total=len(indices), unit="clip", disable=not shared.is_main) as bar,
         ):
-            for index, video in zip(indices, clips, strict=True):
-                write_video(self._name(folder, index), video, fps=self.options.fps or self.generator.fps)
+            for index, clip in zip(indices, clips, strict=True):
+                video.write_video(self._name(folder, index), clip, fps=self.options.fps or self.generator.fps)
                 bar.update()
 
     def _clips(self, indices: list[int]) -> Iterator[Tensor]:

@@ -6,16 +6,15 @@ noise there are numbers of Python, computed once: a step moves nothing between h
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pvdm.diffusion.sampler_config import Grid, check_grid
 from pvdm.diffusion.schedule import Level, NoiseSchedule
 
-Grid = Literal["uniform", "quadratic", "cubic", "karras", "logsnr"]
-GRIDS: tuple[Grid, ...] = get_args(Grid)
 POWERS: dict[str, int] = {"quadratic": 2, "cubic": 3}
 RHO = 7  # of the Karras grid, as its authors recommend
 Progress = Callable[[int, int], Any]  # called after each step with the number of steps done and of all steps
@@ -81,12 +80,6 @@ def times_of_noise(schedule: NoiseSchedule, half_log_snr: np.ndarray) -> np.ndar
     """Real times, 0..T-1, at which log(alpha / sigma) has these values, linear between integers."""
     levels = _half_log_snrs(schedule)
     return np.interp(half_log_snr, levels[::-1], np.arange(len(levels))[::-1])
-
-
-def check_grid(name: str) -> None:
-    """Raises ValueError unless `name` is one of the grids."""
-    if name not in GRIDS:
-        raise ValueError(f"the grid is {name!r}; it must be one of {', '.join(GRIDS)}")
 
 
 def _evenly(schedule: NoiseSchedule, steps: int, grid: Grid) -> np.ndarray:

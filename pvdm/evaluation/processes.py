@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
-
-import torch
-from torch import Tensor, distributed
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pvdm.errors import InputError
+
+if TYPE_CHECKING:  # a command line is refused without waiting for PyTorch
+    import torch
+    from torch import Tensor
 
 T = TypeVar("T")
 
@@ -45,6 +47,8 @@ class Processes:
         """The values of all processes, by rank; all must call it. InputError if another one has ended."""
         if self.size == 1:
             return [value]
+        from torch import distributed
+
         values = [None] * self.size
         with _lost_processes_named():
             distributed.all_gather_object(values, value)
@@ -53,6 +57,8 @@ class Processes:
     def barrier(self) -> None:
         """Waits until all processes are here; InputError if another one has ended."""
         if self.size > 1:
+            from torch import distributed
+
             with _lost_processes_named():
                 distributed.barrier()
 
@@ -62,7 +68,8 @@ ALONE = Processes()
 
 def connected() -> Processes:
     """Those that are connected now, by `processes` or by a training; this one alone if none are."""
-    if not (distributed.is_available() and distributed.is_initialized()):
+    distributed = sys.modules.get("torch.distributed")  # before it is imported nothing can be connected
+    if distributed is None or not (distributed.is_available() and distributed.is_initialized()):
         return ALONE
     return Processes(distributed.get_rank(), distributed.get_world_size())
 
@@ -86,6 +93,8 @@ def processes() -> Iterator[Processes]:
     if connected() != ALONE or _of_environment("WORLD_SIZE", 1) == 1:
         yield connected()
         return
+    from torch import distributed
+
     with _lost_processes_named():
         _connect(_of_environment("RANK"), _of_environment("WORLD_SIZE", 1))
         try:
@@ -120,6 +129,8 @@ def device_of_rank(device: torch.device) -> torch.device:
     """
     if device.type != "cuda" or device.index is not None or _of_environment("WORLD_SIZE", 1) == 1:
         return device
+    import torch
+
     rank, count = _of_environment("LOCAL_RANK"), torch.cuda.device_count()
     if rank >= count:
         raise InputError(
@@ -131,11 +142,15 @@ def device_of_rank(device: torch.device) -> torch.device:
 
 def is_lost_process(error: RuntimeError) -> bool:
     """Whether it says that another process of the run cannot be reached any more."""
+    from torch import distributed
+
     return distributed.is_available() and (isinstance(error, distributed.DistError) or "gloo" in str(error))
 
 
 def _connect(rank: int, size: int) -> None:
     """Waits for all for a few minutes, and then for none of them so shortly again."""
+    from torch import distributed
+
     try:
         store, *_ = next(distributed.rendezvous("env://", rank, size, timeout=TOGETHER))
         store.set(f"pvdm/{rank}", "here")

@@ -1,5 +1,5 @@
 """Trained models at work: load, sample, extend, stream; conversion of released weights."""
 
-from pvdm.generation.generator import VideoGenerator
+import lazy_loader as lazy
 
-__all__ = ["VideoGenerator"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)  # names are in __init__.pyi

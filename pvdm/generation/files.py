@@ -7,46 +7,61 @@ import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from pvdm.errors import InputError, one_line
-from pvdm.generation.stored_config import checked
-from pvdm.pickles import read_pickle
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MODEL_FILES = (CONFIG, WEIGHTS, "README.md", ".gitattributes", ".cache")
 """What an exported folder may hold, also one that the Hub's client has fetched."""
 FORMAT = "pvdm-video-generator"
-HUB_ERRORS = (HfHubHTTPError.__bases__[0], OSError, ValueError, RuntimeError)
-"""What a download raises: first the base of the HTTP library's errors; which library that is depends on the version."""
 
 logger = logging.getLogger(__name__)
 
 
+def check_model(name: str | Path) -> None:
+    """InputError unless something may be loaded by this name: a checkpoint, an exported folder, a name on the Hub.
+
+    It imports nothing that takes time, so that a mistyped name is refused at once.
+    """
+    path = Path(name)
+    if path.is_dir():
+        _parsed_config(path)
+    elif not path.is_file():
+        is_hub_name = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(name)) and path.suffix != ".ckpt"
+        if not is_hub_name or path.parent.exists():
+            raise InputError(f"there is no model at {name}; give an exported folder or a training checkpoint (.ckpt)")
+
+
 def resolve_folder(name: str | Path, **download: Any) -> Path:
     """An exported model's folder: here, or else fetched from the Hub by its `owner/name`; else InputError."""
-    folder = Path(name)
-    if folder.is_dir():
-        return folder
-    is_hub_name = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(name)) and folder.suffix != ".ckpt"
-    if not is_hub_name or folder.parent.exists():
-        raise InputError(f"there is no model at {name}; give an exported folder or a training checkpoint (.ckpt)")
+    if Path(name).is_dir():
+        return Path(name)
+    check_model(name)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # The base of the HTTP library's errors comes first; which library that is depends on the version.
+    hub_errors = (HfHubHTTPError.__bases__[0], OSError, ValueError, RuntimeError)
     logger.warning("there is no folder %s here; looking for it on the Hugging Face Hub", name)
     try:
         return Path(snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS], **download))
-    except HUB_ERRORS as error:
+    except hub_errors as error:
         reason = one_line(next(iter(str(error).strip().splitlines()), type(error).__name__))
         raise InputError(f"{name} is neither a folder here nor a model on the Hub ({reason})") from error
 
 
 def read_config(folder: Path) -> Mapping[str, Any]:
     """The parsed `config.json` of an exported model; InputError if it is absent or another program's."""
+    from pvdm.generation.stored_config import checked
+
+    return checked(_parsed_config(folder), folder / CONFIG)
+
+
+def _parsed_config(folder: Path) -> Mapping[str, Any]:
     path = folder / CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -58,11 +73,14 @@ def read_config(folder: Path) -> Mapping[str, Any]:
         raise InputError(f"{path} is damaged ({error}); export the model again") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise InputError(f"{path} is not a pvdm model's; export one with pvdm export or pvdm convert")
-    return checked(config, path)
+    return config
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
     """The tensors of `model.safetensors`; InputError if absent or damaged."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     path = folder / WEIGHTS
     if not path.is_file():
         raise InputError(f"{folder} has no {WEIGHTS}; export the model again")
@@ -74,6 +92,9 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 def write_model(folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
     """Writes both files into an existing folder."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
     text = json.dumps({"format": FORMAT, **config}, indent=2)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
     try:
@@ -85,6 +106,9 @@ def write_model(folder: Path, config: Mapping[str, Any], weights: Mapping[str, T
 
 def read_checkpoint(path: str | Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
     """Configuration and averaged weights of the generator in a training checkpoint; else InputError."""
+    from pvdm.generation.stored_config import checked
+    from pvdm.pickles import read_pickle
+
     checkpoint = read_pickle(path)
     if not {"pvdm", "state_dict"} <= checkpoint.keys() or not _names_tensors(checkpoint["state_dict"]):
         raise InputError(f"{path} is not a checkpoint of pvdm fit; released weights are loaded by pvdm convert")
@@ -97,6 +121,8 @@ def read_checkpoint(path: str | Path) -> tuple[Mapping[str, Any], dict[str, Tens
 
 def _names_tensors(state: object) -> bool:
     """Whether this is a mapping from names to tensors."""
+    from torch import Tensor
+
     return isinstance(state, Mapping) and all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     )

@@ -8,8 +8,8 @@ import torch
 from generation.small_models import small_generator
 
 from pvdm.benchmark.speed.machine import Ceiling, ceiling, machine
-from pvdm.benchmark.speed.measuring import Measured, Measurement, Repeats, measure
-from pvdm.benchmark.speed.settings import KINDS, Settings
+from pvdm.benchmark.speed.measuring import Measured, Measurement, measure
+from pvdm.benchmark.speed.settings import KINDS, Repeats, Settings
 from pvdm.benchmark.speed.work import Work
 
 CPU = torch.device("cpu")

@@ -18,9 +18,8 @@ from pvdm.benchmark.speed import clips, command, steps
 from pvdm.benchmark.speed import memory as counting
 from pvdm.benchmark.speed.kept import Kept, Trade
 from pvdm.benchmark.speed.machine import Ceiling
-from pvdm.benchmark.speed.measuring import Repeats
 from pvdm.benchmark.speed.sampling import sample_clip
-from pvdm.benchmark.speed.settings import TASK_NAMES, Settings
+from pvdm.benchmark.speed.settings import TASK_NAMES, Repeats, Settings
 from pvdm.benchmark.speed.subject import Subject, sizes
 from pvdm.benchmark.speed.tasks import TASKS
 from pvdm.cli import main

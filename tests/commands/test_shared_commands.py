@@ -80,24 +80,22 @@ def test_a_refusal_is_said_once_and_ends_all(model, tmp_path):
 def test_one_that_fails_ends_the_other_and_leaves_nothing(model, tmp_path):
     def run(group) -> int:
         if group.rank == 1:
-            module = sys.modules["pvdm.commands.sample"]
+            module = sys.modules["pvdm.video"]
             module.write_video = lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left on device"))
         return main(["sample", model, "--output", str(tmp_path / "out"), "--steps", "1", *BATCHES, "--device", "cpu"])
 
-    import pvdm.commands.sample  # noqa: F401  here, so that both find it
+    import pvdm.video.writer  # noqa: F401  here, so that both find it
 
     assert forked(run) == [2, 2]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_sigterm_ends_a_command_in_order(model, tmp_path, monkeypatch):
-    import pvdm.commands.sample as command
-
     def killed(path: Path, *_: object, **__: object) -> None:
         path.write_bytes(b"half")
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(command, "write_video", killed)
+    monkeypatch.setattr("pvdm.video.write_video", killed)
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as end:
         main(["sample", model, "--output", str(tmp_path / "out"), "--steps", "1", "--device", "cpu"])

@@ -35,7 +35,7 @@ def exported(generator, tmp_path) -> Path:
 @pytest.fixture
 def no_hub(monkeypatch) -> None:
     """Any look at the Hub fails the test."""
-    monkeypatch.setattr(files, "snapshot_download", lambda *_, **__: pytest.fail("the Hub was asked"))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("the Hub was asked"))
 
 
 def change_config(folder: Path, change) -> None:
@@ -126,14 +126,14 @@ def test_a_failed_export_leaves_nothing(generator, tmp_path, monkeypatch):
     def fail(*_):
         raise KeyError("in the middle")
 
-    monkeypatch.setattr(files, "save_file", fail)
+    monkeypatch.setattr("safetensors.torch.save_file", fail)
     with pytest.raises(KeyError):
         generator.save_pretrained(tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_export_keeps_what_was_there(generator, exported, monkeypatch):
-    monkeypatch.setattr(files, "save_file", lambda *_: {}["in the middle"])
+    monkeypatch.setattr("safetensors.torch.save_file", lambda *_: {}["in the middle"])
     with pytest.raises(KeyError):
         generator.save_pretrained(exported, overwrite=True)
     monkeypatch.undo()
@@ -176,7 +176,7 @@ def test_a_name_that_is_not_on_the_hub(tmp_path, monkeypatch, error, reason):
         asked.append((name, options["revision"]))
         raise error
 
-    monkeypatch.setattr(files, "snapshot_download", fail)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
     with pytest.raises(InputError, match=f"owner/name is neither a folder here nor a model on the Hub {reason}"):
         VideoGenerator.from_pretrained("owner/name", revision="v1")
     assert asked == [("owner/name", "v1")]
@@ -184,7 +184,7 @@ def test_a_name_that_is_not_on_the_hub(tmp_path, monkeypatch, error, reason):
 
 def test_a_name_that_is_on_the_hub(generator, exported, tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(files, "snapshot_download", lambda *_, **__: str(exported))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(exported))
     with caplog.at_level(logging.WARNING):
         assert same_weights(VideoGenerator.load("owner/name"), generator)
     assert "looking for it on the Hugging Face Hub" in caplog.text

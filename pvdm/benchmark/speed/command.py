@@ -17,11 +17,11 @@ from pvdm.benchmark.speed.clips import videos_of
 from pvdm.benchmark.speed.compare import comparison, read_document
 from pvdm.benchmark.speed.estimate import estimated_seconds
 from pvdm.benchmark.speed.machine import Ceiling, ceiling, machine
-from pvdm.benchmark.speed.measuring import Measured, Repeats
+from pvdm.benchmark.speed.measuring import Measured
 from pvdm.benchmark.speed.memory import memory as counted_memory
 from pvdm.benchmark.speed.report import FORMAT, entry, table
-from pvdm.benchmark.speed.settings import TASK_NAMES, Settings
-from pvdm.benchmark.speed.subject import SIZE_OPTIONS, SIZES, Subject
+from pvdm.benchmark.speed.settings import SIZE_OPTIONS, SIZES, TASK_NAMES, Repeats, Settings
+from pvdm.benchmark.speed.subject import Subject
 from pvdm.benchmark.speed.tasks import TASKS, measured_tasks
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError

@@ -12,27 +12,13 @@ from typing import Any
 
 import torch
 
+from pvdm.benchmark.speed.settings import Repeats
 from pvdm.benchmark.speed.work import Work, counted
 from pvdm.benchmark.timing import Peak, measured
 
 Run = Callable[[], Any]
 Context = Callable[[], AbstractContextManager[Any]]
 Turn = tuple[str, AbstractContextManager[Any]]
-
-
-@dataclass(frozen=True)
-class Repeats:
-    """How often something is measured.
-
-    Args:
-        count: Repetitions of which the median is taken.
-        limit: Seconds after which no further repetition of a task begins; one is always made.
-        warm_up: Runs before them, besides the one that is counted.
-    """
-
-    count: int = 5
-    limit: float = 120.0
-    warm_up: int = 0
 
 
 @dataclass

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+from pvdm.diffusion.sampler_config import SamplerConfig
 
-from pvdm.benchmark.speed.measuring import Repeats
-from pvdm.diffusion import SamplerConfig
+if TYPE_CHECKING:
+    import torch
 
 TASK_NAMES = (
     *("read", "encode", "decode", "denoise", "sample_clip", "stream"),
@@ -20,7 +20,30 @@ TASK_NAMES = (
 KINDS = {1: ("time", "space", "mlp", "projections"), 2: ("residual", "attention", "across")}
 """Kinds of parts that activation checkpointing may compute again, by stage."""
 
-DTYPES = {"32": torch.float32, "bf16": torch.bfloat16}
+SIZES = ("released", "pvdm-s", "tiny")
+SIZE_OPTIONS = {
+    "frames": "frames of a clip",
+    "height": "pixels",
+    "width": "pixels",
+    "channels": "width of the autoencoder",
+    "unet_channels": "width of the U-Net at full resolution",
+}
+"""What of a size can be changed, and what it is."""
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """How often something is measured.
+
+    Args:
+        count: Repetitions of which the median is taken.
+        limit: Seconds after which no further repetition of a task begins; one is always made.
+        warm_up: Runs before them, besides the one that is counted.
+    """
+
+    count: int = 5
+    limit: float = 120.0
+    warm_up: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,7 +94,9 @@ class Settings:
     @property
     def dtype(self) -> torch.dtype:
         """In which the ceiling is measured."""
-        return DTYPES[self.precision]
+        import torch
+
+        return {"32": torch.float32, "bf16": torch.bfloat16}[self.precision]
 
     def describe(self) -> dict[str, Any]:
         """JSON-able: what the figures depend on."""

@@ -40,16 +40,6 @@ UNETS = {
 }
 """By size: 528.27 M parameters, 132.16 M, and that of configs/sizes/diffusion-tiny.yaml."""
 
-SIZES = tuple(UNETS)
-SIZE_OPTIONS = {
-    "frames": "frames of a clip",
-    "height": "pixels",
-    "width": "pixels",
-    "channels": "width of the autoencoder",
-    "unet_channels": "width of the U-Net at full resolution",
-}
-"""What of a size can be changed, and what it is."""
-
 
 class Subject:
     """The networks' sizes, and the model itself while it is needed.

@@ -1,0 +1,51 @@
+from .condition import Condition
+from .denoise import Denoise, Network, make_denoise
+from .grids import time_grid
+from .multistep import sample_dpmpp_2m, sample_unipc
+from .noise import NoiseSource, VideoNoise
+from .process import (
+    Prediction,
+    diffusion_loss,
+    min_snr_weight,
+    posterior,
+    q_sample,
+    to_prediction,
+    training_target,
+    velocity,
+)
+from .sampler_config import GRIDS, Grid, SamplerConfig
+from .samplers import SAMPLERS, sample_ddim, sample_ddpm
+from .schedule import DiffusionConfig, Level, NoiseSchedule, Parameterization
+from .unet import TriplaneUNet, UNetConfig
+
+__all__ = [
+    "GRIDS",
+    "SAMPLERS",
+    "Condition",
+    "Denoise",
+    "DiffusionConfig",
+    "Grid",
+    "Level",
+    "Network",
+    "NoiseSchedule",
+    "NoiseSource",
+    "Parameterization",
+    "Prediction",
+    "SamplerConfig",
+    "TriplaneUNet",
+    "UNetConfig",
+    "VideoNoise",
+    "diffusion_loss",
+    "make_denoise",
+    "min_snr_weight",
+    "posterior",
+    "q_sample",
+    "sample_ddim",
+    "sample_ddpm",
+    "sample_dpmpp_2m",
+    "sample_unipc",
+    "time_grid",
+    "to_prediction",
+    "training_target",
+    "velocity",
+]

@@ -1,0 +1,3 @@
+from .generator import VideoGenerator
+
+__all__ = ["VideoGenerator"]

@@ -1,0 +1,26 @@
+from .clip import ClipShape, read_clip
+from .color import ColorJitter, change_colors
+from .frame_folder import number_gap
+from .info import FRAME_SUFFIXES, VIDEO_SUFFIXES, VideoInfo
+from .pixels import to_float, to_uint8
+from .reader import probe, read_frames
+from .transform import resize_and_crop
+from .writer import VideoWriter, write_video
+
+__all__ = [
+    "FRAME_SUFFIXES",
+    "VIDEO_SUFFIXES",
+    "ClipShape",
+    "ColorJitter",
+    "VideoInfo",
+    "VideoWriter",
+    "change_colors",
+    "number_gap",
+    "probe",
+    "read_clip",
+    "read_frames",
+    "resize_and_crop",
+    "to_float",
+    "to_uint8",
+    "write_video",
+]

@@ -1,0 +1,77 @@
+"""What each command may import before it answers, so that help and refusals come at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from pvdm import cli
+
+SLOW = ("torch", "torchvision", "torchmetrics", "pytorch_lightning", "lightning_fabric", "lpips", "cv2", "matplotlib")
+"""Packages whose import takes longer than an answer may."""
+
+REFUSED = {
+    "sample": ["nothere", "--output", "out"],
+    "extend": ["nothere", "--frames", "32", "--output", "out"],
+    "reconstruct": ["nothere", "video.mp4", "--output", "out"],
+    "evaluate": ["--protocol", "nothing", "--fake", "nothere", "--output", "out.json"],
+    "benchmark": ["ucf101", "--root", "nothere", "--model", "nothere", "--output", "out"],
+    "encode": ["--output", "out", "--dtype", "float8"],
+    "configs": ["nothere"],
+    "export": ["nothere", "--output", "out"],
+    "convert": ["--autoencoder", "nothere", "--output", "out"],
+    "demo": ["--autoencoder-steps", "0"],
+}
+"""A mistake for each command."""
+
+
+def imported(*command: str) -> tuple[int, set[str]]:
+    """The exit status of a Python process, and the packages that it imported, as it reports them itself."""
+    run = subprocess.run([sys.executable, "-X", "importtime", *command], capture_output=True, text=True)
+    lines = (line for line in run.stderr.splitlines() if line.startswith("import time:"))
+    return run.returncode, {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+
+
+@pytest.mark.parametrize("verb", sorted(set(cli.COMMANDS) - {"inspect"}))
+def test_help_imports_nothing_slow(verb):
+    status, packages = imported("-m", "pvdm.cli", verb, "--help")
+    assert status == 0 and not packages.intersection(SLOW)
+
+
+@pytest.mark.parametrize("verb", sorted(REFUSED))
+def test_a_refusal_imports_nothing_slow(verb, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, packages = imported("-m", "pvdm.cli", verb, *REFUSED[verb])
+    assert status == 2 and not packages.intersection(SLOW)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_list_of_commands_imports_nothing_slow():
+    status, packages = imported("-m", "pvdm.cli", "--help")
+    assert status == 0 and not packages.intersection({*SLOW, "numpy"})
+
+
+def test_sampling_imports_nothing_of_training_or_evaluation():
+    ready = "from pvdm import generation, video; generation.VideoGenerator, video.write_video, video.read_clip"
+    status, packages = imported("-c", ready)
+    assert status == 0 and packages.intersection(SLOW) == {"torch"}
+
+
+@pytest.mark.parametrize("room", ["autoencoder", "data", "diffusion", "evaluation", "generation", "training", "video"])
+def test_a_room_gives_out_the_names_of_its_stub(room):
+    code = (
+        f"import pvdm.{room} as room, sys; assert 'torch' not in sys.modules; [getattr(room, n) for n in room.__all__]"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_openmp_threads_sleep_while_they_wait(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    code = "import os; from pvdm.cli import main; main(['configs']); print(os.environ['OMP_WAIT_POLICY'])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert found.splitlines()[-1] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert found.splitlines()[-1] == "ACTIVE"
