@@ -12,7 +12,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 from lightning_fabric.plugins import CheckpointIO
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import LightningModule
 from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
 
@@ -33,6 +33,7 @@ from pvdm.training.position import ExactPosition
 from pvdm.training.prediction import WriteVideos
 from pvdm.training.stopping import StopBetweenBatches, Stopped
 from pvdm.training.throughput import Throughput
+from pvdm.training.trainer import Trainer
 from pvdm.training.video_log import VideoLog
 
 TELL_NOTHING = (
@@ -173,6 +174,7 @@ def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
     return kind(
         LightningModule,
         VideoData,
+        trainer_class=Trainer,
         subclass_mode_model=True,
         seed_everything_default=0,
         trainer_defaults={"callbacks": [ExactPosition(), StopBetweenBatches(), EndWithOthers(), Throughput()]},
