@@ -20,7 +20,7 @@ from pvdm.data.contact_sheet import contact_sheet
 from pvdm.errors import InputError
 from pvdm.output import check_output, replacing
 from pvdm.training import VideoData
-from pvdm.training.command import find_configs
+from pvdm.training.config_files import find_configs
 from pvdm.training.data_options import data_of
 
 REPORT, SHEET = "report.json", "contact_sheet.jpg"

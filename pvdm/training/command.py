@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import gc
 import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
 from lightning_fabric.plugins import CheckpointIO
 from pytorch_lightning import LightningModule
+from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from pvdm import configs
 from pvdm.errors import InputError
 from pvdm.evaluation.processes import LOST, is_lost_process
 from pvdm.sigterm import ended_by_sigterm
@@ -24,35 +22,31 @@ from pvdm.training.adversary_guard import AdversaryGuard
 from pvdm.training.averaging import AveragedWeights
 from pvdm.training.checkpoint_files import CheckpointFiles
 from pvdm.training.checkpoints import LAST, RunCheckpoints
+from pvdm.training.config_files import find_configs
 from pvdm.training.data import VideoData
 from pvdm.training.early_stopping import EarlyStopping
 from pvdm.training.evaluation import Evaluation
 from pvdm.training.lost_processes import EndWithOthers
+from pvdm.training.needless import needless_off
+from pvdm.training.next_command import export_command, sampling_command, stage_2_command
 from pvdm.training.plain_cli import PlainCLI
 from pvdm.training.position import ExactPosition
 from pvdm.training.prediction import WriteVideos
+from pvdm.training.progress_bar import RunBar
+from pvdm.training.run_result import tell_result
 from pvdm.training.stopping import StopBetweenBatches, Stopped
 from pvdm.training.throughput import Throughput
 from pvdm.training.trainer import Trainer
 from pvdm.training.video_log import VideoLog
-
-TELL_NOTHING = (
-    "LightningCLI's args parameter is intended",  # it gets the command line, as it wants
-    "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning's own affair
-    "The '.*' does not have many workers",  # data.workers says how many
-    "You're resuming from a checkpoint that ended before the epoch ended",  # ours goes on with the next batch
-    "Checkpoint directory .* exists and is not empty",  # it is the run's that is continued
-    "It is recommended to use `self.log.'step', ..., sync_dist=True",  # it is the same in all processes
-    "You have overridden `transfer_batch_to_device` in `LightningModule`",  # so that it holds for any data
-    "Found .* module.s. in eval mode at the start of training",  # the frozen autoencoder of stage 2
-)
-"""Beginnings of warnings that are of no use to someone who trains."""
 
 logger = logging.getLogger(__name__)
 
 
 class TrainingCLI(PlainCLI):
     """Each value has one home: sizes are the data's, the folder of a run is `trainer.default_root_dir`."""
+
+    arguments: Sequence[str] = ()
+    """What the user has typed, with configs named as they were."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(AveragedWeights, "averaging")
@@ -67,6 +61,7 @@ class TrainingCLI(PlainCLI):
                 "checkpoint.filename": "best",
                 "checkpoint.save_on_train_epoch_end": False,
                 "checkpoint.enable_version_counter": False,
+                "trainer.enable_model_summary": False,
                 "trainer.num_sanity_val_steps": 0,
                 "trainer.use_distributed_sampler": False,
             }
@@ -102,11 +97,28 @@ class TrainingCLI(PlainCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         if self.subcommand != "fit":
             self.save_config_callback = None  # the run's config.yaml stays that of its training
-        root = self._get(self.config_init, "trainer").get("default_root_dir") or "."
-        if self._get(self.config_init, "trainer").get("logger") in (None, True):
-            kwargs["logger"] = TensorBoardLogger(root, name="", version="")
-        kwargs["plugins"] = _with_checkpoint_files(self._get(self.config_init, "trainer").get("plugins"))
+        config = self._get(self.config_init, "trainer")
+        if config.get("logger") in (None, True):
+            kwargs["logger"] = TensorBoardLogger(config.get("default_root_dir") or ".", name="", version="")
+        kwargs["plugins"] = _with_default(config.get("plugins"), CheckpointIO, CheckpointFiles)
+        if config.get("enable_progress_bar") in (None, True):
+            kwargs["callbacks"] = _with_default(config.get("callbacks"), ProgressBar, RunBar)
         return super().instantiate_trainer(**kwargs)
+
+    def after_fit(self) -> None:
+        """Tells what the run has come to, and the command that follows."""
+        if self.trainer.fast_dev_run or not self.trainer.is_global_zero:
+            return
+        used = self.config.fit
+        run = Path(used.trainer.default_root_dir or ".")
+        checkpoint = tell_result(self.trainer, self.model, run, has_trained=self._has_begun())
+        if checkpoint is None:
+            return
+        if self.model.generator.denoiser is None:
+            logger.info("next, stage 2:\n%s", stage_2_command(self.arguments, used, checkpoint, parsed))
+        else:
+            logger.info("to see samples:\n%s", sampling_command(checkpoint, run))
+            logger.info("to keep the model without what only training needs:\n%s", export_command(checkpoint, run))
 
 
 def parsed(arguments: Sequence[str]) -> Namespace:
@@ -121,14 +133,13 @@ def parsed(arguments: Sequence[str]) -> Namespace:
         def _run_subcommand(self, subcommand: str) -> None:
             """Nor this."""
 
-    with _needless_warnings_off():
+    with needless_off():
         return _cli(Parsed, ["fit", *arguments]).config.fit
 
 
 def main(arguments: Sequence[str]) -> None:
     """Runs one of Lightning's verbs; `arguments` begin with it. `Stopped` after a line of it if a signal came."""
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_no_tip)
-    with _needless_warnings_off():
+    with needless_off():
         stop = _run_until_stopped(arguments)
     gc.collect()  # ends the workers of the loaders, for each of which the interpreter would wait five seconds
     if stop is None:
@@ -137,14 +148,6 @@ def main(arguments: Sequence[str]) -> None:
         goes_on = "; the same command goes on" if arguments[0] == "fit" else ""
         logger.error("pvdm: stopped by %s%s", stop.signal.name, goes_on)
     raise stop
-
-
-@contextmanager
-def _needless_warnings_off() -> Iterator[None]:
-    with warnings.catch_warnings():
-        for beginning in TELL_NOTHING:
-            warnings.filterwarnings("ignore", message=beginning)
-        yield
 
 
 def _run_until_stopped(arguments: Sequence[str]) -> Stopped | None:
@@ -171,6 +174,7 @@ def _run(arguments: Sequence[str]) -> None:
 
 
 def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
+    kind.arguments = arguments
     return kind(
         LightningModule,
         VideoData,
@@ -184,10 +188,10 @@ def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
     )
 
 
-def _with_checkpoint_files(plugins: Any) -> list[Any]:
-    """The trainer's plugins as the user gives them, and ours for checkpoints unless there is one."""
-    plugins = list(plugins) if isinstance(plugins, (list, tuple)) else [plugins] if plugins else []
-    return plugins if any(isinstance(plugin, CheckpointIO) for plugin in plugins) else [*plugins, CheckpointFiles()]
+def _with_default(given: Any, kind: type, default: Callable[[], Any]) -> list[Any]:
+    """What the user gives to the trainer, one or several or none, and the default unless one of them is of its kind."""
+    found = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
+    return found if any(isinstance(part, kind) for part in found) else [*found, default()]
 
 
 def _only(verb: str) -> type[TrainingCLI]:
@@ -206,24 +210,3 @@ def _own_words(error: BaseException) -> str:
     while error.__cause__ is not None and not isinstance(error, InputError):
         error = error.__cause__
     return str(error)
-
-
-def _is_no_tip(record: logging.LogRecord) -> bool:
-    return "litlogger" not in record.getMessage()
-
-
-def find_configs(arguments: Sequence[str]) -> list[str]:
-    """The arguments, with a config that is not here but in the package (`configs/...`) given by its place there."""
-    found = list(arguments)
-    for index, argument in enumerate(found):
-        option, equals, name = argument.partition("=")
-        if option in ("-c", "--config") and equals:
-            found[index] = f"{option}={_find_config(name)}"
-        elif option in ("-c", "--config") and index + 1 < len(found):
-            found[index + 1] = str(_find_config(found[index + 1]))
-    return found
-
-
-def _find_config(name: str) -> Path | str:
-    inside = configs.FOLDER / name.removeprefix("configs/")
-    return inside if name.startswith("configs/") and not Path(name).exists() and inside.is_file() else name

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
@@ -136,9 +136,22 @@ class GeneratorTraining(LightningModule):
         shape, channels = config.latent_shape, config.latent_channels
         sizes = zip(PLANES, shape.planes, strict=True)
         planes = ", ".join(f"{name} {rows}x{columns}" for name, (rows, columns) in sizes)
+        logger.info("device: %s, precision %s", _name_of_devices(self.trainer), self.trainer.precision)
+        trained, frozen = (_weights(self, is_trained=is_trained) for is_trained in (True, False))
+        logger.info("weights: %.4g million to train, %.4g million frozen", trained / 1e6, frozen / 1e6)
         logger.info("clip: %d frames of %dx%d (%d in a sample)", config.frames, config.height, config.width, data.clips)
         logger.info("latent: %s; %d channels, %d values", planes, channels, channels * shape.positions)
         logger.info("data: %d videos, %d samples in an epoch", len(data.training.videos), len(data.training))
+
+
+def _name_of_devices(trainer: Trainer) -> str:
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return name if trainer.world_size == 1 else f"{trainer.world_size} x {name}"
+
+
+def _weights(module: LightningModule, *, is_trained: bool) -> int:
+    return sum(value.numel() for value in module.parameters() if value.requires_grad == is_trained)
 
 
 def _classes_of(data: VideoData, count: int) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import yaml
 from pytorch_lightning.cli import LightningArgumentParser
 
 from pvdm.errors import InputError, one_line
+from pvdm.training.config_files import config_names
 from pvdm.usage import nearest
 
 TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "NoneType": "null", "str": "text"}
@@ -25,7 +26,6 @@ UNKNOWN = (
     r"Group '([\w.-]+)' does not accept option '([\w.-]+)'",
     r"Option '([\w.-]+)' is not accepted",
 )
-CONFIG_OPTIONS = ("-c", "--config")
 
 
 class PlainParser(LightningArgumentParser):
@@ -67,17 +67,8 @@ def check_configs(arguments: Sequence[str]) -> None:
 
 def _configs(arguments: Sequence[str]) -> Iterator[Path]:
     """The configs that are given and lie on this machine."""
-    names = [name for name in _config_names(arguments) if "://" not in name]
+    names = [name for name in config_names(arguments) if "://" not in name]
     return map(Path, names)
-
-
-def _config_names(arguments: Sequence[str]) -> Iterator[str]:
-    for index, argument in enumerate(arguments):
-        option, equals, name = argument.partition("=")
-        if option in CONFIG_OPTIONS and equals:
-            yield name
-        elif option in CONFIG_OPTIONS and index + 1 < len(arguments):
-            yield arguments[index + 1]
 
 
 def _place(error: Exception) -> str:

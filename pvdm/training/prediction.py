@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import BasePredictionWriter
 
 from pvdm.video import write_video
+
+logger = logging.getLogger(__name__)
 
 
 class WriteVideos(BasePredictionWriter):
@@ -22,6 +26,10 @@ class WriteVideos(BasePredictionWriter):
     def __init__(self, output: Path | None = None) -> None:
         super().__init__(write_interval="batch")
         self.output = output
+        self.written = 0
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.written = 0
 
     def write_on_batch_end(
         self,
@@ -33,6 +41,17 @@ class WriteVideos(BasePredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        folder = self.output or Path(trainer.default_root_dir) / "predictions"
         for video, name in zip(prediction["video"], prediction["names"], strict=True):
-            write_video(folder / f"{name}.mp4", video, fps=pl_module.generator.fps, overwrite=True)
+            path = self._folder(trainer) / f"{name}.mp4"
+            write_video(path, video, fps=pl_module.generator.fps, overwrite=True)
+            self.written += 1
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Says where they are, those of all processes."""
+        own = torch.tensor(self.written, device=trainer.strategy.root_device)
+        written = int(trainer.strategy.reduce(own, reduce_op="sum"))
+        if trainer.is_global_zero:
+            logger.info("%d videos are in %s", written, self._folder(trainer))
+
+    def _folder(self, trainer: Trainer) -> Path:
+        return self.output or Path(trainer.default_root_dir) / "predictions"

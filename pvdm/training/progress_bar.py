@@ -1,0 +1,45 @@
+"""The bar of a run."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.utilities.types import STEP_OUTPUT
+
+
+class RunBar(TQDMProgressBar):
+    """One bar for all updates of a run, with the time that is left of it; Lightning's has one for each epoch.
+
+    It begins where a resumed run begins, and its pace is that of the updates since then, validation included.
+    """
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_train_start(trainer, pl_module)
+        bar = self.train_progress_bar
+        bar.unit, bar.total, bar.n = " updates", planned_updates(trainer), pl_module.updates
+        bar.initial = bar.n
+        self.on_train_epoch_start(trainer)
+
+    def on_train_epoch_start(self, trainer: Trainer, *_: Any) -> None:
+        self.train_progress_bar.set_description(f"Epoch {trainer.current_epoch}")
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
+    ) -> None:
+        bar, updates = self.train_progress_bar, pl_module.updates
+        if self._should_update(updates, bar.total):
+            bar.set_postfix(self.get_metrics(trainer, pl_module), refresh=False)
+            bar.update(updates - bar.n)
+
+
+def planned_updates(trainer: Trainer) -> int | None:
+    """Updates after which the run ends, by `max_steps` and `max_epochs`; None if neither says."""
+    limits = [trainer.max_steps] if trainer.max_steps > 0 else []
+    if trainer.max_epochs and trainer.max_epochs > 0 and math.isfinite(trainer.num_training_batches):
+        of_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)  # a rest is an update
+        of_module = getattr(trainer.lightning_module, "accumulate", 1)  # a rest counts for the next epoch
+        limits.append(trainer.max_epochs * of_epoch // of_module)
+    return min(limits, default=None)
