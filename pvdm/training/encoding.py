@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -108,10 +109,15 @@ def _encode_share(
 def _encode_all(encoder: ShardEncoder, folder: Path, shards: list[Shard], progress: Progress | None) -> None:
     done, total = 0, sum(shard.stop - shard.first for shard in shards)
     for shard in shards:
-        write_shard(folder, shard, encoder(shard), encoder.plan.digest)
+        tell = partial(_tell, progress, done, total)
+        write_shard(folder, shard, encoder(shard, tell), encoder.plan.digest)
         done += shard.stop - shard.first
-        if progress:
-            progress("encode", done, total)
+
+
+def _tell(progress: Progress | None, before: int, total: int, within: int) -> None:
+    """Clips of the shard that is being encoded count as done before it is written."""
+    if progress:
+        progress("encode", before + within, total)
 
 
 class ShardEncoder:
@@ -131,8 +137,11 @@ class ShardEncoder:
         self.plan, self.root, self.generator = plan, root, generator
         self.batch_size, self.workers = batch_size, max(1, workers)
 
-    def __call__(self, shard: Shard) -> dict[str, Tensor]:
-        """The tensors of the shard, on the CPU: "latents" (n, c, l), and "mirrored" where there are such."""
+    def __call__(self, shard: Shard, tell: Callable[[int], None] | None = None) -> dict[str, Tensor]:
+        """The tensors of the shard, on the CPU: "latents" (n, c, l), and "mirrored" where there are such.
+
+        tell: called with the clips that are done, after each batch.
+        """
         found: dict[str, list[Tensor]] = {PLAIN: [], MIRRORED: []}
         clips, done = self._clips(shard), 0
         while batch := list(islice(clips, self.batch_size)):
@@ -141,6 +150,8 @@ class ShardEncoder:
             if mirrored := min(max(shard.mirrored - done, 0), len(batch)):
                 found[MIRRORED].append(self._encode(video[:mirrored].flip(-1)))
             done += len(batch)
+            if tell:
+                tell(done)
         return {name: torch.cat(latents).cpu() for name, latents in found.items() if latents}
 
     @torch.no_grad()

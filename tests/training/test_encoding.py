@@ -2,6 +2,7 @@
 
 import os
 import signal
+from itertools import pairwise
 
 import pytest
 import torch
@@ -123,7 +124,7 @@ def test_what_was_encoded_before_a_kill_is_kept(root, generator, tmp_path):
 
     def killed(_):
         def after_two(what, done, total):
-            if done >= 2 * 16:
+            if done > 2 * 16:  # within the third shard
                 os.kill(os.getpid(), signal.SIGKILL)
 
         encode(plan, folder, root=root, generator=generator, batch_size=4, progress=after_two)
@@ -138,6 +139,14 @@ def test_what_was_encoded_before_a_kill_is_kept(root, generator, tmp_path):
     next(folder.glob("latents-000001*")).unlink()
     assert encode(plan, folder, root=root, generator=generator, batch_size=4) == 1
     assert contents(folder) == contents(tmp_path / "whole")
+
+
+def test_progress_moves_within_a_shard(root, generator, tmp_path):
+    plan, told = plan_of(data(root), generator.autoencoder, settings()), []
+    encode(plan, tmp_path / "latents", root=root, generator=generator, batch_size=4, progress=lambda *_: told.append(_))
+    steps = [done - before for before, done in pairwise([0, *(done for _, done, _ in told)])]
+    assert max(steps) == 4 < 16 == plan.settings["clips_per_shard"]
+    assert told[-1] == ("encode", plan.clips, plan.clips)
 
 
 def test_where_one_of_two_is_refused_both_end(root, generator, tmp_path):
