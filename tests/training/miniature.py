@@ -40,7 +40,6 @@ SIZES = {
     "data.workers": 0,
     "trainer.accelerator": "cpu",
     "trainer.enable_progress_bar": "false",
-    "trainer.enable_model_summary": "false",
     "trainer.log_every_n_steps": 1,
 }
 """Options of the command line that make either stage a matter of a second."""

@@ -1,8 +1,10 @@
 """`pvdm fit` and its sisters: what a run leaves, how it is gone on with, and what is said of mistakes."""
 
 import logging
+import shlex
 import sys
 import warnings
+from pathlib import Path
 from urllib.error import URLError
 
 import pytest
@@ -29,6 +31,17 @@ def test_the_same_command_goes_on_as_if_it_had_never_stopped(command, tmp_path, 
         assert read(tmp_path / "broken")["global_step"] == steps
     assert caplog.text.count("continuing from") == 1
     assert_same_training(read(tmp_path / "broken"), read(tmp_path / "straight"))
+    assert_finished_run_says_so(command("fit", stage, "broken", trainer__max_steps=8), tmp_path / "broken", caplog)
+
+
+def assert_finished_run_says_so(arguments, run, caplog) -> None:
+    caplog.clear()
+    before = (run / "checkpoints" / "last.ckpt").stat()
+    assert main(arguments) == 0
+    assert f"the run in {run} is finished: it has made its 8 updates" in caplog.text
+    assert "raise --trainer.max_steps" in caplog.text
+    assert f"best model: {run / 'checkpoints' / 'best.ckpt'} (val/" in caplog.text
+    assert (run / "checkpoints" / "last.ckpt").stat() == before
 
 
 @pytest.mark.parametrize("interval", [3, 5], ids=["within an epoch", "at its end"])
@@ -115,20 +128,45 @@ def test_a_run_can_be_told_by_its_config_alone(command, tmp_path):
     assert path.read_text() == config.replace("max_steps: 2", "max_steps: 3")
 
 
+def printed(caplog, *beginning: str) -> list[list[str]]:
+    """The arguments of the commands that were logged and begin with these words."""
+    lines = [line for record in caplog.records for line in record.getMessage().splitlines()]
+    commands = [shlex.split(line) for line in lines if line.startswith("pvdm ")]
+    return [words[1:] for words in commands if words[1 : 1 + len(beginning)] == list(beginning)]
+
+
+def test_the_commands_that_are_printed_run_as_they_are(command, videos, tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.chdir(tmp_path)
+    videos.rename("my videos")
+    run = {"data__path": "my videos", "trainer__default_root_dir": "an autoencoder", "trainer__max_steps": 1}
+    assert main(command("fit", "autoencoder", **run)) == 0
+    (stage_2,) = printed(caplog, "fit")
+    shorter = ["--trainer.max_steps=1", "--trainer.enable_progress_bar=false", "--model.validation_times=1"]
+    assert main([*stage_2, *shorter]) == 0
+    (sample,), (export,) = printed(caplog, "sample"), printed(caplog, "export")
+    assert main([*sample, "--steps", "1"]) == 0
+    assert len(list(Path("an diffusion/samples").glob("*.mp4"))) == 8
+    assert main(export) == 0
+    assert VideoGenerator.from_pretrained("an diffusion/model").training_step == 1
+
+
 def test_what_tells_nothing_is_not_said(command, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["pvdm", "fit"])
     records = []
     handler = logging.Handler()
     handler.emit = lambda record: records.append(record.getMessage())
-    lightning = logging.getLogger("pytorch_lightning.utilities.rank_zero")
-    lightning.addHandler(handler)
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    for logger in loggers:
+        logger.addHandler(handler)
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         for steps in (2, 3):
-            assert main(command("fit", "diffusion", trainer__max_steps=steps, trainer__log_every_n_steps=50)) == 0
-    lightning.removeHandler(handler)
+            more = {"trainer__log_every_n_steps": 50, "trainer__limit_val_batches": 1}
+            assert main(command("fit", "diffusion", trainer__max_steps=steps, **more)) == 0
+    for logger in loggers:
+        logger.removeHandler(handler)
     text = "\n".join([*records, *(str(warning.message) for warning in seen)])
-    assert "GPU available" in text
     assert "smaller than the logging interval" in text
     for useless in (
         "litlogger",
@@ -139,6 +177,13 @@ def test_what_tells_nothing_is_not_said(command, monkeypatch):
         "eval mode",
         "resumable",
         "overridden",
+        "TPU",
+        "GPU available",
+        "FLOPs",
+        "configured so",
+        "stopped: ",
+        "Seed set",
+        "Restor",
     ):
         assert useless not in text
 
