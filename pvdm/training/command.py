@@ -105,6 +105,17 @@ class TrainingCLI(PlainCLI):
             kwargs["callbacks"] = _with_default(config.get("callbacks"), ProgressBar, RunBar)
         return super().instantiate_trainer(**kwargs)
 
+    def _run_subcommand(self, subcommand: str) -> None:
+        """As ever; a second Ctrl-C, after which nothing is saved, leaves a word on what there is to go on from."""
+        try:
+            super()._run_subcommand(subcommand)
+        except SystemExit as end:
+            last = Path(self.trainer.default_root_dir) / LAST
+            if isinstance(end.__context__, KeyboardInterrupt) and subcommand == "fit" and self.trainer.is_global_zero:
+                saved = f"goes on from {last}" if last.is_file() else "begins anew, for nothing was saved"
+                logger.info("the same command %s", saved)
+            raise
+
     def after_fit(self) -> None:
         """Tells what the run has come to, and the command that follows."""
         if self.trainer.fast_dev_run or not self.trainer.is_global_zero:

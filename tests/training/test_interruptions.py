@@ -188,6 +188,7 @@ def test_ctrl_c_saves_and_a_second_one_ends_at_once(command, signalled, caplog, 
         patch.setattr(AutoencoderTraining, "reconstruction_loss", twice)
         assert signalled(AutoencoderTraining, "training_step", [1], signal.SIGINT, arguments) == 130
     assert errors(caplog) == ["pvdm: interrupted"]
+    assert f"the same command goes on from {tmp_path / 'run' / 'checkpoints' / 'last.ckpt'}" in caplog.text
     assert read(tmp_path / "run")["global_step"] == 2
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
@@ -196,11 +197,13 @@ def test_ctrl_c_saves_and_a_second_one_ends_at_once(command, signalled, caplog, 
     "stage, workers, validations",
     [("autoencoder", 2, {"trainer__check_val_every_n_epoch": 3}), ("diffusion", 0, {})],
 )
-def test_four_epochs_equal_two_and_two(command, tmp_path, stage, workers, validations):
+def test_four_epochs_equal_two_and_two(command, caplog, tmp_path, stage, workers, validations):
+    caplog.set_level(logging.INFO)
     more = {**AUGMENTED, **accumulating(stage, 3), **validations, "trainer__max_steps": -1, "data__workers": workers}
     assert main(command("fit", stage, "straight", **more, trainer__max_epochs=4)) == 0
     for epochs in (2, 2, 4):  # the command that has nothing to do changes nothing
         assert main(command("fit", stage, "parts", **more, trainer__max_epochs=epochs)) == 0
+    assert caplog.text.count("to train it further, raise --trainer.max_epochs") == 1
     assert_same_training(read(tmp_path / "parts"), read(tmp_path / "straight"))
 
 
