@@ -100,7 +100,7 @@ BAD = [
     (f"{SAMPLE} --output {{videos}} --overwrite", "which would be lost; choose another name"),
     (f"{EXTEND} --output {{long}}.mp4", "long.mp4 exists already; pass --overwrite"),
     (f"{EXTEND} --output {{long}}.mp4/out.mp4", "out.mp4 cannot be written"),
-    (f"{RECONSTRUCT} {{long}}.mp4 --output out.gif", "out.gif ends in .gif, which cannot be written; choose a name in"),
+    (f"{RECONSTRUCT} {{long}}.mp4 --output out.avi", "out.avi ends in .avi, which cannot be written; choose a name in"),
     ("export {tiny} --output {long}.mp4/out", "cannot be written"),
     ("export {tiny} --output {videos}", "exists already; pass --overwrite"),
     ("demo --output {long}.mp4/demo", "cannot be written (Not a directory)"),

@@ -12,24 +12,31 @@ from torch import Tensor
 
 from pvdm.errors import InputError
 from pvdm.output import missing_parents, put_in_place, remove, remove_empty
-from pvdm.video.encoders import Mp4Encoder, PngEncoder
+from pvdm.video.encoders import GifEncoder, Mp4Encoder, PngEncoder, WebmEncoder, WebpEncoder
 
-ENCODERS = {".mp4": Mp4Encoder, "": PngEncoder}
+ENCODERS = {".mp4": Mp4Encoder, ".webm": WebmEncoder, ".gif": GifEncoder, ".webp": WebpEncoder, "": PngEncoder}
+WRITABLE = tuple(suffix for suffix in ENCODERS if suffix)
+"""Suffixes of the video files that can be written."""
+
 SLOWEST, FASTEST = 0.01, 1000
 """Frames per second that a file can record."""
 
+GIF_FASTEST = 50
+"""Browsers show a GIF of more frames per second at a tenth of its pace."""
+
 
 class VideoWriter:
-    """Context manager that writes `NAME.mp4` (H.264) or, without suffix, a folder of exact PNG frames.
+    """Context manager that writes `NAME.mp4` (H.264), .webm (VP9), .gif, .webp or, without suffix, a folder of PNG.
 
-    The video grows under a hidden name beside the target and is renamed when the block ends; an
-    exception in the block leaves nothing behind. `InputError` if the suffix is another, fps is not
-    positive, the target cannot be written, or it exists without `overwrite`.
+    PNG frames are exact. The video grows under a hidden name beside the target and is renamed when the block ends; an
+    exception in the block leaves nothing behind. `InputError` if the suffix is another, fps is out
+    of range, the target cannot be written, or it exists without `overwrite`.
     """
 
     def __init__(self, path: str | Path, *, fps: float, overwrite: bool = False) -> None:
         self.path = Path(path)
         self.fps = fps
+        self._suffix = self.path.suffix.lower()
         self._overwrite = overwrite
         self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         self._size: tuple[int, ...] | None = None
@@ -41,7 +48,7 @@ class VideoWriter:
             with self._writing():
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 remove(self._partial)
-                self._encoder = ENCODERS[self.path.suffix](self._partial, self.fps)
+                self._encoder = ENCODERS[self._suffix](self._partial, self.fps)
         except InputError:
             remove_empty(self._missing)
             raise
@@ -80,14 +87,15 @@ class VideoWriter:
             put_in_place(self._partial, self.path)
 
     def _check(self) -> None:
-        if self.path.suffix not in ENCODERS:
+        if self._suffix not in ENCODERS:
             raise InputError(
                 f"{self.path} ends in {self.path.suffix}, which cannot be written; "
-                "choose a name in .mp4, or one without suffix for a folder of PNG frames"
+                f"choose a name in {', '.join(WRITABLE)}, or one without suffix for a folder of PNG frames"
             )
-        if not SLOWEST <= self.fps <= FASTEST:
+        fastest = GIF_FASTEST if self._suffix == ".gif" else FASTEST
+        if not SLOWEST <= self.fps <= fastest:
             raise InputError(
-                f"the frame rate for {self.path} is {self.fps}; give frames per second from {SLOWEST} to {FASTEST}"
+                f"the frame rate for {self.path} is {self.fps}; give frames per second from {SLOWEST} to {fastest}"
             )
         if self.path.exists() and not self._overwrite:
             raise InputError(f"{self.path} exists; pass --overwrite or choose another name")

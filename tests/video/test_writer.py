@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.testing import assert_close
 
 from pvdm.errors import InputError
@@ -52,6 +53,52 @@ def test_odd_sizes_grow_by_repetition(tmp_path):
     assert_close(frames[:, :, -1], frames[:, :, -2], atol=12, rtol=0)
 
 
+def pictures(path) -> tuple[torch.Tensor, list[float], int | None]:
+    """The frames of an animated picture (3, t, h, w) uint8, the ms that each is shown, and its loops (0: no end)."""
+    with Image.open(path) as picture:
+        frames, shown = [], []
+        for index in range(picture.n_frames):
+            picture.seek(index)
+            frames.append(torch.from_numpy(np.array(picture.convert("RGB"))))
+            shown.append(picture.info["duration"])
+        return torch.stack(frames).permute(3, 0, 1, 2), shown, picture.info.get("loop")
+
+
+@pytest.mark.parametrize(("name", "worst"), [("out.gif", 1), ("out.webp", 3)])
+def test_animated_pictures_have_every_frame_at_its_time_and_repeat(tmp_path, name, worst):
+    video = smooth_video(9, height=33, width=47)
+    write_video(tmp_path / name, video, fps=12.5)
+    found, shown, loops = pictures(tmp_path / name)
+    assert (found.shape, shown, loops) == (video.shape, [80] * 9, 0)
+    assert (found.float() - video.float()).abs().mean() < worst
+
+
+def test_the_hundredths_of_a_gif_add_up_to_its_rate(tmp_path):
+    write_video(tmp_path / "out.gif", smooth_video(30), fps=30)
+    _, shown, _ = pictures(tmp_path / "out.gif")
+    assert set(shown) == {30, 40} and sum(shown) == pytest.approx(1000, abs=10)
+
+
+def test_a_gif_that_browsers_would_slow_down_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"out.gif is 60; give frames per second from 0.01 to 50"):
+        VideoWriter(tmp_path / "out.gif", fps=60)
+
+
+def test_webm_is_close(tmp_path):
+    video = smooth_video(height=33, width=47)
+    write_video(tmp_path / "out.WEBM", video, fps=24)
+    info = probe((tmp_path / "out.WEBM").rename(tmp_path / "out.webm"))
+    assert (info.frames, info.height, info.width, info.fps) == (8, 34, 48, 24)
+    assert (read_back(tmp_path / "out.webm")[..., :33, :47].float() - video.float()).abs().mean() < 3
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.webm", "out.gif", "out.webp"])
+def test_the_same_frames_are_the_same_file(tmp_path, name):
+    for folder in ("one", "two"):
+        write_video(tmp_path / folder / name, smooth_video(), fps=25)
+    assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
 @pytest.mark.parametrize("name", ["out.mp4", "out"])
 def test_pieces_equal_the_whole(tmp_path, name):
     video = smooth_video(9)
@@ -62,7 +109,7 @@ def test_pieces_equal_the_whole(tmp_path, name):
     assert_close(read_back(tmp_path / name), read_back(tmp_path / f"whole_{name}"))
 
 
-@pytest.mark.parametrize("name", ["out.mp4", "out"])
+@pytest.mark.parametrize("name", ["out.mp4", "out.gif", "out.webp", "out"])
 def test_failure_leaves_nothing(tmp_path, name):
     with pytest.raises(KeyError), VideoWriter(tmp_path / name, fps=25) as writer:
         writer.write(smooth_video())
@@ -92,8 +139,8 @@ def test_a_folder_of_other_things_is_never_replaced(tmp_path):
 
 
 def test_other_suffix_and_rate_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"ends in .gif, .* choose a name in .mp4"):
-        VideoWriter(tmp_path / "out.gif", fps=25)
+    with pytest.raises(InputError, match=r"ends in .avi, .* choose a name in .mp4, .webm, .gif, .webp, or one without"):
+        VideoWriter(tmp_path / "out.avi", fps=25)
     for rate in (0, -1, float("nan"), float("inf"), 1e-9):
         with pytest.raises(InputError, match=rf"frame rate .* is {rate}; give frames per second from 0.01 to 1000"):
             VideoWriter(tmp_path / "out.mp4", fps=rate)
