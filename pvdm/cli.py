@@ -35,6 +35,19 @@ COMMANDS = {
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 """OpenMP's threads, PyTorch's on a CPU, sleep while they wait. By default they spin, which makes a computation many
 times slower once any other process wants a core (docs/speed.md). OpenMP reads it when PyTorch is imported."""
+EXAMPLES = {
+    "sample": "my_model --num-videos 8 --output samples",
+    "extend": "my_model --input my_video.mp4 --frames 512 --output continued.mp4",
+    "reconstruct": "my_model my_video.mp4 --side-by-side --output beside.mp4",
+    "evaluate": "--real my_videos --fake my_model --protocol coherence/16f --output looks.json",
+    "benchmark": "ucf101 --root UCF-101 --model my_model --quick --output report",
+    "encode": "-c configs/diffusion.yaml --data.path my_videos --model.autoencoder my_autoencoder --output latents",
+    "inspect": "my_videos --size 128x128 --fps 12 --output report",
+    "export": "runs/diffusion/checkpoints/best.ckpt --license cc-by-4.0 --output my_model",
+    "convert": "--autoencoder autoencoder.pth --diffusion diffusion.pth --output pvdm_ucf101",
+    "demo": "--output my_demo",
+}
+"""A line of use for each command, which its help ends with."""
 
 logger = logging.getLogger("pvdm")
 
@@ -72,14 +85,14 @@ def _run(arguments: list[str]) -> None:
         options, unknown = _parser(arguments).parse_known_args(arguments)
         if unknown and not hasattr(options, "of_training"):
             options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-        options.of_training = unknown
+        options.of_training, options.arguments = unknown, arguments
         options.run(options)
     finally:
         sys.stdout.flush()  # here, where a broken pipe is caught
 
 
-class _Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the defaults that say something."""
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows the defaults that say something, and the example as a line that can be copied."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         tells_nothing = action.required or action.default is None or action.default is False
@@ -93,12 +106,17 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, summary in {**TRAINING, **COMMANDS}.items():
-        command = verbs.add_parser(name, help=summary, description=summary, formatter_class=_Help, allow_abbrev=False)
+        looks = {"formatter_class": _Help, "allow_abbrev": False, "epilog": _example(name)}
+        command = verbs.add_parser(name, help=summary, description=summary, **looks)
         if name in COMMANDS and name in arguments[:1]:
             module = import_module(f"pvdm.commands.{name}")
             module.add_arguments(command)
             command.set_defaults(run=module.run, parser=command)
     return parser
+
+
+def _example(name: str) -> str | None:
+    return f"Example: pvdm {name} {EXAMPLES[name]}" if name in EXAMPLES else None
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import runpy
+import shlex
 import subprocess
 import sys
 from importlib.metadata import version
@@ -94,6 +95,18 @@ def test_every_option_is_explained(name):
     parser = cli._parser([name])
     (verbs,) = (action for action in parser._actions if action.choices and name in action.choices)
     assert all(action.help for action in verbs.choices[name]._actions)
+
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_the_help_ends_with_an_example_that_the_command_takes(capsys, name):
+    with pytest.raises(SystemExit):
+        cli.main([name, "--help"])
+    *_, line = capsys.readouterr().out.splitlines()
+    program, *example = shlex.split(line.removeprefix("Example: "))
+    assert line.startswith("Example: ") and program == "pvdm" and example[0] == name
+    options, unknown = cli._parser(example).parse_known_args(example)
+    assert all(hasattr(options, "of_training") for _ in unknown[:1])  # what is left over is for the parser of training
+    assert options.run.__module__ == f"pvdm.commands.{name}"
 
 
 def test_version(capsys):

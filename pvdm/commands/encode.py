@@ -28,10 +28,9 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = (
-        "All options of pvdm fit for stage 2 are taken, too; of them data.*, model.autoencoder, trainer.precision and "
-        "seed_everything matter. For example: pvdm encode -c configs/diffusion.yaml -c configs/data/ucf101.yaml "
-        "--data.path UCF-101 --model.autoencoder my_autoencoder --output latents"
+    parser.description += (
+        ".\nAll options of pvdm fit for stage 2 are taken, too; of them data.*, model.autoencoder, trainer.precision\n"
+        "and seed_everything matter."
     )
     parser.add_argument("--output", type=Path, required=True, help="folder; one that is not finished is gone on with")
     parser.add_argument("--overwrite", action="store_true", help="replace other latents that are there")

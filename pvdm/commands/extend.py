@@ -9,8 +9,6 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from pvdm import video
 from pvdm.commands.files import VideoSource, check_input
 from pvdm.commands.options import (
@@ -27,6 +25,7 @@ from pvdm.commands.options import (
     sampler_of,
     shared_work,
 )
+from pvdm.commands.progress import SamplingBar
 from pvdm.errors import InputError
 from pvdm.evaluation.processes import together
 from pvdm.output import check_output
@@ -41,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--input", type=Path, help="video to continue; without it the first clip is sampled")
     parser.add_argument("--frames", type=positive, required=True, help="frames of the output")
-    add_output(parser, "an .mp4 file, or a name without suffix for a folder of png frames")
+    add_output(parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder of png frames")
     parser.add_argument("--only-new", action="store_true", help="leave the input's own frames out of the output")
     parser.add_argument(
         "--seeds", type=natural, nargs="+", default=[0], help="one video each; several are named OUTPUT_seedN"
@@ -95,13 +94,14 @@ class Extension:
             for run in self.head.runs(self.generator.frames) if self.head else ():
                 for writer in writers:
                     writer.write(run)
-            bar = stack.enter_context(tqdm(total=self.missing, unit="frame", disable=not show))
-            for batch in stack.enter_context(closing(self._clips(part))):
+            lengths = [len(clip) for clip in in_parts(self.missing, self.generator.frames)]
+            bar = stack.enter_context(SamplingBar(lengths, unit="frames", show=show))
+            for batch in stack.enter_context(closing(self._clips(part, bar))):
                 for writer, clip in zip(writers, batch, strict=True):
                     writer.write(clip)
-                bar.update(batch.shape[2])
+                bar.written(batch.shape[2])
 
-    def _clips(self, part: range) -> Iterator[Tensor]:
+    def _clips(self, part: range, bar: SamplingBar) -> Iterator[Tensor]:
         """(b, 3, t, h, w) uint8, clip by clip."""
         return self.generator.stream(
             num_frames=self.missing,
@@ -110,6 +110,7 @@ class Extension:
             labels=self.labels and [self.labels[index] for index in part],
             sampler=self.sampler,
             later_sampler=self.later_sampler,
+            progress=bar.sampling,
         )
 
 

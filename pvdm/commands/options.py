@@ -90,8 +90,16 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace existing output")
 
 
-def add_sampler(parser: argparse.ArgumentParser, *, unset: bool = False) -> argparse._ArgumentGroup:
-    """unset: those of `SOLVER` are None if not given, see `with_solver`, though the help says what they then are."""
+def add_sampler(
+    parser: argparse.ArgumentParser, *, unset: bool = False, times: str = "--grid"
+) -> argparse._ArgumentGroup:
+    """The options of solvers.
+
+    Args:
+        parser: Gets them.
+        unset: Those of `SOLVER` are None if not given, see `with_solver`, though the help says what they then are.
+        times: Another name of `--time-grid`.
+    """
     group = parser.add_argument_group("sampling")
     group.add_argument("--sampler", choices=SAMPLER_NAMES, help="ddim, or ddpm (ancestral): the paper's")
     group.add_argument(
@@ -100,7 +108,8 @@ def add_sampler(parser: argparse.ArgumentParser, *, unset: bool = False) -> argp
         help=f"evaluations of the network per clip; {FEW_STEPS} if not given, {DDIM_STEPS} of ddim, all times of ddpm",
     )
     group.add_argument(
-        "--grid",
+        *dict.fromkeys(("--time-grid", times)),
+        dest="grid",
         choices=GRIDS,
         help=f"which times are visited; {FEW_STEPS_GRID} if not given, uniform by ddim and ddpm, as released",
     )

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from threading import Lock
 
 from tqdm import tqdm
+
+DECODING = 0.05
+"""Of the way from noise to a file that decoding and writing take, about."""
 
 
 class Bars:
@@ -25,3 +30,43 @@ class Bars:
         if done == total:
             self._bar.close()
             self._began, self._bar = time.time(), None
+
+
+class SamplingBar:
+    """A bar of clips or frames that moves with the steps of those that are sampled together, and shows the time left.
+
+    Args:
+        parts: What each sampling makes, in their order.
+        unit: Of what, in the plural.
+        show: Whether there is a bar.
+    """
+
+    def __init__(self, parts: Sequence[int], *, unit: str, show: bool = True) -> None:
+        self._parts, self._sampled, self._written, self._lock = list(parts), 0.0, 0, Lock()
+        form = f"{{percentage:3.0f}}%|{{bar}}| {{n:.1f}} of {{total}} {unit} [{{elapsed}} so far, {{remaining}} left]"
+        self._bar = tqdm(total=sum(parts), bar_format=form, disable=not show)
+        self._before, self._part = 0, 0
+
+    def __enter__(self) -> SamplingBar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def sampling(self, done: int, steps: int) -> None:
+        """Told after each step, perhaps by the thread that samples."""
+        part = self._parts[self._part]
+        self._sampled = self._before + part * done / steps
+        if done == steps:
+            self._before, self._part = self._before + part, self._part + 1
+        self._show()
+
+    def written(self, count: int = 1) -> None:
+        """Told when so many are decoded and in their file."""
+        self._written += count
+        self._show()
+
+    def _show(self) -> None:
+        with self._lock:
+            done = (1 - DECODING) * self._sampled + DECODING * self._written
+            self._bar.update(round(done, 6) - self._bar.n)

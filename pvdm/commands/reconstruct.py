@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("input", type=Path, help="video file or folder of frames, at least one clip long")
-    add_output(parser, "an .mp4 file, or a name without suffix for a folder of png frames")
+    add_output(parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder of png frames")
     parser.add_argument("--side-by-side", action="store_true", help="the original to the left")
     parser.add_argument("--fps", type=rate, help="frames per second; the input's if not given")
 

@@ -9,8 +9,6 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from pvdm import video
 from pvdm.commands.options import (
     add_cuda_graphs,
@@ -26,76 +24,197 @@ from pvdm.commands.options import (
     sampler_of,
     shared_work,
 )
+from pvdm.commands.progress import SamplingBar
+from pvdm.commands.sample_record import RECORD, record, write_record
+from pvdm.diffusion.sampler_config import GRIDS
+from pvdm.errors import InputError
 from pvdm.evaluation.processes import Processes, together
-from pvdm.output import check_output, replacing
+from pvdm.generation.files import check_model, weights_file
+from pvdm.output import check_output, check_output_file, replacing
+from pvdm.video.info import FRAME_SUFFIXES, VIDEO_SUFFIXES, WRITABLE
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-OWN = ("sample_*",)
+OWN = ("sample_*", RECORD)
 """What a folder of samples holds."""
+
+FORMATS = ("mp4", "png", *(suffix[1:] for suffix in WRITABLE if suffix != ".mp4"))
+CLIPS = 4
 
 logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
-    add_output(parser, "folder for sample_000000.mp4, ...")
-    parser.add_argument("--num-videos", type=positive, default=4, help="clips to sample")
-    parser.add_argument("--seed", type=natural, default=0, help="video i of a seed is the same at any batch size")
+    names = f"{', '.join(WRITABLE)} or {', '.join(FRAME_SUFFIXES)}"
+    add_output(parser, f"folder for sample_INDEX_seedSEED.mp4, ..., or one file ({names}) of all clips in a grid")
+    parser.add_argument(
+        "--num-videos",
+        type=positive,
+        help=f"clips to sample (default: {CLIPS}), of each seed with --seeds (default: 1)",
+    )
+    seeds = parser.add_mutually_exclusive_group()
+    seeds.add_argument("--seed", type=natural, default=0, help="video i of a seed is the same at any batch size")
+    seeds.add_argument("--seeds", type=natural, nargs="+", help="several seeds: video 0 of each")
     parser.add_argument("--batch-size", type=positive, default=4, help="clips sampled at once")
     parser.add_argument("--fps", type=rate, help="frames per second of the files; the training clips' if not given")
-    parser.add_argument("--format", choices=("mp4", "png"), default="mp4", help="png: folders of exact frames")
+    parser.add_argument(
+        "--format", choices=FORMATS, help="of the files in a folder; png: folders of exact frames (default: mp4)"
+    )
+    parser.add_argument(
+        "--grid",
+        action=_Arrangement,
+        metavar="RxC",
+        help="rows and columns of the clips in one file, as in 4x4; near a square if not given",
+    )
     add_cuda_graphs(parser)
-    add_sampler(parser)
+    add_sampler(parser, times="--time-grid")
+    parser.set_defaults(arrangement=None)
 
 
 def run(options: argparse.Namespace) -> None:
-    own = {"overwrite": options.overwrite, "own": OWN}
     with shared_work() as shared:
-        together(shared, lambda: check_output(options.output, **own))
-        samples = together(shared, lambda: Samples(options))
-        with _folder_of_all(options.output, shared, **own) as folder:
-            samples.write(folder, shared)
-        logger.info("%d clip(s) in %s", options.num_videos, options.output)
+        videos = together(shared, lambda: videos_of(options))
+        samples = together(shared, lambda: Samples(options, videos))
+        write = _write_one if _is_file(options.output) else _write_folder
+        write(samples, options, shared)
+        logger.info("%d clip(s) in %s", len(videos), options.output)
+
+
+def videos_of(options: argparse.Namespace) -> list[tuple[int, int]]:
+    """(seed, index) of each clip; InputError if they or their output cannot be."""
+    seeds = options.seeds or [options.seed]
+    if len(set(seeds)) < len(seeds):
+        raise InputError("a seed is given twice; give each seed once")
+    cells = options.arrangement and options.arrangement[0] * options.arrangement[1]
+    count = options.num_videos or (1 if options.seeds else cells or CLIPS)
+    videos = [(seed, index) for seed in seeds for index in range(count)]
+    if cells and len(videos) > cells:
+        raise InputError(f"{len(videos)} clips do not fit into a --grid of {cells}; give a larger one, or fewer clips")
+    _check_output(options)
+    return videos
+
+
+def _check_output(options: argparse.Namespace) -> None:
+    output, suffix = options.output, options.output.suffix
+    if not _is_file(output) and suffix.lower() in VIDEO_SUFFIXES:
+        raise InputError(f"{output} ends in {suffix}, which cannot be written; choose a name in {', '.join(WRITABLE)}")
+    if not _is_file(output):
+        if options.arrangement:
+            raise InputError(f"--grid is for one file of all clips, and {output} is a folder; give a name in .mp4")
+        return check_output(output, overwrite=options.overwrite, own=OWN)
+    if options.format:
+        raise InputError(f"--format is for the files in a folder, and {output} is one file; leave it out")
+    for file in (output, _record_of(output)):
+        check_output_file(file, overwrite=options.overwrite)
+    return None
 
 
 class Samples:
     """The clips that the options ask for; all that can be refused is, when it is made."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options, self.generator = options, load_model(options)
+    def __init__(self, options: argparse.Namespace, videos: list[tuple[int, int]]) -> None:
+        from pvdm.weights import sha256_of
+
+        check_model(options.model)  # first: it is quick to refuse
+        self.options, self.videos = options, videos
+        self.sha256 = sha256_of(weights_file(options.model))
+        self.generator = load_model(options)
         self.generator.check_can_continue(None)
         self.sampler = sampler_of(options, self.generator)
-        self.labels = labels_of(options, self.generator, options.num_videos)
+        self.labels = labels_of(options, self.generator, len(videos))
+        self.fps = options.fps or self.generator.fps
 
-    def write(self, folder: Path, shared: Processes) -> None:
-        """Writes those that are this process's, each into its file."""
+    def clips(self, shared: Processes) -> Iterator[tuple[int, Tensor]]:
+        """Those that are this process's, each with its place among all: (3, t, h, w) uint8."""
         # Cut before they are shared, so that not even rounding depends on the number of processes.
-        parts = shared.share(in_parts(self.options.num_videos, self.options.batch_size))
-        indices = [index for part in parts for index in part]
+        parts = shared.share(in_parts(len(self.videos), self.options.batch_size))
+        places = [place for part in parts for place in part]
         with (
             self.generator.precision(self.options.precision),
-            closing(self._clips(indices)) as clips,
-            tqdm(total=len(indices), unit="clip", disable=not shared.is_main) as bar,
+            SamplingBar([len(part) for part in parts], unit="clips", show=shared.is_main) as bar,
+            closing(self._sampled(places, bar)) as clips,
         ):
-            for index, clip in zip(indices, clips, strict=True):
-                video.write_video(self._name(folder, index), clip, fps=self.options.fps or self.generator.fps)
-                bar.update()
+            for place, clip in zip(places, clips, strict=True):
+                yield place, clip
+                bar.written()
 
-    def _clips(self, indices: list[int]) -> Iterator[Tensor]:
+    def _sampled(self, places: list[int], bar: SamplingBar) -> Iterator[Tensor]:
         """Each (3, t, h, w) uint8."""
-        if not indices:  # more processes than batches
+        if not places:  # more processes than batches
             return
-        videos = [(self.options.seed, index) for index in indices]
-        labels = self.labels and [self.labels[index] for index in indices]
-        options = {"batch_size": self.options.batch_size, "labels": labels, "sampler": self.sampler}
-        with closing(self.generator.batches(videos, **options)) as batches:
+        videos = [self.videos[place] for place in places]
+        labels = self.labels and [self.labels[place] for place in places]
+        options = {"labels": labels, "sampler": self.sampler, "progress": bar.sampling}
+        with closing(self.generator.batches(videos, batch_size=self.options.batch_size, **options)) as batches:
             for batch in batches:
                 yield from batch
 
-    def _name(self, folder: Path, index: int) -> Path:
-        return folder / (f"sample_{index:06d}" + (".mp4" if self.options.format == "mp4" else ""))
+    def record(self, files: list[str]) -> dict[str, Any]:
+        """What is to be kept of them, which are in these files."""
+        labels, names = self.labels or [None] * len(self.videos), self.generator.classes
+        said = [
+            {
+                "file": file,
+                "seed": seed,
+                "index": index,
+                "label": names[label] if names and label is not None else label,
+            }
+            for file, (seed, index), label in zip(files, self.videos, labels, strict=True)
+        ]
+        return record(self.options, self.generator, self.sampler, self.sha256, said)
+
+
+def _write_folder(samples: Samples, options: argparse.Namespace, shared: Processes) -> None:
+    """A file, or a folder of frames, for each clip."""
+    suffix = "" if options.format == "png" else f".{options.format or 'mp4'}"
+    names = [f"sample_{index:06d}_seed{seed}{suffix}" for seed, index in samples.videos]
+    with _folder_of_all(options.output, shared, overwrite=options.overwrite, own=OWN) as folder:
+        for place, clip in samples.clips(shared):
+            video.write_video(folder / names[place], clip, fps=samples.fps)
+        if shared.is_main:
+            write_record(folder / RECORD, samples.record(names))
+
+
+def _write_one(samples: Samples, options: argparse.Namespace, shared: Processes) -> None:
+    """One video of all clips, or one picture of the frames in their middle."""
+    parts = shared.gather(list(samples.clips(shared)))
+    if not shared.is_main:
+        return
+    import torch
+
+    clips = torch.stack(
+        [clip for _, clip in sorted((pair for part in parts for pair in part), key=lambda pair: pair[0])]
+    )
+    columns = (options.arrangement or video.near_square(len(clips)))[1]
+    if options.output.suffix.lower() in FRAME_SUFFIXES:
+        middle = clips.shape[2] // 2
+        _write_picture(
+            options.output, video.grid_video(clips[:, :, middle : middle + 1], columns)[:, 0], options.overwrite
+        )
+    else:
+        whole = clips[0] if len(clips) == 1 else video.grid_video(clips, columns)
+        video.write_video(options.output, whole, fps=samples.fps, overwrite=options.overwrite)
+    names = [options.output.name] * len(clips)
+    write_record(_record_of(options.output), samples.record(names), overwrite=options.overwrite)
+
+
+def _write_picture(path: Path, picture: Tensor, overwrite: bool) -> None:
+    """picture: (3, h, w) uint8."""
+    from PIL import Image
+
+    with replacing(path, overwrite=overwrite) as temporary:
+        Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(temporary, quality=95)
+
+
+def _is_file(output: Path) -> bool:
+    """Whether a name is one of a file, and not a folder's."""
+    return output.suffix.lower() in (*WRITABLE, *FRAME_SUFFIXES)
+
+
+def _record_of(output: Path) -> Path:
+    return output.with_name(f"{output.name}.json")
 
 
 @contextmanager
@@ -107,3 +226,16 @@ def _folder_of_all(path: Path, shared: Processes, **replaced: Any) -> Iterator[P
         folder, *_ = shared.gather(folder)
         yield folder
         shared.barrier()
+
+
+class _Arrangement(argparse.Action):
+    """`--grid 4x4` is (rows, columns); the name of a grid of times, which `--grid` took before, is still one."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, value: Any, option: str | None = None) -> None:
+        rows, _, columns = value.partition("x")
+        if value in GRIDS:
+            namespace.grid = value
+        elif rows.isdecimal() and columns.isdecimal() and int(rows) and int(columns):
+            namespace.arrangement = (int(rows), int(columns))
+        else:
+            parser.error(f"{option} is {value}; give rows and columns as in 4x4")

@@ -18,12 +18,6 @@ from pvdm.output import replacing
 Curve = tuple[Sequence[int], Sequence[float]]
 
 
-def grid_video(videos: Tensor, columns: int) -> Tensor:
-    """Videos (n, 3, t, h, w) uint8 side by side in rows, n a multiple of columns: (3, t, rows * h, columns * w)."""
-    bordered = functional.pad(videos, (1, 1, 1, 1), value=255)
-    return rearrange(bordered, "(r k) c t h w -> c t (r h) (k w)", k=columns)
-
-
 def filmstrips(videos: Sequence[Tensor], frames: int) -> Tensor:
     """A row for each video (3, t, h, w) uint8, of frames evenly spread over it: (3, rows * h, frames * w)."""
     rows = []

@@ -18,14 +18,14 @@ from tqdm import tqdm
 from pvdm.commands.files import VideoSource
 from pvdm.commands.reconstruct import reconstructions
 from pvdm.demo.clips import VIDEOS, prepare_clips
-from pvdm.demo.figures import filmstrips, grid_video, plot_curves, read_scalars, save_image
+from pvdm.demo.figures import filmstrips, plot_curves, read_scalars, save_image
 from pvdm.demo.settings import DemoSettings
 from pvdm.diffusion import SamplerConfig
 from pvdm.evaluation.fidelity import psnr
 from pvdm.generation import VideoGenerator
 from pvdm.output import replacing
 from pvdm.training import command
-from pvdm.video import ClipShape, VideoWriter, probe, read_clip, to_float, write_video
+from pvdm.video import ClipShape, VideoWriter, grid_video, probe, read_clip, to_float, write_video
 
 CONFIGS = Path(__file__).parent
 logger = logging.getLogger(__name__)

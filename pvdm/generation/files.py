@@ -54,6 +54,11 @@ def resolve_folder(name: str | Path, **download: Any) -> Path:
         raise InputError(f"{name} is neither a folder here nor a model on the Hub ({reason})") from error
 
 
+def weights_file(name: str | Path) -> Path:
+    """The file that holds the weights of an exported model, here or on the Hub, or a checkpoint itself."""
+    return Path(name) if Path(name).is_file() else resolve_folder(name) / WEIGHTS
+
+
 def read_config(folder: Path) -> Mapping[str, Any]:
     """The parsed `config.json` of an exported model; InputError if it is absent or another program's."""
     from pvdm.generation.stored_config import checked

@@ -1,7 +1,8 @@
 from .clip import ClipShape, read_clip
 from .color import ColorJitter, change_colors
 from .frame_folder import number_gap
-from .info import FRAME_SUFFIXES, VIDEO_SUFFIXES, VideoInfo
+from .grid import grid_video, near_square
+from .info import FRAME_SUFFIXES, VIDEO_SUFFIXES, WRITABLE, VideoInfo
 from .pixels import to_float, to_uint8
 from .reader import probe, read_frames
 from .transform import resize_and_crop
@@ -10,11 +11,14 @@ from .writer import VideoWriter, write_video
 __all__ = [
     "FRAME_SUFFIXES",
     "VIDEO_SUFFIXES",
+    "WRITABLE",
     "ClipShape",
     "ColorJitter",
     "VideoInfo",
     "VideoWriter",
     "change_colors",
+    "grid_video",
+    "near_square",
     "number_gap",
     "probe",
     "read_clip",

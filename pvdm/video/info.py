@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".mov")
+WRITABLE = (".mp4", ".webm", ".gif", ".webp")
+"""Of the video files that can be written."""
+
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 

@@ -13,11 +13,9 @@ from torch import Tensor
 from pvdm.errors import InputError
 from pvdm.output import missing_parents, put_in_place, remove, remove_empty
 from pvdm.video.encoders import GifEncoder, Mp4Encoder, PngEncoder, WebmEncoder, WebpEncoder
+from pvdm.video.info import WRITABLE
 
-ENCODERS = {".mp4": Mp4Encoder, ".webm": WebmEncoder, ".gif": GifEncoder, ".webp": WebpEncoder, "": PngEncoder}
-WRITABLE = tuple(suffix for suffix in ENCODERS if suffix)
-"""Suffixes of the video files that can be written."""
-
+ENCODERS = dict(zip((*WRITABLE, ""), (Mp4Encoder, WebmEncoder, GifEncoder, WebpEncoder, PngEncoder), strict=True))
 SLOWEST, FASTEST = 0.01, 1000
 """Frames per second that a file can record."""
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pvdm.cli import main
-from pvdm.demo.figures import filmstrips, grid_video, plot_curves, save_image
+from pvdm.demo.figures import filmstrips, plot_curves, save_image
 from pvdm.demo.page import write_page
 from pvdm.demo.settings import DemoSettings
 from pvdm.demo.steps import Demo
@@ -88,13 +88,6 @@ def test_a_demo_of_other_settings_is_refused(tmp_path, caplog):
     (tmp_path / "pvdm-demo.json").write_text(json.dumps({"autoencoder_steps": 1}))
     assert main(["demo", "--output", str(tmp_path)]) == 2
     assert "--fresh" in caplog.text
-
-
-def test_grid_puts_videos_in_rows():
-    videos = torch.stack([torch.full((3, 2, 4, 6), value, dtype=torch.uint8) for value in range(4)])
-    grid = grid_video(videos, columns=2)
-    assert grid.shape == (3, 2, 2 * 6, 2 * 8)
-    assert [grid[0, 0, row, column].item() for row in (3, 9) for column in (4, 12)] == [0, 1, 2, 3]
 
 
 def test_filmstrips_show_the_first_and_the_last_frame():
