@@ -29,6 +29,7 @@ COMMANDS = {
     "inspect": "a data set: what is in it, what is wrong with it, and what training would make of it",
     "configs": "the configs that come with the package: listed, printed or copied",
     "export": "a training checkpoint to a folder for use",
+    "push": "a model to the Hugging Face Hub, with its card",
     "convert": "the released checkpoints to a folder for use",
     "demo": "train a small model on real clips and show what it makes, in minutes on a CPU",
 }
@@ -44,6 +45,8 @@ EXAMPLES = {
     "encode": "-c configs/diffusion.yaml --data.path my_videos --model.autoencoder my_autoencoder --output latents",
     "inspect": "my_videos --size 128x128 --fps 12 --output report",
     "export": "runs/diffusion/checkpoints/best.ckpt --license cc-by-4.0 --output my_model",
+    "push": "my_model owner/name --license cc-by-4.0",
+    "configs": "copy autoencoder diffusion --output configs",
     "convert": "--autoencoder autoencoder.pth --diffusion diffusion.pth --output pvdm_ucf101",
     "demo": "--output my_demo",
 }

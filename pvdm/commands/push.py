@@ -1,0 +1,45 @@
+"""`pvdm push`: a model to the Hugging Face Hub, with its card."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pvdm.generation import VideoGenerator
+from pvdm.generation.hub import CARD, check_name, push_folder
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="exported folder, or training checkpoint (.ckpt), which is exported first")
+    parser.add_argument("name", metavar="owner/name", help="of the repository, which is made if it is not there")
+    parser.add_argument("--public", action="store_true", help="let everybody see a new repository; else it is private")
+    parser.add_argument("--license", help="the model's license, for its card: mit, cc-by-4.0, ...")
+    parser.add_argument("--half-precision", action="store_true", help="push float16 weights: half the size")
+    parser.add_argument("--message", default="", help="of the commit")
+    parser.add_argument("--overwrite", action="store_true", help="add a new version to what is there")
+
+
+def run(options: argparse.Namespace) -> None:
+    check_name(options.name)
+    generator = VideoGenerator.load(options.model)  # a folder, too: what cannot be loaded is not pushed
+    with TemporaryDirectory() as temporary:
+        folder = _folder(options, generator, Path(temporary))
+        address = push_folder(
+            folder, options.name, private=not options.public, overwrite=options.overwrite, message=options.message
+        )
+    logger.info("the model is at %s; load it by VideoGenerator.from_pretrained(%r)", address, options.name)
+
+
+def _folder(options: argparse.Namespace, generator: VideoGenerator, temporary: Path) -> Path:
+    """The exported folder itself, whose card may have been written by hand, or an export of what is asked for."""
+    given, is_asked_for = Path(options.model), options.license or options.half_precision
+    if (given / CARD).is_file() and not is_asked_for:
+        return given
+    made = temporary / options.name.partition("/")[2]
+    card = {"license": options.license}
+    generator.save_pretrained(made, half_precision=options.half_precision, model_card_kwargs=card)
+    return made
