@@ -21,6 +21,7 @@ REFUSED = {
     "encode": ["--output", "out", "--dtype", "float8"],
     "configs": ["nothere"],
     "export": ["nothere", "--output", "out"],
+    "push": ["nothere", "owner/name"],
     "convert": ["--autoencoder", "nothere", "--output", "out"],
     "demo": ["--autoencoder-steps", "0"],
 }

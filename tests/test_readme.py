@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 from benchmark.small_benchmark import make_ucf101, with_tiny_detectors, without_curves
+from generation.small_models import small_generator
+from PIL import Image
 from reference import BUFFERS, fill, released_shapes
 
 from pvdm import VideoGenerator
@@ -36,7 +38,13 @@ def commands() -> list[str]:
     """The lines of the README's shell blocks that begin with pvdm, comments removed."""
     blocks = re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     lines = [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line.startswith("pvdm ")]
+    return [line for line in lines if line.startswith("pvdm ") and not line.startswith("pvdm push ")]  # has no network
+
+
+def python() -> str:
+    """The README's Python block."""
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return block
 
 
 def shortened(line: str) -> list[str]:
@@ -90,6 +98,22 @@ def test_every_command_runs_and_leaves_what_it_names(world, capfd):
     assert probe("continued.mp4").frames == 512
     assert [probe(f"futures_seed{seed}.mp4").frames for seed in (0, 1, 2)] == [128] * 3
     assert VideoGenerator.from_pretrained("my_model").training_step == 1
+
+
+def test_the_python_runs_and_says_the_shapes(tmp_path, make_video, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_video("my_video.mp4", frames=40, fps=25)
+    small_generator(frames=16, height=32, width=32).save_pretrained("my_model")
+    block = python().replace("steps=20", "steps=2").replace("seed=0)  # (3,", "seed=0, steps=1)  # (3,")
+    names: dict = {}
+    exec(block.replace("num_frames=512", "num_frames=16").replace("256", "32"), names)
+    assert names["videos"].shape == (4, 3, 16, 32, 32) and names["longer"].shape == (3, 128, 32, 32)
+    assert names["clip"].shape == (1, 3, 16, 32, 32)
+    assert names["found"].shape == names["video"].shape == (3, 16, 32, 32)  # 40 frames at 25, seen at ten a second
+    for name, frames in (("first.mp4", 16), ("longer.mp4", 128)):
+        assert (probe(name).frames, probe(name).fps) == (frames, 10)
+    with Image.open("grid.gif") as grid:
+        assert (grid.n_frames, grid.info["duration"]) == (16, 100)
 
 
 def test_the_readme_uses_all_verbs_that_a_newcomer_needs():

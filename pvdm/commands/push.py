@@ -6,9 +6,13 @@ import argparse
 import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-from pvdm.generation import VideoGenerator
+from pvdm.generation.files import check_model
 from pvdm.generation.hub import CARD, check_name, push_folder
+
+if TYPE_CHECKING:
+    from pvdm.generation import VideoGenerator
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     check_name(options.name)
+    check_model(options.model)
+    from pvdm.generation import VideoGenerator
+
     generator = VideoGenerator.load(options.model)  # a folder, too: what cannot be loaded is not pushed
     with TemporaryDirectory() as temporary:
         folder = _folder(options, generator, Path(temporary))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,7 +22,7 @@ from pvdm.generation.graphs import ALONE, GraphedNetwork
 from pvdm.generation.labels import Label, class_index, one_each
 from pvdm.generation.stored_model import StoredModel
 from pvdm.precision import bfloat16_weights
-from pvdm.video import to_float, to_uint8
+from pvdm.video import read_video, to_float, to_uint8
 
 TOKENS_AT_ONCE = 2**15
 """Of clips that go through the autoencoder at once: two at 256x256 and 16 frames, which fill a GPU, and many small."""
@@ -63,20 +65,28 @@ class VideoGenerator(StoredModel):
         self,
         num_videos: int,
         *,
-        sampler: SamplerConfig | None = None,
+        steps: int | None = None,
         seed: int = 0,
-        batch_size: int | None = None,
         labels: Label | Sequence[Label] | None = None,
+        batch_size: int | None = None,
+        sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
     ) -> Tensor:
-        """New clips: (num_videos, 3, t, h, w) uint8 on the CPU. Video i of a seed is the same at any batch size.
+        """New clips: (num_videos, 3, t, h, w) uint8 on the CPU, to be shown at `fps` frames per second.
 
-        labels: The class of each, or one for all, by index or name; without, clips of no class in particular.
+        Args:
+            num_videos: How many.
+            steps: Evaluations of the network per clip; those of the sampler if not given.
+            seed: Video i of a seed is the same at any batch size.
+            labels: The class of each, or one for all, by index or name; without, clips of no class in particular.
+            batch_size: Clips sampled at once; all if not given.
+            sampler: The solver, with its guidance.
+            progress: Called after each step.
         """
         if num_videos < 1:
             raise InputError(f"{num_videos} videos were asked for; ask for at least 1")
         videos, size = [(seed, index) for index in range(num_videos)], batch_size or num_videos
-        options = {"labels": labels, "sampler": sampler, "progress": progress}
+        options = {"labels": labels, "sampler": self._solver(sampler, steps), "progress": progress}
         return torch.cat(list(self.batches(videos, batch_size=size, **options)))
 
     def batches(
@@ -102,27 +112,43 @@ class VideoGenerator(StoredModel):
 
     def extend(
         self,
-        video: Tensor,
+        video: Tensor | str | Path,
         *,
-        num_frames: int,
+        frames: int | None = None,
         only_new: bool = False,
+        steps: int | None = None,
         seed: int = 0,
         label: Label | None = None,
+        sampler: SamplerConfig | None = None,
+        num_frames: int | None = None,
         **options: Any,
     ) -> Tensor:
-        """A video continued to exactly `num_frames` frames, its own included unless `only_new`.
+        """A video continued: (3, frames, h, w) uint8 on the CPU, to be shown at `fps` frames per second.
 
-        video: (3, n, h, w) uint8 of the model's size, n at least one clip; its last clip is the first
-        context. label: its class, by index or name. Options are `stream`'s samplers and progress.
-        Returns (3, num_frames, h, w) uint8 on the CPU.
+        Args:
+            video: A file or folder of frames, read at the model's size and pace, or (3, n, h, w) uint8 of that size; at
+                least one clip long. Its last clip is the first context.
+            frames: Of the result, those of the video included unless `only_new`.
+            only_new: Leave the video's own frames out.
+            steps: Evaluations of the network per clip; those of the sampler if not given.
+            seed: Of the noise.
+            label: Its class, by index or name.
+            sampler: The solver, with its guidance.
+            num_frames: Another name of `frames`.
+            options: `stream`'s other sampler and progress.
         """
+        num_frames = frames if num_frames is None else num_frames
+        if num_frames is None:
+            raise InputError("it is not said how long the video is to be; give frames, such as frames=128")
+        video = self._read(video)
         head = video[None, :, :0].cpu() if only_new else video[None].cpu()
         missing = num_frames - head.shape[2]
         if missing < 1:
             raise InputError(
                 f"{num_frames} frames were asked for; ask for more than the {head.shape[2]} that are there"
             )
-        new = self.stream(num_frames=missing, context=video, videos=[(seed, 0)], labels=label, **options)
+        options = {"sampler": self._solver(sampler, steps), "labels": label, **options}
+        new = self.stream(num_frames=missing, context=video, videos=[(seed, 0)], **options)
         return torch.cat([head, *new], dim=2)[0]
 
     def stream(
@@ -255,10 +281,41 @@ class VideoGenerator(StoredModel):
             return torch.cat([to_uint8(self.autoencoder.decode(plane).float()).cpu() for plane in planes])
 
     @torch.no_grad()
-    def reconstruct(self, video: Tensor) -> Tensor:
-        """Clips (b, 3, t, h, w) uint8 through the autoencoder and back, uint8 on the CPU."""
+    def reconstruct(self, video: Tensor | str | Path) -> Tensor:
+        """Video through the autoencoder and back, uint8 on the CPU.
+
+        video: Clips (b, 3, t, h, w) uint8, each of the model's length; or a whole video of at least that, (3, n, h, w)
+        uint8, a file or a folder of frames, which is read at the model's size and pace. The result is like it.
+        """
+        video = self._read(video)
+        if video.ndim == 4:
+            return self._reconstruct_whole(video)
         parts = (to_float(part.to(self.device)) for part in video.split(self.clips_of_a_pass()))
         return torch.cat([to_uint8(self.autoencoder(part).float()).cpu() for part in parts])
+
+    def _reconstruct_whole(self, video: Tensor) -> Tensor:
+        """(3, n, h, w) uint8 clip by clip, of which the last overlaps to end with the video."""
+        length, frames = video.shape[1], self.frames
+        if length < frames:
+            raise InputError(f"the video has {length} frames; this model takes clips of {frames}, give a longer video")
+        starts = [min(start, length - frames) for start in range(0, length, frames)]
+        found = self.reconstruct(torch.stack([video[:, start : start + frames] for start in starts]))
+        new = [clip[:, frames * place - start :] for place, (start, clip) in enumerate(zip(starts, found, strict=True))]
+        return torch.cat(new, dim=1)
+
+    def _read(self, video: Tensor | str | Path) -> Tensor:
+        """The tensor itself, or a file's frames (3, n, h, w) uint8 at the model's size and pace."""
+        if not isinstance(video, (str, Path)):
+            return video
+        size = self.autoencoder.config
+        return read_video(video, fps=self.fps, size=(size.height, size.width))
+
+    def _solver(self, sampler: SamplerConfig | None, steps: int | None) -> SamplerConfig:
+        """The sampler with as many steps; InputError if the model has not so many times."""
+        if steps is not None and not 1 <= steps <= self.diffusion.timesteps:
+            raise InputError(f"steps is {steps}; this model has {self.diffusion.timesteps} times, give 1 to that")
+        sampler = sampler or SamplerConfig()
+        return sampler if steps is None else replace(sampler, steps=steps)
 
     def precision(self, name: str) -> Any:
         """Context of mixed precision: "32" (none) or "bf16"."""

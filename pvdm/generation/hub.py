@@ -8,11 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
-
 from pvdm.errors import InputError, one_line
-from pvdm.generation.files import CONFIG, HUB_ERRORS, WEIGHTS
+from pvdm.generation.files import CONFIG, WEIGHTS
 
 CARD = "README.md"
 NO_TOKEN = "there is no token for the Hugging Face Hub here; log in with `hf auth login`, or set HF_TOKEN"
@@ -32,6 +29,8 @@ def push_folder(folder: Path, name: str, *, private: bool = True, overwrite: boo
     A repository that is not there is made, `private` or not; one that holds files gets a new version with `overwrite`,
     and is an InputError without. InputError too for want of a token, of the right to write, or of a network.
     """
+    from huggingface_hub import HfApi
+
     check_name(name)
     api = HfApi(library_name="pvdm")
     with _refusals_named(name):
@@ -49,19 +48,22 @@ def push_folder(folder: Path, name: str, *, private: bool = True, overwrite: boo
 @contextmanager
 def _refusals_named(name: str) -> Iterator[None]:
     """Turns what the Hub and the network refuse into an InputError."""
+    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+
+    http_error = HfHubHTTPError.__bases__[0]  # of the HTTP library; which that is depends on the version
     try:
         yield
     except LocalTokenNotFoundError as error:
         raise InputError(NO_TOKEN) from error
     except HfHubHTTPError as error:
         raise InputError(_refusal(name, error)) from error
-    except HUB_ERRORS[:2] as error:
+    except (http_error, OSError) as error:
         raise InputError(
             f"the Hugging Face Hub cannot be reached ({_reason(error)}); check the network and try again"
         ) from error
 
 
-def _refusal(name: str, error: HfHubHTTPError) -> str:
+def _refusal(name: str, error: Any) -> str:
     status = getattr(error.response, "status_code", None)
     if status == 401:
         return "the Hugging Face Hub does not know this token; make a new one and log in with `hf auth login`"

@@ -6,6 +6,7 @@ from .info import FRAME_SUFFIXES, VIDEO_SUFFIXES, WRITABLE, VideoInfo
 from .pixels import to_float, to_uint8
 from .reader import probe, read_frames
 from .transform import resize_and_crop
+from .whole_video import read_video, save_video
 from .writer import VideoWriter, write_video
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "probe",
     "read_clip",
     "read_frames",
+    "read_video",
     "resize_and_crop",
+    "save_video",
     "to_float",
     "to_uint8",
     "write_video",

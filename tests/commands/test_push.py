@@ -7,15 +7,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 from types import SimpleNamespace
 
+import huggingface_hub
 import pytest
 import torch
-from huggingface_hub import hub_mixin
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, OfflineModeIsEnabled
 from safetensors.torch import load_file
 
 from pvdm import VideoGenerator
 from pvdm.cli import main
-from pvdm.generation import hub
 
 
 class StandIn:
@@ -61,7 +60,7 @@ class StandIn:
 def remote(tmp_path, monkeypatch) -> Path:
     """The folder of all repositories."""
     StandIn.root, StandIn.failure = tmp_path / "hub", None
-    for module in (hub, hub_mixin):
+    for module in (huggingface_hub, huggingface_hub.hub_mixin):
         monkeypatch.setattr(module, "HfApi", StandIn)
     return StandIn.root
 
@@ -120,7 +119,11 @@ def answer(status: int, text: str = "so it is") -> HfHubHTTPError:
         ("create_repo", answer(403), "this token may not write to me/clips; give a name of your own, or a token with"),
         ("upload_folder", answer(500, "Internal Error"), "refused me/clips (internal Error); mend that, or try again"),
         ("whoami", OfflineModeIsEnabled("HF_HUB_OFFLINE is set"), "cannot be reached (HF_HUB_OFFLINE is set); check"),
-        ("repo_exists", hub.HUB_ERRORS[0]("no route"), "the Hugging Face Hub cannot be reached (no route); check the"),
+        (
+            "repo_exists",
+            HfHubHTTPError.__bases__[0]("no route"),
+            "the Hugging Face Hub cannot be reached (no route); check the",
+        ),
     ],
 )
 def test_what_stands_in_the_way_is_one_sentence(remote, model, refusal, call, error, message):

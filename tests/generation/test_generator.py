@@ -14,7 +14,7 @@ from generation.small_models import labelled_generator, small_generator
 from torch import Tensor
 from torch.testing import assert_close
 
-from pvdm import Triplane, VideoGenerator
+from pvdm import Triplane, VideoGenerator, read_video
 from pvdm.diffusion import Condition, SamplerConfig, VideoNoise
 from pvdm.errors import InputError
 from pvdm.generation.generator import TOKENS_AT_ONCE
@@ -276,6 +276,33 @@ def test_an_extended_video_keeps_its_own_frames(generator, num_frames):
     assert_close(longer[:, 19:], new)
     stream = generator.stream(num_frames=num_frames - 19, context=given, videos=[(2, 0)], sampler=DDIM)
     assert_close(new, torch.cat(list(stream), dim=2)[0])
+
+
+def test_steps_are_a_shorthand_for_a_sampler(generator):
+    assert torch.equal(generator.sample(1, steps=2), generator.sample(1, sampler=SamplerConfig(steps=2)))
+    with pytest.raises(InputError, match="steps is 201; this model has 200 times, give 1 to that"):
+        generator.sample(1, steps=201)
+
+
+def test_a_file_is_read_at_the_model_s_size_and_pace(generator, make_video):
+    path = make_video("a.mp4", frames=30, fps=20)  # the model's are ten a second
+    video = read_video(path, size=(32, 32))[:, ::2]
+    for given in (path, str(path)):
+        found = generator.extend(given, frames=24, steps=2, seed=3)
+        assert torch.equal(found, generator.extend(video, num_frames=24, sampler=SamplerConfig(steps=2), seed=3))
+        assert found.shape == (3, 24, 32, 32) and torch.equal(found[:, :15], video)
+    assert torch.equal(generator.reconstruct(path), generator.reconstruct(video))
+    with pytest.raises(InputError, match="it is not said how long the video is to be; give frames"):
+        generator.extend(path)
+    with pytest.raises(InputError, match="the video has 5 frames; this model takes clips of 8, give a longer video"):
+        generator.reconstruct(make_video("short.mp4", frames=10, fps=20))
+
+
+def test_a_whole_video_is_reconstructed_clip_by_clip(generator):
+    video = torch.randint(0, 256, (3, 19, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    first, second, last = (generator.reconstruct(video[None, :, start : start + 8])[0] for start in (0, 8, 11))
+    found = generator.reconstruct(video)
+    torch.testing.assert_close(found.int(), torch.cat([first, second, last[:, 5:]], 1).int(), rtol=0, atol=1)
 
 
 def test_guidance_changes_only_what_has_a_condition(generator):
