@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from pvdm.errors import InputError
+from pvdm.video.image import as_shown
 from pvdm.video.info import FRAME_SUFFIXES, VideoInfo
 
 DAMAGE = (
@@ -69,7 +70,7 @@ def read(paths: Sequence[Path], indices: np.ndarray) -> np.ndarray:
 def _read_image(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            return as_shown(image)
     except DAMAGE as error:
         raise InputError(f"{path} cannot be read as an image ({error}); remove or replace it") from error
 
