@@ -12,7 +12,7 @@ from pvdm.errors import InputError
 from pvdm.output import replacing
 from pvdm.video import VideoInfo
 
-FORMAT = 2  # of the file, and of what is checked before a video is put into it
+FORMAT = 3  # of the file, and of what is checked before a video is put into it
 
 logger = logging.getLogger(__name__)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from pvdm.video.info import VideoInfo
 from pvdm.video.packets import PacketIndex, open_container, packet_index, undecodable, video_stream
-from pvdm.video.transform import covering_size, cut
+from pvdm.video.picture import CoveringPicture, Picture
 
 PACKED = 2  # B-frames in a row, as DivX and XviD pack them
 Pixels = Callable[[av.VideoFrame], Any]
@@ -25,18 +26,18 @@ def probe(path: Path) -> VideoInfo:
         with open_container(path) as container:
             stream = video_stream(container, path)
             first = next(container.decode(stream), None)
+            size = first and Picture(path, stream).size(first)
             rate = stream.average_rate or stream.guessed_rate
     except av.error.FFmpegError as error:
         raise undecodable(path, error.strerror) from error
-    if first is None or not index.frames:
+    if size is None or not index.frames:
         raise undecodable(path, "it holds no frame")
-    height, width = _size_as_shown(first)
-    return VideoInfo(index.frames, height, width, float(rate) if rate else None, index.pack())
+    return VideoInfo(index.frames, *size, float(rate) if rate else None, index.pack())
 
 
 def read(path: Path, indices: np.ndarray, index: PacketIndex) -> np.ndarray:
     """indices: increasing, in range -> (t, h, w, 3) uint8 RGB; `InputError` if one cannot be decoded."""
-    return np.stack(_frames(path, indices, index, _Interleaved()))
+    return np.stack(_frames(path, indices, index, Picture))
 
 
 def read_covering(
@@ -47,59 +48,24 @@ def read_covering(
     Scaling (bilinear, antialiased) and conversion from the file's colours are one pass, without rounding between.
     """
     video = np.empty((3, len(indices), *size), np.uint8)
-    for i, planes in enumerate(_frames(path, indices, index, _Covering(size, crop))):
+    picture = partial(CoveringPicture, size=size, crop=crop)
+    for i, planes in enumerate(_frames(path, indices, index, picture)):
         for channel, plane in zip(video, planes, strict=True):
             channel[i] = plane
     return video
 
 
-class _Interleaved:
-    """A frame as it is shown -> (h, w, 3) uint8."""
-
-    def __init__(self) -> None:
-        self._convert = VideoReformatter()  # what it works out for the first frame serves the others
-
-    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-        return _upright(self._convert.reformat(frame, format="rgb24", threads=1).to_ndarray(), frame)
-
-
-class _Covering:
-    """A frame as it is shown -> its red, green and blue, each of `size`, uint8, scaled to cover that and cropped.
-
-    They are views of the scaled frame, which so is copied only once.
-    """
-
-    def __init__(self, size: tuple[int, int], crop: tuple[float, float]) -> None:
-        self.size, self.crop = size, crop
-        self._convert = VideoReformatter()
-
-    def __call__(self, frame: av.VideoFrame) -> tuple[np.ndarray, ...]:
-        height, width = covering_size(*_size_as_shown(frame), *self.size)
-        if _turns(frame) % 2:
-            height, width = width, height
-        planes = (_upright(plane, frame) for plane in self._planes(frame, height, width))
-        return tuple(cut(plane, self.size, self.crop) for plane in planes)
-
-    def _planes(self, frame: av.VideoFrame, height: int, width: int) -> Sequence[np.ndarray]:
-        """Red, green and blue: (height, width) each."""
-        if (height, width) == (frame.height, frame.width):
-            # Not to planes: without scaling FFmpeg writes only whole groups of 8 of their columns.
-            pixels = self._convert.reformat(frame, format="rgb24", threads=1).to_ndarray()
-            return np.moveaxis(pixels, -1, 0)
-        scaled = self._convert.reformat(frame, width, height, "gbrp", interpolation="BILINEAR", threads=1)
-        planes = [np.frombuffer(plane, np.uint8).reshape(height, plane.line_size) for plane in scaled.planes]
-        green, blue, red = (plane[:, :width] for plane in planes)
-        return red, green, blue
-
-
-def _frames(path: Path, indices: np.ndarray, index: PacketIndex, pixels: Pixels) -> list[Any]:
+def _frames(path: Path, indices: np.ndarray, index: PacketIndex, picture: Callable[..., Picture]) -> list[Any]:
     """The pixels of each index."""
     try:
         with open_container(path) as container:
             stream = video_stream(container, path)
+            pixels = picture(path, stream)
             frames = dict(_seek_and_decode(container, stream, index, indices, pixels))
-            if len(frames) < len(indices):
-                # An entry point did not lead to its frames, as after an H.264 recovery point.
+        if len(frames) < len(indices):
+            # An entry point did not lead to its frames, as after an H.264 recovery point, or there is damage.
+            with open_container(path) as container:
+                stream = video_stream(container, path)
                 frames = dict(_decode_from_start(container, stream, index, indices, pixels))
     except av.error.FFmpegError as error:
         raise undecodable(path, error.strerror) from error
@@ -116,18 +82,46 @@ def _seek_and_decode(
     indices: np.ndarray,
     pixels: Pixels,
 ) -> Iterator[tuple[int, Any]]:
-    """Yields (index, frame) for the frames found after the entry points before them."""
+    """Yields (index, frame) for the frames found after the entry points before them, up to damage."""
     if index.clock is None:
         return
     for key, run in index.runs(indices):
         wanted = {int(index.times[i]): i for i in run}
-        container.seek(int(index.seeks[key]), stream=stream)
-        for frame in decode(container, stream, index, _needed(index, run)):
-            time = frame_time(frame, index)
+        if key:  # a file that was just opened is at its start, to which not every file can be sought back
+            container.seek(int(index.seeks[key]), stream=stream)
+        frames = _up_to_error(decode(container, stream, index, _needed(index, run)), stream)
+        for time, frame in _from_entry(frames, index, key):
+            if frame.is_corrupt:
+                return
             if time in wanted:
                 yield wanted.pop(time), pixels(frame)
             if not wanted:
                 break
+
+
+def _from_entry(
+    frames: Iterator[av.VideoFrame], index: PacketIndex, key: int
+) -> Iterator[tuple[int | None, av.VideoFrame]]:
+    """(time, frame) from an entry point on, or nothing if the decoder does not take it for one.
+
+    From where H.264 is refreshed little by little, decoders show frames that are not whole yet.
+    """
+    entry, begun = int(index.times[index.keys[key]]), not key
+    for frame in frames:
+        time = frame_time(frame, index)
+        begun = begun or (time == entry and frame.key_frame)
+        if time is not None and time >= entry:
+            if not begun:
+                return
+            yield time, frame
+
+
+def _up_to_error(frames: Iterator[av.VideoFrame], stream: av.video.stream.VideoStream) -> Iterator[av.VideoFrame]:
+    """Those before data that the decoder refuses, with those that it still holds."""
+    try:
+        yield from frames
+    except av.error.InvalidDataError:
+        yield from stream.codec_context.decode(None)
 
 
 def decode(
@@ -165,29 +159,28 @@ def _decode_from_start(
     indices: np.ndarray,
     pixels: Pixels,
 ) -> Iterator[tuple[int, Any]]:
-    """Yields (index, frame), counted in the order of display."""
-    stream.codec_context.skip_frame = "DEFAULT"
-    container.seek(int(index.seeks[0]), stream=stream)
-    wanted = set(indices.tolist())
-    for i, frame in enumerate(container.decode(stream)):
-        if i in wanted:
+    """Yields (index, frame), but not for frames that damage is seen in.
+
+    It spreads from one to all that follow, up to the next that needs no other.
+    """
+    wanted, damaged = set(indices.tolist()), False
+    for i, frame in _numbered(container.decode(stream), stream, index):
+        damaged = frame.is_corrupt or (damaged and not frame.key_frame)
+        if i in wanted and not damaged:
             yield i, pixels(frame)
         if i >= indices[-1]:
             break
 
 
-def _size_as_shown(frame: av.VideoFrame) -> tuple[int, int]:
-    """(height, width)"""
-    size = frame.height, frame.width
-    return size[::-1] if _turns(frame) % 2 else size
-
-
-def _upright(pixels: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
-    """Turned as the file's display matrix demands (telephones film sideways)."""
-    turns = _turns(frame)
-    return np.rot90(pixels, k=turns) if turns else pixels
-
-
-def _turns(frame: av.VideoFrame) -> int:
-    """Quarters of a circle to the left."""
-    return round(frame.rotation / 90) % 4
+def _numbered(
+    frames: Iterator[av.VideoFrame], stream: av.video.stream.VideoStream, index: PacketIndex
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """(index, frame) up to an error: by their times, or if these do not tell, counted."""
+    if index.clock is None:
+        with suppress(av.error.InvalidDataError):
+            yield from enumerate(frames)
+        return
+    numbers = {time: i for i, time in enumerate(index.times.tolist())}
+    for frame in _up_to_error(frames, stream):
+        if (time := frame_time(frame, index)) in numbers:
+            yield numbers[time], frame

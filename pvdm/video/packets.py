@@ -12,10 +12,13 @@ from typing import Literal
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from pvdm.errors import InputError
 
 Clock = Literal["pts", "dts"]
+Packet = tuple[int | None, int | None, bool]  # pts, dts, whether decoding may start at it
+UNINDEXED = ("mpegts", "mpeg")  # containers that are searched for a packet's own time, and do not say that one is torn
 
 
 @dataclass(frozen=True)
@@ -86,13 +89,23 @@ def open_container(path: Path) -> av.container.InputContainer:
 
 
 def video_stream(container: av.container.InputContainer, path: Path) -> av.video.stream.VideoStream:
-    """The first video stream, set to decode on one thread; `InputError` if there is none."""
-    if not container.streams.video:
-        raise undecodable(path, "it holds no video stream")
-    stream = container.streams.video[0]
+    """The video stream that FFmpeg shows, set to decode on one thread; `InputError` if there is none.
+
+    A cover picture is none.
+    """
+    cover = Disposition.attached_pic | Disposition.timed_thumbnails
+    moving = [stream for stream in container.streams.video if not stream.disposition & cover]
+    if not moving:
+        raise undecodable(path, "it holds no video stream" + (", only a cover" if container.streams.video else ""))
+    best = container.streams.best("video")
+    stream = best if best in moving else moving[0]
     if stream.codec_context is None:
         raise undecodable(path, "there is no decoder for its codec")
+    if stream.metadata.get("alpha_mode") == "1":
+        raise undecodable(path, "it is transparent in a way that cannot be read: WebM's second picture")
     stream.codec_context.thread_count = 1
+    if stream.codec_context.name == "mjpeg":  # which has no other way to say that a frame is damaged
+        stream.codec_context.options = {"err_detect": "explode"}
     return stream
 
 
@@ -100,12 +113,12 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.video
 def _packet_index(path: Path, modified: int, size: int) -> PacketIndex:
     try:
         with open_container(path) as container:
-            return _read_index(container, video_stream(container, path))
+            return _read_index(path, container, video_stream(container, path))
     except av.error.FFmpegError as error:
         raise undecodable(path, error.strerror) from error
 
 
-def _read_index(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> PacketIndex:
+def _read_index(path: Path, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> PacketIndex:
     packets = [
         (packet.pts, packet.dts, packet.is_keyframe)
         for packet in container.demux(stream)
@@ -115,9 +128,29 @@ def _read_index(container: av.container.InputContainer, stream: av.video.stream.
     times = [pts for pts, _, _ in packets]
     if not _timed(container, stream, times):
         return _index_by_decoding(container, stream, [dts for _, dts, key in packets if key])
-    pts = np.sort(np.array(times, dtype=np.int64))
-    keys = np.union1d(np.searchsorted(pts, [pts for pts, _, key in packets if key]), [0])[: len(pts)].astype(np.int64)
-    return PacketIndex("pts", pts, keys, pts[keys])
+    packets = _without_torn_ends(path, sorted(packets), unindexed := container.format.name in UNINDEXED)
+    entries = [i for i, (_, _, key) in enumerate(packets) if key or i == 0]
+    seeks = [packets[i][1 if unindexed else 0] for i in entries]
+    times = [pts for pts, _, _ in packets]
+    return PacketIndex("pts", *(np.array(values, dtype=np.int64) for values in (times, entries, seeks)))
+
+
+def _without_torn_ends(path: Path, packets: list[Packet], unindexed: bool) -> list[Packet]:
+    """Packets in the order of display, less those that a recording was begun, or cut off, in the midst of.
+
+    Those before the first frame that a decoder shows depend on what is missing; of the last, not all may be there.
+    """
+    with open_container(path) as container:
+        stream = video_stream(container, path)
+        first = next(container.decode(stream), None)
+        packets = [packet for packet in packets if first is None or first.pts is None or packet[0] >= first.pts]
+        entries = [dts for _, dts, key in packets if key and unindexed]
+        if not entries:
+            return packets
+        container.seek(entries[-1], stream=stream)
+        last = packets[-1][0]
+        whole = any(frame.pts == last and not frame.is_corrupt for frame in container.decode(stream))
+    return packets if whole else packets[:-1]
 
 
 def _timed(
@@ -137,9 +170,11 @@ def _index_by_decoding(
     started; so that packet's time tells the frame. Others (H.264) change their delay on the way.
     """
     container.seek(stream.start_time or 0, stream=stream)
-    frames = [(frame.dts, bool(frame.key_frame)) for frame in container.decode(stream)]
-    keys = [i for i, (_, key) in enumerate(frames) if key]
-    times = [time for time, _ in frames[:-1]]
+    frames = [(frame.dts, bool(frame.key_frame), frame.is_corrupt) for frame in container.decode(stream)]
+    while frames and frames[-1][2]:  # a file cut off within a frame
+        frames.pop()
+    keys = [i for i, (_, key, _) in enumerate(frames) if key]
+    times = [time for time, _, _ in frames[:-1]]
     increasing = None not in times and all(np.diff(np.array(times, dtype=np.int64)) > 0)
     paired = len(keys) == len(seeks) and None not in seeks and keys[:1] == [0]
     if not (increasing and paired and stream.codec_context.name == "mpeg4"):
