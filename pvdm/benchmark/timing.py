@@ -19,6 +19,7 @@ from pvdm.benchmark.plan import Setting
 from pvdm.diffusion import Condition, diffusion_loss, q_sample, training_target
 from pvdm.errors import one_line
 from pvdm.generation import VideoGenerator
+from pvdm.refusals import no_memory
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 GIB = 1 << 30
@@ -89,6 +90,11 @@ def sampling_speed(
 
 
 def largest_batches(generator: VideoGenerator) -> list[dict[str, Any]]:
+    """All entries of `each_largest_batch`."""
+    return list(each_largest_batch(generator))
+
+
+def each_largest_batch(generator: VideoGenerator) -> Iterator[dict[str, Any]]:
     """Entries of `largest_batch`, of both stages, in the paper's memory and in all that the device has.
 
     Mixed precision (bfloat16), AdamW, without LPIPS and discriminators; a batch fits if an update of it does. This is
@@ -100,16 +106,15 @@ def largest_batches(generator: VideoGenerator) -> list[dict[str, Any]]:
         del stages["diffusion"]
     if device.type != "cuda":
         reason = f"the device is {device.type}; a memory limit can be tried on a GPU, give --device cuda"
-        return [{"stage": s, "memory_gib": PAPER_MEMORY, "batch": None, "missing": reason} for s in stages]
+        yield from ({"stage": s, "memory_gib": PAPER_MEMORY, "batch": None, "missing": reason} for s in stages)
+        return
     total = torch.cuda.get_device_properties(device).total_memory / GIB
     limits = sorted({limit for limit in (PAPER_MEMORY, int(total)) if limit <= total})
-    entries = []
     for stage, update in stages.items():
         with _without_denoiser(generator) if stage == "autoencoder" else nullcontext():
             for limit in limits:
                 found = _largest_on(device, limit / total, partial(update, generator))
-                entries.append({"stage": stage, "memory_gib": limit, **found})
-    return entries
+                yield {"stage": stage, "memory_gib": limit, **found}
 
 
 def largest(fits: Callable[[int], bool], *, most: int = MOST) -> int:
@@ -183,7 +188,9 @@ def _fits(update: Callable[[int], None], batch: int) -> bool:
     torch.cuda.empty_cache()  # here, for what a failed update held is free only when its exception is gone
     try:
         update(batch)
-    except torch.cuda.OutOfMemoryError:
+    except RuntimeError as error:
+        if no_memory(error) is None:  # else that of the allocator, or of a library that asks for its own
+            raise
         return False
     return True
 

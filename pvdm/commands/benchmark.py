@@ -108,6 +108,9 @@ def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--saved-tensors", action="store_true", help="count what training keeps for the backward pass, on no GPU either"
     )
+    group.add_argument(
+        "--largest-batches", action="store_true", help="try, on a GPU, the largest batches of both stages' updates"
+    )
     group.add_argument("--repeats", type=positive, default=5, help="of which the median is taken")
     group.add_argument("--warm-up", type=natural, help="runs before them; 1 on CUDA and with --compile, else 0")
     group.add_argument("--limit", type=float, default=120.0, help="seconds of a task after which it is not repeated")

@@ -24,6 +24,15 @@ def test_runs_take_turns():
     assert found["a"].peak > 1 << 20 and found["a"].held > 1 << 20
 
 
+def test_of_runs_that_do_the_same_the_first_is_counted():
+    order = []
+    matrix = torch.rand(4, 4)
+    runs = {name: lambda name=name: order.append(name) or matrix @ matrix for name in "ab"}
+    found = measure(runs, CPU, Repeats(count=2), alike=True)
+    assert "".join(order) == "a" + "abab"
+    assert found["a"].work == found["b"].work and found["b"].work.flops == 2 * 4**3
+
+
 def test_a_run_beyond_the_limit_is_not_repeated():
     assert len(measure({"own": lambda: None}, CPU, Repeats(count=5, limit=0.0))["own"].seconds) == 1
 

@@ -86,6 +86,15 @@ def test_a_full_memory_ends_the_search_and_the_limit_is_lifted(gpu):
     assert found == {"batch": 5, "missing": None} and gpu == [0.25, 1.0]
 
 
+@pytest.mark.parametrize("text", ["CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling", "cuDNN: out of memory"])
+def test_a_library_without_memory_ends_the_search_too(gpu, text):
+    def update(batch):
+        if batch > 2:
+            raise RuntimeError(text)
+
+    assert timing._largest_on(torch.device("cuda"), 0.5, update) == {"batch": 2, "missing": None}
+
+
 def test_another_failure_is_told_and_no_batch(gpu):
     def update(batch):
         raise RuntimeError("Kernel refused. Really.")

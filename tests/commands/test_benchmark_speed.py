@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ import yaml
 from generation.small_models import small_generator
 from torchvision.models import vgg
 
+from pvdm import configs
 from pvdm.benchmark.speed import clips, command, steps
 from pvdm.benchmark.speed import memory as counting
 from pvdm.benchmark.speed.kept import Kept, Trade
@@ -25,7 +27,7 @@ from pvdm.benchmark.speed.tasks import TASKS
 from pvdm.cli import main
 from pvdm.diffusion import SamplerConfig
 from pvdm.training import AdversaryConfig
-from pvdm.training.command import PACKAGE
+
 
 ONCE = ["--repeats", 1, "--steps", 2, "--stream-frames", 20]
 
@@ -156,6 +158,40 @@ def test_what_cannot_be_is_said_in_one_sentence(refusal, tmp_path, options, mess
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_measured_is_written_at_once(monkeypatch, tmp_path):
+    def interrupted(subject, settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(TASKS, "denoise", replace(TASKS["denoise"], measure=interrupted))
+    output = tmp_path / "out.json"
+    size = ["--size", "tiny", "--frames", "4", "--height", "32", "--width", "32", "--unet-channels", "32"]
+    options = [*size, "--tasks", "encode,decode,denoise", "--output", str(output), *map(str, ONCE)]
+    assert main(["benchmark", "speed", "--device", "cpu", *options]) == 130
+    tasks = json.loads(output.read_text())["tasks"]
+    assert [task["task"] for task in tasks] == ["encode", "decode"] and all(task["seconds"] > 0 for task in tasks)
+
+
+def test_largest_batches_are_written_with_the_rest(pvdm, model, tmp_path, caplog):
+    output = tmp_path / "out.json"
+    with caplog.at_level(logging.INFO):
+        pvdm(
+            "benchmark", "speed", "--model", model, "--tasks", "decode", "--largest-batches", "--output", output, *ONCE
+        )
+    found = json.loads(output.read_text())["largest_batches"]
+    assert [(batch["stage"], batch["batch"]) for batch in found] == [("autoencoder", None), ("diffusion", None)]
+    assert "largest batch, diffusion, 24 GiB: the device is cpu; a memory limit can be tried on a GPU" in caplog.text
+
+
+def test_the_largest_batches_are_of_weights_in_float32(monkeypatch):
+    given = []
+    monkeypatch.setattr(
+        command, "each_largest_batch", lambda generator: given.append(generator) or iter([{"batch": 3}])
+    )
+    subject = Subject("small", small_generator, Settings(torch.device("cpu"), precision="bf16"))
+    assert list(command.largest(subject)) == [{"batch": 3}]
+    assert {value.dtype for value in given[0].parameters()} == {torch.float32}
+
+
 def test_a_full_memory_leaves_no_file(caplog, tmp_path):
     options = ["--size", "tiny", "--tasks", "encode", "--batch-size", "10000000000", "--output", tmp_path / "out.json"]
     assert main(["benchmark", "speed", "--device", "cpu", *map(str, options)]) == 2
@@ -172,7 +208,7 @@ def test_an_output_is_kept(refusal, tmp_path):
 
 def test_sizes_and_losses_are_those_of_the_configurations():
     def config(name):
-        return yaml.safe_load((PACKAGE / "configs" / f"{name}.yaml").read_text())["model"]["init_args"]
+        return yaml.safe_load((configs.FOLDER / f"{name}.yaml").read_text())["model"]["init_args"]
 
     adversary = {**config("gan")["adversary"], "start": 0}
     assert AdversaryConfig(**{**adversary, "optimizer": AdversaryConfig().optimizer}) == AdversaryConfig()

@@ -6,7 +6,7 @@ import argparse
 import logging
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from typing import Any
@@ -23,6 +23,7 @@ from pvdm.benchmark.speed.report import FORMAT, entry, table
 from pvdm.benchmark.speed.settings import SIZE_OPTIONS, SIZES, TASK_NAMES, Repeats, Settings
 from pvdm.benchmark.speed.subject import Subject
 from pvdm.benchmark.speed.tasks import TASKS, measured_tasks
+from pvdm.benchmark.timing import each_largest_batch
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.evaluation.results import versions, write_document
@@ -47,17 +48,33 @@ def run_speed(options: argparse.Namespace, *, device: torch.device) -> None:
         warn_of_slow_bfloat16(device)
     subject = subject_of(options, settings)
     settings = with_sampler(settings, options, subject.diffusion.timesteps)
-    before = ceiling(device, settings.dtype)
-    logger.info("%s", forecast(estimated_seconds(names, subject, settings, before)))
-    found = measured_tasks(names, subject, settings)
-    if all(isinstance(reason, str) for reason in found.values()):
-        raise InputError(next(iter(found.values())))
-    content = document(found, subject, settings, before.best(ceiling(device, settings.dtype)))
-    write_document(options.output, content, overwrite=options.overwrite)
+    for content in documents(names, subject, settings, batches=options.largest_batches):
+        write_document(options.output, content, overwrite=True)  # what was there before was refused above
     logger.info("%s", table(content))
     if old is not None:
         logger.info("%s", comparison(old, content))
     logger.info("written to %s", options.output)
+
+
+def documents(names: Sequence[str], subject: Subject, settings: Settings, *, batches: bool) -> Iterator[dict[str, Any]]:
+    """What the file is to hold, after each task that has a figure: a run that is ended from outside leaves it behind.
+
+    batches: Whether the largest ones are tried, too. InputError if nothing could be measured.
+    """
+    before = ceiling(settings.device, settings.dtype)
+    logger.info("%s", forecast(estimated_seconds(names, subject, settings, before)))
+    found: dict[str, Measured | str] = {}
+    more = {"memory": memory(subject, settings) if settings.saved_tensors else None, "largest_batches": []}
+    for name, value in measured_tasks(names, subject, settings):
+        found[name] = value
+        if not isinstance(value, str):
+            yield document(found, subject, settings, before, **more)
+    for batch in largest(subject) if batches else ():
+        more["largest_batches"].append(batch)
+        yield document(found, subject, settings, before, **more)
+    if not batches and all(isinstance(reason, str) for reason in found.values()):
+        raise InputError(next(iter(found.values())))
+    yield document(found, subject, settings, before.best(ceiling(settings.device, settings.dtype)), **more)
 
 
 def chosen(text: str | None) -> list[str]:
@@ -107,10 +124,16 @@ def forecast(seconds: Mapping[str, float]) -> str:
     return f"this takes about {_about(sum(seconds.values()))}" + (f" ({', '.join(tasks)})" if tasks else "")
 
 
+def largest(subject: Subject) -> Iterator[dict[str, Any]]:
+    """Entries of the largest training batches, as they are found, of weights in float32."""
+    subject.release()
+    yield from each_largest_batch(subject.plain)
+
+
 def document(
-    found: Mapping[str, Measured | str], subject: Subject, settings: Settings, best: Ceiling
+    found: Mapping[str, Measured | str], subject: Subject, settings: Settings, best: Ceiling, **more: Any
 ) -> dict[str, Any]:
-    """All that the file holds."""
+    """All that the file holds; `more` of it besides the tasks."""
     batch = settings.batch_size
     return {
         "format": FORMAT,
@@ -121,8 +144,8 @@ def document(
         "subject": subject.describe(),
         "settings": settings.describe(),
         "ceiling": {"dtype": str(settings.dtype).removeprefix("torch."), **asdict(best)},
-        "memory": memory(subject, settings) if settings.saved_tensors else None,
         "tasks": [entry(name, value, best, unit=TASKS[name].unit, batch=batch) for name, value in found.items()],
+        **more,
     }
 
 

@@ -56,12 +56,21 @@ class Measured:
 
 
 class Measurement:
-    """Pieces of code by name, each counted once, warmed up, and then timed in turn with the others: A B, A B, ..."""
+    """Pieces of code by name, each counted once, warmed up, and then timed in turn with the others: A B, A B, ...
+
+    alike: They do the same work, and the first alone is counted.
+    """
 
     def __init__(
-        self, names: Sequence[str], device: torch.device, repeats: Repeats, *, counting: Context = nullcontext
-    ):
-        self.device, self.repeats, self.counting = device, repeats, counting
+        self,
+        names: Sequence[str],
+        device: torch.device,
+        repeats: Repeats,
+        *,
+        counting: Context = nullcontext,
+        alike: bool = False,
+    ) -> None:
+        self.device, self.repeats, self.counting, self.alike = device, repeats, counting, alike
         self.held: int | None = None
         self.works: dict[str, Work] = {}
         self.peaks: dict[str, list[Peak]] = {name: [] for name in names}
@@ -69,7 +78,7 @@ class Measurement:
     def turns(self) -> Iterator[Turn]:
         """What is to run next, and within which context."""
         names = list(self.peaks)
-        for name in names:
+        for name in names[:1] if self.alike else names:
             yield name, self._counted(name)
         for name in names * self.repeats.warm_up:
             yield name, nullcontext()
@@ -87,9 +96,8 @@ class Measurement:
 
     def _found(self, name: str) -> Measured:
         peaks = self.peaks[name]
-        return Measured(
-            [peak.seconds for peak in peaks], _largest(*(peak.memory for peak in peaks)), self.held, self.works[name]
-        )
+        work = next(iter(self.works.values())) if self.alike else self.works[name]
+        return Measured([peak.seconds for peak in peaks], _largest(*(peak.memory for peak in peaks)), self.held, work)
 
     @contextmanager
     def _counted(self, name: str) -> Iterator[None]:
@@ -105,10 +113,18 @@ class Measurement:
 
 
 def measure(
-    runs: Mapping[str, Run], device: torch.device, repeats: Repeats, *, counting: Context = nullcontext
+    runs: Mapping[str, Run],
+    device: torch.device,
+    repeats: Repeats,
+    *,
+    counting: Context = nullcontext,
+    alike: bool = False,
 ) -> dict[str, Measured]:
-    """Each of the runs, in turn; what is counted happens within the context that `counting` makes."""
-    measurement = Measurement(list(runs), device, repeats, counting=counting)
+    """Each of the runs, in turn; what is counted happens within the context that `counting` makes.
+
+    alike: see `Measurement`.
+    """
+    measurement = Measurement(list(runs), device, repeats, counting=counting, alike=alike)
     for name, context in measurement.turns():
         with context:
             runs[name]()

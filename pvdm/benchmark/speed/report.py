@@ -58,6 +58,7 @@ def table(document: Mapping[str, Any]) -> str:
     rows = [HEAD, *(_row(task) for task in entries)]
     lines = aligned([row[:10] if not any("plain" in task for task in entries) else row for row in rows])
     notes = [f"{task['task']}: {note}" for task in entries if (note := _note(task))]
+    notes += [_largest(batch) for batch in document.get("largest_batches", ())]
     product, copy = (document["ceiling"][name] / 1e9 for name in ("flops_per_second", "bytes_per_second"))
     head = f"product {product:.4g} GFLOP/s, copy {copy:.4g} GB/s"
     memory = document.get("memory")
@@ -110,6 +111,11 @@ def _shares(task: Mapping[str, Any]) -> tuple[str, str, str]:
     if not task["flops"]:
         return "-", "-", "-"
     return f"{task['flops'] / 1e9:.4g}", f"{task['share_of_product']:.0%}", f"{task['share_of_copy']:.0%}"
+
+
+def _largest(batch: Mapping[str, Any]) -> str:
+    """A line of the largest batch in a memory, or why none is known."""
+    return f"largest batch, {batch['stage']}, {batch['memory_gib']} GiB: {batch['missing'] or batch['batch']}"
 
 
 def _note(task: Mapping[str, Any]) -> str | None:

@@ -37,7 +37,7 @@ def stream(subject: Subject, settings: Settings) -> Measured:
     generator = subject.generator
     own, apart = _Stream(generator, settings), _Stream(generator, settings, overlap=False)
     runs = {"own": own.run} | ({"apart": apart.run} if settings.device.type == "cuda" else {})
-    found = measure(runs, settings.device, settings.repeats, counting=partial(_countable, generator))
+    found = measure(runs, settings.device, settings.repeats, counting=partial(_countable, generator), alike=True)
     streamed = found["own"]
     streamed.items = settings.batch_size * settings.frames
     streamed.extra |= own.figures(len(streamed.seconds))

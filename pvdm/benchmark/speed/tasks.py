@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from pvdm.benchmark.speed.clips import read
@@ -49,14 +49,14 @@ TASKS = {
 """By the names of `TASK_NAMES`."""
 
 
-def measured_tasks(names: Collection[str], subject: Subject, settings: Settings) -> dict[str, Measured | str]:
-    """What was found for each task; or why nothing was, as for too little memory, and the others go on."""
-    found = {}
+def measured_tasks(
+    names: Collection[str], subject: Subject, settings: Settings
+) -> Iterator[tuple[str, Measured | str]]:
+    """Each task and what was found; or why nothing was, as for too little memory, and the others go on."""
     for name in TASK_NAMES:
         if name in names:
             logger.info("%s ...", name)
-            found[name] = _measured(TASKS[name], subject, settings)
-    return found
+            yield name, _measured(TASKS[name], subject, settings)
 
 
 def _measured(task: Task, subject: Subject, settings: Settings) -> Measured | str:
