@@ -5,6 +5,7 @@ import gc
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from importlib import import_module
 from pathlib import Path
 
 import av
@@ -17,6 +18,14 @@ from pvdm.cli import WAITING
 
 os.environ.update({name: value for name, value in WAITING.items() if name not in os.environ})  # before PyTorch
 GREY_STEP = 4
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked cuda are skipped where there is no GPU."""
+    marked = [item for item in items if item.get_closest_marker("cuda")]
+    if marked and not import_module("torch").cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="needs a GPU"))
 
 
 def pytest_collection_finish() -> None:

@@ -62,7 +62,7 @@ def test_an_update_takes_a_gradient_and_leaves_the_model_as_it_is(update, monkey
     assert not generator.training and all(parameter.grad is None for parameter in generator.parameters())
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="a memory limit is of a GPU")
+@pytest.mark.cuda
 def test_batches_on_a_gpu():
     entries = timing.largest_batches(small_generator().cuda())
     assert all(entry["batch"] > 0 for entry in entries)

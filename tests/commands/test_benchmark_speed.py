@@ -28,7 +28,6 @@ from pvdm.cli import main
 from pvdm.diffusion import SamplerConfig
 from pvdm.training import AdversaryConfig
 
-
 ONCE = ["--repeats", 1, "--steps", 2, "--stream-frames", 20]
 
 

@@ -50,6 +50,6 @@ def test_wrong_keys_are_named():
         VideoNoise([()])
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.cuda
 def test_noise_is_the_same_on_a_gpu():
     assert torch.equal(VideoNoise(KEYS).normal((2, 9), device="cuda").cpu(), VideoNoise(KEYS).normal((2, 9)))

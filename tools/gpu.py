@@ -1,0 +1,248 @@
+"""What only a GPU can say, in one call: parts, each in a process and a time of its own; see docs/benchmarks/gpu.sh."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import multiprocessing
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import carry
+import gpu_parts
+
+PRELOADED = ("pvdm.cli", "pvdm.benchmark.speed.command", "pvdm.training.command", "pytest")
+"""Imported once, before processes are forked: else each part would import for seconds."""
+
+PACKAGES = ("pvdm", "torch", "torchvision", "triton", "numpy", "pytorch-lightning", "av")
+FORK = multiprocessing.get_context("fork")
+LEAST = 10.0
+"""Seconds with less than which no part begins."""
+
+TOLD = 40
+"""Lines of a part's output that are shown at its end."""
+
+logger = logging.getLogger("gpu")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part: what measures it into a JSON file, and the seconds after which it is ended."""
+
+    measure: Callable[[Path, gpu_parts.Settings], None]
+    limit: float
+
+
+PARTS = {
+    "gpu_tests": Part(gpu_parts.tests, 110),
+    "speed_gpu_sampling": Part(gpu_parts.sampling, 80),
+    "speed_gpu_graphs": Part(gpu_parts.graphs, 60),
+    "speed_gpu_steps": Part(gpu_parts.steps, 110),
+    "gpu_training": Part(gpu_parts.training, 160),
+    "speed_gpu_compiled": Part(gpu_parts.compiled, 150),
+    "speed_gpu_compiled_steps": Part(gpu_parts.compiled_steps, 150),
+    "speed_gpu_32": Part(gpu_parts.full_precision, 60),
+}
+"""By the names of their files, the most valuable first; all limits together are more than there is time."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit status: 0 if all parts ran, 1 if one did not."""
+    options = _options(arguments)
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
+    if options.lacking is not None:
+        logger.info("%s", _lacking(options))
+        return 0
+    end = time.monotonic() + 60 * options.minutes
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the part in progress is ended, too
+    options.output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="gpu-") as work:
+        carry.install(Path(work, "site"))
+        if not options.cold:
+            _preload(options.device, end)
+        ran = [_run(name, options, Path(work), end) for name in options.parts]
+        return 0 if all(ran) else 1
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="gpu.sh", description=__doc__)
+    parser.add_argument("output", type=Path, nargs="?", help="folder of the results; those of the same parts go")
+    parser.add_argument(
+        "--minutes", type=float, default=8, help="for everything; parts that find none left are not run"
+    )
+    parser.add_argument("--parts", type=_parts, default=list(PARTS), help=f"with commas between: {','.join(PARTS)}")
+    parser.add_argument("--device", default="cuda", help="cpu is for a look at whether it runs, with --tiny")
+    parser.add_argument("--tiny", action="store_true", help="smallest sizes: no figure says anything")
+    parser.add_argument("--cold", action="store_true", help="let each part import for itself; this is found out")
+    parser.add_argument(
+        "--lacking",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help=(
+            "say what this machine lacks, or one whose packages FILE lists, as pip list --format freeze does, and "
+            "how to carry it there"
+        ),
+    )
+    parser.add_argument("--python", default=carry.running_python(), help="version on that machine (--lacking)")
+    options = parser.parse_args(arguments)
+    if options.output is None and options.lacking is None:
+        parser.error("give a folder for the results")
+    return options
+
+
+def _parts(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if wrong := [name for name in names if name not in PARTS]:
+        raise argparse.ArgumentTypeError(f"there is no part {wrong[0]}; choose of {', '.join(PARTS)}")
+    return names
+
+
+def _lacking(options: argparse.Namespace) -> str:
+    present = carry.listed(Path(options.lacking).read_text()) if options.lacking else carry.installed()
+    return carry.told(carry.lacking(present, options.python), options.python)
+
+
+def _preload(device: str, end: float) -> None:
+    """Imports once for all parts, without a word on what cannot be: each part that needs it says so.
+
+    Begins anew without this if a process that is forked then cannot use the device.
+    """
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # else asking whether there is a GPU spoils it for forks
+    missing = carry.lacking(carry.installed(), carry.running_python())
+    if missing:
+        logger.info("%s", carry.told(missing, carry.running_python()))
+    for name in PRELOADED:
+        with suppress(ImportError):
+            import_module(name)
+    probe = FORK.Process(target=_touch, args=(device,))
+    probe.start()
+    probe.join(60)
+    if probe.exitcode != 0:
+        probe.kill()
+        left = str((end - time.monotonic()) / 60)
+        os.execv(sys.executable, [sys.executable, *sys.argv, "--cold", "--minutes", left])
+
+
+def _touch(device: str) -> None:
+    import torch
+
+    torch.zeros(1, device=device).item()
+
+
+def _run(name: str, options: argparse.Namespace, work: Path, end: float) -> bool:
+    """Whether the part ran to its end. Its file holds what it found, and if it did not, why."""
+    part, path, log = PARTS[name], (options.output / f"{name}.json").resolve(), work / f"{name}.log"
+    start, seconds = time.monotonic(), min(part.limit, end - time.monotonic())
+    path.unlink(missing_ok=True)
+    log.touch()
+    if seconds < LEAST:
+        status, error = "not begun", "no time was left; give more --minutes or fewer --parts"
+    else:
+        logger.info("== %s, at most %.0f s", name, seconds)
+        settings = gpu_parts.Settings(options.device, options.tiny, work / name, options.output.resolve(), seconds)
+        status, error = _ended(part, path, settings, log)
+    text = log.read_text(errors="replace")
+    about = {"part": name, "status": status, "error": error, "seconds": round(time.monotonic() - start, 1)}
+    _write(path, {**_facts(options), **_read(path), **about, "log": text.splitlines()[-TOLD:] if error else None})
+    logger.info("%s\n== %s: %s%s", "\n".join(text.splitlines()[-TOLD:]), name, status, f" ({error})" if error else "")
+    return error is None
+
+
+def _ended(part: Part, path: Path, settings: gpu_parts.Settings, log: Path) -> tuple[str, str | None]:
+    """Runs a part in a process; how it ended, and why if not well."""
+    process = FORK.Process(target=_alone, args=(part, path, settings, log))
+    process.start()
+    try:
+        process.join(settings.seconds)
+        is_late = process.is_alive()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGKILL):  # its own children, too, also where it has ended by itself
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            process.join(2)
+    if is_late:
+        return "out of time", f"it took more than {settings.seconds:.0f} s"
+    if process.exitcode == 0:
+        return "done", None
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return "failed", f"exit status {process.exitcode}: {lines[-1] if lines else 'it said nothing'}"
+
+
+def _alone(part: Part, path: Path, settings: gpu_parts.Settings, log: Path) -> None:
+    """What the process of a part does."""
+    os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    output = os.open(log, os.O_WRONLY | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    settings.work.mkdir()
+    os.chdir(settings.work)  # not the clone's folder, in which Python would look for packages
+    part.measure(path, settings)
+
+
+def _facts(options: argparse.Namespace) -> dict[str, Any]:
+    """Date, GPU, driver, versions, commit and command."""
+    gpu = _output("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader").split(", ")
+    name, driver, memory = gpu if len(gpu) == 3 else (None, None, None)
+    torch = sys.modules.get("torch")
+    commit = _output("git", "-C", str(carry.ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude", "*")
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "gpu": name if options.device != "cpu" else None,
+        "gpu_memory": memory,
+        "driver": driver,
+        "versions": {name: found for name in PACKAGES if (found := _version(name))}
+        | {"python": sys.version.split()[0], "cuda": torch and torch.version.cuda},
+        "commit": commit or os.environ.get("COMMIT") or "unknown",
+        "command": shlex.join(["docs/benchmarks/gpu.sh", *sys.argv[1:]]),
+        "tiny": options.tiny,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def _output(*command: str) -> str:
+    """The first line that a command prints; none where it is not there or fails."""
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return next(iter(found.stdout.splitlines()), "").strip()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a part has written; nothing where it did not come to that."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
