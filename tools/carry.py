@@ -83,9 +83,12 @@ def told(missing: Needs, python: str) -> str:
         options = ["--only-binary=:all:", "--implementation", "cp", "--python-version", python, *platforms]
         commands.append([*pip, "download", *folder, *options, *built])
     names = ", ".join(asked for asked, _ in missing.values())
+    open_ones = [name for name, (asked, _) in missing.items() if "==" not in asked]
+    unknown = "What these need in turn is not known here, but where the project is installed: give the list there."
     return "\n".join(
         [
             f"lacking: {names}",
+            *([unknown] if open_ones else []),
             "In the clone, on a machine that has a network and this project, fetch them as wheels:",
             *(f"  {shlex.join(command)}" for command in commands),
             f"and take the folder {WHEELS.name}/ along with the clone: gpu.sh installs what lies there, by itself.",
@@ -98,7 +101,7 @@ def install(site: Path) -> None:
     if WHEELS.is_dir() and lacking(installed(), running_python()):
         _pip(site, sorted(map(str, WHEELS.glob("*.whl"))))
     if "pvdm" not in installed():
-        _pip(site, ["--no-build-isolation", str(ROOT)])
+        _link(site)
     if site.is_dir():
         sys.path.insert(0, str(site))
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
@@ -113,6 +116,19 @@ def _pip(site: Path, what: Iterable[str]) -> None:
     """Without a network, without what these need in turn, and without waiting for bytecode."""
     options = ["--quiet", "--no-index", "--no-deps", "--no-compile", "--upgrade", "--target", str(site)]
     subprocess.run([sys.executable, "-m", "pip", "install", *options, *what], check=False)
+
+
+def _link(site: Path) -> None:
+    """The package as an installation has it, by links: to build one takes tools that a machine may lack."""
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    package, about = site / "pvdm", site / "pvdm.dist-info"
+    for folder in (package, about):
+        folder.mkdir(parents=True)
+    for entry in {entry.name: entry for entry in (*(ROOT / "pvdm").iterdir(), ROOT / "configs")}.values():
+        (package / entry.name).symlink_to(entry)
+    lines = ("Metadata-Version: 2.1", "Name: pvdm", f"Version: {config['metadata']['version']}")
+    (about / "METADATA").write_text("\n".join(lines) + "\n")
 
 
 def _of(lines: Iterable[str], extras: Collection[str], python: str) -> list[Requirement]:
