@@ -177,7 +177,7 @@ def _ended(part: Part, path: Path, settings: gpu_parts.Settings, log: Path) -> t
                 os.killpg(process.pid, number)
             process.join(2)
     if is_late:
-        return "out of time", f"it took more than {settings.seconds:.0f} s"
+        return "out of time", f"it took more than {settings.seconds:.3g} s"
     if process.exitcode == 0:
         return "done", None
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
@@ -191,6 +191,7 @@ def _alone(part: Part, path: Path, settings: gpu_parts.Settings, log: Path) -> N
     output = os.open(log, os.O_WRONLY | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    sys.stdout = sys.stderr = os.fdopen(output, "w", buffering=1)
     settings.work.mkdir()
     os.chdir(settings.work)  # not the clone's folder, in which Python would look for packages
     part.measure(path, settings)
