@@ -20,10 +20,12 @@ from pvdm.video import ColorJitter
 AUTOENCODERS = [
     ["autoencoder"],
     ["autoencoder", "sizes/autoencoder-tiny"],
+    ["autoencoder", "sizes/autoencoder-small"],
     ["autoencoder", "gan"],
     ["autoencoder", "sizes/autoencoder-tiny", "gan"],
 ]
-DIFFUSIONS = [["diffusion"], ["diffusion", "sizes/pvdm-s"], ["diffusion", "sizes/diffusion-tiny"]]
+DIFFUSIONS = [["diffusion"], ["diffusion", "sizes/pvdm-s"]]
+DIFFUSIONS += [["diffusion", "sizes/diffusion-tiny"], ["diffusion", "sizes/diffusion-small"]]
 DIFFUSIONS += [["diffusion", "class_conditional"], ["diffusion", "class_conditional", "sizes/diffusion-tiny"]]
 WITH_DATA = [
     ["autoencoder", "data/ucf101"],
@@ -41,11 +43,13 @@ BESIDE = ("data/", "strategies/")
 MILLIONS = {
     "autoencoder": 62.06,
     "autoencoder + sizes/autoencoder-tiny": 0.08,
+    "autoencoder + sizes/autoencoder-small": 1.78,
     "autoencoder + gan": 62.06,
     "autoencoder + sizes/autoencoder-tiny + gan": 0.08,
     "diffusion": 528.27,
     "diffusion + sizes/pvdm-s": 132.16,
     "diffusion + sizes/diffusion-tiny": 0.93,
+    "diffusion + sizes/diffusion-small": 3.68,
     "diffusion + class_conditional": 528.38,
     "diffusion + class_conditional + sizes/diffusion-tiny": 0.94,
 }
@@ -96,6 +100,13 @@ def test_it_builds_and_the_last_file_has_the_last_word(build, configs):
     weights = sum(value.numel() for value in cli.model.get_submodule(cli.model.trained).parameters())
     assert round(weights / 1e6, 2) == MILLIONS[" + ".join(name for name in configs if not name.startswith(BESIDE))]
     assert {key: found[key] for key in wanted} == {key: _as_parsed(value) for key, value in wanted.items()}
+
+
+@pytest.mark.parametrize("stage", ["autoencoder", "diffusion"])
+def test_the_rate_of_the_small_size_falls_to_the_end_of_its_training(stage):
+    small = written(f"sizes/{stage}-small")
+    assert small["model.init_args.optimizer.cosine_steps"] == small["trainer.max_steps"]
+    assert small["trainer.max_steps"] % small["trainer.val_check_interval"] == 0  # the end is validated
 
 
 def _as_parsed(value):
