@@ -48,7 +48,7 @@ EXAMPLES = {
     "push": "my_model owner/name --license cc-by-4.0",
     "configs": "copy autoencoder diffusion --output configs",
     "convert": "--autoencoder autoencoder.pth --diffusion diffusion.pth --output pvdm_ucf101",
-    "demo": "--output my_demo",
+    "demo": "--data my_videos --output my_demo",
 }
 """A line of use for each command, which its help ends with."""
 

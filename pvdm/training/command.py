@@ -37,6 +37,7 @@ from pvdm.training.run_result import tell_result
 from pvdm.training.stopping import StopBetweenBatches, Stopped
 from pvdm.training.throughput import Throughput
 from pvdm.training.trainer import Trainer
+from pvdm.training.training_time import TrainingTime
 from pvdm.training.video_log import VideoLog
 
 logger = logging.getLogger(__name__)
@@ -192,7 +193,9 @@ def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
         trainer_class=Trainer,
         subclass_mode_model=True,
         seed_everything_default=0,
-        trainer_defaults={"callbacks": [ExactPosition(), StopBetweenBatches(), EndWithOthers(), Throughput()]},
+        trainer_defaults={
+            "callbacks": [ExactPosition(), StopBetweenBatches(), EndWithOthers(), Throughput(), TrainingTime()]
+        },
         save_config_kwargs={"overwrite": True},
         parser_kwargs={"parser_mode": "omegaconf", "allow_abbrev": False},
         args=find_configs(arguments),

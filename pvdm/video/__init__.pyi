@@ -6,7 +6,7 @@ from .info import FRAME_SUFFIXES, VIDEO_SUFFIXES, WRITABLE, VideoInfo
 from .pixels import to_float, to_uint8
 from .reader import probe, read_frames
 from .transform import resize_and_crop
-from .whole_video import read_video, save_video
+from .whole_video import frames_at, read_video, save_video
 from .writer import VideoWriter, write_video
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "VideoInfo",
     "VideoWriter",
     "change_colors",
+    "frames_at",
     "grid_video",
     "near_square",
     "number_gap",

@@ -7,23 +7,36 @@ from torch import Tensor
 from pvdm.errors import InputError
 from pvdm.video.clip import ClipShape, read_clip
 from pvdm.video.grid import grid_video, near_square
+from pvdm.video.info import VideoInfo
 from pvdm.video.reader import probe
 from pvdm.video.writer import write_video
 
 
-def read_video(path: str | Path, *, fps: float | None = None, size: tuple[int, int] | None = None) -> Tensor:
-    """All frames of a video file or a folder of frames: (3, t, h, w) uint8; InputError if it cannot be read.
+def read_video(
+    path: str | Path, *, fps: float | None = None, size: tuple[int, int] | None = None, frames: int | None = None
+) -> Tensor:
+    """The frames of a video file or a folder of frames: (3, t, h, w) uint8; InputError if it cannot be read.
 
-    fps: the pace at which frames are taken; without it, and of a folder, which has none, every frame is taken.
-    size: (height, width) that the frames are scaled to cover and then cropped to; their own if not given.
+    Args:
+        path: Where it is.
+        fps: The pace at which frames are taken; without it, and of a folder, which has none, every frame is taken.
+        size: (height, width) that the frames are scaled to cover and then cropped to; their own if not given.
+        frames: At most so many, from the first on; all if not given.
     """
     info = probe(path)
-    shape = ClipShape(info.frames, *(size or (info.height, info.width)))
-    if fps is not None and info.fps is not None:
-        most = ClipShape(int(info.frames / info.fps * fps) + 2, shape.height, shape.width, fps=fps)
-        frames = int((most.source_indices(0, info) < info.frames).sum())
-        shape = ClipShape(frames, shape.height, shape.width, fps=fps)
-    return read_clip(path, shape, info=info)
+    height, width = size or (info.height, info.width)
+    every = frames_at(info, fps)
+    count = every if frames is None else min(every, frames)
+    pace = None if info.fps is None else fps
+    return read_clip(path, ClipShape(count, height, width, fps=pace), info=info)
+
+
+def frames_at(info: VideoInfo, fps: float | None) -> int:
+    """How many frames a video has at a pace; without one, and of a folder, which has none, all of its own."""
+    if fps is None or info.fps is None:
+        return info.frames
+    most = int(info.frames / info.fps * fps) + 2
+    return int((ClipShape(most, info.height, info.width, fps=fps).source_indices(0, info) < info.frames).sum())
 
 
 def save_video(video: Tensor, path: str | Path, *, fps: float, overwrite: bool = True) -> None:

@@ -1,0 +1,125 @@
+"""The demo on one's own videos: what is taken, what is left out, and that the page says so."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pvdm.cli import main
+from pvdm.demo import clips
+from pvdm.demo.clips import DemoVideo, prepare_clips
+from pvdm.demo.page import write_page
+from pvdm.demo.settings import DemoSettings
+from pvdm.demo.steps import Demo
+from pvdm.errors import InputError
+
+
+def prepared(tmp_path: Path, **settings) -> tuple[dict, dict[str, int]]:
+    """What is said, and the number of written frames by part and name."""
+    said = prepare_clips(tmp_path / "clips", DemoSettings(size=32, data=str(tmp_path / "my"), **settings))
+    folders = {frame.parent for frame in (tmp_path / "clips").rglob("*.png")}
+    return said, {f"{f.parent.name}/{f.name}": len(list(f.iterdir())) for f in folders}
+
+
+def test_what_is_long_enough_is_taken_and_the_rest_is_said(make_video, make_frame_folder, tmp_path):
+    make_video("my/long.mp4", frames=70, height=96, width=40)
+    make_video("my/deep/medium.mkv", frames=40, height=30, width=90)
+    make_video("my/short.mp4", frames=31)
+    make_frame_folder("my/frames", frames=66)
+    (tmp_path / "my" / "cut.mp4").write_bytes((tmp_path / "my" / "long.mp4").read_bytes()[:900])
+    said, written = prepared(tmp_path)
+    assert written == {"train/long": 38, "val/long": 32, "train/medium": 40, "train/frames": 34, "val/frames": 32}
+    assert said["fps"] == 25 and len(said["videos"]) == 3
+    assert said["left_out"] == [
+        "1 video that cannot be read (cut.mp4)",
+        "1 video with fewer than 32 frames at 25 per second (short.mp4)",
+    ]
+
+
+def test_all_are_seen_at_one_pace(make_video, tmp_path):
+    make_video("my/fast.mp4", frames=140, fps=50)
+    make_video("my/slow.mp4", frames=70, fps=25)
+    said, written = prepared(tmp_path)
+    assert said["fps"] == 25 and written["train/fast"] == written["train/slow"] == 70 - 32
+    for path in (tmp_path / "my").iterdir():
+        path.unlink()
+    make_video("my/slower.mp4", frames=80, fps=10)
+    shutil.rmtree(tmp_path / "clips")
+    said, written = prepared(tmp_path)
+    assert said["fps"] == 10 and written == {"train/slower": 48, "val/slower": 32}
+
+
+def test_of_short_videos_whole_ones_are_held_out(make_video, tmp_path):
+    for index in range(7):
+        make_video(f"my/{index}.mp4", frames=40)
+    said, written = prepared(tmp_path)
+    videos = [DemoVideo(**video) for video in said["videos"]]
+    assert [video.name for video in videos if video.held_out == 40] == ["1", "6"]
+    assert sum(video.trained for video in videos) == 5 * 40 and written["val/6"] == 40
+
+
+def test_of_many_and_long_ones_only_what_is_needed_is_taken(make_video, tmp_path, monkeypatch):
+    monkeypatch.setattr(clips, "MOST_VIDEOS", 3)
+    monkeypatch.setattr(clips, "MOST_FRAMES", 200)
+    for index in range(6):
+        make_video(f"my/{index}.mp4", frames=64 if index else 80)
+    said, written = prepared(tmp_path)
+    assert written == {
+        f"{part}/{name}": 34 if (part, name) == ("train", 0) else 32 for part in ("train", "val") for name in (0, 2, 4)
+    }
+    assert said["left_out"] == [
+        "3 videos beyond the 3 that a demo takes (1.mp4, ...)",
+        "1 video from frame 66 on (0.mp4)",
+    ]
+
+
+def test_names_are_short_unlike_and_fit_for_a_folder():
+    paths = [
+        Path("a/x.mp4"),
+        Path("b/X.mkv"),
+        Path("c/[1] <b>.mp4"),
+        Path("d/" + "n" * 90),
+        Path("e/" + "n" * 80),
+        Path("f/&.mp4"),
+    ]
+    names = clips._names(paths)
+    assert names[:3] == ["x", "X~2", "1_b"] and names[5] == "video"
+    assert len({name.casefold() for name in names}) == 6 and max(map(len, names)) <= 34
+
+
+@pytest.mark.parametrize(("frames", "longest"), [([40], "the longest has 40"), ([5, 9], "the longest has 9")])
+def test_too_little_is_refused(make_video, tmp_path, frames, longest):
+    for index, count in enumerate(frames):
+        make_video(f"my/{index}.mp4", frames=count)
+    with pytest.raises(
+        InputError, match=rf"too short for a demo \({longest}\); give one of 64 frames at 25 per second"
+    ):
+        prepared(tmp_path)
+    assert not (tmp_path / "clips").exists()
+
+
+def test_a_folder_that_is_not_there_is_refused_at_once(tmp_path, caplog):
+    assert main(["demo", "--data", str(tmp_path / "none"), "--output", str(tmp_path / "demo")]) == 2
+    assert "none does not exist; give the folder that holds the videos" in caplog.text
+    assert not (tmp_path / "demo").exists()
+
+
+def test_one_short_odd_video_makes_a_whole_demo_and_a_resumed_one_adds_up_its_times(make_video, tmp_path):
+    make_video(
+        "my clips/A <very> long name, with 100 % of signs & more of them than fit.mp4", frames=64, height=34, width=90
+    )
+    (tmp_path / "my clips" / "cut.mp4").write_bytes(b"nothing")
+    steps = {"autoencoder_steps": 1, "diffusion_steps": 1, "sampling_steps": 1, "samples": 4, "long_frames": 20}
+    settings = DemoSettings(size=32, data=str(tmp_path / "my clips"), **steps)
+    demo = Demo(tmp_path / "demo", settings)
+    demo.run()
+    demo.results["trained"] = {"autoencoder": 1000.0, "diffusion": 920.0}  # as the checkpoints of a resumed run say it
+    text = re.sub(r'src="[^"]*"', "", write_page(demo).read_text())
+    assert "<title>pvdm: a demo on my clips</title>" in text
+    assert "in 32.0 minutes, on\n1 video of the folder my clips" in text
+    assert "Left out of the folder: 1 video that cannot be read (cut.mp4)." in text
+    assert "A_very_long_name_with_100_of_sig" in text and "cyclists" not in text and "$" not in text
+    assert "<p>A pair of rows, real above reconstructed" in text
