@@ -101,7 +101,8 @@ def _palettes(picture: av.VideoFrame) -> av.filter.Graph:
     size = {"width": picture.width, "height": picture.height}
     source = graph.add_buffer(**size, format=picture.format, time_base=picture.time_base)
     both, colors = graph.add("split"), graph.add("palettegen", "stats_mode=single")
-    used, sink = graph.add("paletteuse", "new=1"), graph.add("buffersink")
+    # A light pattern that stays in its place: diffused errors are specks that flicker in pictures as small as these.
+    used, sink = graph.add("paletteuse", "new=1:dither=bayer:bayer_scale=5"), graph.add("buffersink")
     source.link_to(both)
     both.link_to(colors, 0, 0)
     both.link_to(used, 1, 0)
