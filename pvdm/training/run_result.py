@@ -9,7 +9,9 @@ from pytorch_lightning import LightningModule, Trainer
 
 from pvdm.training.adversary_guard import BEST as BEST_GAN
 from pvdm.training.checkpoints import LAST, RunCheckpoints
+from pvdm.training.training_time import TrainingTime
 
+UNITS = {"hours": 3600, "minutes": 60, "s": 1}
 logger = logging.getLogger(__name__)
 
 
@@ -19,7 +21,7 @@ def tell_result(trainer: Trainer, module: LightningModule, run: Path, *, has_tra
     has_trained: this start has made updates; else all were made before, and it is said how to make more.
     """
     if has_trained:
-        logger.info("the run ends after %d updates", module.updates)
+        logger.info("the run ends after %d updates%s", module.updates, _training_time(trainer))
     else:
         logger.info("the run in %s is finished: %s", run, _how_to_train_on(trainer, module))
     best, figure = _best(trainer, run)
@@ -31,6 +33,15 @@ def tell_result(trainer: Trainer, module: LightningModule, run: Path, *, has_tra
     if (run / BEST_GAN).is_file():
         logger.info("best model of the GAN phase: %s", run / BEST_GAN)
     return best or last
+
+
+def _training_time(trainer: Trainer) -> str:
+    """How long it trained, over all interruptions, in a unit that fits."""
+    timer = next((callback for callback in trainer.callbacks if isinstance(callback, TrainingTime)), None)
+    if timer is None:
+        return ""
+    unit, size = next((unit, size) for unit, size in UNITS.items() if timer.seconds >= size or unit == "s")
+    return f" and {timer.seconds / size:.3g} {unit} of training"
 
 
 def _best(trainer: Trainer, run: Path) -> tuple[Path | None, str]:

@@ -1,11 +1,14 @@
 """The time of a run adds up over its interruptions, by a clock that the test sets."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from miniature import Toy, loader, trainer
 from pytorch_lightning import Callback
 
 from pvdm.training import training_time
+from pvdm.training.run_result import _training_time
 from pvdm.training.training_time import TrainingTime, training_seconds
 
 
@@ -29,6 +32,13 @@ def test_an_interruption_is_left_out_and_what_was_before_is_not(tmp_path, monkey
         run.save_checkpoint(tmp_path / "run.ckpt")
         clock.now += 1e6  # until somebody gives the command again
     assert timer.seconds == training_seconds(tmp_path / "run.ckpt") == pytest.approx(50)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(40.04, "40 s"), (1930, "32.2 minutes"), (9000, "2.5 hours")])
+def test_a_run_says_how_long_it_trained(seconds, text):
+    timer = TrainingTime()
+    timer.load_state_dict({"seconds": seconds})
+    assert _training_time(SimpleNamespace(callbacks=[Callback(), timer])) == f" and {text} of training"
 
 
 def test_a_checkpoint_of_before_says_nothing(tmp_path):
