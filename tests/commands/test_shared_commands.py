@@ -60,6 +60,17 @@ def test_two_processes_write_what_one_does(model, tmp_path, command, options):
     assert not [path for path in (tmp_path / "2").iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.parametrize("name", ["grid.webp", "grid.png"])
+def test_two_processes_fill_one_grid(model, tmp_path, name):
+    for size in (1, 2):
+        (tmp_path / str(size)).mkdir()
+        options = ["--seeds", 5, 3, 8, "--batch-size", 1, "--steps", 1]
+        results = run_by(size, "sample", model, "--output", tmp_path / str(size) / name, *options)
+        assert [status for status, _ in results] == [0] * size
+    one, two = (files(tmp_path / str(size)) for size in (1, 2))
+    assert one == two and one.keys() == {name, f"{name}.json"}
+
+
 def test_two_processes_reconstruct_what_one_does(model, make_video, tmp_path):
     source = make_video("in.mp4", frames=19)
     for size in (1, 2):
