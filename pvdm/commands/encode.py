@@ -74,6 +74,7 @@ def run(options: argparse.Namespace) -> None:
             generator=generator,
             batch_size=options.batch_size,
             workers=worker.default_workers(processes_here()) if data.workers is None else data.workers,
+            reader=data.reader,
             processes=group,
             overwrite=options.overwrite,
             progress=Bars() if group.is_main else None,

@@ -22,6 +22,7 @@ from pvdm.output import check_output, replacing
 from pvdm.training import VideoData
 from pvdm.training.config_files import find_configs
 from pvdm.training.data_options import data_of
+from pvdm.video import Reader
 
 REPORT, SHEET = "report.json", "contact_sheet.jpg"
 
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--stride", type=positive, help="every how manieth frame is taken; 1 if not given")
     data.add_argument("--fps", type=rate, help="frames per second of a clip, instead of a stride")
     data.add_argument("--clips", type=positive, choices=(1, 2), help="of a sample: 1 (stage 1, if not given) or 2")
+    data.add_argument("--reader", choices=get_args(Reader), help="what decodes video files; auto if not given")
     data.add_argument("--seed", type=natural, help="of the run, on which the parts of a plain folder depend")
     parser.add_argument("--all-frames", action="store_true", help="decode every frame, to find damage; slow")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -96,7 +98,7 @@ def _read_config(file: str) -> DictConfig:
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """The options that are there, by the names of `VideoData`; a stride goes before a config's fps, and vice versa."""
-    names = ("path", "layout", "split", "part", "frames", "stride", "fps", "clips", "seed")
+    names = ("path", "layout", "split", "part", "frames", "stride", "fps", "clips", "reader", "seed")
     values = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.size:
         values["height"], values["width"] = options.size

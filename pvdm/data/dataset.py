@@ -16,7 +16,7 @@ from pvdm.data.sampler import SampleKey
 from pvdm.data.selection import long_enough, some
 from pvdm.data.table import VideoTable
 from pvdm.errors import InputError
-from pvdm.video import ClipShape, ColorJitter, change_colors, read_clip
+from pvdm.video import ClipShape, ColorJitter, Reader, change_colors, read_clip
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class ClipDataset(Dataset):
         training: bool,
         augmentation: Augmentation = Augmentation(),
         clips_per_video: int | None = None,
+        reader: Reader = "auto",
     ) -> None:
         if seed < 0:
             raise InputError(f"the seed is {seed}; give a number of 0 or more")
@@ -66,7 +67,7 @@ class ClipDataset(Dataset):
             raise InputError(f"clips_per_video is {clips_per_video}; give 1 or more, or leave it out")
         _check_videos(videos, clip)
         self.clip, self.sample = clip, clip.longer(clips)
-        self.seed, self.training, self.augmentation = seed, training, augmentation
+        self.seed, self.training, self.augmentation, self.reader = seed, training, augmentation, reader
         self.videos = VideoTable(videos)
         self._counts = np.array([clips_per_video or self._room(video)[1] for video in videos])
         self._ends = np.cumsum(self._counts)
@@ -114,7 +115,8 @@ class ClipDataset(Dataset):
         """video: (3, t, h, w) uint8, the frames of an absent context being zeros."""
         video = self.videos[number]
         shape = self.sample if self.has_context(video) else self.clip
-        clip = read_clip(video.path, shape, placement.start, info=video.info, crop=placement.crop, flip=placement.flip)
+        how = {"crop": placement.crop, "flip": placement.flip, "reader": self.reader}
+        clip = read_clip(video.path, shape, placement.start, info=video.info, **how)
         clip = change_colors(clip, placement.colors)
         absent = self.sample.frames - shape.frames
         return {"video": torch.cat([clip.new_zeros(3, absent, *clip.shape[2:]), clip], dim=1) if absent else clip}

@@ -37,7 +37,8 @@ from pvdm.errors import InputError, check_range
 from pvdm.evaluation.processes import connected
 from pvdm.training.latent_data import CachedLatents, warn_of_validation
 from pvdm.training.order import TrainingOrder
-from pvdm.video import ClipShape, ColorJitter
+from pvdm.video import ClipShape, ColorJitter, Reader, decord_reading
+from pvdm.video.packets import PacketIndex
 
 T = TypeVar("T")
 
@@ -66,6 +67,8 @@ class VideoData(LightningDataModule):
         batch_size: Samples per process.
         workers: Processes that read files, each on one core, for each process of the run; 0 reads in the training
             process. If not given, the cores of the machine are shared out, 8 at most.
+        reader: What decodes video files: auto takes what is fastest and exact, which is PyAV; decord (pvdm[decord])
+            serves the plain mp4 and webm files that it reads exactly, and does not tell damage; others go to PyAV.
         prefetch: Batches that each of them holds ready.
         validation_fraction: Share of the files for validation, where the layout does not say which.
         max_bad_share: Share of the videos that may be unreadable or too short, and are left out; more is an error.
@@ -93,6 +96,7 @@ class VideoData(LightningDataModule):
         clips: int = 1,
         batch_size: int = 8,
         workers: int | None = None,
+        reader: Reader = "auto",
         prefetch: int = 2,
         validation_fraction: float = 0.1,
         max_bad_share: float = 0.05,
@@ -108,11 +112,14 @@ class VideoData(LightningDataModule):
         check_range(0, workers=workers)
         check_range(0, 1, max_bad_share=max_bad_share)
         check_range(1, 3, split=split)
+        if reader == "decord":
+            decord_reading.check_installed()
         if balanced and layout not in ("classes", "ucf101", "latents"):
             raise InputError(f"layout {layout} has no classes to balance; set data.layout classes or balanced false")
         self.path, self.layout, self.split, self.part = path, layout, split, part
         self.clips, self.clip = clips, ClipShape(frames, height, width, stride, fps)
         self.batch_size, self.balanced, self.workers, self.prefetch = batch_size, balanced, workers, prefetch
+        self.reader = reader
         self.validation_fraction, self.max_bad_share = validation_fraction, max_bad_share
         self.clips_per_video, self.seed, self.card = clips_per_video, seed, card
         self.augmentation = Augmentation(random_crop, horizontal_flip, color_jitter)
@@ -267,6 +274,9 @@ class VideoData(LightningDataModule):
         if index.bad:
             total = len(parts.entries)
             logger.warning("%d of %d videos are left out: %s", len(index.bad), total, some(index.bad))
+        if self.reader == "decord":
+            plain = sum(_is_plain(video) for video in index.videos)
+            logger.info("decord reads %d of %d videos; it would not read the others exactly", plain, len(index.videos))
         warn_of_validation(bool(validation), self.part)
 
     def _batches_done(self) -> int:
@@ -293,6 +303,7 @@ class VideoData(LightningDataModule):
             training=training,
             augmentation=self.augmentation,
             clips_per_video=self.clips_per_video if training else None,
+            reader=self.reader,
         )
 
     def _loader(self, dataset: ClipDataset, samples: Iterable[SampleKey]) -> DataLoader:
@@ -308,6 +319,12 @@ class VideoData(LightningDataModule):
             persistent_workers=workers > 0,
             worker_init_fn=worker.begin,
         )
+
+
+def _is_plain(video: Video) -> bool:
+    """Whether decord serves it."""
+    index = PacketIndex.unpack(video.info.index) if video.info.index else None
+    return index is not None and index.plain
 
 
 def _result(look: Callable[[], T]) -> T | InputError:

@@ -27,7 +27,7 @@ from pvdm.evaluation.processes import ALONE, Processes, together
 from pvdm.generation import VideoGenerator
 from pvdm.training.data import VideoData
 from pvdm.training.latent_data import digest_of
-from pvdm.video import ClipShape, read_clip, to_float
+from pvdm.video import ClipShape, Reader, read_clip, to_float
 
 WINDOW = 1 << 28
 """Bytes of frames, as they are in the file or as they are encoded, that are read at once."""
@@ -76,6 +76,7 @@ def encode(
     generator: VideoGenerator,
     batch_size: int,
     workers: int = 1,
+    reader: Reader = "auto",
     processes: Processes = ALONE,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -88,7 +89,7 @@ def encode(
     """
     missing = together(processes, lambda: begin(folder, plan, overwrite=overwrite) if processes.is_main else None)
     missing = processes.gather(missing)[0]
-    encoder = ShardEncoder(plan, root, generator, batch_size=batch_size, workers=workers)
+    encoder = ShardEncoder(plan, root, generator, batch_size=batch_size, workers=workers, reader=reader)
     together(processes, lambda: _encode_share(encoder, folder, missing, processes, progress))
     together(processes, lambda: finish(folder, plan) if processes.is_main else None)
     return len(missing)
@@ -129,12 +130,20 @@ class ShardEncoder:
         generator: Its autoencoder encodes, on its device.
         batch_size: Clips at once; a batch never holds clips of two shards.
         workers: Threads that read videos, while others are encoded.
+        reader: What decodes them.
     """
 
     def __init__(
-        self, plan: LatentPlan, root: Path, generator: VideoGenerator, *, batch_size: int, workers: int = 1
+        self,
+        plan: LatentPlan,
+        root: Path,
+        generator: VideoGenerator,
+        *,
+        batch_size: int,
+        workers: int = 1,
+        reader: Reader = "auto",
     ) -> None:
-        self.plan, self.root, self.generator = plan, root, generator
+        self.plan, self.root, self.generator, self.reader = plan, root, generator, reader
         self.batch_size, self.workers = batch_size, max(1, workers)
 
     def __call__(self, shard: Shard, tell: Callable[[int], None] | None = None) -> dict[str, Tensor]:
@@ -184,7 +193,7 @@ class ShardEncoder:
         """(3, count, h, w) uint8."""
         clip, video = self.plan.clip, window.video
         shape = ClipShape(window.count, clip.height, clip.width, window.step)
-        return read_clip(self.root / video.path, shape, window.start, info=video.info)
+        return read_clip(self.root / video.path, shape, window.start, info=video.info, reader=self.reader)
 
     def _cut(self, window: Window, reading) -> Iterator[Tensor]:
         frames = reading.result()

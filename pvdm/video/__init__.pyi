@@ -4,7 +4,7 @@ from .frame_folder import number_gap
 from .grid import grid_video, near_square
 from .info import FRAME_SUFFIXES, VIDEO_SUFFIXES, WRITABLE, VideoInfo
 from .pixels import to_float, to_uint8
-from .reader import probe, read_frames
+from .reader import Reader, probe, read_frames
 from .transform import resize_and_crop
 from .whole_video import frames_at, read_video, save_video
 from .writer import VideoWriter, write_video
@@ -15,6 +15,7 @@ __all__ = [
     "WRITABLE",
     "ClipShape",
     "ColorJitter",
+    "Reader",
     "VideoInfo",
     "VideoWriter",
     "change_colors",

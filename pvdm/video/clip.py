@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pvdm.errors import InputError
 from pvdm.video.info import VideoInfo
-from pvdm.video.reader import probe, read_covering
+from pvdm.video.reader import Reader, probe, read_covering
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ def read_clip(
     info: VideoInfo | None = None,
     crop: tuple[float, float] = (0.5, 0.5),
     flip: bool = False,
+    reader: Reader = "auto",
 ) -> Tensor:
     """The clip that begins with frame `start` -> (3, t, h, w) uint8 of the given shape.
 
@@ -94,5 +95,5 @@ def read_clip(
             f"a clip of frames {start} to {indices[-1]} was asked for, but {path} has {info.frames} frames; "
             "start earlier, or make the clip or its stride shorter"
         )
-    video = read_covering(path, indices, (shape.height, shape.width), info=info, crop=crop)
+    video = read_covering(path, indices, (shape.height, shape.width), info=info, crop=crop, reader=reader)
     return video.flip(-1) if flip else video

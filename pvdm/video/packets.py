@@ -8,17 +8,29 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import av
 import numpy as np
 from av.stream import Disposition
 
 from pvdm.errors import InputError
+from pvdm.video.plain import is_plain, starts_anew
 
 Clock = Literal["pts", "dts"]
-Packet = tuple[int | None, int | None, bool]  # pts, dts, whether decoding may start at it
 UNINDEXED = ("mpegts", "mpeg")  # containers that are searched for a packet's own time, and do not say that one is torn
+
+
+class Packet(NamedTuple):
+    """What is noted of a packet: its times, whether it is to be shown and all there, and whether decoding may start at
+    it, and then without anything before it.
+    """
+
+    pts: int | None
+    dts: int | None
+    whole: bool
+    key: bool
+    anew: bool
 
 
 @dataclass(frozen=True)
@@ -27,13 +39,14 @@ class PacketIndex:
 
     times: (n,) int64, increasing, by `clock` in the stream's time base; keys: (k,) int64, the frames that decoding
     may start at, increasing, the first one 0; seeks: (k,) int64, the time to seek for each. A `clock` of None: the
-    file's times do not tell its frames apart, which are counted from the first.
+    file's times do not tell its frames apart, which are counted from the first. plain: as `is_plain` says.
     """
 
     clock: Clock | None
     times: np.ndarray
     keys: np.ndarray
     seeks: np.ndarray
+    plain: bool = False
 
     @property
     def frames(self) -> int:
@@ -41,14 +54,15 @@ class PacketIndex:
 
     def pack(self) -> str:
         """As a short text: about 100 characters for a clip of some seconds."""
-        return json.dumps([self.clock, *(_pack(values) for values in (self.times, self.keys, self.seeks))])
+        values = (_pack(values) for values in (self.times, self.keys, self.seeks))
+        return json.dumps([self.clock, *values, self.plain])
 
     @classmethod
     def unpack(cls, text: str) -> PacketIndex | None:
         """What `pack` made; None if it did not."""
         try:
-            clock, times, keys, seeks = json.loads(text)
-            return cls(clock, _unpack(times), _unpack(keys), _unpack(seeks))
+            clock, times, keys, seeks, plain = json.loads(text)
+            return cls(clock, _unpack(times), _unpack(keys), _unpack(seeks), plain)
         except (ValueError, TypeError, zlib.error):
             return None
 
@@ -119,37 +133,45 @@ def _packet_index(path: Path, modified: int, size: int) -> PacketIndex:
 
 
 def _read_index(path: Path, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> PacketIndex:
-    packets = [
-        (packet.pts, packet.dts, packet.is_keyframe)
-        for packet in container.demux(stream)
-        # A packet cut off by the end of a truncated file decodes to a frame that is partly grey.
-        if packet.size and not packet.is_corrupt and not packet.is_discard
-    ]
-    times = [pts for pts, _, _ in packets]
-    if not _timed(container, stream, times):
-        return _index_by_decoding(container, stream, [dts for _, dts, key in packets if key])
-    packets = _without_torn_ends(path, sorted(packets), unindexed := container.format.name in UNINDEXED)
-    entries = [i for i, (_, _, key) in enumerate(packets) if key or i == 0]
-    seeks = [packets[i][1 if unindexed else 0] for i in entries]
-    times = [pts for pts, _, _ in packets]
-    return PacketIndex("pts", *(np.array(values, dtype=np.int64) for values in (times, entries, seeks)))
+    packets = [_noted(stream, packet) for packet in container.demux(stream) if packet.size]
+    shown = [packet for packet in packets if packet.whole]
+    if not _timed(container, stream, [packet.pts for packet in shown]):
+        return _index_by_decoding(container, stream, [packet.dts for packet in shown if packet.key])
+    with open_container(path) as again:
+        first = next(again.decode(video_stream(again, path)), None)
+    shown = _without_torn_ends(container, stream, sorted(shown), first)
+    entries = [i for i, packet in enumerate(shown) if packet.key or i == 0]
+    seeks = [shown[i].dts if container.format.name in UNINDEXED else shown[i].pts for i in entries]
+    times = [packet.pts for packet in shown]
+    plain = len(shown) == len(packets) and all(packet.anew for packet in packets if packet.key)
+    plain = plain and is_plain(container, stream, first)
+    return PacketIndex("pts", *(np.array(values, dtype=np.int64) for values in (times, entries, seeks)), plain)
 
 
-def _without_torn_ends(path: Path, packets: list[Packet], unindexed: bool) -> list[Packet]:
+def _noted(stream: av.video.stream.VideoStream, packet: av.Packet) -> Packet:
+    # A packet cut off by the end of a truncated file decodes to a frame that is partly grey.
+    whole = not packet.is_corrupt and not packet.is_discard
+    key = packet.is_keyframe
+    return Packet(packet.pts, packet.dts, whole, key, key and starts_anew(stream, packet))
+
+
+def _without_torn_ends(
+    container: av.container.InputContainer,
+    stream: av.video.stream.VideoStream,
+    packets: list[Packet],
+    first: av.VideoFrame | None,
+) -> list[Packet]:
     """Packets in the order of display, less those that a recording was begun, or cut off, in the midst of.
 
     Those before the first frame that a decoder shows depend on what is missing; of the last, not all may be there.
     """
-    with open_container(path) as container:
-        stream = video_stream(container, path)
-        first = next(container.decode(stream), None)
-        packets = [packet for packet in packets if first is None or first.pts is None or packet[0] >= first.pts]
-        entries = [dts for _, dts, key in packets if key and unindexed]
-        if not entries:
-            return packets
-        container.seek(entries[-1], stream=stream)
-        last = packets[-1][0]
-        whole = any(frame.pts == last and not frame.is_corrupt for frame in container.decode(stream))
+    packets = [packet for packet in packets if first is None or first.pts is None or packet.pts >= first.pts]
+    entries = [packet.dts for packet in packets if packet.key]
+    if container.format.name not in UNINDEXED or not entries:
+        return packets
+    container.seek(entries[-1], stream=stream)
+    last = packets[-1].pts
+    whole = any(frame.pts == last and not frame.is_corrupt for frame in container.decode(stream))
     return packets if whole else packets[:-1]
 
 

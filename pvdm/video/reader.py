@@ -2,16 +2,26 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pvdm.errors import InputError
-from pvdm.video import decoding, frame_folder
+from pvdm.video import decoding, decord_reading, frame_folder
 from pvdm.video.info import VIDEO_SUFFIXES, VideoInfo
 from pvdm.video.packets import PacketIndex, packet_index
 from pvdm.video.transform import check_crop, resize_and_crop
+
+Reader = Literal["auto", "pyav", "decord"]
+"""Who decodes video files: `decord` those that it reads exactly, PyAV all others, and with `auto` all, being faster."""
+
+
+def decoder(reader: Reader, index: PacketIndex) -> ModuleType:
+    """Which module serves a file."""
+    return decord_reading if reader == "decord" and index.plain else decoding
 
 
 def probe(path: str | Path) -> VideoInfo:
@@ -23,7 +33,13 @@ def probe(path: str | Path) -> VideoInfo:
     return frame_folder.probe(path) if path.is_dir() else decoding.probe(path)
 
 
-def read_frames(path: str | Path, indices: Sequence[int] | np.ndarray, *, info: VideoInfo | None = None) -> np.ndarray:
+def read_frames(
+    path: str | Path,
+    indices: Sequence[int] | np.ndarray,
+    *,
+    info: VideoInfo | None = None,
+    reader: Reader = "auto",
+) -> np.ndarray:
     """The frames at `indices` (any order, repeats allowed) -> (t, h, w, 3) uint8 RGB.
 
     info: what `probe` said of this file, if it is known. `InputError` if the path is unreadable or an index is not
@@ -38,7 +54,7 @@ def read_frames(path: str | Path, indices: Sequence[int] | np.ndarray, *, info: 
     else:
         index = _index(path, info)
         _check_range(path, wanted, index.frames)
-        frames = decoding.read(path, wanted, index)
+        frames = decoder(reader, index).read(path, wanted, index)
     return frames if len(wanted) == len(order) and (np.diff(order) > 0).all() else frames[order]
 
 
@@ -49,6 +65,7 @@ def read_covering(
     *,
     info: VideoInfo | None = None,
     crop: tuple[float, float] = (0.5, 0.5),
+    reader: Reader = "auto",
 ) -> Tensor:
     """The frames at `indices` (ascending, repeats allowed) as a clip: (3, t, *size) uint8, contiguous.
 
@@ -62,7 +79,7 @@ def read_covering(
     wanted, order = np.unique(indices, return_inverse=True)
     _check_range(path, wanted, index.frames)
     check_crop(crop)
-    video = torch.from_numpy(decoding.read_covering(path, wanted, index, size, crop))
+    video = torch.from_numpy(decoder(reader, index).read_covering(path, wanted, index, size, crop))
     return video if len(wanted) == len(order) else video[:, order]
 
 

@@ -1,4 +1,4 @@
-"""What FFmpeg's own filters make of a file: the oracle for what a person sees."""
+"""Files of many kinds, and what FFmpeg's own filters make of them: the oracle for what a person sees."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -6,6 +6,50 @@ from pathlib import Path
 import av
 import numpy as np
 from av.filter import Graph
+
+GROUPS = {
+    "closed": ("libx264", {"g": "8"}),
+    "open": ("libx264", {"x264-params": "bframes=3:keyint=8:open-gop=1:scenecut=0"}),
+    "refreshed": ("libx264", {"x264-params": "bframes=0:keyint=8:intra-refresh=1:scenecut=0"}),
+    "hevc": ("libx265", {"x265-params": "keyint=8:open-gop=1:log-level=none:pools=1:frame-threads=1"}),
+}
+
+
+def soft(frames: int, height: int = 48, width: int = 64) -> np.ndarray:
+    """(t, height, width, 3) uint8: a soft picture that is unlike itself however it is turned."""
+    t, y, x = np.meshgrid(np.arange(frames), np.arange(height) / height, np.arange(width) / width, indexing="ij")
+    planes = [x * 180 + 40 * y, 200 * y * y + 10 * x + 5 * t, 128 + 90 * np.sin(3 * x + 2 * y + 0.2 * t)]
+    return np.stack(planes, axis=-1).astype(np.uint8)
+
+
+def write(
+    path: Path,
+    frames: np.ndarray,
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+    *,
+    aspect: Fraction | None = None,
+    matrix: tuple[int, ...] | None = None,
+    source: str = "rgb24",
+    colors: dict[str, int] | None = None,
+    **options: str,
+) -> Path:
+    """frames: (t, h, w, channels) of the format `source`; colors: attributes of the codec."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pixels
+        stream.codec_context.thread_count = 1
+        if aspect:
+            stream.codec_context.sample_aspect_ratio = aspect
+        if matrix:
+            stream.set_display_matrix(matrix)
+        for name, value in (colors or {}).items():
+            setattr(stream.codec_context, name, value)
+        for frame in frames:
+            picture = av.VideoFrame.from_ndarray(frame, format=source)
+            container.mux(stream.encode(picture.reformat(format=pixels)))
+        container.mux(stream.encode())
+    return path
 
 
 def filtered(path: Path, *filters: tuple[str, str]) -> np.ndarray:

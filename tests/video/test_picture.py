@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 import torch
-from shown import filtered
+from shown import filtered, soft, write
 
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, hdr, probe, read_clip, read_frames, resize_and_crop
@@ -27,43 +27,6 @@ ORIENTATIONS = {  # the first four numbers of a display matrix: what FFmpeg's ow
 }
 
 
-def moving(frames: int, height: int = 48, width: int = 64) -> np.ndarray:
-    """(t, height, width, 3) uint8: a soft picture that is unlike itself however it is turned."""
-    t, y, x = np.meshgrid(np.arange(frames), np.arange(height) / height, np.arange(width) / width, indexing="ij")
-    planes = [x * 180 + 40 * y, 200 * y * y + 10 * x + 5 * t, 128 + 90 * np.sin(3 * x + 2 * y + 0.2 * t)]
-    return np.stack(planes, axis=-1).astype(np.uint8)
-
-
-def write(
-    path: Path,
-    frames: np.ndarray,
-    codec: str = "libx264",
-    pixels: str = "yuv420p",
-    *,
-    aspect: Fraction | None = None,
-    matrix: tuple[int, ...] | None = None,
-    source: str = "rgb24",
-    colors: dict[str, int] | None = None,
-    **options: str,
-) -> Path:
-    """frames: (t, h, w, channels) of the format `source`; colors: attributes of the codec."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options=options)
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pixels
-        stream.codec_context.thread_count = 1
-        if aspect:
-            stream.codec_context.sample_aspect_ratio = aspect
-        if matrix:
-            stream.set_display_matrix(matrix)
-        for name, value in (colors or {}).items():
-            setattr(stream.codec_context, name, value)
-        for frame in frames:
-            picture = av.VideoFrame.from_ndarray(frame, format=source)
-            container.mux(stream.encode(picture.reformat(format=pixels)))
-        container.mux(stream.encode())
-    return path
-
-
 def matrix_of(a: float, b: float, c: float, d: float) -> tuple[int, ...]:
     return (*(round(value * ONE) for value in (a, b)), 0, *(round(value * ONE) for value in (c, d)), 0, 0, 0, 1 << 30)
 
@@ -80,7 +43,7 @@ def check_clip(path: Path, shown: np.ndarray, size: tuple[int, int] = (20, 28)) 
 @pytest.mark.parametrize("values", ORIENTATIONS)
 @pytest.mark.parametrize("aspect", [None, Fraction(3, 2)])
 def test_orientation_and_the_shape_of_pixels_are_those_of_ffmpeg(tmp_path, values, aspect):
-    path = write(tmp_path / "a.mp4", moving(3, 32, 48), aspect=aspect, matrix=matrix_of(*values), crf="5")
+    path = write(tmp_path / "a.mp4", soft(3, 32, 48), aspect=aspect, matrix=matrix_of(*values), crf="5")
     square = (("scale", "iw*sar:ih:flags=bilinear"),) if aspect else ()
     expected = filtered(path, *ORIENTATIONS[values], *square)
     shown = read_frames(path, range(3))
@@ -106,11 +69,11 @@ def test_half_a_degree_is_upright():
     ("aspect", "width"), [(Fraction(4096, 4083), 64), (Fraction(10, 11), 58), (Fraction(8, 1), 512)]
 )
 def test_nearly_square_pixels_are_square(tmp_path, aspect, width):
-    assert probe(write(tmp_path / "a.mp4", moving(2), aspect=aspect)).width == width
+    assert probe(write(tmp_path / "a.mp4", soft(2), aspect=aspect)).width == width
 
 
 def test_pixels_of_no_sensible_shape_are_named(tmp_path):
-    path = write(tmp_path / "a.mp4", moving(2), aspect=Fraction(20, 1))
+    path = write(tmp_path / "a.mp4", soft(2), aspect=Fraction(20, 1))
     with pytest.raises(InputError, match=r"a.mp4 .* \(its pixels are said to be 20 times as wide as high"):
         probe(path)
 
@@ -129,7 +92,7 @@ def test_pixels_of_no_sensible_shape_are_named(tmp_path):
 )
 def test_depth_range_and_matrix_are_those_of_ffmpeg(tmp_path, codec, pixels, suffix, colors):
     options = {"x265-params": "log-level=none:pools=1:frame-threads=1"} if codec == "libx265" else {}
-    path = write(tmp_path / f"a.{suffix}", moving(3), codec, pixels, colors=colors, **options)
+    path = write(tmp_path / f"a.{suffix}", soft(3), codec, pixels, colors=colors, **options)
     expected = filtered(path, ("scale", "flags=bilinear"), ("format", "rgb24"))
     shown = read_frames(path, range(3))
     difference = np.abs(shown.astype(int) - expected)
@@ -142,7 +105,7 @@ def test_depth_range_and_matrix_are_those_of_ffmpeg(tmp_path, codec, pixels, suf
     [("qtrle", "argb", "mov", 0), ("png", "rgba64be", "mov", 1), ("prores_ks", "yuva444p10le", "mov", 12)],
 )
 def test_what_can_be_seen_through_is_shown_on_black(tmp_path, codec, pixels, suffix, tolerance):
-    color = moving(3)
+    color = soft(3)
     alpha = np.broadcast_to(np.linspace(0, 255, 64).astype(np.uint8)[:, None], (3, 48, 64, 1))
     path = write(tmp_path / f"a.{suffix}", np.concatenate([color, alpha], -1), codec, pixels, source="rgba")
     shown = read_frames(path, range(3))
@@ -159,7 +122,7 @@ def test_alpha_is_rounded_once():
 
 def test_transparency_that_no_decoder_gives_out_is_named(tmp_path):
     """WebM keeps it beside the picture, where FFmpeg's own decoders do not look."""
-    color = np.concatenate([moving(2), np.full((2, 48, 64, 1), 100, np.uint8)], -1)
+    color = np.concatenate([soft(2), np.full((2, 48, 64, 1), 100, np.uint8)], -1)
     path = write(tmp_path / "a.webm", color, "libvpx-vp9", "yuva420p", source="rgba", deadline="realtime")
     with pytest.raises(InputError, match=r"a.webm .* \(it is transparent in a way that cannot be read"):
         probe(path)
@@ -198,7 +161,7 @@ def two_parts(path: Path, sizes: list[tuple[int, int]]) -> Path:
                 encoder.height, encoder.width, encoder.pix_fmt = height, width, "yuv420p"
                 encoder.time_base, encoder.thread_count = Fraction(1, 25), 1
             encoder.bit_rate = 2_000_000
-            for i, frame in enumerate(moving(3, height, width)):
+            for i, frame in enumerate(soft(3, height, width)):
                 picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
                 picture.pts, picture.time_base = 3 * part + i, Fraction(1, 25)
                 _mux(container, stream, encoder.encode(picture))
@@ -236,11 +199,11 @@ def with_cover(path: Path, *, video: bool) -> Path:
         cover = container.add_stream("png", rate=25)
         cover.height, cover.width, cover.pix_fmt = 20, 20, "rgb24"
         cover.disposition = av.stream.Disposition.attached_pic
-        streams = [(cover, moving(1, 20, 20))]
+        streams = [(cover, soft(1, 20, 20))]
         if video:
             stream = container.add_stream("libx264", rate=25)
             stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
-            streams.append((stream, moving(5)))
+            streams.append((stream, soft(5)))
         for stream, frames in streams:
             for frame in frames:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
