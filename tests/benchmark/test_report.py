@@ -95,6 +95,28 @@ def test_a_missing_figure_says_why(page):
     assert "no GPU is here" in page.said
 
 
+def test_our_row_stands_among_the_others_without_a_value_too(page):
+    ours = [cells for cells in page.rows if cells[:2] == ["This model", "no value"]]
+    assert ours == [["This model", "no value", protocol, "not measured"] for protocol in ("pvdm/fvd16 ", "none")]
+    assert page.rows[page.rows.index(ours[0]) - 1][0].startswith("MoCoGAN")  # the last of those that have one
+
+
+def test_a_floor_stands_with_its_distance(tmp_path):
+    beside = {"floor": 120.5, "floor_clips": [64, 32]}
+    figures = [figure("fvd16", 412.25, setting="400/400", **beside), figure("rfvd", 32.0, part="test", **beside)]
+    page = report(tmp_path, small_results(figures=figures))
+    floor = "floor 120.5 (64 / 32 clips)"
+    values = [cell.removesuffix(floor) for cells in page.rows for cell in cells if cell.endswith(floor)]
+    assert values == ["412.2", "not measured / 32", "412.2", "32"]
+
+
+def test_the_page_begins_with_the_videos(page):
+    sections = [attributes["id"] for tag, attributes in page.elements if tag == "section" and "id" in attributes]
+    assert sections[:2] == ["videos", "published"]
+    links = [attributes["href"] for tag, attributes in page.elements if tag == "a" and attributes["href"][0] == "#"]
+    assert links[1:] == [f"#{name}" for name in sections if f"#{name}" in links]
+
+
 def test_the_random_detector_is_never_beside_published_figures(page):
     assert [cells for cells in page.rows if "0.777" in str(cells)] == [
         ["FVD16_RANDOM", "400/400, ddim", "0.777", "lower", "fvd-random/16f ", ""],
@@ -118,10 +140,13 @@ def test_differing_protocols_are_warned_of(page):
 
 
 def test_changed_protocols_few_clips_and_other_sizes_are_marked(tmp_path):
-    changed = figure("fvd16", 900.0, protocol="custom", based_on="pvdm/fvd16", few=True, setting="8/4")
+    names = {"protocol": "custom", "based_on": "pvdm/fvd16", "changed": {"size": 128, "num_fake": 8}}
+    changed = figure("fvd16", 900.0, **names, few=True, setting="8/4")
     model = {"height": 128, "width": 128, "frames": 16}
     page = report(tmp_path, small_results(figures=[changed], model=model, remark="Only a subset."))
-    assert ["This model 8/4", "900", "custom changed from pvdm/fvd16few clips", "measured here"] in page.rows
+    assert ["This model 8/4", "900", "pvdm/fvd16 changed: size, num_fake few clips", "measured here"] in page.rows
+    before = figure("fvd16", 900.0, protocol="custom", based_on="pvdm/fvd16")  # of results that do not say what
+    assert "pvdm/fvd16 changed " in [cells[2] for cells in report(tmp_path, small_results(figures=[before])).rows[:40]]
     assert "Our videos are 128x128, those of the table 256x256." in page.said
     assert "Ours is of fewer clips than its protocol asks for" in page.said
     assert "Only a subset." in page.said

@@ -110,7 +110,7 @@ def test_videos_that_are_not_seen_hold_no_player(desk):
     first = ".clip[data-kind=real] video"
     desk.locator(first).first.scroll_into_view_if_needed()
     wait_for_playing(desk, first)
-    desk.evaluate("scrollTo(0, 0)")
+    desk.evaluate("scrollTo(0, document.body.scrollHeight)")
     wait_until(desk, lambda: desk.locator(first).first.get_attribute("src") is None)
     assert desk.eval_on_selector(first, "video => video.poster").startswith("data:image/jpeg")
 
@@ -219,6 +219,46 @@ def test_a_phone_scrolls_in_one_direction_alone(browser, report):
         phone.locator("#blind-start").click()
         assert phone.evaluate("document.documentElement.scrollWidth") == 360
         assert phone.locator("#judge").evaluate("dialog => dialog.scrollWidth") == 360
+
+
+def test_a_phone_s_menu_is_whole(browser, report):
+    with opened(browser, report, width=360, height=740) as phone:
+        menu = phone.eval_on_selector_all("nav a", "all => all.map(link => link.getBoundingClientRect().right)")
+        assert len(menu) == 8 and max(menu) <= 360
+        assert phone.eval_on_selector("nav div", "div => div.scrollWidth <= div.clientWidth")
+        phone.get_by_role("link", name="Circumstances").click()
+        assert phone.eval_on_selector("#how h2", "title => title.getBoundingClientRect().top") >= 0
+
+
+def column(page: sync_api.Page, section: str, number: int) -> list[str]:
+    """A column of the first table of a section."""
+    rows = page.locator(f"{section} table").first.locator("tbody tr")
+    return rows.evaluate_all("(rows, number) => rows.map(row => row.cells[number].textContent)", number)
+
+
+def test_tables_are_sorted_by_click_and_key(desk):
+    heads = desk.locator("#fvd16 table").first.locator("thead th")
+    before = column(desk, "#fvd16", 1)
+    assert heads.nth(1).get_attribute("aria-sort") == "ascending"
+    heads.nth(1).get_by_role("button", name="Value").click()
+    values = [float(re.match(r"[\d.]+", cell)[0]) for cell in column(desk, "#fvd16", 1)]
+    assert values == sorted(values, reverse=True) and len(values) == len(before)
+    assert heads.nth(1).get_attribute("aria-sort") == "descending"
+    heads.nth(0).get_by_role("button", name="Method").focus()
+    desk.keyboard.press("Enter")
+    names = [name.lower() for name in column(desk, "#fvd16", 0)]
+    assert names[0].startswith("ar-diffusion") and names[-1].startswith("vidm")
+    assert [head.get_attribute("aria-sort") for head in heads.all()] == ["ascending", None, None, None]
+    heads.nth(1).get_by_role("button", name="Value").focus()
+    desk.keyboard.press("Space")
+    assert column(desk, "#fvd16", 1) == before
+
+
+def test_a_row_without_a_value_stays_last_whichever_way(desk):
+    head = desk.locator("#fvd128 table").first.get_by_role("button", name="Value")
+    for _ in range(3):
+        assert column(desk, "#fvd128", 0)[-1] == "This model"
+        head.click()
 
 
 def test_a_page_without_videos_works_and_says_that_nothing_can_be_compared(browser, tmp_path):

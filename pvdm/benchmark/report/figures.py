@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pvdm.benchmark.report.markup import (
     badge,
+    decimal,
     details,
     link,
     paragraph,
@@ -51,7 +52,7 @@ def _ranking(results: Results, name: str, rows: list[Published]) -> str:
     other = [row for row in rows if not is_comparable(row)]
     values = [row.value for row in rows] + [figure.value for figure in ours if figure.value is not None]
     largest = max(values, default=1.0)
-    entries = [_Entry.ours(figure) for figure in ours if figure.value is not None]
+    entries = [_Entry.ours(figure) for figure in ours if figure.value is not None] or [_Entry.absent(ours)]
     entries += [_Entry.published(row, ours) for row in main]
     return (
         f'<section class="panel" id="{name}"><h3>{RANKED[name]} <small>{arrow}</small></h3>'
@@ -67,7 +68,7 @@ def _ranking(results: Results, name: str, rows: list[Published]) -> str:
 class _Entry:
     """A row of a ranking: its cells as HTML."""
 
-    value: float
+    value: float | None
     spread: float | None
     name: str
     protocol: str
@@ -75,12 +76,19 @@ class _Entry:
     kind: str = ""
     digits: int = 4
     over: str = ""
+    beside: str = ""
 
     @classmethod
     def ours(cls, figure: Figure) -> _Entry:
         name = f"This model <small>{text(setting_of(figure))}</small>"
         told = (name, protocol_cell(figure), trust_badge("measured here"), "ours")
-        return cls(figure.value, figure.spread_over_splits, *told, over="splits")
+        return cls(figure.value, figure.spread_over_splits, *told, over="splits", beside=floor(figure))
+
+    @classmethod
+    def absent(cls, figures: Sequence[Figure]) -> _Entry:
+        """Our place among the others where nothing of ours was measured; why not stands above the table."""
+        protocol = protocol_cell(figures[0]) if figures else '<span class="quiet">none</span>'
+        return cls(None, None, "This model", protocol, '<span class="quiet">not measured</span>', "ours")
 
     @classmethod
     def published(cls, row: Published, ours: Sequence[Figure]) -> _Entry:
@@ -98,25 +106,39 @@ def size_of(row: Published) -> str | None:
 
 
 def _ranked_table(caption: str, entries: list[_Entry], largest: float, name: str) -> str:
-    ordered = sorted(entries, key=lambda entry: entry.value, reverse=name in HIGHER)
+    sign = -1 if name in HIGHER else 1
+    ordered = sorted(entries, key=lambda entry: (entry.value is None, sign * (entry.value or 0)))
     rows = [
         table_row(entry.name, (_bar(entry, largest), entry.protocol, entry.source), kind=entry.kind)
         for entry in ordered
     ]
-    return table(caption, ("Method", "Value", "Protocol", "Source"), rows, kind="ranking")
+    order = {"Value": "descending" if name in HIGHER else "ascending"}
+    return table(caption, ("Method", "Value", "Protocol", "Source"), rows, kind="ranking", order=order)
 
 
 def _bar(entry: _Entry, largest: float) -> str:
+    number = value_cell(entry.value, entry.spread, "no value", over=entry.over, digits=entry.digits)
+    if entry.value is None:
+        return number
     share = 100 * max(entry.value, 0) / largest if largest > 0 else 0
-    number = value_cell(entry.value, entry.spread, over=entry.over, digits=entry.digits)
-    return f'<div class="bar"><span>{number}</span><i style="width:{share:.1f}%" aria-hidden="true"></i></div>'
+    bar = f'<div class="bar"><span>{number}</span><i style="width:{share:.1f}%" aria-hidden="true"></i></div>'
+    return bar + entry.beside
+
+
+def floor(figure: Figure) -> str:
+    """What real clips have against other real ones, in small below a distance."""
+    if figure.floor is None:
+        return ""
+    clips = f" ({' / '.join(map(str, map(text, figure.floor_clips)))} clips)" if figure.floor_clips else ""
+    return f'<small class="remark">floor {decimal(figure.floor)}{clips}</small>'
 
 
 def protocol_cell(figure: Figure) -> str:
     marks = badge("warn", "few clips", "fewer clips than the protocol asks for") if figure.few else ""
     if figure.protocol == CUSTOM:
-        based = f" changed from <code>{text(figure.based_on)}</code>" if figure.based_on else ""
-        return badge("warn", CUSTOM, "something of the protocol was changed") + based + marks
+        said = ", ".join(f"{name} {'none' if value is None else value}" for name, value in figure.changed.items())
+        changed = badge("warn", f"changed: {', '.join(figure.changed)}" if figure.changed else "changed", said)
+        return f"<code>{text(figure.based_on or CUSTOM)}</code> {changed} {marks}"
     return f"<code>{text(figure.protocol)}</code> {marks}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,9 +57,15 @@ def link(label: str, url: str | None) -> str:
     return f'<a href="{text(url)}" rel="noopener noreferrer">{text(label)}</a>'
 
 
-def table(caption: str, head: Sequence[str], rows: Iterable[str], *, kind: str = "") -> str:
-    """A table that scrolls by itself where the screen is narrow; caption and head are escaped, rows are HTML."""
-    cells = "".join(f'<th scope="col">{text(name)}</th>' for name in head)
+def table(
+    caption: str, head: Sequence[str], rows: Iterable[str], *, kind: str = "", order: Mapping[str, str] = {}
+) -> str:
+    """A table that scrolls by itself where the screen is narrow; caption and head are escaped, rows are HTML.
+
+    order: by the name of the column in whose order the rows are, "ascending" or "descending".
+    """
+    sorts = {name: f' aria-sort="{text(order[name])}"' for name in head if name in order}
+    cells = "".join(f'<th scope="col"{sorts.get(name, "")}>{text(name)}</th>' for name in head)
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{text(caption)}"><table class="{kind}">'
         f"<caption><span>{text(caption)}</span></caption><thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"

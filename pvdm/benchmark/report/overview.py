@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textwrap import shorten
 from typing import Any
 
-from pvdm.benchmark.report.figures import RANKED, protocol_cell, setting_of
+from pvdm.benchmark.report.figures import RANKED, floor, protocol_cell, setting_of
 from pvdm.benchmark.report.markup import (
     badge,
     decimal,
@@ -68,7 +68,7 @@ def _tile(label: str, figure: Figure | None, theirs: Published | None) -> str:
     value = None if figure is None else figure.value
     missing = (figure.missing if figure is not None else None) or "this benchmark did not measure it"
     spread = None if figure is None else figure.spread_over_splits
-    mine = value_cell(value, spread, _in_short(missing), over="splits")
+    mine = value_cell(value, spread, _in_short(missing), over="splits") + (floor(figure) if figure is not None else "")
     paper = (
         "" if theirs is None else f"<p>{text(theirs.method)} {decimal(theirs.value, 5)} {trust_badge(theirs.trust)}</p>"
     )
@@ -129,7 +129,7 @@ def _figure_row(figure: Figure, has_real: bool) -> str:
     note = f'<small class="remark">{text(figure.note)}</small>' if figure.note else ""
     cells = [
         text(setting_of(figure)),
-        value_cell(figure.value, figure.spread_over_splits, figure.missing, over="splits") + note,
+        value_cell(figure.value, figure.spread_over_splits, figure.missing, over="splits") + floor(figure) + note,
         *([real] if has_real else []),
         text(figure.better),
         protocol_cell(figure),

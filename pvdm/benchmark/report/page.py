@@ -16,7 +16,7 @@ from pvdm.benchmark.report.results import Results, read_results
 from pvdm.output import replacing
 
 PAGE, STYLE = (Path(__file__).with_name(f"page.{suffix}") for suffix in ("html", "css"))
-SCRIPTS = [Path(__file__).with_name(name) for name in ("wall.js", "blind.js")]
+SCRIPTS = [Path(__file__).with_name(name) for name in ("wall.js", "blind.js", "sort.js")]
 
 
 def write_report(folder: Path) -> Path:

@@ -24,6 +24,7 @@ class Figure:
     """One measured figure; `missing` says why there is no value, `note` how it is to be read.
 
     spread_over_splits: standard deviation of the parts of which an inception score is the mean.
+    floor: of a distance, that of real clips from other real clips, as many as `floor_clips` on either side.
     better: "lower", "higher", or "like real": as near as can be to `real`, that of real clips.
     """
 
@@ -36,8 +37,11 @@ class Figure:
     value: float | None = None
     spread_over_splits: float | None = None
     real: float | None = None
+    floor: float | None = None
+    floor_clips: list[Any] = field(default_factory=list)
     protocol: str = "not recorded"
     based_on: str | None = None
+    changed: dict[str, Any] = field(default_factory=dict)
     few: bool = False
     counts: dict[str, Any] = field(default_factory=dict)
     missing: str | None = None
@@ -221,4 +225,6 @@ def _checked(value: Any, kind: str, where: str) -> Any:
         return number(value) if kind.startswith("float") else int(value)
     if kind.startswith("dict") and not isinstance(value, dict):
         raise ValueError(f"{where} is no mapping")
+    if kind.startswith("list") and not isinstance(value, list):
+        raise ValueError(f"{where} is no list")
     return value
