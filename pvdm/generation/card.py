@@ -141,7 +141,8 @@ def _training_data(data: Mapping[str, Any] | None) -> str:
     card = data.get("card") or {}
     missing = [name for name in ("name", "source", "license") if not card.get(name)]
     gap = f"\n\nNot recorded: {', '.join(missing)}." if missing else ""
-    return _table([*_facts(card), *_facts({name: value for name, value in data.items() if name != "card"})]) + gap
+    rest = {name: value for name, value in data.items() if name not in ("card", "files")}
+    return _table([*_facts(card), *_facts(rest)]) + gap
 
 
 def _facts(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:

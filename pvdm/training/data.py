@@ -32,6 +32,7 @@ from pvdm.data import (
     some,
     worker,
 )
+from pvdm.data.fingerprint import fingerprint
 from pvdm.data.latent_folder import are_latents
 from pvdm.errors import InputError, check_range
 from pvdm.evaluation.processes import connected
@@ -195,6 +196,7 @@ class VideoData(LightningDataModule):
                 "absent": len(parts.absent),
             },
             "classes": None if self.classes is None else len(self.classes),
+            "files": fingerprint(entry.path for entry in parts.entries),
             "samples": len(self.training),
             "clip": {**asdict(self.clip), "clips": self.clips},
         }
