@@ -26,7 +26,8 @@ STARTS = {"random": "a random start", "middle": "their middle"}
 def row(protocol: Protocol) -> str:
     """The line of the table that a protocol makes."""
     cells = [f"`{protocol.name}`", MEASURES.get(protocol.kind, protocol.kind), frames(protocol), pixels(protocol)]
-    cells += [real(protocol), "as many" if protocol.num_fake is None else f"{protocol.num_fake:,}"]
+    most = "up to " if "num_fake" in protocol.fits else ""
+    cells += [real(protocol), "as many" if protocol.num_fake is None else f"{most}{protocol.num_fake:,}"]
     cells += ["-" if protocol.detector is None else f"`{protocol.detector}`", seeds(protocol)]
     return "| " + " | ".join(cells) + " |"
 
@@ -49,7 +50,8 @@ def real(protocol: Protocol) -> str:
         return "none"
     either = " or any other" if "part" in protocol.free else ""
     parts = [f"{protocol.part} part{either}", *(f"of {layout} {part}" for layout, part in protocol.parts.items())]
-    number = f"{protocol.num_real:,}" if protocol.num_real else ""
+    most = "up to " if "num_real" in protocol.fits else ""
+    number = f"{most}{protocol.num_real:,}" if protocol.num_real else ""
     least = f" ({protocol.min_real:,} suffice)" if protocol.min_real and protocol.num_real else ""
     least += f" (at least {protocol.min_real:,})" if protocol.min_real and not protocol.num_real else ""
     return f"{', '.join(parts)}; {CHOICES[protocol.real_choice].format(number)}{least}; {STARTS[protocol.real_start]}"

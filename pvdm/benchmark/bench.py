@@ -17,8 +17,11 @@ from pvdm.benchmark.work import Work
 from pvdm.data import Part
 from pvdm.errors import InputError
 from pvdm.evaluation.clips import ClipSource
+from pvdm.evaluation.copies import Thumbnails
 from pvdm.evaluation.detectors import DETECTORS, Detector, load_detector
+from pvdm.evaluation.distances import frechet_distance
 from pvdm.evaluation.features import extract_once
+from pvdm.evaluation.floor import floor_of, halves
 from pvdm.evaluation.naturalness import ST_RRED_SIZE
 from pvdm.evaluation.processes import ALONE, Processes
 from pvdm.evaluation.protocol import Protocol
@@ -139,10 +142,27 @@ class Bench:
                 raise Unavailable(str(error)) from error
             raise
 
-    def real_features(self, protocol: Protocol, *, part: Part | None = None) -> np.ndarray:
+    def real_features(
+        self, protocol: Protocol, *, part: Part | None = None, detector: Thumbnails | None = None
+    ) -> np.ndarray:
         """Features of the real clips (n, d), kept beyond this benchmark; all processes must call it."""
-        source, detector = self.real(protocol, part=part), self.detector(protocol.detector)
+        return self.features_once(self.real(protocol, part=part), detector or self.detector(protocol.detector))
+
+    def features_once(self, source: ClipSource, detector: Detector | Thumbnails) -> np.ndarray:
+        """Features of any clips (n, d), kept likewise."""
         return extract_once(source, detector, batch_size=self.plan.batch_size, processes=self.processes)
+
+    def floor(self, protocol: Protocol, rows: np.ndarray, fake: int, *, part: Part | None = None) -> dict[str, Any]:
+        """The floor of a Fréchet distance as values of an entry of `figures`; rows (n, d): the real clips' features."""
+        found = halves(
+            self.real(protocol, part=part),
+            rows,
+            fake,
+            features=lambda others: self.features_once(others, self.detector(protocol.detector)),
+            seed=self.plan.seed,
+        )
+        floor = floor_of(frechet_distance, found)
+        return {} if floor is None else {"floor": floor.value, "floor_clips": list(floor.clips)}
 
     @cached_property
     def shown(self) -> int:

@@ -33,8 +33,11 @@ from pvdm.benchmark.work import Work, read_json
 from pvdm.errors import InputError
 from pvdm.evaluation.models import config_digest
 from pvdm.evaluation.processes import Processes, processes, together
+from pvdm.evaluation.protocol import shown_name
 from pvdm.evaluation.results import hardware, versions
+from pvdm.evaluation.results_table import BETTER, shown_floor
 from pvdm.evaluation.sources import LoadedModel
+from pvdm.evaluation.training_data import other_data
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +52,8 @@ def run_benchmark(options: argparse.Namespace, *, device: torch.device, weights:
         results = run(bench, about=about(bench), against=options.against)
         if group.is_main:
             logger.info("%s", table(results))
+            if results["other_data"]:
+                logger.warning(results["other_data"])
             logger.info("open %s", write_report(options.output))
 
 
@@ -125,11 +130,13 @@ def key_of(bench: Bench) -> dict[str, Any]:
 def about(bench: Bench) -> dict[str, Any]:
     """What the results say besides figures."""
     generator = bench.generator
+    elsewhere = other_data(generator, bench.videos("both"))
     parameters = {name: sum(p.numel() for p in part.parameters()) for name, part in generator.named_children()}
     return {
         "dataset": bench.plan.dataset,
         "quick": bench.plan.quick,
-        "remark": remark(bench.plan),
+        "remark": remark(bench.plan, elsewhere),
+        "other_data": elsewhere,
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "versions": versions(),
         "hardware": {**hardware(generator.device), "processes": bench.processes.size},
@@ -142,27 +149,28 @@ def about(bench: Bench) -> dict[str, Any]:
     }
 
 
-def remark(plan: Plan) -> str | None:
-    """What a reader must know before the first figure."""
+def remark(plan: Plan, elsewhere: str | None = None) -> str | None:
+    """What a reader must know before the first figure; `elsewhere`: that the model was trained on other data."""
+    lines = [f"{elsewhere[0].upper()}{elsewhere[1:]}."] if elsewhere else []
     if plan.quick:
-        return (
+        lines.append(
             f"A quick look: {plan.num_videos} sampled videos for each setting and at most {QUICK_REAL} real clips, a "
             "subset of the data. The figures show that everything works; they must not be compared with any other."
         )
-    if plan.allow_few:
-        return (
+    elif plan.allow_few:
+        lines.append(
             "Figures marked as few were measured on a subset, with fewer clips than their protocol asks for, and must "
             "not be compared with published ones."
         )
-    return None
+    return " ".join(lines) or None
 
 
 def table(results: Mapping[str, Any]) -> str:
     """A line for each figure, and below why some have no value."""
-    rows = [("figure", "setting", "part", "value", "real clips have", "protocol", "")]
+    rows = [("figure", "setting", "part", "value", "floor", "real clips have", "protocol", "")]
     rows += [_row(figure) for figure in results["figures"]]
-    widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    lines = ["  ".join([*map(str.ljust, row, widths), row[6]]).rstrip() for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(7)]
+    lines = ["  ".join([*map(str.ljust, row, widths), row[7]]).rstrip() for row in rows]
     reasons = dict.fromkeys(figure["missing"] for figure in results["figures"] if figure["missing"])
     notes = dict.fromkeys(f"{figure['name']}: {figure['note']}" for figure in results["figures"] if figure.get("note"))
     return "\n".join([*lines, *(f"no {_lacking(results, reason)}: {reason}" for reason in reasons), *notes])
@@ -170,10 +178,12 @@ def table(results: Mapping[str, Any]) -> str:
 
 def _row(figure: Mapping[str, Any]) -> Sequence[str]:
     setting = f"{figure['sampler']} {figure['setting']}" if figure["setting"] else ""
-    name = figure["protocol"] + (f" ({figure['based_on']})" if figure["based_on"] else "")
+    name = f"{figure['name']} {BETTER[figure['better']]}"
+    protocol = shown_name(figure["protocol"], figure["based_on"], figure.get("changed", {}))
     value = "-" if figure["value"] is None else f"{figure['value']:.5g}"
     real = "" if figure.get("real") is None else f"{figure['real']:.5g}"
-    return figure["name"], setting, figure["part"] or "", value, real, name, "few clips" if figure["few"] else ""
+    few = "few clips" if figure["few"] else ""
+    return name, setting, figure["part"] or "", value, shown_floor(figure), real, protocol, few
 
 
 def _lacking(results: Mapping[str, Any], reason: str) -> str:

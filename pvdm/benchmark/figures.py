@@ -10,7 +10,7 @@ from pvdm.benchmark.bench import Bench, Unavailable
 from pvdm.benchmark.plan import Dataset
 from pvdm.errors import InputError
 from pvdm.evaluation.clips import ClipSource
-from pvdm.evaluation.measurement import check_counts
+from pvdm.evaluation.measurement import check_counts, plain
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS
 
@@ -45,7 +45,7 @@ class Spec:
     def entry(self, **values: Any) -> dict[str, Any]:
         """An entry of `figures` in the results; what is not given is absent."""
         empty = {"setting": None, "sampler": None, "part": None, "value": None}
-        rest = {"protocol": self.protocol, "based_on": None, "few": False, "counts": {}, "missing": None}
+        rest = {"protocol": self.protocol, "based_on": None, "changed": {}, "few": False, "counts": {}, "missing": None}
         return {"id": self.id, "name": self.name, "better": self.better, **empty, **rest, **values}
 
     def missing(self, reason: str, **values: Any) -> dict[str, Any]:
@@ -66,7 +66,7 @@ RANDOM = (
 )
 RECONSTRUCTION = (
     Spec("rfvd", "R-FVD", "pvdm/reconstruction"),
-    Spec("psnr", "PSNR", "pvdm/reconstruction", "higher", key="psnr"),
+    Spec("psnr", "PSNR, dB", "pvdm/reconstruction", "higher", key="psnr"),
     Spec("ssim", "SSIM", "pvdm/reconstruction", "higher", key="ssim"),
     Spec("lpips", "LPIPS", "pvdm/reconstruction", key="lpips"),
     Spec("st_rred", "ST-RRED", "pvdm/reconstruction", key="st_rred"),
@@ -92,6 +92,11 @@ def check_enough(bench: Bench, protocol: Protocol, *, real: ClipSource | None, f
     except InputError as error:
         raise Unavailable(f"{str(error).partition(';')[0]}; pass --allow-few, which marks the figure") from error
     return few or bench.plan.quick
+
+
+def named(protocol: Protocol) -> dict[str, Any]:
+    """What an entry of `figures` says of its protocol."""
+    return {"protocol": protocol.name, "based_on": protocol.based_on, "changed": plain(protocol.changed)}
 
 
 def computed(function: Callable[..., T], *arguments: Any, **options: Any) -> T:

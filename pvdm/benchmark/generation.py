@@ -20,10 +20,12 @@ from pvdm.benchmark.figures import (
     check_enough,
     computed,
     counts,
+    named,
 )
 from pvdm.benchmark.measures import coherence_of, features_by, features_name
 from pvdm.benchmark.plan import CLIP, LONG, Setting
 from pvdm.benchmark.sampling import sampled, shown_samples
+from pvdm.evaluation.copies import Thumbnails
 from pvdm.evaluation.distances import frechet_distance
 from pvdm.evaluation.kinds.inception import score_in_splits
 from pvdm.evaluation.protocols import PROTOCOLS
@@ -69,6 +71,7 @@ def setting_rows(bench: Bench, setting: Setting) -> Arrays:
         for protocol in [bench.protocol(spec.wanted)]
     }
     measures = [features_by(bench, protocol) for protocol in protocols.values()]
+    measures.append(features_by(bench, bench.protocol(NEAREST_FEATURES.wanted), Thumbnails()))
     limit = PROTOCOLS["coherence/16f"].num_fake
     return sampled(bench, setting, [*measures, coherence_of(limit, curves=CURVED)])
 
@@ -86,7 +89,7 @@ def why_not(bench: Bench, spec: Spec) -> str | None:
 
 
 def _figure(bench: Bench, spec: Spec, rows: Arrays, **names: Any) -> Entry:
-    protocol, splits = bench.protocol(spec.wanted), {}
+    protocol, beside = bench.protocol(spec.wanted), {}
     features = rows[features_name(protocol)][: protocol.num_fake]
     real = bench.real(protocol) if protocol.kind == "fvd" else None
     reference = None if real is None else bench.real_features(protocol)
@@ -94,13 +97,14 @@ def _figure(bench: Bench, spec: Spec, rows: Arrays, **names: Any) -> Entry:
         few = check_enough(bench, spec.wanted, real=real, fake=len(features))
         if reference is None:
             value, spread = computed(score_in_splits, features, splits=min(protocol.splits, len(features)))
-            splits = {"spread_over_splits": spread}
+            beside = {"spread_over_splits": spread}
         else:
             value = computed(frechet_distance, reference, features)
+            beside = bench.floor(protocol, reference, len(features))
     except Unavailable as error:
         return spec.missing(str(error), **names)
-    by = {"protocol": protocol.name, "based_on": protocol.based_on, "few": few, "counts": counts(real, len(features))}
-    return spec.entry(value=value, **splits, **by, **names)
+    by = {"few": few, "counts": counts(real, len(features)), **named(protocol)}
+    return spec.entry(value=value, **beside, **by, **names)
 
 
 def _coherence(bench: Bench, rows: Arrays, **names: Any) -> list[Entry]:
@@ -116,7 +120,7 @@ def _coherence_figure(bench: Bench, spec: Spec, rows: Arrays, real: Arrays, **na
         few = check_enough(bench, spec.wanted, real=clips, fake=len(values))
     except Unavailable as error:
         return spec.missing(str(error), **names)
-    by = {"protocol": protocol.name, "based_on": protocol.based_on, "few": few}
+    by = {"few": few, **named(protocol)}
     value, beside = float(values.mean()), float(real[f"coherence/{spec.key}"].mean())
     return spec.entry(value=value, real=beside, counts=counts(clips, len(values)), **by, **names)
 

@@ -14,6 +14,7 @@ from pvdm.benchmark.bench import Bench
 from pvdm.benchmark.chunks import Arrays
 from pvdm.benchmark.plan import CLIP
 from pvdm.evaluation.coherence import coherence, coherence_curve
+from pvdm.evaluation.copies import Thumbnails
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.scaling import Scaling
 
@@ -31,9 +32,10 @@ class Measure:
     of: Callable[[Tensor, Sequence[int]], Arrays]
 
 
-def features_by(bench: Bench, protocol: Protocol) -> Measure:
-    """Rows of the protocol's detector for its clip at the beginning of each video; see `features_name`."""
-    detector, name = bench.detector(protocol.detector), features_name(protocol)
+def features_by(bench: Bench, protocol: Protocol, detector: Thumbnails | None = None) -> Measure:
+    """Rows of the protocol's detector, or another, for its clip at the beginning of each video; see `features_name`."""
+    name = features_name(protocol, detector and detector.name)
+    detector = detector or bench.detector(protocol.detector)
     size = None if protocol.size is None else (protocol.size, protocol.size)
     scaling = Scaling(size, protocol.resize)
 
@@ -45,9 +47,10 @@ def features_by(bench: Bench, protocol: Protocol) -> Measure:
     return Measure({"name": name, "detector": detector.describe(), "scaling": scaling.describe()}, of)
 
 
-def features_name(protocol: Protocol) -> str:
-    """By which a protocol's features are found among the rows of a setting."""
-    return f"{protocol.detector}, {protocol.frames} frames, stride {protocol.stride}, {protocol.size or 'any'} pixels"
+def features_name(protocol: Protocol, detector: str | None = None) -> str:
+    """By which a protocol's features, or those of another detector, are found among the rows of a setting."""
+    size = f"{protocol.size or 'any'} pixels"
+    return f"{detector or protocol.detector}, {protocol.frames} frames, stride {protocol.stride}, {size}"
 
 
 def coherence_of(limit: int, *, curves: int) -> Measure:

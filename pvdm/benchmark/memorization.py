@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pvdm.benchmark.bench import Bench, Unavailable
-from pvdm.benchmark.figures import NEAREST, Spec, check_enough, computed, counts
+from pvdm.benchmark.chunks import Arrays
+from pvdm.benchmark.figures import NEAREST, Spec, check_enough, computed, counts, named
 from pvdm.benchmark.generation import setting_rows
 from pvdm.benchmark.measures import features_name
 from pvdm.benchmark.plan import CLIP, Setting
 from pvdm.evaluation.clips import Clip
-from pvdm.evaluation.nearest import NO_HELD_OUT, Pair, copied_share, diversity, nearest, pairs_picture
+from pvdm.evaluation.copies import FEWEST_HELD_OUT, Thumbnails, find_copies, too_few
+from pvdm.evaluation.nearest import Pair, diversity, nearest, pairs_picture
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS
 from pvdm.output import replacing
@@ -30,34 +33,48 @@ def memorization(bench: Bench, setting: Setting) -> dict[str, Any]:
         reference = bench.real_features(protocol)
     except Unavailable as error:
         return {"figures": [spec.missing(str(error), **names) for spec in NEAREST]}
-    features = setting_rows(bench, setting)[features_name(protocol)][: protocol.num_fake]
-    by = {"protocol": protocol.name, "based_on": protocol.based_on, "few": few, "counts": counts(real, len(features))}
-    beside = _beside(held_out(bench, protocol), reference)
-    figures = [_figure(spec, features, reference, **beside[spec.key], **by, **names) for spec in NEAREST]
+    kept = {name: rows[: protocol.num_fake] for name, rows in setting_rows(bench, setting).items()}
+    features = kept[features_name(protocol)]
+    by = {"few": few, "counts": counts(real, len(features)), **named(protocol)}
+    measures = {
+        "diversity": lambda: _diversity(features, reference),
+        "copied_share": lambda: _copied(bench, protocol, kept),
+    }
+    figures = [_figure(spec, measures[spec.key], **by, **names) for spec in NEAREST]
     pictures = bench.alone(lambda bench: _pictures(bench, setting, real, *nearest(features, reference)))
     return {"figures": figures, "nearest": pictures}
 
 
 def held_out(bench: Bench, protocol: Protocol) -> np.ndarray | None:
-    """Features (k, d) of the clips of the test part; None where the data have none."""
+    """Thumbnails (k, d) of the clips of the test part; None where the data have none."""
     try:
-        return bench.real_features(protocol, part="test")
+        return bench.real_features(protocol, part="test", detector=Thumbnails())
     except Unavailable:
         return None
 
 
-def _beside(held: np.ndarray | None, reference: np.ndarray) -> dict[str, dict[str, Any]]:
-    """What real clips have by each figure's key, or how it is to be read without."""
-    share = {"note": NO_HELD_OUT} if held is None else {"real": copied_share(held, reference)}
-    return {"diversity": {"real": 1.0}, "copied_share": share}
+def _diversity(features: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
+    value = computed(diversity, features, reference)
+    if not np.isfinite(value):
+        raise Unavailable("all real clips are one")
+    return {"value": value, "real": 1.0}
 
 
-def _figure(spec: Spec, features: np.ndarray, reference: np.ndarray, **rest: Any) -> dict[str, Any]:
+def _copied(bench: Bench, protocol: Protocol, kept: Arrays) -> dict[str, Any]:
+    """The share of copies, that of new real clips, and what to know of it; Unavailable with too few held-out clips."""
+    held = held_out(bench, protocol)
+    if held is None or len(held) < FEWEST_HELD_OUT:
+        raise Unavailable(too_few(0 if held is None else len(held)))
+    training = bench.real_features(protocol, detector=Thumbnails())
+    copies = computed(find_copies, kept[features_name(protocol, Thumbnails.name)], training, held)
+    return {"value": copies.share, "real": copies.expected, "note": copies.note}
+
+
+def _figure(spec: Spec, measure: Callable[[], dict[str, Any]], **rest: Any) -> dict[str, Any]:
     try:
-        value = computed({"diversity": diversity, "copied_share": copied_share}[spec.key], features, reference)
+        return spec.entry(**measure(), **rest)
     except Unavailable as error:
         return spec.missing(str(error), **rest)
-    return spec.entry(value=value, **rest) if np.isfinite(value) else spec.missing("all real clips are one", **rest)
 
 
 def _pictures(bench: Bench, setting: Setting, real: Any, index: np.ndarray, distance: np.ndarray) -> list[dict]:

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from pvdm.benchmark.bench import Bench, Unavailable
 from pvdm.benchmark.chunks import Arrays, Chunked
-from pvdm.benchmark.figures import RECONSTRUCTION, RECONSTRUCTION_RANDOM, Spec, check_enough, computed, counts
+from pvdm.benchmark.figures import RECONSTRUCTION, RECONSTRUCTION_RANDOM, Spec, check_enough, computed, counts, named
 from pvdm.data import Part
 from pvdm.evaluation.clips import ClipSource
 from pvdm.evaluation.distances import frechet_distance
 from pvdm.evaluation.fidelity import Fidelity, fidelity_means
+from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS
 from pvdm.evaluation.sources import ReconstructedClips
 
@@ -69,18 +70,22 @@ def _figure(
     protocol = bench.protocol(spec.wanted)
     try:
         few = check_enough(bench, spec.wanted, real=real, fake=len(real))
-        value = fidelity[spec.key] if spec.key else _frechet(bench, rows, protocol.detector)
-        if value is None:
+        values = {"value": fidelity[spec.key]} if spec.key else _frechet(bench, rows, protocol, part)
+        if values["value"] is None:
             raise Unavailable(bench.why_missing(spec.key))
     except Unavailable as error:
         return spec.missing(str(error), part=part)
-    by = {"protocol": protocol.name, "based_on": protocol.based_on, "few": few, "counts": counts(real, len(real))}
-    return spec.entry(value=value, part=part, **by)
+    return spec.entry(**values, part=part, few=few, counts=counts(real, len(real)), **named(protocol))
 
 
-def _frechet(bench: Bench, rows: Arrays, name: str) -> float:
-    bench.detector(name)
-    return computed(frechet_distance, rows[f"{name}/real"], rows[f"{name}/found"])
+def _frechet(bench: Bench, rows: Arrays, protocol: Protocol, part: Part) -> dict[str, Any]:
+    """R-FVD, and its floor."""
+    bench.detector(protocol.detector)
+    real, found = (rows[f"{protocol.detector}/{kind}"] for kind in ("real", "found"))
+    return {
+        "value": computed(frechet_distance, real, found),
+        **bench.floor(protocol, real, len(found), part=part),
+    }
 
 
 def _rows(features: Tensor) -> np.ndarray:

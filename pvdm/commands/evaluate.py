@@ -54,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_data(group: argparse._ArgumentGroup) -> None:
     layouts = get_args(Layout)
+    group.add_argument(
+        "--held-out",
+        type=Path,
+        metavar="PATH",
+        help="real clips that were not trained on, by which nearest/16f tells copies; the test part if not given",
+    )
     group.add_argument("--real-layout", choices=layouts, help="how the folder is made up; found out if not given")
     group.add_argument("--fake-layout", choices=layouts, help="the same of the videos that are judged")
     group.add_argument("--part", choices=get_args(Part), help="of the real data, instead of the protocol's")
@@ -82,8 +88,10 @@ def _add_changes(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--stride", type=positive, help="every how manieth frame of generated videos is taken")
     group.add_argument("--real-stride", type=positive, help="that of real videos")
     group.add_argument("--size", type=_or("native"), help="height and width in pixels, or native to scale nothing")
-    group.add_argument("--num-real", type=_or("all"), help="real clips, or all")
-    group.add_argument("--num-fake", type=_or("all"), help="generated clips, or all: as many as real ones")
+    group.add_argument(
+        "--num-real", type=_or("all"), help="real clips, or all; some protocols take fewer where there are fewer"
+    )
+    group.add_argument("--num-fake", type=_or("all"), help="generated clips, or all: as many as real ones; likewise")
     group.add_argument("--seeds", type=natural, nargs="+", help="one repetition each")
 
 
@@ -173,7 +181,8 @@ def _row(protocol: Protocol) -> tuple[str, ...]:
         [f"real {protocol.real_stride}"] if protocol.real_stride != protocol.stride else []
     )
     parts = [protocol.part, *(f"{layout} {part}" for layout, part in protocol.parts.items())]
-    real = "all" if protocol.num_real is None else f"{protocol.num_real} {protocol.real_choice}"
+    most = {name: "up to " if name in protocol.fits else "" for name in ("num_real", "num_fake")}
+    real = "all" if protocol.num_real is None else f"{most['num_real']}{protocol.num_real} {protocol.real_choice}"
     has_real = protocol.kind != "is"
     return (
         protocol.name,
@@ -183,7 +192,7 @@ def _row(protocol: Protocol) -> tuple[str, ...]:
         "native" if protocol.size is None else f"{protocol.size} {protocol.resize}",
         f"{real}, {protocol.real_start} start" if has_real else "-",
         ", ".join(parts) if has_real else "-",
-        "as many" if protocol.num_fake is None else str(protocol.num_fake),
+        "as many" if protocol.num_fake is None else f"{most['num_fake']}{protocol.num_fake}",
         protocol.detector or "-",
         str(len(protocol.seeds)),
     )
@@ -202,7 +211,8 @@ def _tell(options: argparse.Namespace, measured: Sequence[Measurement], results:
     if options.picture:
         _draw(options, measured, results)
     write_document(options.output, document(results, device=device), overwrite=options.overwrite)
-    sys.stdout.write(table(results) + "\n")
+    encoding = sys.stdout.encoding or "utf-8"  # a terminal that has no arrows shows question marks
+    sys.stdout.write(table(results).encode(encoding, "replace").decode(encoding) + "\n")
 
 
 def _draw(options: argparse.Namespace, measured: Sequence[Measurement], results: list[dict[str, Any]]) -> None:

@@ -111,9 +111,12 @@ class Plan:
         return real
 
     def _held_out(self, protocol: Protocol) -> Source | None:
-        """The test part of the real data set, where the training clips are its other part."""
+        """The clips of --held-out, or the test part of the real data set, where the real clips are its other part."""
         if protocol.kind != "nearest" or not self.options.real or self.options.real in self.models:
             return None
+        if path := self.options.held_out:
+            found = self.videos(path, layout=layout_of(path), part="test", split=self.options.split)
+            return source_of(found, protocol, role="real")
         if self._find("real", protocol, self.options.part).part != "train":
             return None
         return source_of(self._find("real", protocol, "test"), protocol, role="real")

@@ -51,6 +51,10 @@ class ClipSource(ABC):
         """That of a clip, without reading it."""
         return str(index)
 
+    def others(self, num: int) -> ClipSource | None:
+        """At most `num` clips of what these were chosen from and that are not among them; None if there are none."""
+        return None
+
     def key(self) -> dict[str, Any]:
         """What is computed of these clips is kept under it on this machine: `describe`, unless that says too little."""
         return self.describe()

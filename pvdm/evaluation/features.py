@@ -13,6 +13,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from pvdm.errors import InputError
 from pvdm.evaluation.clips import Clip, ClipSource
+from pvdm.evaluation.copies import Thumbnails
 from pvdm.evaluation.detectors import Detector
 from pvdm.evaluation.feature_cache import stored
 from pvdm.evaluation.processes import ALONE, Processes, gathered_rows
@@ -87,7 +88,7 @@ def extract(
 
 def extract_once(
     source: ClipSource,
-    detector: Detector,
+    detector: Detector | Thumbnails,
     *,
     batch_size: int,
     processes: Processes = ALONE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,10 @@ from pvdm.evaluation.naturalness import ST_RRED_SIZE
 from pvdm.evaluation.processes import ALONE, Processes
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.results import over_seeds
-from pvdm.evaluation.sources import ReconstructedClips, Source
+from pvdm.evaluation.sources import ReconstructedClips, SampledClips, Source, VideoClips
+from pvdm.evaluation.training_data import other_data
+
+logger = logging.getLogger(__name__)
 
 Pairs = Mapping[int, tuple[ClipSource | None, ClipSource]]
 """Real and generated clips by seed."""
@@ -35,6 +39,7 @@ class Measurement:
     counts: Mapping[str, int | None]
     few: bool
     settings: Mapping[int, Setting]
+    other_data: str | None = None
 
     def run(self) -> dict[str, Any]:
         """The result, see `evaluate`; all processes must call it."""
@@ -44,7 +49,7 @@ class Measurement:
         return {
             "protocol": self.protocol.name,
             "based_on": self.protocol.based_on,
-            "changed": _plain(self.protocol.changed),
+            "changed": plain(self.protocol.changed),
             "kind": self.protocol.kind,
             "metrics": over_seeds(outcomes),
             "settings": self.protocol.describe(),
@@ -54,6 +59,7 @@ class Measurement:
             "lpips": None if isinstance(setting.lpips, str) else setting.lpips.record,
             "real": real and real.describe(),
             "fake": fake.describe(),
+            "other_data": self.other_data,
             "details": {str(seed): dict(outcome.details) for seed, outcome in outcomes.items() if outcome.details},
             "batch_size": setting.batch_size,
             "processes": setting.processes.size,
@@ -66,7 +72,8 @@ def evaluate(real: Source | None, fake: Source, protocol: Protocol, **options: A
 
     Returns:
         protocol, based_on, changed, kind, metrics (by name: value, spread over the seeds, by_seed, better, ...),
-        settings, counts, few, detector, lpips, real, fake, details (by seed), batch_size, processes, seconds.
+        settings, counts, few, detector, lpips, real, fake, other_data (a sentence if the model was trained on other
+        data than it is compared with), details (by seed), batch_size, processes, seconds.
     """
     return prepare(real, fake, protocol, **options).run()
 
@@ -118,7 +125,7 @@ def prepare(
         "progress": progress,
     }
     settings = {seed: Setting(protocol, seed, held_out=held_out and held_out(seed), **common) for seed in pairs}
-    return Measurement(protocol, pairs, counts, few, settings)
+    return Measurement(protocol, pairs, counts, few, settings, trained_elsewhere(pairs))
 
 
 def opened(real: Source | None, fake: Source, protocol: Protocol) -> Pairs:
@@ -183,15 +190,26 @@ def counted(pairs: Pairs) -> dict[str, int | None]:
     }
 
 
+def trained_elsewhere(pairs: Pairs) -> str | None:
+    """The sentence of `other_data`, where a model is compared with videos."""
+    real, fake = next(iter(pairs.values()))
+    is_known = isinstance(fake, (SampledClips, ReconstructedClips)) and isinstance(real, VideoClips)
+    note = other_data(fake.generator, real.videos) if is_known else None
+    if note:
+        logger.warning(note)
+    return note
+
+
 def check_counts(counts: Mapping[str, int | None], protocol: Protocol, *, allow_few: bool) -> bool:
-    """Whether there are fewer clips than the protocol asks for; InputError unless that is allowed."""
+    """Whether there are fewer clips than the protocol asks for; InputError unless that or the protocol allows it."""
     needed = {
         "real": None if counts["real"] is None else protocol.needed_real,
         "fake": counts["real"] if protocol.num_fake is None else protocol.num_fake,
     }
     few = {side: number for side, number in needed.items() if number is not None and counts[side] < number}
-    if few and not allow_few:
-        raise InputError(" and ".join(_shortage(side, needed[side], counts, protocol) for side in few) + _REMEDY)
+    refused = [side for side in few if f"num_{side}" not in protocol.fits and not allow_few]
+    if refused:
+        raise InputError(" and ".join(_shortage(side, needed[side], counts, protocol) for side in refused) + _REMEDY)
     return bool(few)
 
 
@@ -234,6 +252,6 @@ def _lpips(protocol: Protocol, weights: str | Path | None) -> PerceptualDistance
         return f"{str(error).partition(';')[0]}; give --lpips-weights"
 
 
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """JSON has lists alone."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

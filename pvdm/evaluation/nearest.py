@@ -19,8 +19,6 @@ PAPER, INK, FAINT = (255, 255, 255), (20, 20, 20), (115, 115, 115)
 STRIP_FRAMES, FRAME_HEIGHT = 8, 96
 MARGIN, GAP, SEAM, LINE, LEAST_WIDTH = 20, 22, 2, 20, 420
 TEXT = 13
-NO_HELD_OUT = "read it beside the share of held-out clips, which these data do not have"
-"""What is said of `copied_share` by itself."""
 
 
 def nearest(features: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -34,18 +32,6 @@ def nearest(features: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np
         index[rows] = distances.argmin(1)
         distance[rows] = distances.min(1)
     return index, distance
-
-
-def nearest_other(reference: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """The distance (n,) of each chosen row, by its number (n,), of reference (m, d) to the nearest of all others."""
-    _check(reference, reference)
-    if len(reference) < 2:
-        raise InputError("there is one training clip only, which has no other to be near; give at least two")
-    distance = np.empty(len(chosen))
-    for rows, distances in _distances(reference[chosen], reference):
-        distances[np.arange(len(distances)), chosen[rows]] = np.inf
-        distance[rows] = distances.min(1)
-    return distance
 
 
 def mean_pairwise_distance(features: np.ndarray) -> float:
@@ -71,17 +57,6 @@ def diversity(features: np.ndarray, reference: np.ndarray) -> float:
     """
     real = mean_pairwise_distance(reference)
     return mean_pairwise_distance(features) / real if real else float("nan")
-
-
-def copied_share(features: np.ndarray, reference: np.ndarray) -> float:
-    """The share of samples (n, d) as near to a training clip as that is to any other training clip (m, d), or nearer.
-
-    That is 1 - authenticity (Alaa et al. 2022, "How faithful is your synthetic data?", arXiv 2102.08921, section 4).
-    New real clips do not score 0 either: read it beside the share of held-out ones.
-    """
-    index, distance = nearest(features, reference)
-    unique, place = np.unique(index, return_inverse=True)
-    return float(np.mean(distance <= nearest_other(reference, unique)[place]))
 
 
 def nearer_than_held_out(features: np.ndarray, held_out: np.ndarray, reference: np.ndarray) -> float:

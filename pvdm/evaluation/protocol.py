@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -10,7 +11,7 @@ from pvdm.errors import InputError
 
 Kind = Literal["fvd", "is", "reconstruction", "coherence", "naturalness", "nearest"]
 CUSTOM = "custom"
-FIXED = {"name", "kind", "source", "parts", "free", "note", "based_on", "changed"}
+FIXED = {"name", "kind", "source", "parts", "fits", "free", "note", "based_on", "changed"}
 """What belongs to a protocol and is not to be set."""
 
 
@@ -39,6 +40,7 @@ class Protocol:
         detector: Feature network, by its name in `pvdm.evaluation.detectors`; None needs none.
         splits: Parts over which an inception score is averaged.
         seeds: Of the repetitions; each draws its own real clips and its own samples.
+        fits: The counts (num_real, num_fake) of which fewer are taken where there are fewer, and the result is marked.
         free: What is left to the user, who sets it without making another protocol of it.
         note: What the published code or text leaves open and we assume, or where we differ.
         based_on: The protocol that was changed into this one, and `changed`: what is different.
@@ -64,6 +66,7 @@ class Protocol:
     detector: str | None = None
     splits: int = 1
     seeds: tuple[int, ...] = (0,)
+    fits: tuple[str, ...] = field(default=(), compare=False)
     free: tuple[str, ...] = ()
     note: str | None = None
     based_on: str | None = None
@@ -96,8 +99,8 @@ class Protocol:
     def with_changes(self, **values: Any) -> Protocol:
         """The same with other values where they differ; it is then `custom` and says what it was based on.
 
-        What is `free` may differ in a protocol of that name. A part is that of every layout. `InputError` for
-        what cannot be set.
+        What is `free` may differ in a protocol of that name. A part is that of every layout; a count that is given
+        must be met. `InputError` for what cannot be set.
         """
         if unknown := values.keys() - (asdict(self).keys() - FIXED):
             raise InputError(f"a protocol has no {min(unknown)} to set; see pvdm evaluate --help")
@@ -108,6 +111,7 @@ class Protocol:
         changed = {name: value for name, value in values.items() if self._differs(name, value)}
         if "part" in changed:
             values["parts"] = {}
+        values["fits"] = tuple(name for name in self.fits if name not in values)
         if "num_real" in changed:
             values.setdefault("min_real", None)
         if not (named := {name: value for name, value in changed.items() if name not in self.free}):
@@ -122,7 +126,12 @@ class Protocol:
 
     def describe(self) -> dict[str, Any]:
         """All of it, JSON-able."""
-        return {**asdict(self), "seeds": list(self.seeds), "free": list(self.free)}
+        return {**asdict(self), "seeds": list(self.seeds), "fits": list(self.fits), "free": list(self.free)}
+
+
+def shown_name(name: str, based_on: str | None, changed: Iterable[str]) -> str:
+    """What tables call a protocol: its name, and what of it was changed; `pvdm/fvd16 (changed: num_fake)`."""
+    return name if based_on is None else f"{based_on} (changed: {', '.join(changed)})"
 
 
 def _check(name: str, value: Any) -> None:

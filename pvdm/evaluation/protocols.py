@@ -133,6 +133,7 @@ _coherence = Protocol(
     resize="antialiased",
     num_real=256,
     num_fake=256,
+    fits=("num_real", "num_fake"),
     free=("part",),
 )
 _viideo = Protocol(
@@ -143,6 +144,7 @@ _viideo = Protocol(
     resize="antialiased",
     num_real=64,
     num_fake=64,
+    fits=("num_real", "num_fake"),
     free=("part",),
 )
 _nearest = Protocol(
@@ -155,6 +157,7 @@ _nearest = Protocol(
     real_start="middle",
     num_real=None,
     num_fake=256,
+    fits=("num_fake",),
     detector="i3d-random",
     note="One clip of each training video is looked at, its middle: a copy of another place in a video is not found.",
 )

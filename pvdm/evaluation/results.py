@@ -18,6 +18,8 @@ from typing import Any, Literal
 
 import torch
 
+from pvdm.evaluation.floor import Floor
+from pvdm.evaluation.results_table import table as table
 from pvdm.output import replacing
 
 FORMAT = "pvdm-evaluation"
@@ -36,6 +38,7 @@ class Figure:
         value: None where there is none, and `missing` says why.
         better: Which values are good: low ones, high ones, or those of real clips.
         real: The same figure of the real clips.
+        floor: Of a distance: what real clips have against other real clips.
         spread_over_splits: Standard deviation of the parts of which an inception score is the mean.
         missing: Why there is no value, and what to do.
         note: How it is to be read, where it alone would mislead.
@@ -44,6 +47,7 @@ class Figure:
     value: float | None
     better: Better
     real: float | None = None
+    floor: Floor | None = None
     spread_over_splits: float | None = None
     missing: str | None = None
     note: str | None = None
@@ -80,6 +84,10 @@ def _metric(figures: Mapping[int, Figure]) -> dict[str, Any]:
         others = [getattr(figure, name) for figure in figures.values()]
         if None not in others:
             metric[name] = _number(statistics.fmean(others))
+    floors = [figure.floor for figure in figures.values()]
+    if None not in floors:
+        metric["floor"] = _number(statistics.fmean(floor.value for floor in floors))
+        metric["floor_clips"] = list(floors[0].clips)
     if first.note:
         metric["note"] = first.note
     return metric if is_whole else {**metric, "missing": first.missing or "the value is no number; look at the clips"}
@@ -127,43 +135,6 @@ def hardware(device: torch.device | str) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_bytes": memory,
     }
-
-
-def table(results: Sequence[Mapping[str, Any]]) -> str:
-    """A line for each metric: protocol, value +- spread, the figure of real clips, counts, and what restricts it."""
-    rows = [("protocol", "metric", "value", "real clips have", "clips (real / generated)", "")]
-    metrics = [metric for result in results for metric in result["metrics"].items()]
-    for result in results:
-        counts = f"{_count(result['counts']['real'])} / {_count(result['counts']['fake'])}"
-        for name, metric in result["metrics"].items():
-            value = _shown(metric["value"]) + (
-                f" +- {_shown(metric['spread'])}" if metric["spread"] is not None else ""
-            )
-            real = _shown(metric["real"]) if "real" in metric else ""
-            rows.append((result["protocol"], name, value, real, counts, _remark(result)))
-    widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    reasons = [f"no {name}: {metric['missing']}" for name, metric in metrics if "missing" in metric]
-    notes = [f"{name}: {metric['note']}" for name, metric in metrics if "note" in metric]
-    return "\n".join([*lines, *dict.fromkeys(reasons), *dict.fromkeys(notes)])
-
-
-def _remark(result: Mapping[str, Any]) -> str:
-    none = {"size": "native"}  # and all clips there are
-    changes = {name: none.get(name, "all") if value is None else value for name, value in result["changed"].items()}
-    changed = ", ".join(f"{name} {value}" for name, value in changes.items() if name not in ("min_real", "parts"))
-    remarks = [f"{result['based_on']} but {changed}"] if result["based_on"] else []
-    if result["fake"]["kind"] == "reconstructions" and result["kind"] != "reconstruction":
-        remarks.append("of reconstructions")
-    return "; ".join([*remarks, "few clips"] if result["few"] else remarks)
-
-
-def _count(number: int | None) -> str:
-    return "-" if number is None else str(number)
-
-
-def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.5g}"
 
 
 def _number(value: float | None) -> float | None:

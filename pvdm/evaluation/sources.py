@@ -88,7 +88,7 @@ def source_of(
         layout: Of a data set; found out if not given, see `layout_of`.
         part: Of a data set; the protocol's if not given.
         split: Of UCF101.
-        num: Clips, instead of the protocol's number, where that leaves it open.
+        num: Clips, where the protocol leaves the number open; of a model the most, where its number fits what is there.
         size: (height, width), where the protocol leaves sizes as they are.
         sampling: Of a model; as the real side it is sampled by the same seeds as on the other.
     """
@@ -127,8 +127,10 @@ def clips_of(
 ) -> ClipSource:
     """What the protocol takes of a model or of videos in one repetition."""
     wanted = protocol.num_real if role == "real" else protocol.num_fake
-    num = num if wanted is None else wanted
-    if isinstance(found, LoadedModel):
+    is_model = isinstance(found, LoadedModel)
+    if wanted is not None:
+        num = min(wanted, num) if is_model and num and f"num_{role}" in protocol.fits else wanted
+    if is_model:
         if num is None:
             raise InputError(f"{protocol.title} does not say how many clips a model is to sample; give --num-{role}")
         scaling = _scaling(protocol, size, "fake")

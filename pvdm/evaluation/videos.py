@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 Choice = Literal["all", "first", "random"]
 Start = Literal["first", "middle", "random"]
-CHOICE, START = range(2)
+CHOICE, START, OTHERS = range(3)
 """What is drawn: each is a stream of its own."""
 
 
@@ -115,7 +116,8 @@ class VideoClips(ClipSource):
         long = [number for number, video in enumerate(videos.videos) if video.info.frames >= self.needed]
         if not long:
             raise InputError(self._all_too_short())
-        self.available, self.dropped_short = len(long), len(videos.videos) - len(long)
+        self.long, self.available, self.dropped_short = long, len(long), len(videos.videos) - len(long)
+        self.besides: dict[str, Any] = {}
         is_cut = num is not None and num < len(long)
         self.choice = "all" if not is_cut else "first" if choice == "first" else "random"
         self.numbers = self._chosen(long, num)
@@ -129,6 +131,17 @@ class VideoClips(ClipSource):
         with ThreadPoolExecutor(batch_size) as pool:
             for first in range(0, len(indices), batch_size):
                 yield from pool.map(self._clip, indices[first : first + batch_size])
+
+    def others(self, num: int) -> VideoClips | None:
+        """Clips of at most `num` of the videos that are long enough and not chosen, drawn at random."""
+        left = sorted(set(self.long) - set(self.numbers))
+        if not left:
+            return None
+        found = copy(self)
+        order = _generator(self.seed, OTHERS).permutation(len(left))
+        found.numbers = sorted(left[position] for position in order[:num])
+        found.besides = {"choice": self.choice, "clips": len(self)}
+        return found
 
     def describe(self) -> dict[str, Any]:
         of_parts = {"part": self.videos.part, "split": self.videos.split}
@@ -144,6 +157,7 @@ class VideoClips(ClipSource):
             "frames": self.frames,
             "stride": self.stride,
             "choice": self.choice,
+            **({"besides": self.besides} if self.besides else {}),
             "start": self.start,
             "needed_frames": self.needed,
             "seed": self.seed if self._is_drawn else None,
@@ -159,7 +173,7 @@ class VideoClips(ClipSource):
     @property
     def _is_drawn(self) -> bool:
         """Whether the clips depend on the seed."""
-        return "random" in (self.start, self.choice)
+        return bool(self.besides) or "random" in (self.start, self.choice)
 
     def _chosen(self, long: list[int], num: int | None) -> list[int]:
         """Numbers of the videos in the set, ascending."""

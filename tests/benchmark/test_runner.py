@@ -28,7 +28,7 @@ from pvdm.errors import InputError
 from pvdm.evaluation.measurement import evaluate
 from pvdm.evaluation.protocols import PROTOCOLS
 from pvdm.evaluation.sources import LoadedModel, SampledClips, Sampling, reconstructions_of, source_of
-from pvdm.video import probe, read_frames
+from pvdm.video import probe, read_frames, write_video
 
 PATIENCE = 200
 
@@ -141,6 +141,8 @@ def _check_against_evaluate(results, plan, path):
         wanted = evaluate(None if id == "is" else real, fake, protocol, **few)["metrics"][metric]
         found = figure(results, id, sampler="dpmpp_2m")
         assert found["value"] == pytest.approx(wanted["value"], rel=1e-9), id
+        assert found.get("floor", 0) == pytest.approx(wanted.get("floor", 0), rel=1e-9), id
+        assert found.get("floor_clips") == wanted.get("floor_clips") == {"fvd16": [4, 2], "fvd128": [2, 2]}.get(id), id
         assert found["few"] and found["counts"]["fake"] == plan.num_videos and found["missing"] is None
     protocol = PROTOCOLS["pvdm/reconstruction"].with_changes(size=32)
     for part in ("train", "test"):
@@ -149,21 +151,24 @@ def _check_against_evaluate(results, plan, path):
         assert figure(results, "rfvd", part=part)["value"] == pytest.approx(
             wanted["metrics"]["rfvd"]["value"], rel=1e-9
         )
+        assert figure(results, "rfvd", part=part).get("floor") == wanted["metrics"]["rfvd"].get("floor")
         assert figure(results, "psnr", part=part)["value"] == wanted["metrics"]["psnr"]["value"]
         assert results["curves"]["psnr_per_frame"][part] == wanted["details"]["0"]["psnr_per_frame"]
     _check_copies(results, plan, model)
 
 
 def _check_copies(results, plan, model):
-    """Of the first setting, beside the clips of the test part."""
+    """Of the first setting; the clips of the test part are too few to tell copies by."""
     protocol = PROTOCOLS["nearest/16f"].with_changes(size=32, num_fake=plan.num_videos)
     real, held_out = (source_of(plan.root, protocol, role="real", part=part) for part in ("train", "test"))
     fake = source_of(model, protocol, role="fake", sampling=Sampling(*plan.settings[0].samplers()))
     few = {"allow_few": True, "batch_size": plan.batch_size}
     wanted = evaluate(real, fake, protocol, held_out=held_out, **few)["metrics"]
-    for id in ("copied_share", "diversity"):
-        found = figure(results, id)
-        assert (found["value"], found["real"]) == (wanted[id]["value"], wanted[id]["real"]) and "note" not in found
+    found = figure(results, "diversity")
+    assert (found["value"], found["real"]) == (wanted["diversity"]["value"], 1)
+    found = figure(results, "copied_share")
+    assert found["value"] is None and found["missing"] == wanted["copied_share"]["missing"]
+    assert "of which there are 3; give data whose test part has 9 or more" in found["missing"]
 
 
 def _check_files(results, report):
@@ -278,13 +283,20 @@ def test_a_single_video_has_no_distance_and_the_rest_is_measured(root, model, tm
     assert figure(results, "warping_error")["value"] >= 0 and len(results["nearest"]) == 1
 
 
-def test_a_share_of_copies_by_itself_says_so(model, tmp_path, make_video):
-    for name in "abc":
-        make_video(f"sky/sky_train/{name}/{name}.mp4", frames=20, height=32, width=32)
-    results = measured(small_plan(tmp_path / "sky", dataset="skytimelapse"), model, tmp_path / "report")
-    found = figure(results, "copied_share")
-    assert found["value"] is not None and "real" not in found
-    assert found["note"] == "read it beside the share of held-out clips, which these data do not have"
+def test_copies_are_told_by_the_clips_of_the_test_part(model, tmp_path):
+    for number in range(12):
+        video = torch.randint(256, (3, 16, 32, 32), generator=torch.Generator().manual_seed(number)).byte()
+        write_video(tmp_path / "sky" / f"sky_{'train' if number < 3 else 'test'}" / "a" / f"{number}", video, fps=10)
+    plan = small_plan(tmp_path / "sky", dataset="skytimelapse")
+    found = figure(measured(plan, model, tmp_path / "report"), "copied_share")
+    assert found["missing"] is None
+    protocol = PROTOCOLS["nearest/16f"].with_changes(size=32, num_fake=plan.num_videos)
+    real, held_out = (source_of(plan.root, protocol, role="real", part=part) for part in ("train", "test"))
+    fake = source_of(LoadedModel.load(model), protocol, role="fake", sampling=Sampling(*plan.settings[0].samplers()))
+    wanted = evaluate(real, fake, protocol, held_out=held_out, allow_few=True, batch_size=1)["metrics"]["copied_share"]
+    assert {name: found[name] for name in ("value", "real", "note")} == {
+        name: wanted[name] for name in ("value", "real", "note")
+    }
 
 
 def test_parts_are_put_together_in_order():

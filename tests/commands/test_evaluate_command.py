@@ -79,8 +79,9 @@ def test_a_live_model_and_its_samples_in_files(evaluated, networks, pvdm, model,
     assert (live["protocol"], live["based_on"]) == ("custom", "fvd-random/16f")
     assert live["fake"]["model"]["path"] == model and live["fake"]["sampler"]["steps"] == 1
     shown = capsys.readouterr().out
-    assert "protocol  metric  value" in shown and f"{lossy['metrics']['fvd']['value']:.5g}" in shown
-    assert "fvd-random/16f but frames 8" in shown and "size native" in shown
+    assert "FVD ↓" in shown and "KVD ↓" in shown and f"{lossy['metrics']['fvd']['value']:.5g}" in shown
+    assert "fvd-random/16f (changed: frames, size, num_real, num_fake)" in shown and "custom" not in shown
+    assert "fvd-random/16f was changed: frames 8, size native, num_real 3, num_fake 3" in shown
 
 
 def test_the_number_is_that_of_the_clips(evaluated, networks, model, generator, real, frames):
@@ -121,6 +122,23 @@ def test_few_clips_are_marked(evaluated, refused, networks, real):
     assert networks["i3d-random"].clips == 0
     (result,) = evaluated(*common, "--allow-few")
     assert result["few"] is True
+
+
+def test_a_folder_of_eight_videos_is_enough_for_what_only_looks(pvdm, networks, model, tmp_path, capsys):
+    """The line of the README, with fewer steps: what there is is taken, and that is said."""
+    for number in range(8):
+        video = torch.randint(0, 256, (3, 16, 32, 32), generator=torch.Generator().manual_seed(number))
+        write_video(tmp_path / "videos" / f"{number}.mp4", video.byte(), fps=10)
+    options = ["--protocol", "coherence/16f", "nearest/16f", "--output", tmp_path / "looks.json", "--steps", 1]
+    pvdm("evaluate", "--real", tmp_path / "videos", "--fake", model, *options)
+    results = json.loads((tmp_path / "looks.json").read_text())["results"]
+    assert [(r["protocol"], r["few"], r["counts"]["real"], r["counts"]["fake"]) for r in results] == [
+        ("coherence/16f", True, 8, 8),
+        ("nearest/16f", True, 8, 8),
+    ]
+    shown = capsys.readouterr().out
+    assert "coherence/16f was measured with few clips: 8 real clips of 256 and 8 generated clips of 256" in shown
+    assert "motion (pixels per frame) ≈ real" in shown and "no copied share: the limit of a copy is set by" in shown
 
 
 def test_reconstructions(evaluated, networks, model, generator, real, frames, caplog):
@@ -177,6 +195,15 @@ def test_held_out_clips_are_the_test_part(evaluated, networks, real, tmp_path):
     (result,) = evaluated(*options, *SMALL, "--num-fake", 2)
     assert result["metrics"]["nearer_than_held_out"]["value"] == 0.5  # the samples are the held-out clips
     assert (result["real"]["part"], result["fake"]["part"]) == ("train", "test")
+
+
+def test_held_out_clips_may_lie_in_a_folder_of_their_own(evaluated, networks, real, tmp_path):
+    for number in range(20, 29):
+        video = torch.randint(0, 256, (3, 8, 32, 32), generator=torch.Generator().manual_seed(number))
+        write_video(tmp_path / "held" / f"{number}", video.byte(), fps=10)
+    options = ["--fake", real, "--protocol", "nearest/16f", *SMALL, "--num-real", "all"]
+    (result,) = evaluated(*options, "--held-out", tmp_path / "held")
+    assert result["metrics"]["copied_share"]["value"] == 1 and result["metrics"]["copied_share"]["real"] == 0.1
 
 
 def test_nothing_to_compare_with(pvdm, networks, model, tmp_path):
@@ -301,11 +328,12 @@ def test_weights_that_are_not_what_they_should_be(refused, real, tmp_path):
 def test_the_table_says_why_there_is_no_figure_and_what_was_measured(evaluated, networks, model, capsys):
     common = ["--fake", model, *SMALL[:4], "--num-real", "all"]
     evaluated(*common, "--num-fake", "all", "--protocol", "fvd-random/16f", "--reconstruct")
-    assert "size native, num_real all, num_fake all; of reconstructions" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "size native, num_real all, num_fake all" in shown and "of reconstructions" in shown
     evaluated(*common, "--protocol", "reconstruction-random/16f")
     shown = capsys.readouterr().out
-    assert "of reconstructions" not in shown
-    assert shown.endswith("no st_rred: ST-RRED takes its time; ask for it with --st-rred\n")
+    assert "of reconstructions" not in shown and "PSNR (dB) ↑" in shown
+    assert "\nno ST-RRED: ST-RRED takes its time; ask for it with --st-rred\n" in shown
 
 
 def test_existing_output_is_kept(pvdm, refusal, networks, real, tmp_path):
@@ -363,7 +391,7 @@ def test_of_two_processes_the_first_writes_and_speaks(real, model, tmp_path):
     assert (status, first, second) == (0, 0, (0, ""))
     one, two = (json.loads((tmp_path / f"{name}.json").read_text())["results"][0] for name in ("one", "two"))
     assert one["metrics"] == two["metrics"] and (one["processes"], two["processes"]) == (1, 2)
-    assert "fvd-random/16f but frames 8" in said
+    assert "fvd-random/16f was changed: frames 8" in said
     first, second = forked(started(*common, "--num-real", 9, "--output", tmp_path / "none.json"))
     assert first[0] == 2 and "takes 9 real clips and there are 5" in first[1] and second == (2, "")
     assert not (tmp_path / "none.json").exists()

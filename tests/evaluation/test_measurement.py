@@ -17,6 +17,7 @@ from generation.small_models import small_generator
 from PIL import Image
 from tiny_detector import TinyNetwork, install
 
+from pvdm.data.fingerprint import fingerprint
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.evaluation.coherence import coherence
@@ -197,7 +198,9 @@ def test_a_change_makes_it_custom(real, fake):
     result = measured(real, fake, protocol)
     assert (result["protocol"], result["based_on"]) == ("custom", "ours/fvd")
     assert {"num_real": 4, "size": 16}.items() <= result["changed"].items()
-    assert "custom" in table([result]) and "ours/fvd but num_real 4, size 16" in table([result])
+    shown = table([result])
+    assert "ours/fvd (changed: num_real, size)  FVD ↓" in shown and "custom" not in shown
+    assert "ours/fvd was changed: num_real 4, size 16" in shown
 
 
 def test_fewer_clips_are_refused_or_marked(real, fake, networks):
@@ -252,11 +255,11 @@ def test_features_of_real_clips_are_computed_once(real, fake, networks, cache_fo
     assert values(measured(real, fake, FVD)) == values(first)
     assert network.clips == REAL + 2 * FAKE
     measured(real, fake, replace(FVD, num_real=8))
-    assert network.clips == REAL + 3 * FAKE + 8  # another choice, other features
+    assert network.clips == REAL + 3 * FAKE + 9  # another choice, other features, and the clip besides for the floor
     (frame,) = (real / "00").glob("*0.png")
     frame.touch()
     measured(real, fake, FVD)
-    assert network.clips == 2 * REAL + 4 * FAKE + 8
+    assert network.clips == 2 * REAL + 4 * FAKE + 9
 
 
 def test_inception_score(samples, fake):
@@ -366,7 +369,7 @@ def test_the_nearest_training_clips(real, tmp_path):
     """Two of the samples are training clips."""
     for name, number in (("0", 100), ("1", 4), ("2", 101), ("3", 7)):
         write_video(tmp_path / "clips" / name, clip(number), fps=10)
-    for number in range(200, 204):
+    for number in range(200, 209):
         write_video(tmp_path / "held" / f"{number}", clip(number), fps=10)
     protocol = replace(FVD, kind="nearest", real_choice="all", num_real=None, num_fake=4)
     held = source_of(VideoSet.find(tmp_path / "held"), protocol, role="real")
@@ -374,19 +377,88 @@ def test_the_nearest_training_clips(real, tmp_path):
     listed = result["details"]["0"]["pairs"]
     assert [(pair["sample"], pair["training"]) for pair in listed[:2]] == [("1", "04"), ("3", "07")]
     assert [pair["distance"] for pair in listed[:2]] == [0, 0] and listed[2]["distance"] > 0.1 and len(listed) == 4
-    assert values(result)["copied_share"] >= 0.5 and values(result)["nearer_than_held_out"] >= 0.5
-    assert result["metrics"]["copied_share"]["real"] <= 1
-    assert "note" not in result["metrics"]["copied_share"] and "held-out" not in table([result])
-    alone = measured(real, tmp_path / "clips", protocol)
-    assert "nearer_than_held_out" not in alone["metrics"] and "real" not in alone["metrics"]["copied_share"]
-    assert "share of held-out clips, which these data do not have" in alone["metrics"]["copied_share"]["note"]
-    assert table([alone]).endswith(f"copied_share: {alone['metrics']['copied_share']['note']}")
+    metric = result["metrics"]["copied_share"]
+    assert metric["value"] in (0.5, 0.75) and metric["real"] == pytest.approx(0.1)
+    assert "by the limit that 9 held-out clips set, 10.0% of new real clips would count as copies" in metric["note"]
+    assert values(result)["nearer_than_held_out"] >= 0.5
     sources = (
         source_of(folder, protocol, role=role)(0) for folder, role in ((real, "real"), (tmp_path / "clips", "fake"))
     )
     first, *_ = shown = pairs(*sources, listed)
     assert torch.equal(first.sample, clip(4)) and torch.equal(first.training, clip(4)) and first.training_name == "04"
     assert isinstance(pairs_picture(shown), Image.Image)
+
+
+def test_without_held_out_clips_nobody_says_what_is_a_copy(real, fake, tmp_path):
+    protocol = replace(FVD, kind="nearest", real_choice="all", num_real=None)
+    alone = measured(real, fake, protocol)
+    assert "nearer_than_held_out" not in alone["metrics"]
+    for number in range(300, 308):
+        write_video(tmp_path / f"{number}", clip(number), fps=10)
+    few = measured(real, fake, protocol, held_out=source_of(VideoSet.find(tmp_path), protocol, role="real"))
+    for result, count in ((alone, 0), (few, 8)):
+        metric = result["metrics"]["copied_share"]
+        assert metric["value"] is None and "real" not in metric
+        assert f"clips that were not trained on, of which there are {count}; give data whose" in metric["missing"]
+        assert f"no copied share: {metric['missing']}" in table([result])
+
+
+def test_a_distance_stands_beside_that_of_real_clips_from_others(real, fake):
+    """As many of either side as the figure has, where the data have so many; else all of them, divided alike."""
+    rows = TinyNetwork()(torch.stack([clip(number) for number in range(REAL)])).double().numpy()
+    enough = measured(real, fake, replace(FVD, num_real=4, num_fake=5))["metrics"]["fvd"]
+    assert enough["floor"] == pytest.approx(frechet_distance(rows[4:], rows[:4])) and enough["floor_clips"] == [4, 5]
+    for num_real in (6, 9):
+        result = measured(real, fake, replace(FVD, num_real=num_real, num_fake=6))
+        first = round(REAL * num_real / (num_real + 6))
+        assert result["metrics"]["kvd"]["floor_clips"] == [first, REAL - first]
+        assert f"({first} / {REAL - first})" in table([result])
+    rfvd = measured(real, real, RECONSTRUCTION)["metrics"]["rfvd"]
+    assert rfvd["floor_clips"] == [4, 5] and rfvd["value"] < 1e-9 < rfvd["floor"]
+
+
+def test_three_real_clips_make_no_floor(real, fake, tmp_path):
+    for number in range(3):
+        write_video(tmp_path / f"{number}", clip(number), fps=10)
+    result = measured(tmp_path, fake, replace(FVD, num_real=3))
+    assert "floor" not in result["metrics"]["fvd"] and "floor" not in table([result])
+
+
+def test_counts_that_fit_take_what_is_there_and_say_so(real, fake, model):
+    protocol = replace(FVD, kind="coherence", detector=None, num_real=20, num_fake=20, fits=("num_real", "num_fake"))
+    result = measured(real, fake, protocol)
+    assert (result["counts"]["real"], result["counts"]["fake"], result["few"]) == (REAL, FAKE, True)
+    assert result["protocol"] == "ours/fvd"
+    wanted = (
+        "ours/fvd was measured with few clips: 9 real clips of 20 and 6 generated clips of 20; its figures are rough"
+    )
+    assert wanted in table([result])
+    source = source_of(model, protocol, role="fake", num=REAL)
+    assert len(source(0)) == REAL  # a model is sampled as often as there are real clips
+    asked = protocol.with_changes(num_fake=20)
+    assert len(source_of(model, asked, role="fake", num=REAL)(0)) == 20
+    assert "takes 20 generated clips and there are 6" in refused(lambda: measured(real, fake, asked))
+
+
+def test_a_model_that_was_trained_on_other_data_is_told(real, model, tmp_path, caplog):
+    shutil.copytree(real, tmp_path / "moved")
+    for number in range(4):
+        write_video(tmp_path / "other" / f"{number:02}", clip(100 + number), fps=10)
+    generator = small_generator()
+    generator.data = {
+        "layout": "folder",
+        "card": {"name": "blocks"},
+        "videos": {"training": 8, "validation": 1},
+        "files": fingerprint(real.iterdir()),
+    }
+    trained = LoadedModel(generator, "here", "0" * 64)
+    same = measured(tmp_path / "moved", sampled(trained, FVD), FVD)
+    assert same["other_data"] is None and "trained on" not in caplog.text
+    few = replace(FVD, num_real=4, num_fake=2)
+    result = measured(tmp_path / "other", sampled(trained, few), few)
+    wanted = f"the model was trained on blocks (folder, 9 videos), and {tmp_path / 'other'} is other data: "
+    assert result["other_data"] == wanted + "none of its videos are among them"
+    assert "other data" in table([result]) and result["other_data"] in table([result]) and wanted in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["fvd", "reconstruction", "nearest"])

@@ -1,4 +1,4 @@
-"""Nearest training clips against all distances at once, memorization against made copies, and the picture."""
+"""Nearest training clips against all distances at once, and the picture of the pairs."""
 
 import numpy as np
 import pytest
@@ -15,12 +15,10 @@ from pvdm.evaluation.nearest import (
     PAPER,
     SEAM,
     Pair,
-    copied_share,
     diversity,
     mean_pairwise_distance,
     nearer_than_held_out,
     nearest,
-    nearest_other,
     pairs_picture,
 )
 
@@ -59,13 +57,6 @@ def test_the_first_of_equal_ones_is_taken():
     assert nearest(np.zeros((1, 2)), np.array([[1.0, 0], [0, 1], [0, -1]]))[0].tolist() == [0]
 
 
-def test_the_nearest_other_is_never_itself(block):
-    training = features(9, 0)
-    distances = all_distances(training, training)
-    np.fill_diagonal(distances, np.inf)
-    np.testing.assert_allclose(nearest_other(training, np.array([3, 0, 3])), distances.min(1)[[3, 0, 3]], rtol=1e-12)
-
-
 def test_mean_pairwise_distance_is_that_of_all_pairs(block):
     samples = 100 + features(10, 0)
     expected = all_distances(samples, samples)[np.triu_indices(10, 1)].mean()
@@ -78,28 +69,6 @@ def test_diversity_is_one_for_the_same_half_for_half_as_far_and_zero_for_one():
     assert diversity(real.mean(0) + (real - real.mean(0)) / 2, real) == pytest.approx(0.5)
     assert diversity(real[:1].repeat(5, 0), real) == pytest.approx(0, abs=1e-6)
     assert np.isnan(diversity(real, np.zeros((3, 5))))
-
-
-def test_copied_share_counts_copies_and_nothing_far_away():
-    training = features(50, 0)
-    near, far = training[:30] + 1e-3, training + 100
-    assert copied_share(near, training) == 1
-    assert copied_share(far, training) == 0
-    assert copied_share(np.concatenate([near, far[:10]]), training) == pytest.approx(30 / 40)
-
-
-def test_copied_share_is_its_definition():
-    samples, training = features(40, 0), features(30, 1)
-    to_training, within = all_distances(samples, training), all_distances(training, training)
-    np.fill_diagonal(within, np.inf)
-    expected = [row.min() <= within[row.argmin()].min() for row in to_training]
-    assert copied_share(samples, training) == np.mean(expected)
-    assert 0 < np.mean(expected) < 1
-
-
-def test_a_copy_of_what_is_twice_in_the_training_set_is_a_copy():
-    training = np.repeat(features(3, 0), 2, axis=0)
-    assert copied_share(training[:1], training) == 1
 
 
 def test_nearer_than_held_out_is_the_statistic_of_mann_and_whitney():
@@ -132,9 +101,7 @@ def test_what_cannot_be_compared_is_said(samples, training, message):
         nearest(samples, training)
 
 
-def test_one_clip_has_no_other():
-    with pytest.raises(InputError, match="there is one training clip only"):
-        copied_share(np.zeros((2, 3)), np.zeros((1, 3)))
+def test_one_clip_is_no_diversity():
     with pytest.raises(InputError, match="diversity found one clip; give at least two"):
         mean_pairwise_distance(np.zeros((1, 3)))
 

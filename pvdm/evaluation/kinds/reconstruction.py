@@ -14,6 +14,7 @@ from pvdm.evaluation.clips import Clip, ClipSource
 from pvdm.evaluation.distances import frechet_distance
 from pvdm.evaluation.features import FeatureTable
 from pvdm.evaluation.fidelity import Fidelity
+from pvdm.evaluation.floor import floor_of
 from pvdm.evaluation.kinds.setting import Setting
 from pvdm.evaluation.models import ReconstructedClips
 from pvdm.evaluation.results import Figure, Outcome
@@ -28,8 +29,14 @@ def measure(real: ClipSource, fake: ClipSource, setting: Setting) -> Outcome:
     """
     wanted = setting.real_features(real) if setting.detector else None
     found, fidelity = _compare(real, fake, setting)
-    figures = {} if wanted is None else {"rfvd": Figure(frechet_distance(found, wanted), "lower")}
+    figures = {} if wanted is None else {"rfvd": _frechet(real, found, wanted, setting)}
     return Outcome({**figures, **_figures(fidelity, setting)}, {"psnr_per_frame": fidelity["psnr_per_frame"]})
+
+
+def _frechet(real: ClipSource, found: np.ndarray, wanted: np.ndarray, setting: Setting) -> Figure:
+    """R-FVD; it compares the same clips, so that unlike FVD it may lie below the floor."""
+    among_real = setting.real_halves(real, wanted, len(found))
+    return Figure(frechet_distance(found, wanted), "lower", floor=floor_of(frechet_distance, among_real))
 
 
 def _figures(fidelity: dict, setting: Setting) -> dict[str, Figure]:

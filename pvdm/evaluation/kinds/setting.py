@@ -12,8 +12,10 @@ from torch import Tensor
 
 from pvdm.autoencoder.perceptual import PerceptualDistance
 from pvdm.evaluation.clips import ClipSource
+from pvdm.evaluation.copies import Thumbnails
 from pvdm.evaluation.detectors import Detector
 from pvdm.evaluation.features import extract, extract_once
+from pvdm.evaluation.floor import Halves, halves
 from pvdm.evaluation.processes import ALONE, Processes
 from pvdm.evaluation.protocol import Protocol
 
@@ -47,10 +49,18 @@ class Setting:
         """Rows (n, d) float64 of all clips."""
         return self.rows(source, self.detector, what)
 
-    def real_features(self, source: ClipSource, what: str = "real clips") -> np.ndarray:
-        """The same, computed once."""
+    def real_features(
+        self, source: ClipSource, what: str = "real clips", *, detector: Detector | Thumbnails | None = None
+    ) -> np.ndarray:
+        """The same, computed once; by another detector if one is given."""
         options = {"batch_size": self.batch_size, "processes": self.processes, "progress": self.told(what)}
-        return extract_once(source, self.detector, **options)
+        return extract_once(source, detector or self.detector, **options)
+
+    def real_halves(self, real: ClipSource, rows: np.ndarray, count: int) -> Halves:
+        """Real clips against other real ones, see `pvdm.evaluation.floor`; rows (n, d): features of the first."""
+        return halves(
+            real, rows, count, features=lambda others: self.real_features(others, "other real clips"), seed=self.seed
+        )
 
     def rows(self, source: ClipSource, of_clips: Callable[[Tensor], Tensor], what: str) -> np.ndarray:
         """Any numbers of clips, (b, 3, t, h, w) uint8 -> (b, d), as rows (n, d) float64 of all clips."""
