@@ -3,7 +3,7 @@
 import atexit
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -49,7 +49,10 @@ def frame_numbers() -> Callable[[np.ndarray], list[int]]:
 
 @pytest.fixture
 def make_video(tmp_path: Path) -> Callable[..., Path]:
-    """`make_video("a.mp4", frames=40, height=48, width=64, fps=25, **options)` -> path of a coded video."""
+    """`make_video("a.mp4", frames=40, height=48, width=64, fps=25, **options)` -> path of a coded video.
+
+    Of variable rate, if `milliseconds` say when each frame is shown.
+    """
 
     def make(name: str, frames: int = 40, height: int = 48, width: int = 64, fps: int = 25, **options) -> Path:
         return _encode(tmp_path / name, _coded_frames(frames, height, width), fps, **options)
@@ -94,9 +97,18 @@ def _coded_frames(frames: int, height: int, width: int) -> np.ndarray:
 
 
 def _encode(
-    path: Path, video: np.ndarray, fps: int = 25, *, codec: str = "libx264", rotation: int = 0, **options: str
+    path: Path,
+    video: np.ndarray,
+    fps: int = 25,
+    *,
+    milliseconds: Sequence[int] | None = None,
+    codec: str = "libx264",
+    rotation: int = 0,
+    **options: str,
 ) -> Path:
     """Writes (t, h, w, 3) uint8 as a video file."""
+    tick = Fraction(1, fps if milliseconds is None else 1000)
+    shown = range(len(video)) if milliseconds is None else milliseconds
     if rotation and not hasattr(av.video.stream.VideoStream, "set_display_rotation"):
         pytest.skip("this version of PyAV cannot write a rotation")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,15 +116,15 @@ def _encode(
         stream = container.add_stream(codec, rate=fps, options=options)
         stream.height, stream.width = video.shape[1:3]
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = Fraction(1, fps)
+        stream.codec_context.time_base = tick
         stream.codec_context.thread_count = 1
         if codec != "libx264":
             stream.codec_context.bit_rate = 4_000_000
         if rotation:
             stream.set_display_rotation(rotation)
-        for i, frame in enumerate(video):
+        for time, frame in zip(shown, video, strict=True):
             picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
-            picture.pts, picture.time_base = i, Fraction(1, fps)
+            picture.pts, picture.time_base = time, tick
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
     return path

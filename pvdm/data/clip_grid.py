@@ -32,9 +32,9 @@ class ClipGrid:
     def frames(self, row: int, info: VideoInfo) -> np.ndarray:
         """Indices of the frames of a clip in its video, (t,) int64."""
         if self._layout(info).lag is not None:
-            return row * self.stride + self.clip.source_indices(0, info)
+            return self.clip.source_indices(row * self.stride, info)
         start, part = divmod(row, 2)
-        return start * self.stride + _pair(self.clip, info)[part]
+        return _pair(self.clip, info, start * self.stride)[part]
 
     def nearest(self, start: int, info: VideoInfo) -> int:
         """The first frame of the sample that begins nearest to a frame."""
@@ -48,7 +48,7 @@ class ClipGrid:
         return (2 * place, 2 * place + 1) if lag is None else (place, place + lag)
 
     def _layout(self, info: VideoInfo) -> _Layout:
-        return _layout(self.clip, self.stride, info.frames, info.fps)
+        return _layout(self.clip, self.stride, info.frames, info.fps, info.times)
 
 
 class _Layout(NamedTuple):
@@ -63,19 +63,22 @@ class _Layout(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 16)
-def _layout(clip: ClipShape, stride: int, frames: int, fps: float | None) -> _Layout:
+def _layout(clip: ClipShape, stride: int, frames: int, fps: float | None, times: str | None) -> _Layout:
     """Kept, for of a million videos many have the same length."""
-    info = VideoInfo(frames, 1, 1, fps)
-    if clip.longer(2).span(info) > frames:
-        return _Layout((frames - clip.span(info)) // stride + 1, 0, False)
-    starts = (frames - clip.longer(2).span(info)) // stride + 1
+    info = VideoInfo(frames, 1, 1, fps, times=times)
+    last = clip.longer(2).last_start(info)
+    if last < 0:
+        return _Layout(clip.last_start(info) // stride + 1, 0, False)
+    starts = last // stride + 1
+    if clip.fps is not None and times is not None:
+        return _Layout(starts, None, True)
     context, target = _pair(clip, info)
     lag, rest = divmod(int(target[0]), stride)
     is_later_context = rest == 0 and lag <= starts and np.array_equal(target - target[0], context)
     return _Layout(starts, lag if is_later_context else None, True)
 
 
-def _pair(clip: ClipShape, info: VideoInfo) -> tuple[np.ndarray, np.ndarray]:
-    """The frames of context and target of the first sample."""
-    indices = clip.longer(2).source_indices(0, info)
+def _pair(clip: ClipShape, info: VideoInfo, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The frames of context and target of the sample that begins at `start`."""
+    indices = clip.longer(2).source_indices(start, info)
     return indices[: clip.frames], indices[clip.frames :]

@@ -90,7 +90,7 @@ class ClipDataset(Dataset):
         number = int(np.searchsorted(self._ends, index, side="right"))
         video = self.videos[number]
         placement = self._placement(number, epoch, index)
-        fps = self.clip.output_fps(video.info)
+        fps = self.clip.output_fps(video.info, placement.start)
         sample = {
             **self._content(number, placement),
             "path": str(video.path),
@@ -109,7 +109,7 @@ class ClipDataset(Dataset):
 
     def has_context(self, video: Video) -> bool:
         """Whether the video is long enough for all the clips of a sample."""
-        return self.sample.span(video.info) <= video.info.frames
+        return self.sample.last_start(video.info) >= 0
 
     def _content(self, number: int, placement: Placement) -> dict[str, Tensor]:
         """video: (3, t, h, w) uint8, the frames of an absent context being zeros."""
@@ -137,8 +137,8 @@ class ClipDataset(Dataset):
 
     def _room(self, video: Video) -> tuple[int, int]:
         """(latest start, how many fit end to end) of what is read of a video at once."""
-        span = (self.sample if self.has_context(video) else self.clip).span(video.info)
-        return video.info.frames - span, video.info.frames // span
+        shape = self.sample if self.has_context(video) else self.clip
+        return shape.last_start(video.info), shape.fit_end_to_end(video.info)
 
 
 def _check_videos(videos: Sequence[Video], clip: ClipShape) -> None:

@@ -12,7 +12,7 @@ from pvdm.errors import InputError
 from pvdm.output import replacing
 from pvdm.video import VideoInfo
 
-FORMAT = 3  # of the file, and of what is checked before a video is put into it
+FORMAT = 4  # of the file, and of what is checked before a video is put into it
 
 logger = logging.getLogger(__name__)
 
@@ -92,11 +92,11 @@ def _load(path: Path | None) -> dict[str, tuple[str, VideoInfo]]:
 
 
 def _entry(
-    mark: str, frames: int, height: int, width: int, fps: float | None, index: str | None
+    mark: str, frames: int, height: int, width: int, fps: float | None, index: str | None, times: str | None
 ) -> tuple[str, VideoInfo]:
     """TypeError or ValueError if it is not what `save` wrote."""
-    info = VideoInfo(int(frames), int(height), int(width), None if fps is None else float(fps), index)
-    if min(info.frames, info.height, info.width) < 1:
+    info = VideoInfo(int(frames), int(height), int(width), None if fps is None else float(fps), index, times)
+    if min(info.frames, info.height, info.width) < 1 or (info.timeline and len(info.timeline.seconds) != info.frames):
         raise ValueError(f"{info} is no video")
     return str(mark), info
 

@@ -156,6 +156,7 @@ class LatentPlan:
     def _content(self) -> dict[str, Any]:
         """All that the latents depend on; where the videos lie is no part of it."""
         infos = [video.info for video in self.videos]
+        has_times = any(info.times for info in infos)
         return {
             "autoencoder": dict(self.autoencoder),
             "settings": dict(self.settings),
@@ -165,6 +166,7 @@ class LatentPlan:
                 "path": [Path(video.path).as_posix() for video in self.videos],
                 "label": [video.label for video in self.videos],
                 **{name: [getattr(info, name) for info in infos] for name in ("frames", "height", "width", "fps")},
+                **({"times": [info.times for info in infos]} if has_times else {}),
             },
             "training": self.training,
             "validation": list(self.validation),
@@ -179,5 +181,6 @@ def _option(prefix: str, name: str) -> str:
 
 def _videos(columns: Mapping[str, Sequence[Any]]) -> VideoTable:
     names = ("path", "label", "frames", "height", "width", "fps")
-    rows = zip(*(columns[name] for name in names), strict=True)
-    return VideoTable([Video(Path(path), VideoInfo(*info), label) for path, label, *info in rows])
+    times = columns.get("times") or [None] * len(columns["path"])
+    rows = zip(*(columns[name] for name in names), times, strict=True)
+    return VideoTable([Video(Path(path), VideoInfo(*info, times=shown), label) for path, label, *info, shown in rows])

@@ -41,9 +41,12 @@ def some(bad: Sequence[BadVideo]) -> str:
 
 def _too_short(video: Video, clip: ClipShape) -> str | None:
     try:
-        span = clip.span(video.info)
+        if clip.last_start(video.info) >= 0:
+            return None
     except InputError as error:  # the pace of a clip is in seconds, and the video does not know its own
         return f"{video.path} cannot give such clips ({str(error).partition(';')[0]})"
-    frames = video.info.frames
-    wanted = f"fewer than the {span} that a clip of {clip.frames} frames spans"
-    return None if frames >= span else f"{video.path} has {frames} frames, {wanted}"
+    if clip.fps and video.info.timeline:
+        length, wanted = video.info.timeline.seconds[-1], (clip.frames - 1) / clip.fps
+        return f"{video.path} lasts {length:.3g} s, less than the {wanted:.3g} s of a clip of {clip.frames} frames"
+    wanted = f"fewer than the {clip.span(video.info)} that a clip of {clip.frames} frames spans"
+    return f"{video.path} has {video.info.frames} frames, {wanted}"

@@ -25,10 +25,9 @@ class VideoTable(Sequence[Video]):
         self._sizes = np.array([(info.frames, info.height, info.width) for info in infos], np.int64).reshape(-1, 3)
         self._rates = np.array([np.nan if info.fps is None else info.fps for info in infos])
         self._labels = np.array([-1 if video.label is None else video.label for video in videos], np.int64)
-        # Files of one length and codec mostly have the same index.
-        numbers: dict[str, int] = {}
-        self._indices = np.array([numbers.setdefault(info.index or "", len(numbers)) for info in infos], np.int32)
-        self._distinct = _Texts(text.encode() for text in numbers)
+        # Files of one length and codec mostly have the same index, and those of constant rate have no times.
+        self._indices = _RepeatedTexts(info.index or "" for info in infos)
+        self._times = _RepeatedTexts(info.times or "" for info in infos)
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -52,8 +51,8 @@ class VideoTable(Sequence[Video]):
             return [self[i] for i in range(*number.indices(len(self)))]
         frames, height, width = self._sizes[number].tolist()
         rate, label = float(self._rates[number]), int(self._labels[number])
-        index = self._distinct[self._indices[number]].decode() or None
-        info = VideoInfo(frames, height, width, None if np.isnan(rate) else rate, index)
+        index, times = self._indices[number] or None, self._times[number] or None
+        info = VideoInfo(frames, height, width, None if np.isnan(rate) else rate, index, times)
         return Video(Path(os.fsdecode(self._paths[number])), info, None if label < 0 else label)
 
 
@@ -68,3 +67,15 @@ class _Texts:
     def __getitem__(self, number: int) -> bytes:
         number = range(len(self._ends))[number]
         return self._all[self._ends[number - 1] if number else 0 : self._ends[number]]
+
+
+class _RepeatedTexts:
+    """Many texts, of which equal ones are kept once."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        numbers: dict[str, int] = {}
+        self._numbers = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int32)
+        self._distinct = _Texts(text.encode() for text in numbers)
+
+    def __getitem__(self, number: int) -> str:
+        return self._distinct[self._numbers[number]].decode()

@@ -221,6 +221,7 @@ def windows(video: Video, rows: range, grid: ClipGrid) -> Iterator[Window]:
 def _window(video: Video, rows: range, indices: np.ndarray) -> Window:
     """The frames at `indices`, increasing, and those between them that cannot be passed over."""
     step = int(np.gcd.reduce(np.diff(indices))) if len(indices) > 1 else 1
+    step = max(1, step)  # a frame may be there again and again
     return Window(video, rows, int(indices[0]), int(indices[-1] - indices[0]) // step + 1, step)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from pvdm.errors import InputError
 from pvdm.video.info import VideoInfo
 from pvdm.video.reader import Reader, probe, read_covering
+from pvdm.video.timeline import Timeline
 
 
 @dataclass(frozen=True)
@@ -38,23 +39,51 @@ class ClipShape:
     def source_indices(self, start: int, info: VideoInfo) -> np.ndarray:
         """Indices of the clip's frames in a video, (frames,) int64, of which the first is `start`.
 
-        With `fps`, the nearest frame in time; `InputError` if the video does not know its own rate.
+        With `fps`, the frames nearest to the instants 1 / fps, 2 / fps, ... after the first; of two equally near the
+        later, and an index that there is not behind the end of the video. `InputError` if the video does not know its
+        own rate.
         """
+        if timeline := self._timeline(info):
+            return timeline.nearest(start, self.frames, self.fps)
         return start + _steps(self.frames, self._step(info))
 
     def span(self, info: VideoInfo) -> int:
-        """How many frames of a video the clip covers, from its first to its last."""
+        """How many frames of a video the clip covers, from its first to its last, if it begins with the video."""
+        if self._timeline(info):
+            return int(self.source_indices(0, info)[-1]) + 1
         return int(_steps(self.frames, self._step(info))[-1]) + 1
 
-    def output_fps(self, info: VideoInfo) -> float | None:
-        """Frames per second of the clip; None if the video does not know its own rate."""
+    def last_start(self, info: VideoInfo) -> int:
+        """The last frame of a video that the clip may begin with, if all of it is to lie in the video; else -1."""
+        if timeline := self._timeline(info):
+            return timeline.last_start(self.frames, self.fps)
+        return max(-1, info.frames - self.span(info))
+
+    def fit_end_to_end(self, info: VideoInfo) -> int:
+        """How many such clips have room in a video one after the other."""
+        if timeline := self._timeline(info):
+            return timeline.fit_end_to_end(self.frames, self.fps)
+        return info.frames // self.span(info)
+
+    def output_fps(self, info: VideoInfo, start: int | None = None) -> float | None:
+        """Frames per second of the clip; None if the video does not know its own rate.
+
+        With a stride it is, in a video of variable rate, that from `start` on, or without it the mean.
+        """
         if self.fps is not None:
             return self.fps
-        return None if info.fps is None else info.fps / self.stride
+        if start is None or info.timeline is None or self.frames < 2:
+            return None if info.fps is None else info.fps / self.stride
+        first, last = info.timeline.seconds[self.source_indices(start, info)[[0, -1]]].tolist()
+        return (self.frames - 1) / (last - first) if last > first else info.fps / self.stride
 
     def longer(self, times: int) -> "ClipShape":
         """The same clip with `times` as many frames."""
         return replace(self, frames=self.frames * times)
+
+    def _timeline(self, info: VideoInfo) -> Timeline | None:
+        """That by which frames are chosen: with `fps`, where the video's rate varies; elsewhere numbers do as well."""
+        return None if self.fps is None else info.timeline
 
     def _step(self, info: VideoInfo) -> float:
         if self.fps is None:
@@ -89,11 +118,11 @@ def read_clip(
     and turned left to right with `flip`. `InputError` if unreadable or if the clip leaves the video.
     """
     info = probe(path) if info is None else info
-    indices = shape.source_indices(start, info)
-    if start < 0 or indices[-1] >= info.frames:
+    if not 0 <= start <= shape.last_start(info):
         raise InputError(
-            f"a clip of frames {start} to {indices[-1]} was asked for, but {path} has {info.frames} frames; "
-            "start earlier, or make the clip or its stride shorter"
+            f"a clip of {shape.frames} frames from frame {start} on was asked for, but {path} has {info.frames} "
+            "frames; start earlier, or make the clip or its stride shorter"
         )
+    indices = shape.source_indices(start, info)
     video = read_covering(path, indices, (shape.height, shape.width), info=info, crop=crop, reader=reader)
     return video.flip(-1) if flip else video

@@ -12,8 +12,9 @@ import av
 import numpy as np
 
 from pvdm.video.info import VideoInfo
-from pvdm.video.packets import PacketIndex, open_container, packet_index, undecodable, video_stream
+from pvdm.video.packets import PacketIndex, display_times, open_container, packet_index, undecodable, video_stream
 from pvdm.video.picture import CoveringPicture, Picture
+from pvdm.video.timeline import rate_and_times
 
 PACKED = 2  # B-frames in a row, as DivX and XviD pack them
 Pixels = Callable[[av.VideoFrame], Any]
@@ -27,12 +28,13 @@ def probe(path: Path) -> VideoInfo:
             stream = video_stream(container, path)
             first = next(container.decode(stream), None)
             size = first and Picture(path, stream).size(first)
-            rate = stream.average_rate or stream.guessed_rate
+            ticks, tick = display_times(container, stream, index), stream.time_base
+            fps, times = rate_and_times(ticks, tick, (stream.average_rate, stream.guessed_rate))
     except av.error.FFmpegError as error:
         raise undecodable(path, error.strerror) from error
     if size is None or not index.frames:
         raise undecodable(path, "it holds no frame")
-    return VideoInfo(index.frames, *size, float(rate) if rate else None, index.pack())
+    return VideoInfo(index.frames, *size, fps, index.pack(), times)
 
 
 def read(path: Path, indices: np.ndarray, index: PacketIndex) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from pvdm.video.timeline import Timeline, timeline
+
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".mov")
 WRITABLE = (".mp4", ".webm", ".gif", ".webp")
 """Of the video files that can be written."""
@@ -13,8 +15,9 @@ FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
 class VideoInfo:
     """Number of frames that can be decoded, their size as shown (after rotation), frames per second.
 
-    `fps` is None for a folder of frames, which does not record it. `index` is that of the file's packets
-    (`PacketIndex.pack`), which spares readers to go through the file for it; it takes no part in comparisons.
+    `fps` is from the timestamps, the mean where it varies, and None for a folder of frames, which has none. `index` is
+    that of the file's packets (`PacketIndex.pack`), which spares readers to go through the file for it; it takes no
+    part in comparisons. `times` are those of the frames (`timeline.packed`) where the rate varies, and else None.
     """
 
     frames: int
@@ -22,3 +25,9 @@ class VideoInfo:
     width: int
     fps: float | None
     index: str | None = field(default=None, compare=False, repr=False)
+    times: str | None = field(default=None, repr=False)
+
+    @property
+    def timeline(self) -> Timeline | None:
+        """When the frames are shown, where the rate varies."""
+        return None if self.times is None else timeline(self.times)

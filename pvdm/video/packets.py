@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from av.stream import Disposition
 
 from pvdm.errors import InputError
 from pvdm.video.plain import is_plain, starts_anew
+from pvdm.video.timeline import pack, unpack
 
 Clock = Literal["pts", "dts"]
 UNINDEXED = ("mpegts", "mpeg")  # containers that are searched for a packet's own time, and do not say that one is torn
@@ -54,7 +54,7 @@ class PacketIndex:
 
     def pack(self) -> str:
         """As a short text: about 100 characters for a clip of some seconds."""
-        values = (_pack(values) for values in (self.times, self.keys, self.seeks))
+        values = (pack(values) for values in (self.times, self.keys, self.seeks))
         return json.dumps([self.clock, *values, self.plain])
 
     @classmethod
@@ -62,7 +62,7 @@ class PacketIndex:
         """What `pack` made; None if it did not."""
         try:
             clock, times, keys, seeks, plain = json.loads(text)
-            return cls(clock, _unpack(times), _unpack(keys), _unpack(seeks), plain)
+            return cls(clock, unpack(times), unpack(keys), unpack(seeks), plain)
         except (ValueError, TypeError, zlib.error):
             return None
 
@@ -90,6 +90,21 @@ def packet_index(path: Path) -> PacketIndex:
     """The index of a file, kept in memory for the files read last; `InputError` if it cannot be read."""
     status = path.stat()
     return _packet_index(path, status.st_mtime_ns, status.st_size)
+
+
+def display_times(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream, index: PacketIndex
+) -> np.ndarray | None:
+    """When each frame of an index is shown, (n,) int64, in the stream's time base; None if no timestamps tell.
+
+    Where those do not tell the frames apart, their order does: it is that of the packets' sorted times.
+    """
+    if index.clock is not None or not index.frames:
+        return index.times
+    container.seek(int(index.seeks[0]), stream=stream)
+    packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
+    times = [packet.dts if container.format.name == "avi" else packet.pts for packet in packets]
+    return None if None in times or len(times) != index.frames else np.sort(np.array(times, dtype=np.int64))
 
 
 def undecodable(path: Path, reason: object) -> InputError:
@@ -204,12 +219,3 @@ def _index_by_decoding(
         return PacketIndex(None, np.arange(len(frames)), first, first + (stream.start_time or 0))
     last = times[-1] + 1 if times else 0  # `frame_time` gives the last frame this time as well
     return PacketIndex("dts", *(np.array(values, dtype=np.int64) for values in ([*times, last], keys, seeks)))
-
-
-def _pack(values: np.ndarray) -> str:
-    """Differences, most of which are alike."""
-    return b64encode(zlib.compress(np.diff(values, prepend=0).astype("<i8").tobytes(), 9)).decode()
-
-
-def _unpack(text: str) -> np.ndarray:
-    return np.cumsum(np.frombuffer(zlib.decompress(b64decode(text)), dtype="<i8"))

@@ -1,13 +1,17 @@
 """Rows of encoded clips against the frames that a sample of the videos themselves would have."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from pvdm.data.clip_grid import ClipGrid
 from pvdm.video import ClipShape, VideoInfo
+from pvdm.video.timeline import packed
 
 CLIPS = [ClipShape(4, 8, 8), ClipShape(5, 8, 8, stride=3), ClipShape(4, 8, 8, fps=10.0), ClipShape(3, 8, 8, fps=12.0)]
-INFOS = [VideoInfo(frames, 8, 8, 25.0) for frames in (13, 20, 31, 40, 90)]
+UNEVEN = packed(np.array([*range(0, 400, 20), *range(400, 2400, 100), *range(9000, 9300, 60)]), Fraction(1, 1000))
+INFOS = [*(VideoInfo(frames, 8, 8, 25.0) for frames in (13, 20, 31, 40, 90)), VideoInfo(45, 8, 8, 4.8, times=UNEVEN)]
 
 
 @pytest.mark.parametrize("clip", CLIPS, ids=str)
@@ -15,9 +19,9 @@ INFOS = [VideoInfo(frames, 8, 8, 25.0) for frames in (13, 20, 31, 40, 90)]
 def test_context_and_target_are_the_frames_of_a_sample(clip, stride):
     grid, pair = ClipGrid(clip, stride), clip.longer(2)
     for info in INFOS:
-        whole = pair.span(info) <= info.frames
+        whole = pair.last_start(info) >= 0
         used, shape = set(), pair if whole else clip
-        for start in range(0, info.frames - shape.span(info) + 1, stride):
+        for start in range(0, shape.last_start(info) + 1, stride):
             context, target = grid.sample(start, info)
             assert (context is not None) == whole
             rows = [target] if context is None else [context, target]

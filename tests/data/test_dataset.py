@@ -57,6 +57,22 @@ def test_frames_are_those_of_start(videos, frame_numbers, training):
         assert found == [sample["start"] + 2 * k for k in range(4)]
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_frames_of_a_variable_rate_are_those_of_their_time(make_video, frame_numbers, training):
+    shown = [*range(0, 400, 40), *range(400, 4400, 400)]
+    videos = indexed(make_video("a.mp4", 20, milliseconds=shown))
+    dataset = ClipDataset(videos, ClipShape(3, 48, 64, fps=2.5), clips=2, training=training, clips_per_video=9)
+    for index in range(len(dataset)):
+        sample = dataset[index]
+        found = frame_numbers(sample["video"].permute(1, 2, 3, 0).numpy())
+        wanted = [shown[sample["start"]] + 400 * k for k in range(6)]
+        assert found[0] == sample["start"] and sample["fps"] == 2.5 and sample["has_context"]
+        assert [shown[i] for i in found] == pytest.approx(wanted, abs=200)
+    assert {videos[0].info.times, dataset.videos[0].info.times} != {None} and dataset.videos == videos
+    strided = ClipDataset(videos, SHAPE, training=False, clips_per_video=2)
+    assert [strided[index]["fps"] for index in range(2)] == pytest.approx([25, 2.5])
+
+
 def test_clips_fit_end_to_end(videos):
     dataset = ClipDataset(videos, SHAPE, training=True)
     assert len(dataset) == 40 // 4 + 25 // 4 + 12 // 4

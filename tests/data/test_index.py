@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from PIL import Image
 
 from pvdm.data import Entry, Index, IndexCache, Video, check_share, index_videos, long_enough, some
 from pvdm.data import index as index_module
+from pvdm.data.index_cache import FORMAT
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, VideoInfo
+from pvdm.video.timeline import packed
 
 
 def entries(*paths) -> list[Entry]:
@@ -112,13 +115,19 @@ def test_bad_videos_are_tried_again(tmp_path, make_video, opened):
     assert opened == [bad, bad]
 
 
+def _stored(**values) -> str:
+    """A cache of one video of two frames, with a value that it cannot have."""
+    good = {"mark": "", "frames": 2, "height": 1, "width": 1, "fps": 9, "index": None, "times": None}
+    return json.dumps({"format": FORMAT, "videos": {"a": {**good, **values}}})
+
+
 @pytest.mark.parametrize(
     "text",
     [
         *("", "{", "[]", "null", '"x"', "\udcff"),
-        *('{"format": 1}', '{"format": 1, "videos": []}', '{"format": 2, "videos": {"a": 3}}'),
-        '{"format": 2, "videos": {"a": {"mark": "1", "frames": 2, "height": 1, "width": 1, "fps": null}}}',
-        '{"format": 2, "videos": {"a": {"mark": "", "frames": -1, "height": 1, "width": 1, "fps": 9, "index": null}}}',
+        *('{"format": 1}', '{"format": 1, "videos": []}', f'{{"format": {FORMAT}, "videos": {{"a": 3}}}}'),
+        *(_stored(**values) for values in ({"frames": -1}, {"times": "1/25 AAAA"}, {"times": packed(np.arange(3), Fraction(1, 9))}, {"fps": "x"})),
+        json.dumps({"format": FORMAT, "videos": {"a": {"mark": "", "frames": 2}}}),
     ],
 )
 def test_a_damaged_cache_counts_as_empty(tmp_path, make_video, opened, text):
@@ -242,3 +251,16 @@ def test_the_share_of_bad_videos():
 def test_only_the_first_few_are_named():
     bad = long_enough(of_lengths(1, 2, 3), ClipShape(10, 8, 8)).bad
     assert some(bad).count("fewer than") == 3 and "more" not in some(bad)
+
+
+def test_times_of_variable_rate_are_remembered(tmp_path, make_video, opened):
+    shown = [0, 40, 80, 120, 500, 900, 1300]
+    found = entries(make_video("a.mp4", 7, milliseconds=shown))
+    for _ in range(2):
+        cache = IndexCache.of(tmp_path)
+        (video,) = index_videos(found, cache=cache).videos
+        cache.save()
+        assert video.info.timeline.seconds.tolist() == pytest.approx([time / 1000 for time in shown])
+    assert len(opened) == 1
+    short = long_enough(Index([video], []), ClipShape(8, 8, 8, fps=4.0))
+    assert short.bad[0].cause.endswith("a.mp4 lasts 1.3 s, less than the 1.75 s of a clip of 8 frames")

@@ -1,7 +1,9 @@
 """What is encoded against the autoencoder and the reader themselves, by one process and by two."""
 
 import os
+import shutil
 import signal
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -56,9 +58,17 @@ def test_a_row_is_the_latent_of_its_clip(root, generator, tmp_path, changes):
         torch.testing.assert_close(torch.stack(found).float(), wanted, atol=tolerance, rtol=0)
 
 
-def test_clips_by_time_are_the_frames_of_the_samples(root, generator, tmp_path):
-    videos = data(root, fps=17.0, max_bad_share=0.9)
-    cached = data(encoded(videos, generator, tmp_path / "latents"), layout="latents", fps=17.0)
+@pytest.mark.parametrize("fps", [17.0, 60.0])
+def test_clips_by_time_are_the_frames_of_the_samples(root, generator, make_video, tmp_path, fps):
+    shutil.copytree(root, tmp_path / "videos")
+    shown = [*range(0, 400, 20), *range(400, 3000, 200), *range(60_000, 60_100, 50)]
+    make_video("videos/train/b/uneven.mp4", len(shown), 16, 24, milliseconds=shown)
+    videos = data(tmp_path / "videos", fps=fps, max_bad_share=0.9, clips_per_video=5)
+    folder = encoded(videos, generator, tmp_path / "latents")
+    cached = data(folder, layout="latents", fps=fps, clips_per_video=5)
+    assert cached.training.videos == [
+        replace(video, path=video.path.relative_to(videos.path)) for video in videos.training.videos
+    ]
     for index in range(len(videos.training)):
         pixels, latent = videos.training[index], cached.training[index]["latent"]
         clips = pixels["video"].float().unflatten(1, (2, AUTOENCODER.frames)).movedim(1, 0) / 127.5 - 1

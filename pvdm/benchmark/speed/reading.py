@@ -106,7 +106,7 @@ def _seconds(read: Callable[[], Tensor]) -> float:
 
 def _starts(videos: Sequence[Video], shape: ClipShape, seed: int) -> list[int]:
     generator = np.random.default_rng(seed)
-    return [int(generator.integers(video.info.frames - shape.span(video.info) + 1)) for video in videos]
+    return [int(generator.integers(shape.last_start(video.info) + 1)) for video in videos]
 
 
 def _decoded(videos: Sequence[Video], shape: ClipShape, starts: Sequence[int]) -> float | None:
