@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=natural, nargs="+", default=[0], help="one video each; several are named OUTPUT_seedN"
     )
     parser.add_argument("--batch-size", type=positive, default=4, help="seeds at once, in each process")
-    parser.add_argument("--fps", type=rate, help="frames per second; the input's, or the training clips', if not given")
+    parser.add_argument(
+        "--fps", type=rate, help="frames per second that the input is read and written at; the model's if not given"
+    )
     add_cuda_graphs(parser)
     add_sampler(parser)
     parser.add_argument("--later-steps", type=positive, help="steps of the clips after the first; --steps if not given")
@@ -71,22 +73,29 @@ class Extension:
         if options.input:
             check_input(options.input)
         self.options, self.generator = options, load_model(options)
-        self.source = VideoSource(options.input, self.generator) if options.input else None
+        self.source = VideoSource(options.input, self.generator, options.fps) if options.input else None
         self.head = self.source if self.source and not options.only_new else None
-        self.missing = options.frames - (self.head.info.frames if self.head else 0)
+        self.missing = options.frames - (self.head.frames if self.head else 0)
         if self.missing < 1:
             raise InputError(
-                f"{options.input} has {self.head.info.frames} frames already; ask for more --frames, or for --only-new"
+                f"{options.input} has {self.head.length} already; ask for more --frames, or for --only-new"
+            )
+        if self.source and self.source.frames < self.generator.frames:
+            raise InputError(
+                f"{options.input} has {self.source.length}; the context of this model is a clip of "
+                f"{self.generator.frames}, give a longer video"
             )
         self.context = self.source.last(self.generator.frames) if self.source else None
         self.generator.check_can_continue(self.context)
         self.labels = labels_of(options, self.generator, len(options.seeds))
         self.sampler = sampler_of(options, self.generator)
         self.later_sampler = sampler_of(options, self.generator, steps=options.later_steps)
+        if self.source:
+            self.source.tell()
 
     def write(self, outputs: list[Path], part: range, *, show: bool) -> None:
         """Writes the head and then each new clip as it comes, into an output for each seed of this part of them."""
-        fps = self.options.fps or (self.source.fps if self.source else self.generator.fps)
+        fps = self.source.fps if self.source else self.options.fps or self.generator.fps
         with ExitStack() as stack:
             stack.enter_context(self.generator.precision(self.options.precision))
             opened = [video.VideoWriter(output, fps=fps, overwrite=self.options.overwrite) for output in outputs]

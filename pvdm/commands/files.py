@@ -1,7 +1,8 @@
-"""Video files of any size, seen by a model: at its height and width, in runs of frames."""
+"""Video files of any size, seen by a model: at its height, width and pace, in runs of frames."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 
     from pvdm.generation import VideoGenerator
 
+SAME = 1e-3
+"""Relative difference of rates that is not worth a line, as between 30 and 29.97."""
+
+logger = logging.getLogger(__name__)
+
 
 def check_input(path: Path) -> None:
     """InputError if there is nothing at `path`, before a model is loaded for it."""
@@ -22,24 +28,52 @@ def check_input(path: Path) -> None:
 
 
 class VideoSource:
-    """A video file or frame folder whose frames are scaled and cropped to the model's size."""
+    """A video file or frame folder at the model's size and pace, or another pace if `fps` asks for it.
 
-    def __init__(self, path: Path, generator: VideoGenerator) -> None:
-        self.path, self.info = path, video.probe(path)
-        self.size = generator.autoencoder.config
-        self.fps = self.info.fps or generator.fps
+    Of a model without a pace, and of a folder, which has no rate, every frame is read. `frames` is how many there are
+    so, and `fps` what is to be written.
+    """
+
+    def __init__(self, path: Path, generator: VideoGenerator, fps: float | None = None) -> None:
+        size = generator.autoencoder.config
+        self._video = video.PacedVideo(path, (size.height, size.width), fps or generator.pace)
+        self.path, self.info, self.frames = path, self._video.info, self._video.frames
+        self.fps = fps or generator.pace or self.info.fps or generator.fps
+        self._pace, self._asked = generator.pace, fps
 
     def read(self, start: int, frames: int) -> Tensor:
         """Frames start, start + 1, ...: (3, frames, h, w) uint8."""
-        shape = video.ClipShape(frames, self.size.height, self.size.width)
-        return video.read_clip(self.path, shape, start, info=self.info)
+        return self._video.read(start, frames)
 
     def last(self, frames: int) -> Tensor:
         """The last frames, or all there are: (3, up to frames, h, w) uint8."""
-        frames = min(frames, self.info.frames)
-        return self.read(self.info.frames - frames, frames)
+        return self._video.last(frames)
 
     def runs(self, length: int) -> Iterator[Tensor]:
         """The whole video in runs of at most `length` frames, (3, n, h, w) uint8 each."""
-        for start in range(0, self.info.frames, length):
-            yield self.read(start, min(length, self.info.frames - start))
+        return self._video.runs(length)
+
+    @property
+    def length(self) -> str:
+        """For messages: how many frames there are, and at which pace if that is not the file's own."""
+        return f"{self.frames} frames" + ("" if self._video.has_every_frame else f" at {_rate(self.fps)}")
+
+    def tell(self) -> None:
+        """One line, if the pace is not the file's own or not the model's."""
+        pace, asked, own, is_paced = self._pace, self._asked, self.info.fps, self._video.is_paced
+        others = {"the model's pace is": pace, f"{self.path.name} has": own}
+        if asked:
+            said = [f"{what} {rate:.5g}" for what, rate in others.items() if rate and not _is_same(rate, asked)]
+            if said:
+                verb = "read" if is_paced else "written"
+                logger.info("%s at %s as asked; %s", verb, _rate(asked), " and ".join(said))
+        elif is_paced and not (_is_same(pace, own) and self._video.has_every_frame):
+            logger.info("read at %s, the model's pace; %s has %.5g", _rate(pace), self.path.name, own)
+
+
+def _rate(fps: float) -> str:
+    return f"{fps:.5g} frames per second"
+
+
+def _is_same(one: float, other: float) -> bool:
+    return abs(one - other) <= SAME * other

@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", type=Path, help="video file or folder of frames, at least one clip long")
     add_output(parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder of png frames")
     parser.add_argument("--side-by-side", action="store_true", help="the original to the left")
-    parser.add_argument("--fps", type=rate, help="frames per second; the input's if not given")
+    parser.add_argument(
+        "--fps", type=rate, help="frames per second that the input is read and written at; the model's if not given"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -41,8 +43,8 @@ def run(options: argparse.Namespace) -> None:
         with generator.precision(options.precision):
             pairs = reconstructions(generator, source, shared)
             error = _write(pairs, source, options) if shared.is_main else sum(0 for _ in pairs)
-        psnr = 10 * math.log10(255**2 / max(error / source.info.frames, 1e-10))
-        logger.info("PSNR %.2f dB over %d frames, which are in %s", psnr, source.info.frames, options.output)
+        psnr = 10 * math.log10(255**2 / max(error / source.frames, 1e-10))
+        logger.info("PSNR %.2f dB over %d frames, which are in %s", psnr, source.frames, options.output)
 
 
 def reconstructions(
@@ -52,7 +54,7 @@ def reconstructions(
 
     As many as `generator.clips_at_once` says are computed together by one of the processes, and yielded in all of them.
     """
-    parts = in_parts(math.ceil(source.info.frames / generator.frames), generator.clips_of_a_pass())
+    parts = in_parts(math.ceil(source.frames / generator.frames), generator.clips_of_a_pass())
     for shares in in_parts(len(parts), shared.size):
         mine = _pairs(generator, source, parts[shares[shared.rank]]) if shared.rank < len(shares) else []
         for pairs in shared.gather(mine):
@@ -64,7 +66,7 @@ def _pairs(generator: VideoGenerator, source: VideoSource, indices: range) -> li
     import torch
 
     length = generator.frames
-    new = [min(length, source.info.frames - index * length) for index in indices]
+    new = [min(length, source.frames - index * length) for index in indices]
     clips = [source.read(index * length + n - length, length) for index, n in zip(indices, new, strict=True)]
     found = generator.reconstruct(torch.stack(clips))
     return [(clip[:, length - n :], pair[:, length - n :]) for clip, pair, n in zip(clips, found, new, strict=True)]
@@ -73,9 +75,10 @@ def _pairs(generator: VideoGenerator, source: VideoSource, indices: range) -> li
 def _prepared(options: argparse.Namespace) -> tuple[VideoGenerator, VideoSource]:
     check_input(options.input)
     generator = load_model(options)
-    source = VideoSource(options.input, generator)
-    if source.info.frames < generator.frames:
-        raise InputError(f"{source.path} has {source.info.frames} frames; this model takes clips of {generator.frames}")
+    source = VideoSource(options.input, generator, options.fps)
+    if source.frames < generator.frames:
+        raise InputError(f"{source.path} has {source.length}; this model takes clips of {generator.frames}")
+    source.tell()
     return generator, source
 
 
@@ -85,8 +88,8 @@ def _write(pairs: Iterator[tuple[Tensor, Tensor]], source: VideoSource, options:
 
     error = 0.0
     with (
-        video.VideoWriter(options.output, fps=options.fps or source.fps, overwrite=options.overwrite) as writer,
-        tqdm(total=source.info.frames, unit="frame") as bar,
+        video.VideoWriter(options.output, fps=source.fps, overwrite=options.overwrite) as writer,
+        tqdm(total=source.frames, unit="frame") as bar,
     ):
         for original, found in pairs:
             error += (original.float() - found.float()).square().mean((0, 2, 3)).sum().item()

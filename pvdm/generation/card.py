@@ -108,7 +108,7 @@ def _model(config: Mapping[str, Any], parameters: Mapping[str, int]) -> Iterable
     is_complete = config["denoiser"] is not None
     yield "stage", "complete: autoencoder and denoiser" if is_complete else "autoencoder only"
     yield "clip", f"{sizes.frames} frames of {sizes.height}x{sizes.width} pixels (height x width)"
-    yield "frame rate", f"{config['fps']:g} frames per second"
+    yield "frame rate", f"{config['fps']:g} frames per second" if config["fps"] else "not recorded"
     yield "latent", f"{planes}; {sizes.latent_channels} channels"
     if parameters:
         yield "parameters", ", ".join(f"{name} {_amount(count)}" for name, count in parameters.items())

@@ -308,7 +308,7 @@ class VideoGenerator(StoredModel):
         if not isinstance(video, (str, Path)):
             return video
         size = self.autoencoder.config
-        return read_video(video, fps=self.fps, size=(size.height, size.width))
+        return read_video(video, fps=self.pace, size=(size.height, size.width))
 
     def _solver(self, sampler: SamplerConfig | None, steps: int | None) -> SamplerConfig:
         """The sampler with as many steps; InputError if the model has not so many times."""

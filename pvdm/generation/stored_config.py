@@ -35,7 +35,7 @@ def checked(config: Any, source: object) -> Mapping[str, Any]:
 
 def _problems(config: Mapping[str, Any]) -> list[str]:
     problems = []
-    if not _is_number(config.get("fps", 25)) or not 0 < config.get("fps", 25) <= 1000:
+    if not _is_pace(config.get("fps")):
         problems.append(f"fps is {config['fps']!r}")
     if not _is_whole(config.get("training_step", 0), least=0):
         problems.append(f"training_step is {config['training_step']!r}")
@@ -50,6 +50,11 @@ def _problems(config: Mapping[str, Any]) -> list[str]:
         elif name in config and not (part is None and name == "denoiser"):
             problems.append(f"{name} is {part!r}")
     return problems
+
+
+def _is_pace(value: Any) -> bool:
+    """None where no training video recorded its rate."""
+    return value is None or (_is_number(value) and 0 < value <= 1000)
 
 
 def _is_like(value: Any, default: Any, name: str) -> bool:

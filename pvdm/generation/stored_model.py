@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+USUAL_FPS = 25.0
+
+
 class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["video-generation"]):
     """The networks of `VideoGenerator`, loaded and saved.
 
@@ -31,7 +34,8 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         autoencoder: Sizes of the autoencoder.
         denoiser: Sizes of the U-Net; None for the export of stage 1, which only reconstructs.
         diffusion: Noise process and what the U-Net predicts.
-        fps: Frames per second of the training clips, given to what is generated.
+        fps: Frames per second of the training clips, the pace at which video is read and written; None if no file
+            recorded it.
         training_step: Optimizer updates behind the weights.
         classes: Names of the denoiser's classes in the order of their indices; None if they have none.
         data: What the training data say of themselves, JSON-able: source, licence, counts, clips.
@@ -42,7 +46,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         autoencoder: AutoencoderConfig,
         denoiser: UNetConfig | None = None,
         diffusion: DiffusionConfig | None = None,
-        fps: float = 25.0,
+        fps: float | None = None,
         training_step: int = 0,
         classes: Sequence[str] | None = None,
         data: Mapping[str, Any] | None = None,
@@ -52,7 +56,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         self.denoiser = TriplaneUNet(denoiser) if denoiser else None
         self.diffusion = diffusion or DiffusionConfig()
         self.schedule = NoiseSchedule(self.diffusion)
-        self.fps = fps
+        self.pace = fps
         self.training_step = training_step
         self.classes = tuple(classes) if classes else None
         self.data = dict(data) if data else None
@@ -65,6 +69,15 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     def frames(self) -> int:
         """Frames of a clip."""
         return self.autoencoder.config.frames
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of what is generated: the pace, or a usual one where it is not known."""
+        return self.pace or USUAL_FPS
+
+    @fps.setter
+    def fps(self, value: float | None) -> None:
+        self.pace = value
 
     @property
     def class_count(self) -> int | None:
@@ -82,7 +95,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             "autoencoder": asdict(self.autoencoder.config),
             "denoiser": asdict(self.denoiser.config) if self.denoiser else None,
             "diffusion": asdict(self.diffusion),
-            "fps": self.fps,
+            "fps": self.pace,
             "training_step": self.training_step,
             "classes": list(self.classes) if self.classes else None,
             "data": self.data,

@@ -138,10 +138,10 @@ class AutoencoderTraining(OpposedTraining):
     test_step = validation_step
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """Reconstructions (b, 3, t, h, w) uint8, named by their clips."""
+        """Reconstructions (b, 3, t, h, w) uint8, named by their clips and of their pace."""
         samples = zip(batch["key"].tolist(), batch["path"], batch["start"].tolist(), strict=True)
         names = [f"{index:06d}_{Path(path).stem}_{start:06d}" for (_, _, index), path, start in samples]
-        return {"video": self.generator.reconstruct(batch["video"]), "names": names}
+        return {"video": self.generator.reconstruct(batch["video"]), "names": names, "fps": batch["fps"].tolist()}
 
 
 def root_mean_squares(planes: Triplane) -> Tensor:

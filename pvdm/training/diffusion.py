@@ -92,7 +92,7 @@ class DiffusionTraining(GeneratorTraining):
         first_stage = VideoGenerator.load(autoencoder)
         sizes = first_stage.autoencoder.config
         denoiser = replace(denoiser, latent_channels=sizes.latent_channels, latent_shape=sizes.latent_shape)
-        self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.fps)
+        self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.pace)
         self.generator.autoencoder.load_state_dict(first_stage.autoencoder.state_dict())
         self.generator.autoencoder.requires_grad_(False).eval()
         set_activation_checkpointing(self.generator.denoiser, activation_checkpointing)

@@ -47,7 +47,7 @@ class GeneratorTraining(LightningModule):
             return
         size = self.generator.autoencoder.config
         data.check_sizes(frames=size.frames, height=size.height, width=size.width, clips=self.clips_per_sample)
-        self.generator.fps = data.clip_fps or self.generator.fps
+        self.generator.pace = data.clip_fps or self.generator.pace
         self.generator.data = data.describe()
         if self.generator.class_count is not None:
             self.generator.classes = _classes_of(data, self.generator.class_count)
@@ -95,6 +95,8 @@ class GeneratorTraining(LightningModule):
                 f"the checkpoint is of stage {stages[0]} and this is stage {stages[1]}; choose another "
                 "--trainer.default_root_dir"
             )
+        if self.trainer.state.fn != TrainerFn.FITTING or self.generator.pace is None:
+            self.generator.pace = checkpoint["pvdm"].get("fps")  # other data do not change the pace of a model
         self._tell_other_data(checkpoint["pvdm"].get("data"))
         for part in PARTS:
             found, wanted = checkpoint["pvdm"].get(part) or {}, config[part] or {}

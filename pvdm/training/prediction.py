@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 class WriteVideos(BasePredictionWriter):
     """Writes the clips of `predict_step`, {"video": (b, 3, t, h, w) uint8, "names": [...]}, as mp4 files.
+
+    Each plays at the model's pace, or at its own where "fps": [...] has that of clips that were read.
 
     Args:
         output: Folder; `predictions` in the run's folder if not given. Files of the same name are replaced.
@@ -41,9 +44,11 @@ class WriteVideos(BasePredictionWriter):
         batch_idx: int,
         dataloader_idx: int,
     ) -> None:
-        for video, name in zip(prediction["video"], prediction["names"], strict=True):
+        rates = prediction.get("fps") or [None] * len(prediction["names"])
+        for video, name, rate in zip(prediction["video"], prediction["names"], rates, strict=True):
+            known = rate is not None and math.isfinite(rate)
             path = self._folder(trainer) / f"{name}.mp4"
-            write_video(path, video, fps=pl_module.generator.fps, overwrite=True)
+            write_video(path, video, fps=rate if known else pl_module.generator.fps, overwrite=True)
             self.written += 1
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -3,6 +3,7 @@ from .color import ColorJitter, change_colors
 from .frame_folder import number_gap
 from .grid import grid_video, near_square
 from .info import FRAME_SUFFIXES, VIDEO_SUFFIXES, WRITABLE, VideoInfo
+from .paced import PacedVideo
 from .pixels import to_float, to_uint8
 from .reader import Reader, probe, read_frames
 from .transform import resize_and_crop
@@ -15,6 +16,7 @@ __all__ = [
     "WRITABLE",
     "ClipShape",
     "ColorJitter",
+    "PacedVideo",
     "Reader",
     "VideoInfo",
     "VideoWriter",

@@ -1,8 +1,12 @@
 """What is known of a video before it is decoded, and which files count as videos."""
 
-from dataclasses import dataclass, field
+from __future__ import annotations
 
-from pvdm.video.timeline import Timeline, timeline
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pvdm.video.timeline import Timeline
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".mov")
 WRITABLE = (".mp4", ".webm", ".gif", ".webp")
@@ -30,4 +34,8 @@ class VideoInfo:
     @property
     def timeline(self) -> Timeline | None:
         """When the frames are shown, where the rate varies."""
-        return None if self.times is None else timeline(self.times)
+        if self.times is None:
+            return None
+        from pvdm.video.timeline import timeline  # NumPy, which not all who ask for suffixes need
+
+        return timeline(self.times)

@@ -36,7 +36,7 @@ def test_from_noise(pvdm, model, generator, frames, caplog, tmp_path, count, nam
 
 @pytest.mark.parametrize("count", [20, 37])
 def test_an_input_is_kept_and_continued(pvdm, model, generator, make_video, frames, tmp_path, count):
-    source = make_video("in.mp4", frames=19)
+    source = make_video("in.mp4", frames=19, fps=10)
     pvdm("extend", model, "--input", source, "--frames", count, "--output", tmp_path / "out", "--seeds", 3, *STEPS)
     found, head = frames(tmp_path / "out"), as_the_model_sees_it(source, 19)
     assert found.shape == (3, count, 32, 32)
@@ -45,7 +45,7 @@ def test_an_input_is_kept_and_continued(pvdm, model, generator, make_video, fram
 
 
 def test_only_the_new_frames(pvdm, model, generator, make_video, frames, tmp_path):
-    source = make_video("in.mp4", frames=19)
+    source = make_video("in.mp4", frames=19, fps=10)
     pvdm("extend", model, "--input", source, "--frames", 11, "--only-new", "--output", tmp_path / "out", *STEPS)
     expected = generator.extend(as_the_model_sees_it(source, 19), num_frames=11, only_new=True, sampler=SAMPLER)
     assert_within_one_grey_level(frames(tmp_path / "out"), expected)
@@ -58,11 +58,35 @@ def test_a_folder_of_frames(pvdm, model, make_frame_folder, frames, tmp_path):
     assert (info.frames, info.fps) == (12, 10)  # a folder has no rate of its own: the training clips'
 
 
-@pytest.mark.parametrize(("options", "fps"), [([], 12), (["--fps", 30], 30)])
-def test_the_rate_is_the_input_s_or_another(pvdm, model, make_video, tmp_path, options, fps):
-    source = make_video("in.mp4", frames=8, fps=12)
-    pvdm("extend", model, "--input", source, "--frames", 9, "--output", tmp_path / "out.mp4", *STEPS, *options)
+@pytest.mark.parametrize(
+    ("rate", "options", "fps", "step", "told"),
+    [
+        (10, [], 10, 1, None),
+        (20, [], 10, 2, "read at 10 frames per second, the model's pace; in.mp4 has 20"),
+        (20, ["--fps", 20], 20, 1, "read at 20 frames per second as asked; the model's pace is 10"),
+        (20, ["--fps", 5], 5, 4, "read at 5 frames per second as asked; the model's pace is 10 and in.mp4 has 20"),
+        (20, ["--fps", 10], 10, 2, "read at 10 frames per second as asked; in.mp4 has 20"),
+    ],
+)
+def test_an_input_is_read_and_written_at_the_model_s_pace_or_another(
+    pvdm, model, generator, make_video, frames, tmp_path, caplog, rate, options, fps, step, told
+):
+    source = make_video("in.mp4", frames=16 * step - step + 1, fps=rate)
+    head = read_clip(source, ClipShape(16, 32, 32, stride=step))
+    for name in ("out", "out.mp4"):
+        pvdm(*("extend", model, "--input", source, "--frames", 18, "--output", tmp_path / name), *STEPS, *options)
     assert probe(tmp_path / "out.mp4").fps == fps
+    found = frames(tmp_path / "out")
+    assert torch.equal(found[:, :16], head)
+    assert_within_one_grey_level(found, generator.extend(head, num_frames=18, sampler=SAMPLER))
+    assert [line for line in caplog.messages if line.startswith("read")] == ([told] * 2 if told else [])
+
+
+def test_too_few_frames_at_the_pace_say_so(refusal, model, make_video, tmp_path):
+    arguments = ["extend", model, "--input", make_video("in.mp4", frames=19, fps=25), "--output", tmp_path / "out"]
+    assert "has 8 frames at 10 frames per second already; ask for more" in refusal(*arguments, "--frames", 8)
+    message = refusal(*arguments, "--frames", 20, "--fps", 5)
+    assert "has 4 frames at 5 frames per second; the context of this model is a clip of 8, give a longer" in message
 
 
 def test_the_rate_of_noise_is_that_of_the_training_clips(pvdm, model, tmp_path):
@@ -72,7 +96,7 @@ def test_the_rate_of_noise_is_that_of_the_training_clips(pvdm, model, tmp_path):
 
 @pytest.mark.parametrize("suffix", [".mp4", ""])
 def test_one_output_for_each_seed(pvdm, refusal, model, generator, make_video, frames, tmp_path, suffix):
-    source = make_video("in/in.mp4", frames=8)
+    source = make_video("in/in.mp4", frames=8, fps=10)
     arguments = ["extend", model, "--input", source, "--frames", 18, "--output", tmp_path / f"out{suffix}", *STEPS]
     pvdm(*arguments, "--seeds", 2, 7)
     names = [f"out_seed2{suffix}", f"out_seed7{suffix}"]
@@ -109,7 +133,7 @@ def test_a_label_for_each_seed_or_one_for_all(pvdm, refusal, labelled_model, lab
 
 
 def test_an_input_may_be_its_own_output(pvdm, model, make_video, tmp_path):
-    source = make_video("in.mp4", frames=9)
+    source = make_video("in.mp4", frames=9, fps=10)
     pvdm("extend", model, "--input", source, "--frames", 12, "--output", source, "--overwrite", *STEPS)
     assert probe(source).frames == 12
 
@@ -127,14 +151,14 @@ def test_an_input_may_be_its_own_output(pvdm, model, make_video, tmp_path):
 )
 def test_refusals_leave_nothing(refusal, model, make_video, tmp_path, monkeypatch, length, options, message):
     monkeypatch.chdir(tmp_path)
-    source = make_video("in.mp4", frames=length)
+    source = make_video("in.mp4", frames=length, fps=10)
     arguments = ["extend", model, "--input", source, "--frames", 24, "--output", "out.mp4", *STEPS]
     assert message in refusal(*arguments, *options)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
 def test_what_is_missing_or_in_the_way(refusal, model, stage_1_model, make_video, tmp_path):
-    source, output = make_video("in.mp4", frames=9), ["--frames", 24, "--output", tmp_path / "out.mp4"]
+    source, output = make_video("in.mp4", frames=9, fps=10), ["--frames", 24, "--output", tmp_path / "out.mp4"]
     assert f"{tmp_path / 'none.mp4'} does not exist" in refusal(
         "extend", model, "--input", tmp_path / "none.mp4", *output
     )

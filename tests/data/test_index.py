@@ -126,7 +126,8 @@ def _stored(**values) -> str:
     [
         *("", "{", "[]", "null", '"x"', "\udcff"),
         *('{"format": 1}', '{"format": 1, "videos": []}', f'{{"format": {FORMAT}, "videos": {{"a": 3}}}}'),
-        *(_stored(**values) for values in ({"frames": -1}, {"times": "1/25 AAAA"}, {"times": packed(np.arange(3), Fraction(1, 9))}, {"fps": "x"})),
+        *(_stored(frames=-1), _stored(fps="x"), _stored(times="1/25 AAAA")),
+        _stored(times=packed(np.arange(3), Fraction(1, 9))),
         json.dumps({"format": FORMAT, "videos": {"a": {"mark": "", "frames": 2}}}),
     ],
 )

@@ -1,0 +1,73 @@
+"""A whole video at a pace of one's choice, read run by run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from pvdm.errors import InputError
+from pvdm.video.clip import ClipShape
+from pvdm.video.info import VideoInfo
+from pvdm.video.reader import probe, read_covering
+
+MOST_REPEATED = 100
+"""Times that a frame is shown, in the mean: more is a slip of a unit, or of a file's timestamps."""
+
+
+class PacedVideo:
+    """A video file or a folder of frames, scaled to cover `size` (height, width) and cropped in the centre.
+
+    Its frames are those nearest to instants 1/fps apart, from the first on; without `fps`, or where the video has no
+    rate, they are all there are. `InputError` if it cannot be read, or if almost all would be repetitions.
+    """
+
+    def __init__(self, path: str | Path, size: tuple[int, int], fps: float | None = None) -> None:
+        self.path, self.size, self.info = Path(path), size, probe(path)
+        self.is_paced = fps is not None and self.info.fps is not None
+        self.indices = self._paced(fps) if self.is_paced else np.arange(self.info.frames)
+
+    @property
+    def frames(self) -> int:
+        """How many there are at this pace."""
+        return len(self.indices)
+
+    @property
+    def has_every_frame(self) -> bool:
+        """Whether each frame of the file is taken, and once."""
+        return np.array_equal(self.indices, np.arange(self.info.frames))
+
+    def read(self, start: int, frames: int) -> Tensor:
+        """Frames start, start + 1, ... of those at this pace: (3, frames, h, w) uint8."""
+        return read_covering(self.path, self.indices[start : start + frames], self.size, info=self.info)
+
+    def last(self, frames: int) -> Tensor:
+        """The last frames, or all there are: (3, up to frames, h, w) uint8."""
+        frames = min(frames, self.frames)
+        return self.read(self.frames - frames, frames)
+
+    def runs(self, length: int) -> Iterator[Tensor]:
+        """The whole video in runs of at most `length` frames, (3, n, h, w) uint8 each."""
+        for start in range(0, self.frames, length):
+            yield self.read(start, min(length, self.frames - start))
+
+    def _paced(self, fps: float) -> np.ndarray:
+        """(n,) int64, of the file's frames."""
+        most = int(seconds_of(self.info) * fps) + 2
+        if most > MOST_REPEATED * self.info.frames:
+            raise InputError(
+                f"{self.path} has {self.info.frames} frames in {seconds_of(self.info):.0f} s, which at {fps:g} frames "
+                f"per second would be {most - 2}, almost all of them repeated; correct its timestamps, or give --fps "
+                f"{self.info.fps:.3g}"
+            )
+        indices = ClipShape(most, *self.size, fps=fps).source_indices(0, self.info)
+        return indices[indices < self.info.frames]
+
+
+def seconds_of(info: VideoInfo) -> float:
+    """How long a video of known rate is on show, its last frame as long as is usual."""
+    if info.timeline:
+        return float(info.timeline.seconds[-1]) + info.timeline.usual
+    return info.frames / info.fps
