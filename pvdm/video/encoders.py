@@ -1,12 +1,13 @@
 """How frames become files: H.264 in MP4, VP9 in WebM, animated GIF and WebP, or a folder of PNG images."""
 
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 from PIL import Image
+
+from pvdm.video.timeline import exact_rate
 
 ITU601 = 5  # the matrix by which the encoder converts; players and our readers need it said
 LIMITED_RANGE = 1
@@ -24,7 +25,7 @@ class Mp4Encoder:
 
     def __init__(self, path: Path, fps: float) -> None:
         self._container = av.open(str(path), "w", format=self.container, options=self.container_options)
-        self._fps = Fraction(fps).limit_denominator(1001)
+        self._fps = exact_rate(fps)
         self._stream = None
         self._count = 0
 

@@ -12,6 +12,8 @@ import numpy as np
 
 UNEVEN = 0.25
 """Of a frame's duration: timestamps of a constant rate stray by no more, however coarse their unit is."""
+NTSC_ROUNDED = 2e-6
+"""Relative difference of the rates of NTSC from what they are called: 23.976, 29.97, 59.94, 119.88."""
 ROUNDING = 1e-9
 """Seconds, far below any unit of timestamps: floats that should be equal may differ by it."""
 
@@ -76,6 +78,14 @@ def rate_and_times(
     mean = (len(ticks) - 1) / float(seconds[-1])
     rate = next((rate for rate in _candidates(claims, mean) if _explains(rate, seconds, float(tick))), None)
     return (mean, packed(ticks, tick)) if rate is None else (rate, None)
+
+
+def exact_rate(fps: float) -> Fraction:
+    """The fraction that a rate stands for, which files can say exactly: 29.97 is 30000/1001, 0.3333 is 3333/10000."""
+    of_ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
+    if abs(of_ntsc - fps) <= NTSC_ROUNDED * fps:
+        return of_ntsc
+    return Fraction(fps).limit_denominator(1001) if fps >= 1 else 1 / Fraction(1 / fps).limit_denominator(1001)
 
 
 def packed(ticks: np.ndarray, tick: Fraction) -> str:

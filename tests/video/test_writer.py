@@ -1,5 +1,7 @@
 """Written videos read back; unfinished ones leave nothing behind."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -29,7 +31,24 @@ def test_folder_is_exact(tmp_path):
     assert_close(read_back(tmp_path / "out"), video)
 
 
-@pytest.mark.parametrize("fps", [25, 29.97])
+@pytest.mark.parametrize(
+    ("fps", "exact"),
+    [
+        *((29.97, Fraction(30000, 1001)), (30000 / 1001, Fraction(30000, 1001)), (23.976, Fraction(24000, 1001))),
+        *((59.94, Fraction(60000, 1001)), (14.985, Fraction(15000, 1001)), (119.88, Fraction(120_000, 1001))),
+        *((12.5, Fraction(25, 2)), (25 / 3, Fraction(25, 3)), (745 / 39, Fraction(745, 39)), (7, Fraction(7))),
+        *((0.0123, Fraction(123, 10_000)), (1 / 3, Fraction(1, 3)), (240, Fraction(240)), (23.98, Fraction(1199, 50))),
+    ],
+)
+def test_a_file_plays_at_exactly_the_pace_that_is_read_back(tmp_path, fps, exact):
+    write_video(tmp_path / "a.mp4", torch.zeros(3, 12, 16, 16, dtype=torch.uint8), fps=fps)
+    info = probe(tmp_path / "a.mp4")
+    assert (info.fps, info.times, info.frames) == (float(exact), None, 12)
+    write_video(tmp_path / "b.mp4", torch.zeros(3, 12, 16, 16, dtype=torch.uint8), fps=info.fps)
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+@pytest.mark.parametrize("fps", [25, 30000 / 1001])
 def test_mp4_is_close(tmp_path, fps):
     video = smooth_video()
     write_video(tmp_path / "new" / "out.mp4", video, fps=fps)
