@@ -18,14 +18,15 @@ MOST_REPEATED = 100
 
 
 class PacedVideo:
-    """A video file or a folder of frames, scaled to cover `size` (height, width) and cropped in the centre.
+    """A video file or a folder of frames, at its own size, or scaled to cover `size` (height, width) and cropped.
 
     Its frames are those nearest to instants 1/fps apart, from the first on; without `fps`, or where the video has no
     rate, they are all there are. `InputError` if it cannot be read, or if almost all would be repetitions.
     """
 
-    def __init__(self, path: str | Path, size: tuple[int, int], fps: float | None = None) -> None:
-        self.path, self.size, self.info = Path(path), size, probe(path)
+    def __init__(self, path: str | Path, size: tuple[int, int] | None = None, fps: float | None = None) -> None:
+        self.path, self.info = Path(path), probe(path)
+        self.size = size or (self.info.height, self.info.width)
         self.is_paced = fps is not None and self.info.fps is not None
         self.indices = self._paced(fps) if self.is_paced else np.arange(self.info.frames)
 
@@ -59,8 +60,8 @@ class PacedVideo:
         if most > MOST_REPEATED * self.info.frames:
             raise InputError(
                 f"{self.path} has {self.info.frames} frames in {seconds_of(self.info):.0f} s, which at {fps:g} frames "
-                f"per second would be {most - 2}, almost all of them repeated; correct its timestamps, or give --fps "
-                f"{self.info.fps:.3g}"
+                f"per second would be {most - 2}, almost all of them repeated; correct its timestamps, or ask for "
+                f"{self.info.fps:.3g} frames per second"
             )
         indices = ClipShape(most, *self.size, fps=fps).source_indices(0, self.info)
         return indices[indices < self.info.frames]

@@ -48,6 +48,13 @@ def test_a_file_plays_at_exactly_the_pace_that_is_read_back(tmp_path, fps, exact
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
 
+@pytest.mark.parametrize("fps", [29.97, 12.5, 25 / 3, 240])
+def test_a_rate_survives_the_milliseconds_of_webm(tmp_path, fps):
+    for name, rate in (("a.mp4", fps), ("a.webm", fps)):
+        write_video(tmp_path / name, torch.zeros(3, 12, 16, 16, dtype=torch.uint8), fps=rate)
+    assert probe(tmp_path / "a.webm") == probe(tmp_path / "a.mp4")
+
+
 @pytest.mark.parametrize("fps", [25, 30000 / 1001])
 def test_mp4_is_close(tmp_path, fps):
     video = smooth_video()
