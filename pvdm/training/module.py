@@ -95,8 +95,9 @@ class GeneratorTraining(LightningModule):
                 f"the checkpoint is of stage {stages[0]} and this is stage {stages[1]}; choose another "
                 "--trainer.default_root_dir"
             )
-        if self.trainer.state.fn != TrainerFn.FITTING or self.generator.pace is None:
-            self.generator.pace = checkpoint["pvdm"].get("fps")  # other data do not change the pace of a model
+        goes_on = self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
+        if not goes_on or self.generator.pace is None:  # data that it is only used with do not change a model's pace
+            self.generator.pace = checkpoint["pvdm"].get("fps")
         self._tell_other_data(checkpoint["pvdm"].get("data"))
         for part in PARTS:
             found, wanted = checkpoint["pvdm"].get(part) or {}, config[part] or {}
