@@ -16,7 +16,8 @@ from pvdm.video import ClipShape
 def statistics(videos: Sequence[Video], clip: ClipShape, clips: int = 1, clips_per_video: int | None = None) -> dict:
     """JSON-able figures of readable videos, for samples of `clips` clips on end.
 
-    `hours` is of those that record a frame rate; the counts of `sizes` and `rates` begin with the most frequent;
+    `hours` is of those that have a frame rate; the counts of `sizes` and `rates` begin with the most frequent, and a
+    rate that varies is a mean;
     `too_short` for a clip, `without_context` (long enough for the target alone), `enlarged` to the clip's size;
     `samples` of an epoch of training.
     """
@@ -30,7 +31,7 @@ def statistics(videos: Sequence[Video], clip: ClipShape, clips: int = 1, clips_p
         "without_rate": sum(not info.fps for info in infos),
         "lengths": _spread([info.frames for info in infos]),
         "sizes": _counts(f"{info.width}x{info.height}" for info in infos),
-        "rates": _counts(f"{info.fps:.5g}" for info in infos if info.fps),
+        "rates": _counts(f"{info.fps:.5g}{' (mean)' if info.times else ''}" for info in infos if info.fps),
         "too_short": len(videos) - len(good),
         "without_context": sum(not samples.has_context(video) for video in good),
         "enlarged": sum(info.height < clip.height or info.width < clip.width for info in infos),

@@ -62,7 +62,7 @@ class VideoData(LightningDataModule):
         height: Pixels; frames are scaled to cover height and width, and cropped.
         width: Pixels.
         stride: Every how manieth frame of the file is taken.
-        fps: Frames per second instead of a stride.
+        fps: Frames per second instead of a stride, by the file's timestamps.
         clips: Consecutive clips in one sample: 1 for stage 1; 2, context and target, for stage 2. Videos too short
             for a context give targets without one.
         batch_size: Samples per process.
@@ -279,6 +279,12 @@ class VideoData(LightningDataModule):
         if self.reader == "decord":
             plain = sum(_is_plain(video) for video in index.videos)
             logger.info("decord reads %d of %d videos; it would not read the others exactly", plain, len(index.videos))
+        if self.clip.fps is None and (uneven := [video for video in index.videos if video.info.times]):
+            logger.warning(
+                "%d of %d videos have a variable frame rate (such as %s): at a stride the pace of their clips differs; "
+                "data.fps takes frames by their times",
+                *(len(uneven), len(index.videos), uneven[0].path),
+            )
         warn_of_validation(bool(validation), self.part)
 
     def _batches_done(self) -> int:

@@ -67,6 +67,17 @@ def test_figures(videos, inspect):
     assert report["training"] == "would begin, with 3 videos and 7 samples an epoch"
 
 
+def test_a_rate_that_varies_is_a_mean(make_video, tmp_path, inspect, caplog):
+    make_video("uneven/train/a.mp4", 9, 16, 24, milliseconds=[*range(0, 200, 40), *range(300, 1101, 200)][:9])
+    make_video("uneven/val/b.mp4", 9, 16, 24)
+    training = inspect(tmp_path / "uneven", "--frames", 4)["parts"]["training"]
+    assert training["rates"] == {"8.8889 (mean)": 1}
+    assert "1 of 2 videos have a variable frame rate" in caplog.text and "a.mp4): at a stride" in caplog.text
+    caplog.clear()
+    by_time = inspect(tmp_path / "uneven", "--frames", 4, "--fps", 5)["parts"]["training"]
+    assert (by_time["too_short"], by_time["samples"]) == (0, 1) and "variable" not in caplog.text
+
+
 def test_context_and_length(videos, inspect):
     report = inspect(videos, "--frames", 10, "--clips", 2)
     training = report["parts"]["training"]
