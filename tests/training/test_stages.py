@@ -68,7 +68,7 @@ def test_from_videos_to_samples(videos, tmp_path, caplog, capsys):
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     assert (config["training_step"], config["fps"]) == (2, pytest.approx(probe(samples[0]).fps, rel=1e-3))
     run("sample", model, "--output", tmp_path / "samples", "--num-videos", 2, "--steps", 2, "--device", "cpu")
-    assert len(list((tmp_path / "samples").iterdir())) == 2
+    assert len(list((tmp_path / "samples").glob("*.mp4"))) == 2
     video = ["--input", next(path for path in sorted(videos.iterdir()) if path.is_file())]
     run("extend", tmp_path / "model", "--frames", 7, "--steps", 2, "--output", tmp_path / "new.mp4", "--device", "cpu")
     run("extend", model, *video, "--only-new", "--frames", 6, "--steps", 2, "--output", tmp_path / "b.mp4")
