@@ -28,7 +28,9 @@ class PacedVideo:
         self.path, self.info = Path(path), probe(path)
         self.size = size or (self.info.height, self.info.width)
         self.is_paced = fps is not None and self.info.fps is not None
-        self.indices = self._paced(fps) if self.is_paced else np.arange(self.info.frames)
+        if self.is_paced:
+            self._check(fps)
+        self.indices = indices_at(self.info, fps)
 
     @property
     def frames(self) -> int:
@@ -54,17 +56,23 @@ class PacedVideo:
         for start in range(0, self.frames, length):
             yield self.read(start, min(length, self.frames - start))
 
-    def _paced(self, fps: float) -> np.ndarray:
-        """(n,) int64, of the file's frames."""
-        most = int(seconds_of(self.info) * fps) + 2
-        if most > MOST_REPEATED * self.info.frames:
+    def _check(self, fps: float) -> None:
+        seconds, frames = seconds_of(self.info), self.info.frames
+        if seconds * fps > MOST_REPEATED * frames:
             raise InputError(
-                f"{self.path} has {self.info.frames} frames in {seconds_of(self.info):.0f} s, which at {fps:g} frames "
-                f"per second would be {most - 2}, almost all of them repeated; correct its timestamps, or ask for "
+                f"{self.path} has {frames} frames in {seconds:.0f} s, which at {fps:g} frames per second would be "
+                f"{seconds * fps:.0f}, almost all of them repeated; correct its timestamps, or ask for "
                 f"{self.info.fps:.3g} frames per second"
             )
-        indices = ClipShape(most, *self.size, fps=fps).source_indices(0, self.info)
-        return indices[indices < self.info.frames]
+
+
+def indices_at(info: VideoInfo, fps: float | None) -> np.ndarray:
+    """Those frames of a video, (n,) int64, that are nearest to instants 1/fps apart; see `PacedVideo`."""
+    if fps is None or info.fps is None:
+        return np.arange(info.frames)
+    shape = ClipShape(int(seconds_of(info) * fps) + 2, info.height, info.width, fps=fps)
+    indices = shape.source_indices(0, info)
+    return indices[indices < info.frames]
 
 
 def seconds_of(info: VideoInfo) -> float:

@@ -5,10 +5,9 @@ from pathlib import Path
 from torch import Tensor
 
 from pvdm.errors import InputError
-from pvdm.video.clip import ClipShape, read_clip
 from pvdm.video.grid import grid_video, near_square
 from pvdm.video.info import VideoInfo
-from pvdm.video.reader import probe
+from pvdm.video.paced import PacedVideo, indices_at
 from pvdm.video.writer import write_video
 
 
@@ -23,20 +22,13 @@ def read_video(
         size: (height, width) that the frames are scaled to cover and then cropped to; their own if not given.
         frames: At most so many, from the first on; all if not given.
     """
-    info = probe(path)
-    height, width = size or (info.height, info.width)
-    every = frames_at(info, fps)
-    count = every if frames is None else min(every, frames)
-    pace = None if info.fps is None else fps
-    return read_clip(path, ClipShape(count, height, width, fps=pace), info=info)
+    video = PacedVideo(path, size, fps)
+    return video.read(0, video.frames if frames is None else min(video.frames, frames))
 
 
 def frames_at(info: VideoInfo, fps: float | None) -> int:
     """How many frames a video has at a pace; without one, and of a folder, which has none, all of its own."""
-    if fps is None or info.fps is None:
-        return info.frames
-    most = int(info.frames / info.fps * fps) + 2
-    return int((ClipShape(most, info.height, info.width, fps=fps).source_indices(0, info) < info.frames).sum())
+    return len(indices_at(info, fps))
 
 
 def save_video(video: Tensor, path: str | Path, *, fps: float, overwrite: bool = True) -> None:
