@@ -20,10 +20,11 @@ def other_data(generator: VideoGenerator, videos: VideoSet) -> str | None:
     """A sentence if the model was trained on other data than these; None if not, or if the model does not know.
 
     What counts is the files, wherever they lie, by the fingerprint that a model keeps of its data, training and
-    validation part alike; without one, names of the data set and of its classes.
+    validation part alike; without one, names of the data set and of its classes. A published data set is the same one
+    in other files too, such as scaled ones.
     """
     data = generator.data
-    if not data:
+    if not data or (data.get("layout") in PUBLISHED and data["layout"] == videos.layout):
         return None
     share = known_share(data.get("files") or "", (video.path for video in videos.videos))
     why = _by_names(generator, videos) if share is None else _by_files(share)

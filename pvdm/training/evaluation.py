@@ -135,7 +135,8 @@ class Evaluation(Callback):
             fake = reconstructions_of(model, real)
         else:
             real = source_of(videos, protocol, role="real")
-            fake = source_of(model, protocol, role="fake", num=len(real(protocol.seeds[0])), sampling=sampling)
+            there = len(real(protocol.seeds[0])) if protocol.fits else None
+            fake = source_of(model, protocol, role="fake", num=there, sampling=sampling)
         held_out = None
         if protocol.kind == "nearest" and videos.part == "train":
             held_out = source_of(_videos(trainer.datamodule, protocol, part="test"), protocol, role="real")

@@ -39,6 +39,7 @@ def test_other_classes_are_other_data():
         ({}, "ucf101"),
         (UCF, "ucf101"),
         (UCF, "folder"),  # the same videos may lie in a plain folder
+        ({**UCF, "files": "0" * 16}, "ucf101"),  # the same videos may be scaled
         ({"layout": "folder"}, "ucf101"),
         ({"layout": "folder", "card": {"name": "UCF-101 action recognition"}}, "ucf101"),
         ({"layout": "folder", "card": {"name": "kittens"}}, "folder"),

@@ -10,6 +10,7 @@ from data.small_layouts import CLASSES, clip_name, make_ucf101
 
 from pvdm.data import DataCard
 from pvdm.data import index as index_module
+from pvdm.data.fingerprint import known_share
 from pvdm.errors import InputError
 from pvdm.training import VideoData
 
@@ -225,7 +226,9 @@ def test_the_description_is_what_a_model_keeps(ucf101):
         "samples": 6,
         "clip": {"frames": 4, "height": 16, "width": 16, "stride": 2, "fps": None, "clips": 2},
     }
-    assert found.describe() == expected == json.loads(json.dumps(expected))
+    said = found.describe()
+    assert known_share(said.pop("files"), sorted(ucf101.rglob("*.avi"))) == 1
+    assert said == expected == json.loads(json.dumps(expected))
     assert data(ucf101).describe()["split"] is None
 
 
