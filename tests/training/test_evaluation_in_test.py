@@ -76,8 +76,21 @@ def test_it_finds_what_pvdm_evaluate_finds_of_the_exported_model(command, videos
         assert (one["protocol"], one["based_on"], one["changed"]) == ("custom", name, CHANGES)
         for part in ("metrics", "settings", "counts", "few", "detector", "real"):
             assert one[part] == other[part]
+        assert one["other_data"] is None and other["other_data"] is None
     assert "nearer_than_held_out" in found["results"][2]["metrics"]
     assert f"test/custom/{NAMES[1]}/fvd" in scalars(folder)
+    _check_other_data_are_told(model, make_video, changes, tmp_path)
+
+
+def _check_other_data_are_told(model, make_video, changes, tmp_path):
+    """By the fingerprint that training has left in the model."""
+    for index in range(3):
+        make_video(f"other/{index}-other.mp4", frames=16, height=16, width=24)
+    sides = ["--real", tmp_path / "other", "--fake", model, "--output", tmp_path / "other.json", "--device", "cpu"]
+    run(["evaluate", *sides, *changes, "--protocol", NAMES[0], "--steps", STEPS])
+    (result,) = json.loads((tmp_path / "other.json").read_text())["results"]
+    assert result["other_data"].startswith("the model was trained on data of the layout folder (")
+    assert result["other_data"].endswith("other is other data: none of its videos are among them")
 
 
 def test_two_processes_find_what_one_finds(forks, command, make_video, tmp_path):
