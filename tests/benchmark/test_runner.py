@@ -23,6 +23,7 @@ from benchmark.small_benchmark import (
 from evaluation.forked import SILENT, forked
 from generation.small_models import small_generator
 
+from pvdm.benchmark.command import about
 from pvdm.benchmark.runner import merged, others, run
 from pvdm.errors import InputError
 from pvdm.evaluation.measurement import evaluate
@@ -297,6 +298,21 @@ def test_copies_are_told_by_the_clips_of_the_test_part(model, tmp_path):
     assert {name: found[name] for name in ("value", "real", "note")} == {
         name: wanted[name] for name in ("value", "real", "note")
     }
+
+
+def test_what_is_told_of_a_model_of_other_data(root, tmp_path):
+    """At the top of the page and in the results."""
+    generator = small_generator(frames=16)
+    generator.data = {"layout": "skytimelapse", "card": {"name": "clouds"}}
+    generator.save_pretrained(tmp_path / "model")
+    bench = bench_of(small_plan(root), str(tmp_path / "model"), tmp_path / "report")
+    said = about(bench)
+    assert (
+        said["other_data"] == f"the model was trained on clouds (skytimelapse), and {root} is other data: it is ucf101"
+    )
+    assert said["remark"].startswith("The model was trained on clouds") and "marked as few" in said["remark"]
+    bench.generator.data = {"layout": "ucf101"}
+    assert about(bench)["other_data"] is None and about(bench)["remark"].startswith("Figures marked as few")
 
 
 def test_parts_are_put_together_in_order():
