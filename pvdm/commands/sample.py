@@ -31,7 +31,7 @@ from pvdm.errors import InputError
 from pvdm.evaluation.processes import Processes, together
 from pvdm.generation.files import check_model, weights_file
 from pvdm.output import check_output, check_output_file, replacing
-from pvdm.video.info import FRAME_SUFFIXES, VIDEO_SUFFIXES, WRITABLE
+from pvdm.video.info import VIDEO_SUFFIXES, WRITABLE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +40,7 @@ OWN = ("sample_*", RECORD)
 """What a folder of samples holds."""
 
 FORMATS = ("mp4", "png", *(suffix[1:] for suffix in WRITABLE if suffix != ".mp4"))
+PICTURES = (".png", ".jpg", ".jpeg")
 CLIPS = 4
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
-    names = f"{', '.join(WRITABLE)} or {', '.join(FRAME_SUFFIXES)}"
+    names = f"{', '.join(WRITABLE)} or {', '.join(PICTURES)}"
     add_output(parser, f"folder for sample_INDEX_seedSEED.mp4, ..., or one file ({names}) of all clips in a grid")
     parser.add_argument(
         "--num-videos",
@@ -188,7 +189,7 @@ def _write_one(samples: Samples, options: argparse.Namespace, shared: Processes)
         [clip for _, clip in sorted((pair for part in parts for pair in part), key=lambda pair: pair[0])]
     )
     columns = (options.arrangement or video.near_square(len(clips)))[1]
-    if options.output.suffix.lower() in FRAME_SUFFIXES:
+    if options.output.suffix.lower() in PICTURES:
         middle = clips.shape[2] // 2
         _write_picture(
             options.output, video.grid_video(clips[:, :, middle : middle + 1], columns)[:, 0], options.overwrite
@@ -210,7 +211,7 @@ def _write_picture(path: Path, picture: Tensor, overwrite: bool) -> None:
 
 def _is_file(output: Path) -> bool:
     """Whether a name is one of a file, and not a folder's."""
-    return output.suffix.lower() in (*WRITABLE, *FRAME_SUFFIXES)
+    return output.suffix.lower() in (*WRITABLE, *PICTURES)
 
 
 def _record_of(output: Path) -> Path:
