@@ -138,7 +138,7 @@ class Demo:
             "--model.optimizer.cosine_steps": steps,
         }
         flat = [str(part) for pair in arguments.items() for part in pair]
-        command.main(["fit", "-c", str(CONFIGS / f"{stage}.yaml"), *flat, *more])
+        command.main(["fit", "-c", str(CONFIGS / f"{stage}.yaml"), *flat, *more], tells_next=False)
 
     def _export(self, stage: str, folder: Path) -> None:
         """The trained model at the demo's pace, which folders of frames do not record."""

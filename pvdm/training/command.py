@@ -49,6 +49,9 @@ class TrainingCLI(PlainCLI):
     arguments: Sequence[str] = ()
     """What the user has typed, with configs named as they were."""
 
+    tells_next = True
+    """Whether the user is the one who goes on."""
+
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(AveragedWeights, "averaging")
         parser.add_lightning_class_args(AdversaryGuard, "adversary_guard")
@@ -124,7 +127,7 @@ class TrainingCLI(PlainCLI):
         used = self.config.fit
         run = Path(used.trainer.default_root_dir or ".")
         checkpoint = tell_result(self.trainer, self.model, run, has_trained=self._has_begun())
-        if checkpoint is None:
+        if checkpoint is None or not self.tells_next:
             return
         if self.model.generator.denoiser is None:
             logger.info("next, stage 2:\n%s", stage_2_command(self.arguments, used, checkpoint, parsed))
@@ -149,10 +152,15 @@ def parsed(arguments: Sequence[str]) -> Namespace:
         return _cli(Parsed, ["fit", *arguments]).config.fit
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Runs one of Lightning's verbs; `arguments` begin with it. `Stopped` after a line of it if a signal came."""
+def main(arguments: Sequence[str], *, tells_next: bool = True) -> None:
+    """Runs one of Lightning's verbs; `arguments` begin with it. `Stopped` after a line of it if a signal came.
+
+    tells_next: name the command that follows, unless the caller goes on by itself.
+    """
+    kind = _only(arguments[0])
+    kind.tells_next = tells_next
     with needless_off():
-        stop = _run_until_stopped(arguments)
+        stop = _run_until_stopped(kind, arguments)
     gc.collect()  # ends the workers of the loaders, for each of which the interpreter would wait five seconds
     if stop is None:
         return
@@ -162,11 +170,11 @@ def main(arguments: Sequence[str]) -> None:
     raise stop
 
 
-def _run_until_stopped(arguments: Sequence[str]) -> Stopped | None:
+def _run_until_stopped(kind: type[TrainingCLI], arguments: Sequence[str]) -> Stopped | None:
     """The exception of a signal, without the frames that it came through; Ctrl-C is raised."""
     try:
         with ended_by_sigterm(Stopped):
-            _run(arguments)
+            _cli(kind, arguments)
     except Stopped as stop:
         stop.__context__ = None
         return stop.with_traceback(None)
@@ -179,10 +187,6 @@ def _run_until_stopped(arguments: Sequence[str]) -> Stopped | None:
             raise
         raise InputError(LOST) from error
     return None
-
-
-def _run(arguments: Sequence[str]) -> None:
-    _cli(_only(arguments[0]), arguments)
 
 
 def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
