@@ -28,8 +28,12 @@ OTHERS = {
     "stage2",
     "price",
     "bandwidth",
+    "lacking",
+    "minutes",
+    "parts",
+    "python",
 }
-"""Options that are SLURM's, torchrun's, a strategy's, and those of tools/training_cost.py."""
+"""Options of SLURM, of torchrun, of a strategy, of tools/training_cost.py and of docs/benchmarks/gpu.sh."""
 CONTINUED = " ..."
 """Stands in a line for what the line before it says."""
 

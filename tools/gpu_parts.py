@@ -189,6 +189,7 @@ def _fit_options(stage: str, seconds: float, settings: Settings) -> list[object]
         "--trainer.accelerator": settings.device,
         "--trainer.devices": 1,
         "--trainer.precision": "bf16-mixed",
+        "--trainer.enable_progress_bar": "false",
         "--trainer.max_steps": every if settings.tiny else -1,
         "--trainer.max_time": f"00:00:{int(seconds) // 60:02d}:{int(seconds) % 60:02d}",
         "--trainer.val_check_interval": every,
@@ -219,10 +220,11 @@ def _sample(settings: Settings) -> dict[str, Any]:
     """Clips of the trained model as one mp4 and as a sheet of frames; how long they took, by the second run."""
     import torch
 
-    from pvdm.demo.figures import filmstrips, grid_video, save_image
+    from pvdm.demo.figures import filmstrips, save_image
     from pvdm.diffusion import SamplerConfig
     from pvdm.generation import VideoGenerator
     from pvdm.video import write_video
+    from pvdm.video.grid import grid_video
 
     generator = VideoGenerator.from_checkpoint(_checkpoint(settings.work / "diffusion")).to(settings.device).eval()
     generator.accelerate(cuda_graphs=True, bfloat16=True)

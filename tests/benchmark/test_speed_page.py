@@ -39,6 +39,13 @@ def test_tables_take_the_place_of_those_before(tmp_path):
     assert with_tables(made, tmp_path) == made
 
 
+def test_what_makes_it_faster_is_said(tmp_path):
+    found = document()
+    found["settings"] |= {"compile": True, "cuda_graphs": True}
+    (tmp_path / "speed_a.json").write_text(json.dumps(found))
+    assert "size tiny, float32, batch 7, compiled, CUDA graphs.\n" in with_tables(PAGE, tmp_path)
+
+
 def test_a_file_that_is_none(tmp_path):
     (tmp_path / "speed_a.json").write_text("{}")
     with pytest.raises(InputError, match=r"speed_a.json is no result of pvdm benchmark speed"):

@@ -12,6 +12,8 @@ PLACE = re.compile(r"(?<=<!-- tables -->\n).*?(?=<!-- end of tables -->)", flags
 """Between two lines of the page."""
 
 FILES = "speed_*.json"
+FASTER = {"compile": "compiled", "cuda_graphs": "CUDA graphs"}
+"""What the page says of settings that are on."""
 
 
 def with_tables(text: str, folder: Path) -> str:
@@ -27,4 +29,5 @@ def _described(path: Path) -> str:
     name = machine["processor"] if machine["device"] == "cpu" else machine["name"]
     where = f"{name}, {machine['threads']} threads, torch {document['versions']['torch']}, {document['date'][:10]}"
     how = f"size {document['subject']['name']}, {ceiling['dtype']}, batch {settings['batch_size']}"
+    how += "".join(f", {said}" for name, said in FASTER.items() if settings.get(name))
     return f"`{path.name}`: {where}; {how}.\n\n```text\n{table(document)}\n```\n"
