@@ -159,7 +159,10 @@ def _run(name: str, options: argparse.Namespace, work: Path, end: float) -> bool
         status, error = _ended(part, path, settings, log)
     text = log.read_text(errors="replace")
     about = {"part": name, "status": status, "error": error, "seconds": round(time.monotonic() - start, 1)}
-    _write(path, {**_facts(options), **_read(path), **about, "log": text.splitlines()[-TOLD:] if error else None})
+    facts, found = _facts(options), _read(path)
+    versions = {**facts["versions"], **found.get("versions", {})}
+    log_end = text.splitlines()[-TOLD:] if error else None
+    _write(path, {**facts, **found, **about, "versions": versions, "log": log_end})
     logger.info("%s\n== %s: %s%s", "\n".join(text.splitlines()[-TOLD:]), name, status, f" ({error})" if error else "")
     return error is None
 

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -176,10 +175,10 @@ def _clips(folder: Path, settings: Settings) -> None:
 
 
 def _fit_options(stage: str, seconds: float, settings: Settings) -> list[object]:
-    """The demo's networks, larger batches, and an end after some seconds, or after a few updates if all is tiny."""
+    """The small size in larger batches, and an end after some seconds, or after a few updates if all is tiny."""
     every, size, batch = (3, 32, 2) if settings.tiny else (400, 64, 16)
     given = {
-        "-c": Path(find_spec("pvdm.demo").origin).with_name(f"{stage}.yaml"),
+        "--model.optimizer.cosine_steps": 10**9,  # the rate stays, for nobody knows how many updates there will be
         "--data.path": settings.work / "clips",
         "--data.height": size,
         "--data.width": size,
@@ -197,7 +196,8 @@ def _fit_options(stage: str, seconds: float, settings: Settings) -> list[object]
     }
     if stage == "diffusion":
         given["--model.autoencoder"] = _checkpoint(settings.work / "autoencoder")
-    return [part for pair in given.items() for part in pair]
+    configs = ["-c", f"configs/{stage}.yaml", "-c", f"configs/sizes/{stage}-small.yaml"]
+    return [*configs, *(part for pair in given.items() for part in pair)]
 
 
 def _checkpoint(run: Path) -> Path:
