@@ -11,6 +11,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from pvdm.checkpointing import set_activation_checkpointing
 from pvdm.compilation import compile_regions
@@ -31,6 +32,7 @@ from pvdm.training.means import Means
 from pvdm.training.module import GeneratorTraining
 from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.sharding import whole
+from pvdm.training.skipping import without_last_update
 from pvdm.training.start import Start
 
 
@@ -58,6 +60,8 @@ class DiffusionTraining(GeneratorTraining):
         sampler: Solver of `predict`.
         activation_checkpointing: What is computed again in the backward pass instead of kept: true for everything,
             false for nothing, or some of residual, attention and across (see docs/usage.md for what each saves).
+        max_skipped: Updates in a row that end the training if each is left out because its loss or its gradient is not
+            finite.
         compile: `torch.compile` for the denoiser's repeated parts: minutes at the start, faster from then on. The
             autoencoder, which encodes another number of contexts each time, would be compiled for each, and is not.
         init_from: Model whose denoiser's weights training starts from (see `Start`); not read by a run that goes on.
@@ -80,12 +84,13 @@ class DiffusionTraining(GeneratorTraining):
         min_snr_gamma: float | None = None,
         validation_times: int = 8,
         sampler: SamplerConfig = SamplerConfig(),
+        max_skipped: int = 20,
         activation_checkpointing: bool | str | tuple[str, ...] = False,
         compile: bool = False,
         init_from: Path | None = None,
         reinitialize: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(max_skipped)
         check_range(0, 1, context_dropout=context_dropout, label_dropout=label_dropout)
         check_weighting(min_snr_gamma, loss)
         check_range(1, diffusion.timesteps, validation_times=validation_times)
@@ -102,6 +107,7 @@ class DiffusionTraining(GeneratorTraining):
         if compile:
             compile_regions(self.generator.denoiser)
         self.start = Start(init_from, reinitialize) if init_from else None
+        self._is_left_out = False
 
     def setup(self, stage: str) -> None:
         """As ever; InputError, too, if the data are latents of another autoencoder."""
@@ -141,15 +147,35 @@ class DiffusionTraining(GeneratorTraining):
         with drawn_by(batch):
             losses = self.losses(target, noise_like(target, batch), t, condition)
         loss = (losses * self.weights(t).to(losses.dtype)).mean()
-        self.log("train/loss", loss, prog_bar=True, sync_dist=True)
-        self.log("train/learning_rate", self.optimizers().param_groups[0]["lr"])
+        self.update_means.add({"loss": loss})
         return loss
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Logs the norm of the gradient, the mean of all ranks by now, before it is clipped."""
+        """Logs the update, the gradient's norm before it is clipped; or takes the gradient away if it is not finite.
+
+        Gradients are the mean of all ranks by now. An optimizer does nothing for a parameter that has none.
+        """
         gradients = [value.grad for value in self.generator.denoiser.parameters() if value.grad is not None]
         self._gradient_norm = get_total_norm(gradients)
-        self.log("train/gradient_norm", whole(self._gradient_norm))
+        norm = whole(self._gradient_norm)
+        means = self.finite_means([norm])
+        self._is_left_out = means is None
+        if self._is_left_out:
+            self.zero_grad()
+            return
+        self.log("train/loss", means["loss"], prog_bar=True)
+        self.log_dict({"train/gradient_norm": norm, "train/learning_rate": optimizer.param_groups[0]["lr"]})
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """As ever, but an update that was left out is none, and does not count."""
+        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+        if self._is_left_out:
+            without_last_update(self.trainer)
+
+    def lr_scheduler_step(self, scheduler: LRScheduler, metric: Any | None) -> None:
+        """As ever, after an update."""
+        if not self._is_left_out:
+            super().lr_scheduler_step(scheduler, metric)
 
     def configure_gradient_clipping(
         self,

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
@@ -18,6 +18,7 @@ from pvdm.generation import VideoGenerator
 from pvdm.precision import allow_tf32
 from pvdm.training.data import VideoData
 from pvdm.training.sharding import ShardedStrategy
+from pvdm.training.skipping import FiniteUpdates
 
 PARTS = ("autoencoder", "denoiser", "diffusion")
 """Parts of a generator's configuration in which a checkpoint and the model that it is loaded into must agree."""
@@ -28,7 +29,7 @@ READ_BY_PYTHON = ("key", "has_context")
 logger = logging.getLogger(__name__)
 
 
-class GeneratorTraining(LightningModule):
+class GeneratorTraining(FiniteUpdates):
     """Base of both stages, which say:
 
     `generator`, the model; `trained`, the name of the network whose weights move; `clips_per_sample`, how many
@@ -81,6 +82,7 @@ class GeneratorTraining(LightningModule):
             self.log("step", float(self.updates), sync_dist=True)  # the same on all ranks
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
         self.generator.training_step = self.updates
         checkpoint["pvdm"] = self.generator.to_config()
 
@@ -98,6 +100,7 @@ class GeneratorTraining(LightningModule):
         goes_on = self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
         if not goes_on or self.generator.pace is None:  # data that it is only used with do not change a model's pace
             self.generator.pace = checkpoint["pvdm"].get("fps")
+        super().on_load_checkpoint(checkpoint)
         self._tell_other_data(checkpoint["pvdm"].get("data"))
         for part in PARTS:
             found, wanted = checkpoint["pvdm"].get(part) or {}, config[part] or {}

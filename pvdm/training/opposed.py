@@ -17,13 +17,6 @@ from pvdm.training.adversary import Adversary
 from pvdm.training.module import GeneratorTraining
 from pvdm.training.optimization import OptimizerConfig, check_clip_norm, clip_gradient
 from pvdm.training.ranks import UpdateMeans
-from pvdm.training.skipping import SkippedUpdates
-
-MEANS = "means"
-"""Key of a checkpoint: what the batches of an update that is begun have added to its means."""
-
-OPTIONAL = ("adversary.", "skipped_updates.")
-"""Beginnings of the names of weights and counts that a checkpoint and the run that goes on with it need not share."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,16 +45,17 @@ class OpposedTraining(GeneratorTraining):
         accumulate: int,
         max_skipped: int,
     ) -> None:
-        super().__init__()
+        super().__init__(max_skipped)
         check_clip_norm(clip_norm)
         check_range(1, accumulate=accumulate)
         self.automatic_optimization = False
-        self.generator, self.adversary, self.skipped_updates = generator, adversary, SkippedUpdates(max_skipped)
+        self.generator, self.adversary = generator, adversary
         self.optimizer_config, self.clip_norm, self.accumulate = optimizer, clip_norm, accumulate
         self.register_buffer("generator_updates", torch.zeros((), dtype=torch.int64))
         self._updates = 0  # the same, for a buffer on a GPU is slow to read
         self._awaits_phase = False
-        self._means = UpdateMeans()
+
+    optional = ("adversary.", *GeneratorTraining.optional)
 
     @property
     def updates(self) -> int:
@@ -79,7 +73,7 @@ class OpposedTraining(GeneratorTraining):
         Measures are scalars by name, of the same names each time, and one is "loss"; their means over the batches
         of an update and over all processes are logged, and an update in which one is not finite is left out.
         """
-        self._means.add(measures)
+        self.update_means.add(measures)
         self.manual_backward(loss / self.accumulate)
         if (self.trainer.fit_loop.total_batch_idx + 1) % self.accumulate == 0:  # an epoch's rest counts for the next
             self._update()
@@ -94,15 +88,9 @@ class OpposedTraining(GeneratorTraining):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A checkpoint without an adversary may get one, and one with an adversary may lose it."""
-        super().on_load_checkpoint(checkpoint)
-        state, own = checkpoint["state_dict"], self.state_dict()
-        fresh = {name: value for name, value in own.items() if name.startswith(OPTIONAL) and name not in state}
-        kept = {name: value for name, value in state.items() if name in own or not name.startswith(OPTIONAL)}
-        if len(kept) < len(state):
+        if self.adversary is None and any(name.startswith("adversary.") for name in checkpoint.get("state_dict", ())):
             logger.info("the checkpoint's discriminators are left out: there is no model.adversary")
-        checkpoint["state_dict"] = {**kept, **fresh}
-        for means, saved in zip(self._all_means(), checkpoint.get(MEANS, ()), strict=False):
-            means.load_state_dict(saved)
+        super().on_load_checkpoint(checkpoint)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """As ever, and the number of updates with it."""
@@ -110,20 +98,9 @@ class OpposedTraining(GeneratorTraining):
         self._updates = int(self.generator_updates)
         return found
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps the means of an update that is begun, whose gradients `ExactPosition` keeps."""
-        super().on_save_checkpoint(checkpoint)
-        checkpoint[MEANS] = [means.state_dict() for means in self._all_means()]
-
-    def on_fit_start(self) -> None:
-        """The means are read from a checkpoint before the model has its device, and may be saved before a batch."""
-        for means in self._all_means():
-            means.to(self.device)
-
     def on_train_start(self) -> None:
-        """Means without the gradients of the same batches are of no use; tells if the adversary will never join."""
-        if all(value.grad is None for value in self.parameters()):
-            self._drop()
+        """As ever; tells if the adversary will never join."""
+        super().on_train_start()
         self._awaits_phase = self.adversary is not None and not int(self.adversary.updates)
         start, limit = self.adversary.config.start if self.adversary else 0, self.trainer.max_steps
         if start >= limit > 0 and self.trainer.is_global_zero:
@@ -136,13 +113,11 @@ class OpposedTraining(GeneratorTraining):
         norms = {"gradient_norm": clip_gradient(self.get_submodule(self.trained).parameters(), self.clip_norm)}
         if self.is_opposed:
             norms["discriminator_gradient_norm"] = self.adversary.gradient_norm()
-        means = self._means.take()
-        if self.skipped_updates.passes([*norms.values(), *means.values()]):
+        if (means := self.finite_means([*norms.values()])) is not None:
             self.log("train/loss", means.pop("loss"), prog_bar=True)
             self._log_train({**means, **norms})
             self._step()
         self._drop()
-        self._log_train({"skipped_updates": self.skipped_updates.total.float()})
 
     def _step(self) -> None:
         optimizers, schedules = _as_list(self.optimizers()), _as_list(self.lr_schedulers())
@@ -163,13 +138,14 @@ class OpposedTraining(GeneratorTraining):
             logger.info("the GAN phase begins after %d updates", self.updates)
         self._awaits_phase = False
 
-    def _all_means(self) -> list[UpdateMeans]:
-        return [self._means] if self.adversary is None else [self._means, self.adversary.means]
+    def all_means(self) -> list[UpdateMeans]:
+        """Those of the adversary, too."""
+        return [self.update_means] if self.adversary is None else [self.update_means, self.adversary.means]
 
     def _drop(self) -> None:
         """Forgets the batches of an update, done or begun."""
         self.zero_grad()
-        self._means.clear()
+        self.update_means.clear()
         if self.adversary is not None:
             self.adversary.drop()
 

@@ -73,12 +73,12 @@ def autoencoder_training(kind: type = AutoencoderTraining, **options: Any) -> Au
     return kind(AUTOENCODER, **options)
 
 
-def diffusion_training(folder: Path, **options: Any) -> DiffusionTraining:
+def diffusion_training(folder: Path, *, kind: type = DiffusionTraining, **options: Any) -> DiffusionTraining:
     """Stage 2, the same weights every time, none of them zero; its autoencoder is exported to `folder`."""
     torch.manual_seed(0)
     VideoGenerator(AUTOENCODER).save_pretrained(folder, overwrite=True)
     options = {"denoiser": UNET, "optimizer": OptimizerConfig(warmup_steps=1), "validation_times": 3, **options}
-    module = DiffusionTraining(folder, **options)
+    module = kind(folder, **options)
     for parameter in module.generator.denoiser.parameters():
         if not parameter.any():
             nn.init.normal_(parameter, std=0.1)
