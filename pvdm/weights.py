@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.request import urlopen
 
+import torch
 from torch import nn
 from torch.hub import get_dir
 
@@ -130,5 +131,6 @@ def sha256_of_weights(network: nn.Module) -> str:
     """The SHA-256 of all weights and buffers in the order of their keys, in hexadecimal digits."""
     digest = hashlib.sha256()
     for key, value in sorted(network.state_dict().items()):
-        digest.update(key.encode() + value.cpu().numpy().tobytes())
+        content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)  # NumPy knows no bfloat16
+        digest.update(key.encode() + content.numpy().tobytes())
     return digest.hexdigest()

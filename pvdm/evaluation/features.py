@@ -71,13 +71,15 @@ def extract(
     of processes, which take turns with them, so that the features are equal to the bit; another batch size changes
     their rounding. detector: a `Detector`, or what else makes rows (b, d) of clips (b, 3, t, h, w) uint8.
     progress: called with the clips done and all clips of this process.
-    InputError if clips differ in size or length, or if the source ends too early.
+    InputError if clips differ in size or length, if the source ends too early, or if a row is not finite.
     """
     numbers = _share(_ordered(source, indices), batch_size, processes)
     table, looks, clips = FeatureTable(), Looks(), source.read(numbers, batch_size=batch_size)
     for start in range(0, len(numbers), batch_size):
         wanted = numbers[start : start + batch_size]
-        table.update(wanted, detector(_batch(clips, wanted, looks)))
+        rows = detector(_batch(clips, wanted, looks))
+        _check_finite(rows, [source.name(number) for number in wanted])
+        table.update(wanted, rows)
         if progress is not None:
             progress(start + len(wanted), len(numbers))
     if not numbers:  # a table that nothing was put into warns
@@ -161,6 +163,16 @@ def _share(numbers: list[int], batch_size: int, processes: Processes) -> list[in
         raise InputError(f"batch_size is {batch_size}; give at least 1")
     batches = [numbers[start : start + batch_size] for start in range(0, len(numbers), batch_size)]
     return [number for batch in processes.share(batches) for number in batch]
+
+
+def _check_finite(rows: Tensor, names: Sequence[str]) -> None:
+    """InputError that names the first clip of which a number is NaN or infinite: it would spoil every figure."""
+    is_bad = ~rows.detach().isfinite().flatten(1).all(1).cpu()
+    if is_bad.any():
+        name = names[int(is_bad.nonzero()[0])]
+        raise InputError(
+            f"what was measured of {name} is not finite (NaN or infinity); look at this clip, or leave it out"
+        )
 
 
 def _batch(clips: Iterator[Clip], wanted: Sequence[int], looks: Looks) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -122,6 +123,7 @@ class Fidelity(Metric):
         with full_float32(found.device):
             by_frame = ssim(*floats), self._lpips(*floats)
         row = [index, _decibels(errors.mean()), *by_frame, self._st_rred(found, wanted)]
+        _check_finite(index, {"ssim": row[2]} if self.lpips is None else {"ssim": row[2], "lpips": row[3]})
         self.clips.append(torch.tensor([[float(value) for value in row]], dtype=torch.float64))
         per_frame = enumerate(_decibels(errors).tolist())
         self.frames.append(torch.tensor([[index, *pair] for pair in per_frame], dtype=torch.float64))
@@ -166,6 +168,13 @@ def _frame_errors(found: Tensor, wanted: Tensor) -> Tensor:
     """Mean squared error of each frame of clips (3, t, h, w) uint8, in the scale of [-1, 1]: (t,) float64, exact."""
     difference = (found.int() - wanted.int()).square().transpose(0, 1).flatten(1)
     return difference.sum(1).cpu().double() / (difference.shape[1] * 127.5**2)
+
+
+def _check_finite(index: int, measures: Mapping[str, Tensor | float]) -> None:
+    """InputError for a measure of a clip that is not finite: the mean would pass it over."""
+    for name, value in measures.items():
+        if not math.isfinite(float(value)):
+            raise InputError(f"{name} of clip {index} is {float(value)}; look at this clip, or leave it out")
 
 
 def _decibels(error: Tensor) -> Tensor:

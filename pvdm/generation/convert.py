@@ -11,6 +11,7 @@ from torch import Tensor
 from pvdm.autoencoder import TriplaneShape
 from pvdm.diffusion import TriplaneUNet, UNetConfig
 from pvdm.errors import InputError
+from pvdm.finite import check_finite
 from pvdm.generation.generator import VideoGenerator
 from pvdm.generation.released import (
     AUTOENCODER_RULES,
@@ -48,6 +49,7 @@ def _state_dict(path: str | Path, landmark: str, kind: str) -> Mapping[str, Tens
         raise InputError(f"{path} is not the state dict of a released {kind} (no {landmark}); check which file it is")
     if odd := [key for key, value in state.items() if not isinstance(value, Tensor)]:
         raise InputError(f"{path} holds {odd[0]}, which is no tensor; give the released {kind} as it was published")
+    check_finite(state, path, "download it again")
     return state
 
 

@@ -19,6 +19,9 @@ MODEL_FILES = (CONFIG, WEIGHTS, "README.md", ".gitattributes", ".cache")
 """What an exported folder may hold, also one that the Hub's client has fetched."""
 FORMAT = "pvdm-video-generator"
 
+DIVERGED = "its training has diverged, so take an earlier checkpoint, or train again with a lower learning rate"
+"""What to do about a model whose weights are not finite."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -82,24 +85,31 @@ def _parsed_config(folder: Path) -> Mapping[str, Any]:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The tensors of `model.safetensors`; InputError if absent or damaged."""
+    """The tensors of `model.safetensors`; InputError if absent, damaged or not finite."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
+
+    from pvdm.finite import check_finite
 
     path = folder / WEIGHTS
     if not path.is_file():
         raise InputError(f"{folder} has no {WEIGHTS}; export the model again")
     try:
-        return load_file(path)
+        weights = load_file(path)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is damaged or incomplete ({error}); copy or export it again") from error
+    check_finite(weights, path, DIVERGED)
+    return weights
 
 
 def write_model(folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
-    """Writes both files into an existing folder."""
+    """Writes both files into an existing folder; InputError if a weight is not finite."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
+    from pvdm.finite import check_finite
+
+    check_finite(weights, "the model", DIVERGED)
     text = json.dumps({"format": FORMAT, **config}, indent=2)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
     try:
@@ -110,7 +120,8 @@ def write_model(folder: Path, config: Mapping[str, Any], weights: Mapping[str, T
 
 
 def read_checkpoint(path: str | Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
-    """Configuration and averaged weights of the generator in a training checkpoint; else InputError."""
+    """Configuration and averaged, finite weights of the generator in a training checkpoint; else InputError."""
+    from pvdm.finite import check_finite
     from pvdm.generation.stored_config import checked
     from pvdm.pickles import read_pickle
 
@@ -121,6 +132,7 @@ def read_checkpoint(path: str | Path) -> tuple[Mapping[str, Any], dict[str, Tens
     weights = {
         name.removeprefix(prefix): value for name, value in checkpoint["state_dict"].items() if name.startswith(prefix)
     }
+    check_finite(weights, path, DIVERGED)
     return checked(checkpoint["pvdm"], path), weights
 
 

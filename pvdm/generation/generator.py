@@ -15,9 +15,11 @@ from torch import Tensor
 
 from pvdm.autoencoder import Triplane
 from pvdm.compilation import compile_regions
-from pvdm.diffusion import Condition, SamplerConfig, VideoNoise, make_denoise
+from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise
 from pvdm.errors import InputError
+from pvdm.finite import first_not_finite, is_finite
 from pvdm.generation.ahead import ahead
+from pvdm.generation.files import DIVERGED
 from pvdm.generation.graphs import ALONE, GraphedNetwork
 from pvdm.generation.labels import Label, class_index, one_each
 from pvdm.generation.stored_model import StoredModel
@@ -240,9 +242,19 @@ class VideoGenerator(StoredModel):
             label_guidance=sampler.label_guidance,
             clamp=sampler.clamp,
         )
+        peaks: list[Tensor] = []
+
+        def watched(x: Tensor, t: Tensor) -> Prediction:
+            """Notes the peak of each step, for infinity is clamped; a GPU is waited for only at the end."""
+            prediction = denoise(x, t)
+            peaks.append(prediction.noise.abs().amax().float())
+            return prediction
+
         shape = (self.denoiser.config.latent_channels, self.denoiser.shape.positions)
         start = noise.normal(shape, device=self.device)
-        return sampler.sample(denoise, start, schedule=self.schedule, noise=noise, progress=progress)
+        latent = sampler.sample(watched, start, schedule=self.schedule, noise=noise, progress=progress)
+        self.check_result(torch.stack([*peaks, latent.abs().amax().float()]), "sampling")
+        return latent
 
     def class_labels(self, labels: Label | Sequence[Label], videos: int) -> Tensor:
         """Indices (videos,) int64 of classes, one for each video or one for all, given by index or name."""
@@ -260,7 +272,7 @@ class VideoGenerator(StoredModel):
         self.check_can_continue(videos[0])
         parts = videos[:, :, -self.frames :].split(self.clips_of_a_pass())
         planes = (self.autoencoder.encode(to_float(part.to(self.device))) for part in parts)
-        return torch.cat([plane.flatten().float() for plane in planes])
+        return self.check_result(torch.cat([plane.flatten().float() for plane in planes]), "encoding")
 
     def check_can_continue(self, video: Tensor | None) -> None:
         """InputError if there is no denoiser, or if video (3, n, h, w) is shorter than the context of a clip."""
@@ -278,7 +290,7 @@ class VideoGenerator(StoredModel):
         shape = self.autoencoder.config.latent_shape
         planes = (Triplane.split(part, shape) for part in latent.split(self.clips_of_a_pass()))
         with ALONE:
-            return torch.cat([to_uint8(self.autoencoder.decode(plane).float()).cpu() for plane in planes])
+            return torch.cat([self._pixels(self.autoencoder.decode(plane)) for plane in planes])
 
     @torch.no_grad()
     def reconstruct(self, video: Tensor | str | Path) -> Tensor:
@@ -291,7 +303,19 @@ class VideoGenerator(StoredModel):
         if video.ndim == 4:
             return self._reconstruct_whole(video)
         parts = (to_float(part.to(self.device)) for part in video.split(self.clips_of_a_pass()))
-        return torch.cat([to_uint8(self.autoencoder(part).float()).cpu() for part in parts])
+        return torch.cat([self._pixels(self.autoencoder(part)) for part in parts])
+
+    def _pixels(self, decoded: Tensor) -> Tensor:
+        """Floats in [-1, 1] -> uint8 on the CPU; InputError if they are not finite, which would be black."""
+        return to_uint8(self.check_result(decoded, "decoding")).cpu()
+
+    def check_result(self, values: Tensor, doing: str) -> Tensor:
+        """The values, floats; InputError that names the model if they are not finite. It waits for the device."""
+        if not is_finite(values):
+            name = first_not_finite(self.state_dict())
+            remedy = f"its {name} is not; {DIVERGED}" if name else "try --precision 32, and guidance of less weight"
+            raise InputError(f"{doing} with {self.source} gave values that are not finite (NaN or infinity): {remedy}")
+        return values
 
     def _reconstruct_whole(self, video: Tensor) -> Tensor:
         """(3, n, h, w) uint8 clip by clip, of which the last overlaps to end with the video."""

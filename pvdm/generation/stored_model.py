@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -16,12 +17,15 @@ from torch import Tensor, nn
 from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder
 from pvdm.diffusion import DiffusionConfig, NoiseSchedule, TriplaneUNet, UNetConfig
 from pvdm.errors import InputError
+from pvdm.finite import check_finite
 from pvdm.generation import files
 from pvdm.generation.card import model_card
 from pvdm.output import replacing
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+logger = logging.getLogger(__name__)
 
 
 USUAL_FPS = 25.0
@@ -40,6 +44,12 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         classes: Names of the denoiser's classes in the order of their indices; None if they have none.
         data: What the training data say of themselves, JSON-able: source, licence, counts, clips.
     """
+
+    source: str = "the model"
+    """The file or folder that the weights are of, for what is said of them."""
+
+    stored_dtype: torch.dtype = torch.float32
+    """Of the weights that `save_pretrained` writes."""
 
     def __init__(
         self,
@@ -140,13 +150,17 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         `download` goes to `huggingface_hub.snapshot_download` (revision, token, cache_dir, ...).
         """
         folder = files.resolve_folder(path, **download)
-        return cls.from_config(files.read_config(folder)).load_weights(files.read_weights(folder))
+        model = cls.from_config(files.read_config(folder)).load_weights(files.read_weights(folder))
+        model.source = str(path)
+        return model
 
     @classmethod
     def from_checkpoint(cls, path: str | Path) -> Self:
         """The averaged model of a training checkpoint (.ckpt) of either stage."""
         config, weights = files.read_checkpoint(path)
-        return cls.from_config(config).load_weights(weights)
+        model = cls.from_config(config).load_weights(weights)
+        model.source = str(path)
+        return model
 
     @classmethod
     def load(cls, path: str | Path, **download: Any) -> Self:
@@ -163,19 +177,41 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     ) -> str | None:
         """Writes `config.json`, `model.safetensors` and a card; existing output is an InputError unless `overwrite`.
 
-        A folder that holds anything but a model is never replaced. `half_precision` stores float16 weights.
+        A folder that holds anything but a model is never replaced. The weights are stored as float32, whatever they are
+        here, or as float16 with `half_precision`; InputError if one is not finite, or too large for that.
         `hub` goes to huggingface_hub's `save_pretrained`; its `model_card_kwargs`, such as `license`, to the card.
         """
         if half_precision:
-            return copy.deepcopy(self).half().save_pretrained(save_directory, overwrite=overwrite, **hub)
+            return self._of_half_precision().save_pretrained(save_directory, overwrite=overwrite, **hub)
         hub.setdefault("repo_id", Path(save_directory).name)  # not the temporary folder's
         push, push_options = hub.pop("push_to_hub", False), dict(hub)
         with replacing(Path(save_directory), overwrite=overwrite, own=files.MODEL_FILES) as temporary:
             super().save_pretrained(temporary, config=hub.get("config"), model_card_kwargs=hub.get("model_card_kwargs"))
         return self.push_to_hub(**push_options) if push else None
 
+    def _of_half_precision(self) -> Self:
+        """A copy that is stored as float16; InputError if a weight is beyond its range."""
+        check_finite(self.state_dict(), self.source, files.DIVERGED)
+        half = copy.deepcopy(self).half()
+        half.stored_dtype = torch.float16
+        check_finite(half.state_dict(), f"{self.source} in half precision", "leave that out")
+        return half
+
     def _save_pretrained(self, save_directory: Path) -> None:
-        files.write_model(save_directory, self.to_config(), self.state_dict())
+        weights = self.state_dict()
+        coarse = {
+            str(value.dtype).removeprefix("torch.")
+            for value in weights.values()
+            if value.is_floating_point() and value.dtype.itemsize < 4
+        }
+        if coarse and self.stored_dtype == torch.float32:
+            logger.warning(
+                "%s weights are stored as float32, and are no more exact for that", " and ".join(sorted(coarse))
+            )
+        stored = {
+            name: value.to(self.stored_dtype) if value.is_floating_point() else value for name, value in weights.items()
+        }
+        files.write_model(save_directory, self.to_config(), stored)
 
     def generate_model_card(self, **options: Any) -> ModelCard:
         """README.md of an export; options are `model_card`'s."""

@@ -13,7 +13,10 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
 from pvdm.errors import InputError
+from pvdm.finite import check_finite
+from pvdm.generation.files import DIVERGED
 from pvdm.pickles import read_pickle
+from pvdm.training.averaging import RAW
 
 BEST, LAST = "best.ckpt", "last.ckpt"
 """Names of the two checkpoints in a run's folder."""
@@ -39,10 +42,10 @@ class CheckpointFiles(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Callable | None = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """The checkpoint on the CPU; InputError if it is absent, damaged or holds code."""
+        """The checkpoint on the CPU; InputError if it is absent, damaged or holds code, or weights are not finite."""
         path = Path(path)
         try:
-            return read_pickle(path)
+            checkpoint = read_pickle(path)
         except InputError as error:
             best = path.with_name(BEST)
             if path.name != LAST or not best.is_file():
@@ -51,6 +54,9 @@ class CheckpointFiles(TorchCheckpointIO):
                 f"{path} cannot be read, it is damaged or not a checkpoint; go on from the best model so far by "
                 f"--ckpt_path {best}, or delete it to begin anew"
             ) from error
+        for weights in (checkpoint.get("state_dict"), checkpoint.get(RAW)):
+            check_finite(weights or {}, path, DIVERGED)
+        return checkpoint
 
 
 def remove_leftovers(folder: Path) -> None:

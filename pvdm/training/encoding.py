@@ -168,7 +168,7 @@ class ShardEncoder:
         """(b, 3, t, h, w) uint8 -> (b, c, l) as it is stored."""
         with self.generator.precision(self.plan.settings["precision"]):
             latent = self.generator.autoencoder.encode(to_float(video)).flatten()
-        return latent.float().to(DTYPES[self.plan.settings["dtype"]])
+        return self.generator.check_result(latent.float().to(DTYPES[self.plan.settings["dtype"]]), "encoding")
 
     def _on_device(self, video: Tensor) -> Tensor:
         device = self.generator.device
