@@ -7,6 +7,10 @@ class InputError(Exception):
     """What was found, what was wanted, what to do; the command line prints it alone and exits with 2."""
 
 
+class ArgumentError(InputError, ValueError):
+    """An argument of a public function that is of another kind or shape than is wanted; in Python a ValueError, too."""
+
+
 def check_range(low: float, high: float | None = None, **values: float | None) -> None:
     """InputError unless every value that is given lies in [low, high]; names are those the user knows."""
     for name, value in values.items():

@@ -11,12 +11,18 @@ from pvdm.autoencoder.config import AutoencoderConfig
 from pvdm.autoencoder.projection import Projection
 from pvdm.autoencoder.transformer import SpaceTimeTransformer
 from pvdm.autoencoder.triplane import PLANES, Triplane
+from pvdm.errors import ArgumentError
 
 ALONG = {"hw": "b t h w d -> b h w t d", "tw": "b t h w d -> b t w h d", "th": "b t h w d -> b t h w d"}
 """How the token cube is turned so that the axis which a plane lacks comes before the channels."""
 
 BROADCAST = {"hw": "b d h w -> b 1 h w d", "tw": "b d t w -> b t 1 w d", "th": "b d t h -> b t h 1 d"}
 """How a plane is laid along the axis that it lacks."""
+
+LIMIT = 1.01
+"""Of the magnitude of pixels in [-1, 1], with a margin for rounding."""
+
+RANGE = "this autoencoder takes floats in [-1, 1], which pvdm.video.to_float makes of uint8"
 
 
 class ToPixels(nn.Module):
@@ -39,7 +45,7 @@ class ToPixels(nn.Module):
 class ProjectedAutoencoder(nn.Module):
     """Encodes video (b, 3, t, h, w), float in [-1, 1], to a `Triplane` in (-1, 1), and decodes it.
 
-    Sizes are those of `config`; another number of frames or another size raises ValueError.
+    Sizes are those of `config`; another number of frames, another size or type raises ArgumentError, a ValueError.
     """
 
     def __init__(self, config: AutoencoderConfig) -> None:
@@ -65,6 +71,7 @@ class ProjectedAutoencoder(nn.Module):
 
     def decode(self, triplane: Triplane) -> Tensor:
         """Planes -> video (b, 3, t, h, w), float in (-1, 1). They are summed, as released (paper: concatenated)."""
+        self._check_planes(triplane)
         tokens = sum(
             rearrange(self.from_latent[name](plane), BROADCAST[name])
             for name, plane in zip(PLANES, triplane, strict=True)
@@ -88,9 +95,27 @@ class ProjectedAutoencoder(nn.Module):
         return {**kinds, "projections": list(self.projections.values())}
 
     def _check(self, video: Tensor) -> None:
+        """ArgumentError for another type or shape, and on a CPU, which is not waited for, for another range."""
         config = self.config
         wanted = (3, config.frames, config.height, config.width)
         if tuple(video.shape[1:]) != wanted:
-            raise ValueError(
-                f"video has shape {tuple(video.shape)}; this autoencoder takes (b, {', '.join(map(str, wanted))})"
+            raise ArgumentError(
+                f"video has shape {tuple(video.shape)}; this autoencoder takes (b, {', '.join(map(str, wanted))}), so "
+                "scale and cut it first"
             )
+        if not video.is_floating_point():
+            raise ArgumentError(f"video is {video.dtype}; {RANGE}")
+        if video.device.type == "cpu" and video.numel():
+            low, high = (value.item() for value in video.detach().aminmax())
+            if not (low >= -LIMIT and high <= LIMIT):
+                raise ArgumentError(f"video goes from {low:.4g} to {high:.4g}; {RANGE}")
+
+    def _check_planes(self, triplane: Triplane) -> None:
+        """ArgumentError for planes of another type or other sizes."""
+        channels, sizes = self.config.latent_channels, self.config.latent_shape.planes
+        for name, plane, size in zip(PLANES, triplane, sizes, strict=True):
+            if plane.shape[1:] != (channels, *size) or not plane.is_floating_point():
+                wanted = ", ".join(map(str, (channels, *size)))
+                raise ArgumentError(
+                    f"plane {name} is {plane.dtype} {tuple(plane.shape)}; this autoencoder decodes floats (b, {wanted})"
+                )

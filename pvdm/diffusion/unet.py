@@ -11,6 +11,7 @@ from torch.nn import functional
 from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion.condition import Condition
 from pvdm.diffusion.unet_blocks import Attention, GroupNorm32, ResidualBlock, timestep_embedding, zero
+from pvdm.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,12 @@ class TriplaneUNet(nn.Module):
     def forward(self, z: Tensor, t: Tensor, condition: Condition | Tensor | None = None) -> Tensor:
         """z: (b, c, l) flat latents; t: (b,) integer times; condition: the context's latent like z, or none.
 
-        ValueError for a label that is none of its classes.
+        ValueError for a label that is none of its classes, and ArgumentError, one as well, for another z.
         """
+        channels = self.config.latent_channels
+        if z.ndim != 3 or z.shape[1] != channels or not z.is_floating_point():
+            wanted = f"floats (b, {channels}, {self.shape.positions})"
+            raise ArgumentError(f"z is {z.dtype} {tuple(z.shape)}; this denoiser takes flat latents, {wanted}")
         condition = Condition.of(condition)
         context, embedding = condition.channels(z), self._embedding(z, t, condition)
         planes = Triplane.split(torch.cat((z, context), dim=1), self.shape).map(self.conv_in)

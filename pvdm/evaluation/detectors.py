@@ -10,13 +10,14 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from pvdm.errors import InputError
+from pvdm.errors import ArgumentError, InputError
 from pvdm.evaluation.cdfvd import DIMENSIONS, VIDEOMAE, VideoMAE
 from pvdm.evaluation.i3d import CLASSES, I3D, random_i3d
 from pvdm.evaluation.precision import full_float32
 from pvdm.evaluation.preprocessing import square
 from pvdm.evaluation.torchscript import ScriptedNetwork
 from pvdm.pickles import read_pickle
+from pvdm.video.pixels import REMEDY
 from pvdm.weights import WeightsFile, sha256_of_weights
 
 BY_PATH = "give its path as --detector-path"
@@ -77,7 +78,8 @@ class Detector:
         Each clip's row is its own. TF32 is not used, so that a GPU gives a CPU's numbers up to rounding.
         """
         if video.dtype != torch.uint8 or video.ndim != 5 or video.shape[1] != 3:
-            raise ValueError(f"a detector takes clips (b, 3, t, h, w) in uint8, not {tuple(video.shape)} {video.dtype}")
+            found = f"{tuple(video.shape)} {video.dtype}"
+            raise ArgumentError(f"a detector takes clips (b, 3, t, h, w) in uint8, not {found}: {REMEDY}")
         with torch.no_grad(), full_float32(self.device):
             return self._network(video.to(self.device)).float()
 

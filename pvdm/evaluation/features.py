@@ -18,6 +18,7 @@ from pvdm.evaluation.detectors import Detector
 from pvdm.evaluation.feature_cache import stored
 from pvdm.evaluation.processes import ALONE, Processes, gathered_rows
 from pvdm.evaluation.results import versions
+from pvdm.video import check_pixels
 
 Progress = Callable[[int, int], None]
 PACKAGES = ("torch", "pillow", "av")
@@ -119,9 +120,8 @@ class Looks:
         self.first: tuple[str, tuple[int, ...]] | None = None
 
     def check(self, clip: Clip) -> None:
-        """InputError if it is unlike the first; ValueError if it is no clip at all."""
-        if clip.video.dtype != torch.uint8 or clip.video.ndim != 4 or len(clip.video) != 3:
-            raise ValueError(f"{clip.name} is {clip.video.dtype} {tuple(clip.video.shape)}; wanted uint8 (3, t, h, w)")
+        """InputError if it is unlike the first, or no clip at all."""
+        check_pixels(clip.video, "3 t h w", what=clip.name)
         self._compare((clip.name, tuple(clip.video.shape[1:])))
 
     def check_all(self, processes: Processes) -> None:

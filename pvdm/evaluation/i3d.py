@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pvdm.errors import ArgumentError
+
 CLASSES = 400
 
 MIXED = {
@@ -57,8 +59,13 @@ class I3D(nn.Module):
         """Video (b, 3, t, h, w), float in [-1, 1], made for h = w = 224 -> logits (b, 400), the mean over time.
 
         Smaller video is taken as it is (the last pool then takes the whole of it); of larger video the mean is over
-        space as well.
+        space as well. ArgumentError for another type or other axes.
         """
+        if not video.is_floating_point() or video.ndim != 5 or video.shape[1] != 3:
+            raise ArgumentError(
+                f"video is {video.dtype} {tuple(video.shape)}; I3D takes floats in [-1, 1], (b, 3, t, h, w), which "
+                "pvdm.video.to_float makes of uint8"
+            )
         x = pool(self.Conv3d_1a_7x7(video), *SPATIAL_POOL)
         x = pool(self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(x)), *SPATIAL_POOL)
         x = self._mixed(x, "3bc")

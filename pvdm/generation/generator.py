@@ -24,7 +24,7 @@ from pvdm.generation.graphs import ALONE, GraphedNetwork
 from pvdm.generation.labels import Label, class_index, one_each
 from pvdm.generation.stored_model import StoredModel
 from pvdm.precision import bfloat16_weights
-from pvdm.video import read_video, to_float, to_uint8
+from pvdm.video import check_pixels, read_video, to_float, to_uint8
 
 TOKENS_AT_ONCE = 2**15
 """Of clips that go through the autoencoder at once: two at 256x256 and 16 frames, which fill a GPU, and many small."""
@@ -143,6 +143,7 @@ class VideoGenerator(StoredModel):
         if num_frames is None:
             raise InputError("it is not said how long the video is to be; give frames, such as frames=128")
         video = self._read(video)
+        check_pixels(video, "3 n h w", what="the video")
         head = video[None, :, :0].cpu() if only_new else video[None].cpu()
         missing = num_frames - head.shape[2]
         if missing < 1:
@@ -268,6 +269,7 @@ class VideoGenerator(StoredModel):
 
         InputError if they are too short.
         """
+        check_pixels(video, "3 n h w" if video.ndim == 4 else "b 3 n h w", what="the context")
         videos = video if video.ndim == 5 else video[None]
         self.check_can_continue(videos[0])
         parts = videos[:, :, -self.frames :].split(self.clips_of_a_pass())
@@ -300,8 +302,10 @@ class VideoGenerator(StoredModel):
         uint8, a file or a folder of frames, which is read at the model's size and pace. The result is like it.
         """
         video = self._read(video)
-        if video.ndim == 4:
+        if isinstance(video, Tensor) and video.ndim == 4:
+            check_pixels(video, "3 n h w", what="the video")
             return self._reconstruct_whole(video)
+        check_pixels(video, "b 3 t h w", what="the video")
         parts = (to_float(part.to(self.device)) for part in video.split(self.clips_of_a_pass()))
         return torch.cat([self._pixels(self.autoencoder(part)) for part in parts])
 

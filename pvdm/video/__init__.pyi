@@ -4,7 +4,7 @@ from .frame_folder import number_gap
 from .grid import grid_video, near_square
 from .info import FRAME_SUFFIXES, VIDEO_SUFFIXES, WRITABLE, VideoInfo
 from .paced import PacedVideo
-from .pixels import to_float, to_uint8
+from .pixels import check_pixels, to_float, to_uint8
 from .reader import Reader, probe, read_frames
 from .transform import resize_and_crop
 from .whole_video import frames_at, read_video, save_video
@@ -21,6 +21,7 @@ __all__ = [
     "VideoInfo",
     "VideoWriter",
     "change_colors",
+    "check_pixels",
     "frames_at",
     "grid_video",
     "near_square",

@@ -1,13 +1,42 @@
 """The one place where pixels change between uint8 (files, loaders, metrics) and floats (models)."""
 
+import torch
 from torch import Tensor
+
+from pvdm.errors import ArgumentError
+
+REMEDY = (
+    "floats in [0, 1] become uint8 by (255 * video).round().to(torch.uint8), and those in [-1, 1] by "
+    "pvdm.video.to_uint8(video)"
+)
 
 
 def to_float(video: Tensor) -> Tensor:
-    """uint8 of any layout -> float32 in [-1, 1], the same layout."""
+    """uint8 of any layout -> float32 in [-1, 1], the same layout; ArgumentError for another type."""
+    if video.dtype != torch.uint8:
+        raise ArgumentError(f"to_float found pixels of {video.dtype}; wanted uint8, 0 to 255: {REMEDY}")
     return video.float() / 127.5 - 1
 
 
 def to_uint8(video: Tensor) -> Tensor:
-    """Floats in [-1, 1], any layout -> uint8, rounded to the nearest; values outside are clamped."""
+    """Floats in [-1, 1], any layout -> uint8, rounded to the nearest; values outside are clamped.
+
+    ArgumentError for whole numbers, of which 0 would be grey and all others white.
+    """
+    if not video.is_floating_point():
+        raise ArgumentError(
+            f"to_uint8 found pixels of {video.dtype}; wanted floats in [-1, 1], of which it makes uint8"
+        )
     return (video.float() * 127.5 + 127.5).clamp(0, 255).round().byte()
+
+
+def check_pixels(video: Tensor, layout: str, *, what: str) -> None:
+    """ArgumentError unless a video is uint8 and of this layout, such as "b 3 t h w", where 3 is the axis of RGB."""
+    axes, wanted = layout.split(), f"uint8 ({', '.join(layout.split())})"
+    if not isinstance(video, Tensor):
+        raise ArgumentError(f"{what} is a {type(video).__name__}; wanted a tensor of {wanted}")
+    found = f"{what} is {video.dtype} {tuple(video.shape)}; wanted {wanted}"
+    if video.dtype != torch.uint8:
+        raise ArgumentError(f"{found}, 0 to 255: {REMEDY}")
+    if video.ndim != len(axes) or video.shape[axes.index("3")] != 3:
+        raise ArgumentError(f"{found}, its axes in this order")

@@ -10,10 +10,11 @@ import av
 import torch
 from torch import Tensor
 
-from pvdm.errors import InputError
+from pvdm.errors import ArgumentError, InputError
 from pvdm.output import missing_parents, put_in_place, remove, remove_empty
 from pvdm.video.encoders import GifEncoder, Mp4Encoder, PngEncoder, WebmEncoder, WebpEncoder
 from pvdm.video.info import WRITABLE
+from pvdm.video.pixels import REMEDY
 
 ENCODERS = dict(zip((*WRITABLE, ""), (Mp4Encoder, WebmEncoder, GifEncoder, WebpEncoder, PngEncoder), strict=True))
 SLOWEST, FASTEST = 0.01, 1000
@@ -53,12 +54,12 @@ class VideoWriter:
         return self
 
     def write(self, frames: Tensor) -> None:
-        """frames: (3, t, h, w) uint8, the next t frames; h and w are those of the first call."""
+        """frames: (3, t, h, w) uint8, the next t frames; h and w are those of the first call, else ArgumentError."""
         if frames.ndim != 4 or frames.shape[0] != 3 or frames.dtype != torch.uint8:
-            raise ValueError(f"frames are {frames.dtype} {tuple(frames.shape)}; want uint8 (3, t, h, w)")
+            raise ArgumentError(f"frames are {frames.dtype} {tuple(frames.shape)}; want uint8 (3, t, h, w): {REMEDY}")
         size = tuple(frames.shape[-2:])
         if self._size not in (None, size):
-            raise ValueError(f"frames are {size} after frames of {self._size}; write one size to one video")
+            raise ArgumentError(f"frames are {size} after frames of {self._size}; write one size to one video")
         with self._writing():
             for frame in frames.permute(1, 2, 3, 0).contiguous().cpu().numpy():
                 self._encoder.write(frame)

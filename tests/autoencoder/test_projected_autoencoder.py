@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 from einops import rearrange
@@ -10,6 +13,7 @@ from torch import Tensor, nn
 
 from pvdm.autoencoder import PLANES, AutoencoderConfig, ProjectedAutoencoder, Triplane
 from pvdm.autoencoder.autoencoder import ALONG
+from pvdm.errors import InputError
 
 SIZES = [(8, 128, 128), (32, 128, 128), (8, 96, 160), (32, 96, 160)]
 UNEQUAL = {"frames": 3, "height": 32, "width": 40}
@@ -178,6 +182,25 @@ def test_bf16_is_close():
 def test_another_size_is_refused(shape):
     with pytest.raises(ValueError, match=r"video has shape .*; this autoencoder takes \(b, 3, 8, 32, 32\)"):
         network().encode(torch.zeros(shape))
+
+
+def test_pixels_are_floats_in_their_range():
+    shape = (1, 3, 8, 32, 32)
+    with pytest.raises(InputError, match=r"video is torch.uint8; this autoencoder takes floats in \[-1, 1\]"):
+        network().encode(torch.zeros(shape, dtype=torch.uint8))
+    for wrong, found in ((torch.full(shape, 255.0), "255 to 255"), (torch.full(shape, math.nan), "nan to nan")):
+        with pytest.raises(InputError, match=f"video goes from {found}; this autoencoder takes floats"):
+            network().encode(wrong)
+    assert network().encode(torch.full(shape, 1.0001)).shape == network().config.latent_shape  # rounding is no error
+
+
+def test_planes_are_floats_of_their_sizes():
+    autoencoder = network()
+    good = planes(autoencoder.config)
+    for name in PLANES:
+        for wrong in (getattr(good, name)[:, :, :-1], getattr(good, name)[:, :-1], getattr(good, name).long()):
+            with pytest.raises(InputError, match=rf"plane {name} is torch.*; this autoencoder decodes floats \(b, 4, "):
+                autoencoder.decode(replace(good, **{name: wrong}))
 
 
 @pytest.mark.parametrize(

@@ -160,3 +160,13 @@ def test_clips_that_are_none():
 
     with pytest.raises(ValueError, match=re.escape("clip-0 is torch.float32 (3, 4, 6, 8); wanted uint8 (3, t, h, w)")):
         extract(Floats(5), Projection(), batch_size=2)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_row_that_is_not_finite_is_refused_by_the_name_of_its_clip(value):
+    def spoiled(video):
+        is_fourth = torch.tensor([torch.equal(clip, noise(4)) for clip in video])
+        return torch.where(is_fourth[:, None], value, Projection()(video))
+
+    with pytest.raises(InputError, match=r"what was measured of 4 is not finite \(NaN or infinity\); look at this"):
+        extract(LiveClips(6), spoiled, batch_size=4)

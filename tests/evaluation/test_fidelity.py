@@ -234,3 +234,10 @@ def share_of_fidelity(rank: int, folder: Path, shares: tuple[tuple[int, ...], ..
     result = fidelity(*clips(), [[index] for index in shares[rank]])
     (folder / f"{rank}.json").write_text(json.dumps(result))
     torch.distributed.destroy_process_group()
+
+
+def test_a_measure_that_is_not_finite_is_refused_and_not_passed_over():
+    clips = torch.zeros(2, 3, 4, 16, 16, dtype=torch.uint8)
+    fidelity = Fidelity(lpips=lambda found, wanted: torch.full((len(found),), torch.nan))
+    with pytest.raises(InputError, match="lpips of clip 7 is nan; look at this clip"):
+        fidelity.update([7, 8], clips, clips)

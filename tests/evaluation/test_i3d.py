@@ -67,3 +67,11 @@ def test_random_weights_are_a_function_of_their_keys():
         torch.testing.assert_close(found[key], torch.from_numpy(normal) * (2 / fan_in) ** 0.5)
     assert found["logits.conv3d.bias"].abs().sum() == 0
     assert (found["Mixed_4c.b1b.bn.running_var"] == 1).all()
+
+
+@pytest.mark.parametrize(
+    "wrong", [torch.zeros(1, 3, 16, 64, 64).byte(), torch.zeros(1, 16, 3, 64, 64), torch.zeros(3, 9, 64, 64)]
+)
+def test_only_floats_in_their_layout_are_taken(wrong):
+    with pytest.raises(ValueError, match=r"I3D takes floats in \[-1, 1\], \(b, 3, t, h, w\)"):
+        I3D()(wrong)

@@ -422,6 +422,24 @@ def test_a_video_of_another_size_is_refused(generator):
         generator.extend(video(8, width=40), num_frames=20)
 
 
+def test_videos_are_uint8_and_said_to_be_another_kind(generator):
+    floats = torch.rand(3, 8, 32, 32)
+    for refused in (
+        lambda: generator.reconstruct(floats[None]),
+        lambda: generator.extend(floats, num_frames=20),
+        lambda: next(generator.stream(context=floats[None])),
+        lambda: generator.encode_context(2 * floats - 1),
+    ):
+        with pytest.raises(
+            InputError, match=r"is torch.float32 .*; wanted uint8 \(.*3, .*\), 0 to 255: floats in \[0, 1\]"
+        ):
+            refused()
+    with pytest.raises(InputError, match=r"the video is torch.uint8 \(3, 8, 32, 32\); wanted uint8 \(b, 3, t, h, w\)"):
+        generator.reconstruct(video(8))
+    with pytest.raises(InputError, match=r"video has shape \(1, 3, 9, 32, 32\); this autoencoder takes"):
+        generator.reconstruct(video(9)[None])
+
+
 def test_a_stage_1_model_only_reconstructs():
     generator = small_generator(denoiser=False)
     assert generator.reconstruct(video(8)[None]).shape == (1, 3, 8, 32, 32)
@@ -442,4 +460,7 @@ def test_the_contract_of_the_raw_networks(generator):
         assert generator.denoiser(z, torch.tensor([0, 199]), None).shape == z.shape
         assert generator.denoiser(z, torch.tensor([0, 199]), condition).shape == z.shape
         triplane = generator.autoencoder.encode(torch.zeros(1, 3, 8, 32, 32))
+    for wrong in (z[:, :2], z[0], z.long()):
+        with pytest.raises(InputError, match=r"z is torch.* this denoiser takes flat latents, floats \(b, 4, 80\)"):
+            generator.denoiser(wrong, torch.tensor([0, 199]), None)
     assert (triplane.hw.shape, triplane.tw.shape, triplane.th.shape) == ((1, 4, 4, 4), (1, 4, 8, 4), (1, 4, 8, 4))

@@ -192,3 +192,14 @@ def test_the_digest_is_of_sizes_and_weights(generator, tmp_path):
     with torch.no_grad():
         loaded[0].embed_patches.bias[0] += 1e-6
     assert digest_of(loaded[0]) != digest_of(generator.autoencoder)
+
+
+def test_latents_that_are_not_finite_are_not_written(root, tmp_path):
+    spoiled = VideoGenerator(AUTOENCODER).eval()
+    with torch.no_grad():
+        spoiled.autoencoder.embed_patches.bias[0] = torch.nan
+    with pytest.raises(
+        InputError, match=r"encoding with the model gave values .*: its autoencoder.embed_patches.bias is"
+    ):
+        encoded(data(root), spoiled, tmp_path / "latents")
+    assert contents(tmp_path / "latents") == {}

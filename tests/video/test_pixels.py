@@ -1,9 +1,13 @@
 """Every pixel value survives the way to floats and back."""
 
+import re
+
+import pytest
 import torch
 from torch.testing import assert_close
 
-from pvdm.video import to_float, to_uint8
+from pvdm.errors import ArgumentError, InputError
+from pvdm.video import check_pixels, to_float, to_uint8
 
 LEVELS = torch.arange(256, dtype=torch.uint8)
 
@@ -25,3 +29,37 @@ def test_values_outside_are_clamped_and_halves_rounded_to_nearest():
 
 def test_low_precision_is_accepted():
     assert_close(to_uint8(torch.ones(2, dtype=torch.bfloat16)), torch.full((2,), 255, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.int64, torch.bool])
+def test_only_uint8_becomes_floats(dtype):
+    with pytest.raises(ArgumentError, match=r"wanted uint8, 0 to 255: floats in \[0, 1\] become uint8 by"):
+        to_float(torch.ones(2, dtype=dtype))
+
+
+def test_only_floats_become_uint8():
+    with pytest.raises(ArgumentError, match=r"to_uint8 found pixels of torch.uint8; wanted floats in \[-1, 1\]"):
+        to_uint8(LEVELS)
+
+
+@pytest.mark.parametrize(
+    ("video", "message"),
+    [
+        (
+            torch.rand(2, 3, 4, 8, 8),
+            "x is torch.float32 (2, 3, 4, 8, 8); wanted uint8 (b, 3, t, h, w), 0 to 255: floats",
+        ),
+        (torch.zeros(3, 4, 8, 8).byte(), "x is torch.uint8 (3, 4, 8, 8); wanted uint8 (b, 3, t, h, w), its axes"),
+        (torch.zeros(2, 4, 3, 8, 8).byte(), "x is torch.uint8 (2, 4, 3, 8, 8); wanted uint8 (b, 3, t, h, w), its axes"),
+        (torch.zeros(2, 3, 4, 8, 8).byte().numpy(), "x is a ndarray; wanted a tensor of uint8 (b, 3, t, h, w)"),
+    ],
+)
+def test_what_is_no_video_of_uint8(video, message):
+    """A ValueError for callers in Python, and a sentence for those of the commands."""
+    for kind in (ValueError, InputError):
+        with pytest.raises(kind, match=re.escape(message)):
+            check_pixels(video, "b 3 t h w", what="x")
+
+
+def test_the_remedies_are_right():
+    assert check_pixels((255 * torch.rand(2, 3, 4, 8, 8)).round().to(torch.uint8), "b 3 t h w", what="x") is None
