@@ -17,6 +17,7 @@ from pvdm.errors import InputError, one_line
 from pvdm.generation import VideoGenerator
 from pvdm.precision import allow_tf32
 from pvdm.training.data import VideoData
+from pvdm.training.optimization import OptimizerConfig, apply_to_saved
 from pvdm.training.sharding import ShardedStrategy
 from pvdm.training.skipping import FiniteUpdates
 
@@ -32,11 +33,12 @@ logger = logging.getLogger(__name__)
 class GeneratorTraining(FiniteUpdates):
     """Base of both stages, which say:
 
-    `generator`, the model; `trained`, the name of the network whose weights move; `clips_per_sample`, how many
-    clips on end a sample of the data has; `updates`, how often the weights have moved.
+    `generator`, the model; `optimizer_config`, that of its optimizer; `trained`, the name of the network whose weights
+    move; `clips_per_sample`, how many clips on end a sample of the data has; `updates`, how often weights have moved.
     """
 
     generator: VideoGenerator
+    optimizer_config: OptimizerConfig
     trained: str
     clips_per_sample: int
 
@@ -119,6 +121,12 @@ class GeneratorTraining(FiniteUpdates):
                 "or choose another --trainer.default_root_dir"
             )
 
+        self._apply_optimizer_settings(checkpoint)
+
+    def optimizer_configs(self) -> dict[str, OptimizerConfig]:
+        """Those of the optimizers, in their order, by their names in the configuration."""
+        return {"model.optimizer": self.optimizer_config}
+
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """As ever; InputError if the weights' names or shapes are not those of the model."""
         try:
@@ -126,6 +134,14 @@ class GeneratorTraining(FiniteUpdates):
         except (RuntimeError, TypeError) as error:
             reason = one_line(str(error).splitlines()[-1])
             raise InputError(f"the checkpoint's weights do not fit the model ({reason}); give another") from error
+
+    def _apply_optimizer_settings(self, checkpoint: dict[str, Any]) -> None:
+        """Of a run that goes on: PyTorch would take them from the checkpoint."""
+        states, schedules = checkpoint.get("optimizer_states"), checkpoint.get("lr_schedulers")
+        if not states or not schedules or self.trainer.state.fn != TrainerFn.FITTING:
+            return
+        for (name, config), *saved in zip(self.optimizer_configs().items(), states, schedules, strict=False):
+            apply_to_saved(config, *saved, name=name)  # an adversary may have come or gone
 
     def _tell_other_data(self, before: Mapping[str, Any] | None) -> None:
         """A run may go on with other data, but not unnoticed."""

@@ -78,6 +78,11 @@ class OpposedTraining(GeneratorTraining):
         if (self.trainer.fit_loop.total_batch_idx + 1) % self.accumulate == 0:  # an epoch's rest counts for the next
             self._update()
 
+    def optimizer_configs(self) -> dict[str, OptimizerConfig]:
+        """Those of both sides."""
+        own = super().optimizer_configs()
+        return own if self.adversary is None else {**own, "model.adversary.optimizer": self.adversary.config.optimizer}
+
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
         """Those of the trained network, then those of its adversary."""
         pairs = [(self.optimizer_config, self.get_submodule(self.trained))]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
@@ -15,7 +16,12 @@ from torch.optim.lr_scheduler import LambdaLR
 from pvdm.errors import InputError, check_range
 
 OPTIMIZERS = {"adamw": AdamW, "adam": Adam, "rmsprop": RMSprop}
+NAMES = {"lr": "learning_rate", "weight_decay": "weight_decay", "betas": "betas", "alpha": "betas[1]"}
+"""What the configuration calls the values of PyTorch's groups of parameters."""
+
 FUSED, FUSED_DEVICES = {"adamw", "adam"}, {"cpu", "cuda"}
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,14 @@ class OptimizerConfig:
         fused: as one kernel where there is one, which a scaler of gradients does not allow if these are clipped.
         """
         parameters = list(parameters)
+        kernel = "fused" if fused and self.name in FUSED and _are_on(FUSED_DEVICES, parameters) else "foreach"
+        return OPTIMIZERS[self.name](parameters, **self.group(), **{kernel: True})
+
+    def group(self) -> dict[str, Any]:
+        """What PyTorch's groups of parameters hold of it, by the names there; `lr` is that after the warm-up."""
         decay = self.weight_decay if self.weight_decay is not None else 0.01 if self.name == "adamw" else 0.0
         own = {"alpha": self.betas[1]} if self.name == "rmsprop" else {"betas": tuple(self.betas)}
-        kernel = "fused" if fused and self.name in FUSED and _are_on(FUSED_DEVICES, parameters) else "foreach"
-        return OPTIMIZERS[self.name](parameters, lr=self.learning_rate, weight_decay=decay, **own, **{kernel: True})
+        return {"lr": self.learning_rate, "weight_decay": decay, **own}
 
     def schedule(self, optimizer: Optimizer) -> LambdaLR:
         """The learning rate as a function of the update, to be stepped after each."""
@@ -72,6 +82,44 @@ class OptimizerConfig:
         if self.cosine_steps is None:
             return rise
         return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.cosine_steps)))
+
+
+def apply_to_saved(config: OptimizerConfig, optimizer: dict[str, Any], schedule: dict[str, Any], *, name: str) -> None:
+    """Puts what the config says into the saved states of an optimizer and its schedule, which would bring back the old.
+
+    One line says what has changed. InputError if the state is that of another optimizer. name: The config's own.
+    """
+    wanted, changed = config.group(), []
+    for group in optimizer["param_groups"]:
+        if (found := _kind(group)) not in (None, config.name):
+            raise InputError(
+                f"{name}.name is {found} in the checkpoint and {config.name} in the configuration, which cannot take "
+                "over its state; make them agree, or begin another run (--trainer.default_root_dir) from the "
+                "checkpoint's weights (--model.init_from)"
+            )
+        before = {**group, "lr": group.get("initial_lr", group["lr"])}
+        changed = [
+            f"{name}.{NAMES[key]} was {_plain(before[key])} and is {_plain(value)}"
+            for key, value in wanted.items()
+            if _plain(before[key]) != _plain(value)
+        ]
+        now = wanted["lr"] * config.factor(schedule["last_epoch"])
+        group.update(wanted, initial_lr=wanted["lr"], lr=now)
+        schedule.update(base_lrs=[wanted["lr"]] * len(optimizer["param_groups"]), _last_lr=[now])
+    if changed:
+        logger.warning("the run goes on with other settings than it had: %s", "; ".join(changed))
+
+
+def _kind(group: Mapping[str, Any]) -> str | None:
+    """Name of the optimizer that a saved group of parameters is of; None where that is not to be told."""
+    if "alpha" in group:
+        return "rmsprop"
+    is_decoupled = group.get("decoupled_weight_decay")
+    return None if is_decoupled is None else "adamw" if is_decoupled else "adam"
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _are_on(devices: set[str], parameters: Iterable[nn.Parameter]) -> bool:

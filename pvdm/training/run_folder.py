@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.cli import SaveConfigCallback
+from pytorch_lightning.trainer.states import TrainerFn
 
 from pvdm.errors import InputError
-from pvdm.output import replacing
+from pvdm.output import write_through
+from pvdm.training.settings import SETTINGS, tell_changes
 
 MADE_BEFORE_TRAINING = ("events.out.tfevents.*", "hparams.yaml", "config.yaml", ".config.*.yaml")
 """What Lightning and the logs lay there before anything is known to work."""
@@ -56,7 +59,10 @@ class RunFolder:
 
 
 class ConfigOfRun(SaveConfigCallback):
-    """Writes `config.yaml` when training begins, so that a command that is refused does not replace a run's own."""
+    """Writes `config.yaml` when training begins, so that a command that is refused does not replace a run's own.
+
+    Its text is in each checkpoint, too; a run that goes on says in what the present one differs.
+    """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Nothing is known to work yet."""
@@ -64,9 +70,18 @@ class ConfigOfRun(SaveConfigCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         folder = trainer.log_dir  # all processes must ask for it
         if trainer.is_global_zero:
-            with replacing(Path(folder) / self.config_filename, overwrite=True) as temporary:
-                self.parser.save(self.config, temporary, skip_none=False, overwrite=True, multifile=False)
+            write_through(Path(folder) / self.config_filename, self._text().encode())
         self.already_saved = True
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint[SETTINGS] = self._text()
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        if SETTINGS in checkpoint and trainer.state.fn == TrainerFn.FITTING and trainer.is_global_zero:
+            tell_changes(checkpoint[SETTINGS], self._text())
+
+    def _text(self) -> str:
+        return self.parser.dump(self.config, skip_none=False)
 
 
 def _is_folder(path: Path) -> bool:

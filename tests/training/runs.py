@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -16,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pytest import LogCaptureFixture
 
+from pvdm.cli import main
 from pvdm.training.averaging import RAW
 
 PATIENCE = 120
@@ -150,3 +153,13 @@ def assert_same_training(found: dict, wanted: dict) -> None:
         assert found[part] == wanted[part]
     for part in ("epoch_loop.batch_progress", "epoch_progress"):
         assert found["loops"]["fit_loop"][part] == wanted["loops"]["fit_loop"][part]
+
+
+def refusal(caplog: LogCaptureFixture, *command: Any) -> str:
+    """The one sentence with which a command ends."""
+    caplog.clear()
+    assert main([str(part) for part in command]) == 2
+    (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert message.startswith("pvdm: error: ")
+    assert "\n" not in message
+    return message

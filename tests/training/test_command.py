@@ -10,7 +10,7 @@ from urllib.error import URLError
 import pytest
 import torch
 from miniature import read
-from runs import assert_same_training
+from runs import assert_same_training, refusal
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pvdm.cli import main
@@ -186,16 +186,6 @@ def test_what_tells_nothing_is_not_said(command, monkeypatch):
         "Restor",
     ):
         assert useless not in text
-
-
-def refusal(caplog, *command) -> str:
-    """The one sentence with which a command ends."""
-    caplog.clear()
-    assert main([str(part) for part in command]) == 2
-    (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert message.startswith("pvdm: error: ")
-    assert "\n" not in message
-    return message
 
 
 def test_lpips_without_its_weights_ends_before_anything_begins(command, tmp_path, monkeypatch, caplog):

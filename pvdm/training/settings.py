@@ -1,0 +1,67 @@
+"""The settings of a run that is resumed against those that it had: what may change, and what is said of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+SETTINGS = "settings"
+"""Key of a checkpoint: the text of the run's `config.yaml`."""
+
+SAID_ELSEWHERE = (
+    *("data.path", "data.layout", "data.split", "data.part", "data.card"),  # by what is found there
+    *("model.optimizer", "model.adversary.optimizer"),  # by what the optimizers do
+)
+"""Settings of which a change is told, or refused, by those who know what it means."""
+
+WITHOUT_EFFECT = (
+    *("ckpt_path", "weights_only", "return_predictions", "verbose"),
+    *("model.autoencoder", "model.init_from", "model.reinitialize", "model.vgg_weights"),
+    *("model.activation_checkpointing", "model.compile", "model.sampler"),
+    *("data.workers", "data.prefetch", "data.seed"),
+    *("checkpoint", "predictions", "videos", "evaluation"),
+    *("trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes", "trainer.default_root_dir"),
+    *("trainer.logger", "trainer.callbacks", "trainer.plugins", "trainer.profiler", "trainer.log_every_n_steps"),
+    *("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.enable_checkpointing"),
+)
+"""Settings that say where, how fast or how visibly a run goes on, not what it learns; stage 2's autoencoder is compared
+by its weights."""
+
+logger = logging.getLogger(__name__)
+
+
+def tell_changes(before: str, now: str) -> None:
+    """One line of what has changed that bears on what is learned; both are texts of a `config.yaml`.
+
+    All that has changed is applied; what cannot be has been refused before (see "Stop and go on" in docs/usage.md).
+    """
+    found = [change for change in changes(yaml.safe_load(before), yaml.safe_load(now)) if not _is_left_out(change[0])]
+    if found:
+        told = "; ".join(f"{name} was {_shown(old)} and is {_shown(new)}" for name, old, new in found)
+        logger.warning("the run goes on with other settings than it had: %s", told)
+
+
+def changes(before: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(name, old, new) of each value that differs, by the names of the command line.
+
+    What only one of them knows is of another version of pvdm, and is passed over.
+    """
+    if not (isinstance(before, Mapping) and isinstance(now, Mapping)):
+        if before != now:
+            yield name, before, now
+        return
+    for key in before:
+        if key in now:
+            inner = name if key == "init_args" else f"{name}.{key}".lstrip(".")
+            yield from changes(before[key], now[key], inner)
+
+
+def _is_left_out(name: str) -> bool:
+    return any(f"{name}.".startswith(f"{known}.") for known in (*SAID_ELSEWHERE, *WITHOUT_EFFECT))
+
+
+def _shown(value: Any) -> str:
+    return "given" if isinstance(value, Mapping) else "not given" if value is None else str(value)
