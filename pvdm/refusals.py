@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from pvdm.errors import InputError, one_line
 
@@ -12,6 +13,14 @@ REFUSED = (
     *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []),
 )
 """What a system refuses for a reason that lies outside the program."""
+
+NETWORK = ("ESTALE", "ETIMEDOUT", "EREMOTEIO", "ENOTCONN", "ECONNRESET", "ECONNABORTED", "EHOSTDOWN", "EHOSTUNREACH")
+BUSY = ("ENOMEM", "ENFILE", "EBUSY", "EAGAIN", "ENODEV", "ENXIO", "ENOLCK", "ENETDOWN", "ENETUNREACH")
+OUTSIDE = (*REFUSED, *(getattr(errno, name) for name in (*NETWORK, *BUSY) if hasattr(errno, name)))
+"""What keeps a file from being read that may be whole: a full memory, a failing disk, a network that is away."""
+
+PROVES_NOTHING = (errno.EINVAL, errno.ENOENT)
+"""As well of a place in a file that it is to have and has not, and of a file that is not there."""
 
 REFUSALS = (InputError, OSError, RuntimeError, MemoryError)
 """Types of which some can be mended; torch.OutOfMemoryError is a RuntimeError."""
@@ -45,6 +54,27 @@ def no_memory(error: BaseException) -> str | None:
         "the memory is full; take fewer samples at once (data.batch_size in training, --batch-size and --clips-at-once "
         "in sampling), bfloat16 (trainer.precision bf16-mixed, --precision bf16), in training "
         "model.activation_checkpointing true or a list of parts, or smaller clips or networks"
+    )
+
+
+def outside_cause(error: BaseException | None) -> str | None:
+    """Why the system has not read a file, which may be whole; None for an error that tells nothing of the kind."""
+    while error is not None:
+        if no_memory(error):
+            return "the memory is full"
+        if isinstance(error, OSError) and error.errno and error.errno not in PROVES_NOTHING:
+            return os.strerror(error.errno)
+        if found := [os.strerror(code) for code in OUTSIDE if os.strerror(code) in str(error)]:  # as PyTorch says it
+            return found[0]
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def unread(path: object, cause: str) -> InputError:
+    """What is said of a file that has not been read, and may be whole; cause: see `outside_cause`."""
+    return InputError(
+        f"{path} could not be read now ({cause}) and may be whole; free memory, or see to the disk or the network, and "
+        "give the same command again"
     )
 
 

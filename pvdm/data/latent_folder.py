@@ -12,6 +12,7 @@ from pvdm.data.latent_plan import FORMAT, VERSION, LatentPlan, Shard
 from pvdm.data.latent_shards import is_whole
 from pvdm.errors import InputError
 from pvdm.output import check_output, remove, write_through
+from pvdm.refusals import outside_cause, unread
 
 INDEX, PLAN = "index.json", "plan.json"
 """What is complete has an index; before, the same without the sizes of the shards is the plan."""
@@ -115,6 +116,8 @@ def _read(path: Path) -> tuple[dict[str, Any], LatentPlan]:
         if path.name == INDEX and len(_sizes(stored)) != len(plan.shards()):
             raise ValueError("it does not list the shards")
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        if cause := outside_cause(error):
+            raise unread(path, cause) from error
         raise InputError(f"{path} is damaged ({type(error).__name__}); encode anew with --overwrite") from error
     return stored, plan
 

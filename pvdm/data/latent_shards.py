@@ -16,6 +16,7 @@ from torch import Tensor
 from pvdm.data.latent_plan import LatentPlan, Shard
 from pvdm.errors import InputError
 from pvdm.output import write_through
+from pvdm.refusals import outside_cause, unread
 
 PLAIN, MIRRORED = "latents", "mirrored"
 """The tensors of a shard, (rows, c, l) each; the second is absent where no clip is there mirrored."""
@@ -59,6 +60,8 @@ class ShardReader:
         try:
             found = _slice(self, shard.number, MIRRORED if mirrored else PLAIN)[row - shard.first]
         except (OSError, SafetensorError, ValueError) as error:
+            if (cause := outside_cause(error)) or (isinstance(error, FileNotFoundError) and path.is_file()):
+                raise unread(path, cause or "the system does not open it") from error
             raise InputError(
                 f"{path} is damaged or incomplete; give the pvdm encode command that made it again, which mends it"
             ) from error

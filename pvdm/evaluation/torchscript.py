@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pvdm.errors import InputError, one_line
-from pvdm.refusals import sentence
+from pvdm.refusals import outside_cause, sentence, unread
 
 TRIAL = (1, 3, 16, 64, 64)
 """Size of the clip with which a network is tried."""
@@ -59,6 +59,8 @@ class ScriptedNetwork:
                 warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript, in which the files are published
                 network = torch.jit.load(self._path, map_location="cpu")
         except (RuntimeError, ValueError, OSError) as error:  # what a damaged archive makes of it
+            if cause := outside_cause(error):
+                raise unread(self._path, cause) from error
             raise self._refusal("is no TorchScript file, or is incomplete") from error
         return network.eval()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pvdm.errors import InputError, one_line
+from pvdm.refusals import outside_cause, unread
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,8 +76,10 @@ def _parsed_config(folder: Path) -> Mapping[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{folder} has no {CONFIG}; it is not an exported model (see pvdm export --help)") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check what it is, or export again") from error
+    except (OSError, MemoryError) as error:
+        if (cause := outside_cause(error)) and not path.is_dir():
+            raise unread(path, cause) from error
+        raise InputError(f"{path} cannot be read ({error}); check what it is, or export again") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}); export the model again") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
@@ -96,7 +99,9 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         raise InputError(f"{folder} has no {WEIGHTS}; export the model again")
     try:
         weights = load_file(path)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, RuntimeError, MemoryError) as error:
+        if (cause := outside_cause(error)) or isinstance(error, FileNotFoundError):  # said of too many open files, too
+            raise unread(path, cause or "the system does not open it") from error
         raise InputError(f"{path} is damaged or incomplete ({error}); copy or export it again") from error
     check_finite(weights, path, DIVERGED)
     return weights

@@ -15,7 +15,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pvdm.errors import InputError
 from pvdm.finite import check_finite
 from pvdm.generation.files import DIVERGED
-from pvdm.pickles import read_pickle
+from pvdm.pickles import DamagedFile, read_pickle
 from pvdm.training.averaging import RAW
 
 BEST, LAST = "best.ckpt", "last.ckpt"
@@ -46,7 +46,7 @@ class CheckpointFiles(TorchCheckpointIO):
         path = Path(path)
         try:
             checkpoint = read_pickle(path)
-        except InputError as error:
+        except DamagedFile as error:
             best = path.with_name(BEST)
             if path.name != LAST or not best.is_file():
                 raise

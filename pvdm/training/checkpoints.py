@@ -11,7 +11,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
 from pvdm.errors import InputError
-from pvdm.pickles import read_pickle
+from pvdm.pickles import DamagedFile, read_pickle
 from pvdm.training import checkpoint_files
 from pvdm.training.stopping import Stopped
 
@@ -68,10 +68,15 @@ class RunCheckpoints(ModelCheckpoint):
         return path and str(Path(self.dirpath, Path(path).name))
 
     def _score_of(self, best: str) -> Tensor | None:
-        """The score with which a best checkpoint was written; None if there is no such file."""
+        """The score with which a best checkpoint was written; None if there is no such file.
+
+        InputError if it cannot be read now: it may be the best all the same, and must not be replaced by a worse one.
+        """
+        if not Path(best).is_file():
+            return None
         try:
             states = read_pickle(Path(best), mapped=True)["callbacks"]
-        except (InputError, KeyError):
+        except (DamagedFile, KeyError):
             return None
         return states.get(self.state_key, {}).get("best_model_score")
 
