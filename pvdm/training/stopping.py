@@ -12,6 +12,7 @@ import torch
 from lightning_fabric.plugins.environments import SLURMEnvironment
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
+from torch import distributed
 
 STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, name)]
 
@@ -30,8 +31,43 @@ class Stopped(SystemExit):
         self.signal, self.between_batches = signal.Signals(number), between_batches
 
 
+class Agreement:
+    """The largest of the numbers that all processes give, known to all of them at the next call.
+
+    The exchange goes over gloo, from processor to processor, while the batch is computed: no process waits for its
+    device, nor for another that is less than a batch behind. All processes must make it and call it equally often.
+
+    device: Over which numbers are exchanged where gloo does not work; it is then waited for, up to the call before.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        try:
+            self._group, device = distributed.new_group(backend="gloo"), torch.device("cpu")
+        except RuntimeError:  # of which `EndWithOthers` tells
+            self._group = None
+        self._work: distributed.Work | None = None
+        self._largest = torch.zeros((), dtype=torch.int64, device=device)
+
+    def __call__(self, number: int) -> int:
+        """The largest of the numbers of the call before, 0 at first; once there is one, nothing more is exchanged."""
+        self.end()
+        largest = int(self._largest)
+        if not largest:
+            self._largest.fill_(number)
+            self._work = distributed.all_reduce(self._largest, distributed.ReduceOp.MAX, self._group, async_op=True)
+        return largest
+
+    def end(self) -> None:
+        """Waits for the exchange that is under way."""
+        if self._work is not None:
+            self._work.wait()
+            self._work = None
+
+
 class StopBetweenBatches(Callback):
     """On SIGTERM, SIGUSR1 or the first Ctrl-C, raises `Stopped` at the end of the batch, in all processes at the same.
+
+    With several that is the next batch, see `Agreement`.
 
     It needs not wait for the end of a validation, nor for that of an update of several batches. A second Ctrl-C
     ends training at once, and nothing is saved. Lightning's own handlers broadcast from wherever training is,
@@ -42,12 +78,15 @@ class StopBetweenBatches(Callback):
     def __init__(self) -> None:
         self._received: int | None = None
         self._validation_batches = 0
+        self._agreed: Agreement | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Before Lightning's handlers are installed."""
         environment = trainer._accelerator_connector.cluster_environment
         if isinstance(environment, SLURMEnvironment):
             environment.auto_requeue = False
+        if stage == "fit" and trainer.world_size > 1 and self._agreed is None:
+            self._agreed = Agreement(trainer.strategy.root_device)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._received = None
@@ -76,6 +115,10 @@ class StopBetweenBatches(Callback):
         if trainer.state.fn == TrainerFn.FITTING and batch_idx < self._validation_batches:
             self._stop_if_asked(trainer)
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._agreed is not None:
+            self._agreed.end()
+
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Ends the processes that this one has launched, which would wait for it."""
         if trainer.strategy.launcher is not None and not isinstance(exception, Stopped):
@@ -87,11 +130,10 @@ class StopBetweenBatches(Callback):
         if self._received is None:
             self._received = number
             again = "; Ctrl-C again stops at once and saves nothing" if number == signal.SIGINT else ""
-            logger.info("%s: saving after this batch%s", signal.Signals(number).name, again)
+            which = "this" if self._agreed is None else "the next"
+            logger.info("%s: saving after %s batch%s", signal.Signals(number).name, which, again)
 
     def _stop_if_asked(self, trainer: Trainer) -> None:
         number = self._received or 0
-        if trainer.world_size > 1:
-            number = int(trainer.strategy.all_gather(torch.tensor(number, device=trainer.strategy.root_device)).max())
-        if number:
+        if number := number if self._agreed is None else self._agreed(number):
             raise Stopped(number, between_batches=True, launched=trainer.local_rank > 0)
