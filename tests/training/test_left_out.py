@@ -158,3 +158,27 @@ def test_weights_that_are_not_finite_are_not_stored(tmp_path, where):
     with pytest.raises(InputError, match=f"generator.{name} is not finite .* after 2 updates, .* lower the learning"):
         run.fit(diffusion_training(tmp_path / "first"), loader([batch([0], clips=2)]))
     assert not (tmp_path / "run.ckpt").exists()
+
+
+def test_what_one_of_two_processes_finds_is_left_out_by_both(tmp_path):
+    class Shared(Poisoned):
+        def train_dataloader(self):
+            return loader([batch([2 * index + self.trainer.global_rank], clips=2) for index in range(4)])
+
+        def on_train_start(self):
+            super().on_train_start()
+            self.poison = frozenset([1] if self.trainer.global_rank == 1 else [])
+
+    class Writes(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            torch.save(pl_module.state_dict(), tmp_path / f"{batch_idx}-{trainer.global_rank}.pt")
+
+    module = diffusion_training(tmp_path / "first", kind=Shared)
+    more = {"strategy": "ddp_fork", "devices": 2, "use_distributed_sampler": False, "callbacks": [Writes()]}
+    trainer(tmp_path, max_steps=2, **more).fit(module)
+    states = [[torch.load(tmp_path / f"{i}-{rank}.pt") for i in range(3)] for rank in range(2)]
+    for mine, other in zip(*states, strict=True):
+        assert equal(mine, other)
+    weights = [{name: value for name, value in state.items() if "skipped" not in name} for state in states[0]]
+    assert [equal(*pair) for pair in pairwise(weights)] == [True, False]
+    assert [int(state["skipped_updates.total"]) for state in states[0]] == [0, 1, 1]
