@@ -105,7 +105,7 @@ def test_the_best_of_a_run_is_not_forgotten_because_it_cannot_be_read_now(checkp
 @pytest.mark.parametrize(("error", "cause"), CAUSES)
 def test_weights_of_an_export(tmp_path, monkeypatch, error, cause):
     safetensors.torch.save_file({"a": torch.zeros(3)}, tmp_path / files.WEIGHTS)
-    monkeypatch.setattr(files, "load_file", failing(error))
+    monkeypatch.setattr("safetensors.torch.load_file", failing(error))
     with pytest.raises(InputError, match=rf"model.safetensors could not be read now \({cause}.*\) and may be whole"):
         files.read_weights(tmp_path)
 
