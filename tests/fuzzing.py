@@ -67,6 +67,17 @@ def encode(path: Path, video: np.ndarray, codec: str = "libx264", options: dict[
         container.mux(stream.encode())
 
 
+def damage_frame(path: Path, frame: int, count: int = 12) -> None:
+    """Flips bytes in the middle of the code of a frame, in a file without B-frames."""
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][frame]
+        start, stop = packet.pos + packet.size // 3, packet.pos + packet.size * 2 // 3
+    data = bytearray(path.read_bytes())
+    for place in np.random.default_rng(0).integers(start, stop, count):
+        data[place] ^= 0x5A
+    path.write_bytes(data)
+
+
 def moving(frames: int, height: int = 48, width: int = 64) -> np.ndarray:
     """(t, height, width, 3) uint8 with enough detail that its code is not trivial."""
     t, y, x = np.meshgrid(np.arange(frames), np.arange(height), np.arange(width), indexing="ij")

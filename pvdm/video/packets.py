@@ -14,7 +14,7 @@ import numpy as np
 from av.stream import Disposition
 
 from pvdm.errors import InputError
-from pvdm.video.plain import is_plain, starts_anew
+from pvdm.video.plain import coded_size, is_plain, starts_anew
 from pvdm.video.timeline import pack, unpack
 
 Clock = Literal["pts", "dts"]
@@ -22,8 +22,8 @@ UNINDEXED = ("mpegts", "mpeg")  # containers that are searched for a packet's ow
 
 
 class Packet(NamedTuple):
-    """What is noted of a packet: its times, whether it is to be shown and all there, and whether decoding may start at
-    it, and then without anything before it.
+    """What is noted of a packet: its times, whether it is to be shown and all there, whether decoding may start at it,
+    and then without anything before it, and the size that it gives its picture.
     """
 
     pts: int | None
@@ -31,6 +31,7 @@ class Packet(NamedTuple):
     whole: bool
     key: bool
     anew: bool
+    size: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,13 @@ def undecodable(path: Path, reason: object) -> InputError:
     return InputError(f"{path} cannot be decoded as a video ({reason}); remove it or encode it again")
 
 
+def check_shape(path: Path, first: tuple[int, int], other: tuple[int, int]) -> None:
+    """InputError unless a picture of another size, (height, width), has the shape of the first."""
+    (height, width), (h, w) = first, other
+    if abs(w * height - h * width) > 0.02 * max(w * height, h * width):
+        raise undecodable(path, f"its picture changes from {width}x{height} to {w}x{h}")
+
+
 def open_container(path: Path) -> av.container.InputContainer:
     """The file opened for reading; its titles and comments may be in any encoding."""
     return av.open(str(path), metadata_errors="replace")
@@ -150,6 +158,9 @@ def _packet_index(path: Path, modified: int, size: int) -> PacketIndex:
 def _read_index(path: Path, container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> PacketIndex:
     packets = [_noted(stream, packet) for packet in container.demux(stream) if packet.size]
     shown = [packet for packet in packets if packet.whole]
+    sizes = list(dict.fromkeys(packet.size for packet in shown if packet.size))
+    for size in sizes:
+        check_shape(path, sizes[0], size)
     if not _timed(container, stream, [packet.pts for packet in shown]):
         return _index_by_decoding(container, stream, [packet.dts for packet in shown if packet.key])
     with open_container(path) as again:
@@ -158,7 +169,7 @@ def _read_index(path: Path, container: av.container.InputContainer, stream: av.v
     entries = [i for i, packet in enumerate(shown) if packet.key or i == 0]
     seeks = [shown[i].dts if container.format.name in UNINDEXED else shown[i].pts for i in entries]
     times = [packet.pts for packet in shown]
-    plain = len(shown) == len(packets) and all(packet.anew for packet in packets if packet.key)
+    plain = len(shown) == len(packets) and len(sizes) < 2 and all(packet.anew for packet in packets if packet.key)
     plain = plain and is_plain(container, stream, first)
     return PacketIndex("pts", *(np.array(values, dtype=np.int64) for values in (times, entries, seeks)), plain)
 
@@ -167,7 +178,8 @@ def _noted(stream: av.video.stream.VideoStream, packet: av.Packet) -> Packet:
     # A packet cut off by the end of a truncated file decodes to a frame that is partly grey.
     whole = not packet.is_corrupt and not packet.is_discard
     key = packet.is_keyframe
-    return Packet(packet.pts, packet.dts, whole, key, key and starts_anew(stream, packet))
+    anew, size = (starts_anew(stream, packet), coded_size(stream, packet)) if key else (False, None)
+    return Packet(packet.pts, packet.dts, whole, key, anew, size)
 
 
 def _without_torn_ends(

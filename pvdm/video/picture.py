@@ -16,7 +16,7 @@ from av.sidedata.sidedata import Type
 from av.video.reformatter import VideoReformatter
 
 from pvdm.video import hdr
-from pvdm.video.packets import undecodable
+from pvdm.video.packets import check_shape, undecodable
 from pvdm.video.transform import covering_size, cut
 
 SQUARE = 0.01  # pixels less elongated than that are square: many are by mistakes of rounding
@@ -76,9 +76,7 @@ class Picture:
     def size(self, frame: av.VideoFrame) -> tuple[int, int]:
         """(height, width) of all frames as they are shown; as FFmpeg does, pixels are widened after turning."""
         height, width = self._stored
-        if abs(frame.width * height - frame.height * width) > max(frame.height * width, frame.width * height) * 0.02:
-            sizes = f"from {width}x{height} to {frame.width}x{frame.height}"
-            raise undecodable(self.path, f"its picture changes {sizes}")
+        check_shape(self.path, self._stored, (frame.height, frame.width))
         if not self._orientation(frame).transposed:
             return height, max(1, int(width * self._aspect))
         return width, max(1, int(height / self._aspect))

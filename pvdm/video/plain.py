@@ -14,6 +14,7 @@ from pvdm.video import hdr
 CONTAINERS = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 CODECS = ("h264", "vp8", "vp9", "av1")
 PIXELS = ("yuv420p", "yuvj420p", "yuv422p", "yuv444p")
+VP9_KEYS = (b"\x80", b"\x81", b"\x82", b"\x83")  # of 8 bits and 4:2:0: marker, profile 0, a key; two flags
 SLICE, SLICE_OF_NEW_START = 1, 5  # types of H.264's units
 
 
@@ -49,3 +50,18 @@ def starts_anew(stream: av.video.stream.VideoStream, packet: av.Packet) -> bool:
             return kind == SLICE_OF_NEW_START
         place += prefix + int.from_bytes(data[place : place + prefix], "big")
     return False
+
+
+def coded_size(stream: av.video.stream.VideoStream, packet: av.Packet) -> tuple[int, int] | None:
+    """(height, width) that a packet of VP8 or VP9 at which decoding may start gives its picture; None if unknown.
+
+    WebM as browsers record it changes them midway, and no header tells.
+    """
+    data = bytes(memoryview(packet)[:16])
+    if stream.codec.canonical_name == "vp8" and data[3:6] == b"\x9d\x01\x2a":
+        width, height = (int.from_bytes(data[place : place + 2], "little") & 0x3FFF for place in (6, 8))
+        return height, width
+    if stream.codec.canonical_name == "vp9" and data[:1] in VP9_KEYS and data[1:4] == b"\x49\x83\x42":
+        sizes = int.from_bytes(data[4:9], "big") >> 4  # after 4 bits on colours: two of 16, each less one
+        return (sizes & 0xFFFF) + 1, (sizes >> 16 & 0xFFFF) + 1
+    return None

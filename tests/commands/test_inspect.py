@@ -5,12 +5,14 @@ import json
 import pytest
 import yaml
 from data.small_layouts import make_ucf101
+from fuzzing import damage_frame, encode, moving
 from PIL import Image
 
 from pvdm.cli import main
 from pvdm.data.contact_sheet import CELL, GAP
 from pvdm.errors import InputError
 from pvdm.training import VideoData
+from pvdm.video import decord_reading
 
 
 @pytest.fixture
@@ -234,3 +236,18 @@ def test_the_real_data_sets(shared_data, inspect):
     assert parts["training"]["sizes"] == {"128x128": 40}
     assert parts["validation"]["sizes"] == {"128x128": 8, "640x480": 1}
     assert [part["without_context"] for part in parts.values()] == [40, 8]
+
+
+def test_the_reader_is_an_option_of_the_data(videos, monkeypatch, inspect, refusal):
+    assert inspect(videos, "--reader", "pyav", "--frames", 4)["parts"]["training"]["videos"] == 3
+    monkeypatch.setattr(decord_reading, "find_spec", lambda _: None)
+    assert 'not installed; pip install "pvdm[decord]"' in refusal("inspect", videos, "--reader", "decord")
+
+
+def test_damage_in_the_midst_is_found_by_decoding_all(tmp_path, inspect):
+    path = tmp_path / "videos" / "a.avi"
+    encode(path, moving(24, 96, 128), "mpeg4", {"g": "8", "bf": "0"})
+    damage_frame(path, 11)
+    assert not inspect(path.parent, "--frames", 4)["bad"]
+    (bad,) = inspect(path.parent, "--frames", 4, "--all-frames")["bad"]
+    assert "a.avi cannot be decoded as a video (frame 11 is damaged)" in bad["cause"]

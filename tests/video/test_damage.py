@@ -5,7 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from fuzzing import encode, moving
+from fuzzing import damage_frame, encode, moving
 from shown import GROUPS
 
 from pvdm.data.index import find_damage, index_videos
@@ -21,24 +21,13 @@ KINDS = {  # frames depend on those before them, from every eighth on; in the la
 }
 
 
-def damage(path: Path, frame: int, count: int = 12) -> None:
-    """Flips bytes in the middle of the code of a frame, in a file without B-frames."""
-    with av.open(str(path)) as container:
-        packet = [packet for packet in container.demux(video=0) if packet.size][frame]
-        start, stop = packet.pos + packet.size // 3, packet.pos + packet.size * 2 // 3
-    data = bytearray(path.read_bytes())
-    for place in np.random.default_rng(0).integers(start, stop, count):
-        data[place] ^= 0x5A
-    path.write_bytes(data)
-
-
 @pytest.mark.parametrize("name", KINDS)
 def test_damage_counts_up_to_the_next_frame_that_needs_no_other(tmp_path, name):
     codec, options = KINDS[name]
     path = tmp_path / name
     encode(path, moving(24, 96, 128), codec, options)
     healthy = read_frames(path, range(24))
-    damage(path, 11)
+    damage_frame(path, 11)
     last = 11 if codec == "mjpeg" else 15
     for good in (range(11), range(last + 1, 24), [0, 10, last + 1, 23]):
         np.testing.assert_array_equal(read_frames(path, good), healthy[list(good)])
@@ -55,7 +44,7 @@ def test_damage_is_found_by_the_index_and_by_decoding_all(tmp_path):
     for path in paths:
         encode(path, moving(24, 96, 128), codec, options)
     for path, frame in zip(paths, (0, 12, 23), strict=False):
-        damage(path, frame)
+        damage_frame(path, frame)
     index = index_videos([Entry(path) for path in paths])
     assert {bad.path: bad.cause.split("(")[1] for bad in index.bad} == {
         paths[0]: "frame 0 is damaged)",

@@ -10,7 +10,7 @@ import torch
 from shown import filtered, soft, write
 
 from pvdm.errors import InputError
-from pvdm.video import ClipShape, hdr, probe, read_clip, read_frames, resize_and_crop
+from pvdm.video import ClipShape, hdr, packets, probe, read_clip, read_frames, resize_and_crop
 from pvdm.video.picture import on_black, orientation
 
 ONE = 1 << 16
@@ -149,18 +149,14 @@ def test_interlaced_frames_are_of_one_moment_wherever_reading_begins(tmp_path):
     check_clip(path, shown)
 
 
-def two_parts(path: Path, sizes: list[tuple[int, int]]) -> Path:
-    """A VP8 file whose picture changes its size (height, width) every three frames."""
+def changing(path: Path, codec: str, sizes: list[tuple[int, int]]) -> Path:
+    """A file whose picture changes its size (height, width) every three frames."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libvpx", rate=25)
-        stream.height, stream.width, stream.pix_fmt = *sizes[0], "yuv420p"
-        stream.codec_context.thread_count = 1
+        stream = container.add_stream(codec, rate=25)
         for part, (height, width) in enumerate(sizes):
-            encoder = stream.codec_context if not part else av.CodecContext.create("libvpx", "w")
-            if part:
-                encoder.height, encoder.width, encoder.pix_fmt = height, width, "yuv420p"
-                encoder.time_base, encoder.thread_count = Fraction(1, 25), 1
-            encoder.bit_rate = 2_000_000
+            encoder = av.CodecContext.create(codec, "w") if part else stream.codec_context
+            encoder.height, encoder.width, encoder.pix_fmt = height, width, "yuv420p"
+            encoder.time_base, encoder.thread_count, encoder.bit_rate = Fraction(1, 25), 1, 2_000_000
             for i, frame in enumerate(soft(3, height, width)):
                 picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
                 picture.pts, picture.time_base = 3 * part + i, Fraction(1, 25)
@@ -175,22 +171,32 @@ def _mux(container, stream, packets) -> None:
         container.mux(packet)
 
 
-def test_a_larger_picture_of_the_same_shape_is_scaled_to_the_first(tmp_path):
-    path = two_parts(tmp_path / "a.webm", [(48, 64), (96, 128)])
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_a_larger_picture_of_the_same_shape_is_scaled_to_the_first(tmp_path, codec):
+    path = changing(tmp_path / "a.webm", codec, [(48, 64), (96, 128)])
     shown = read_frames(path, range(6))
     assert shown.shape == (6, 48, 64, 3) and probe(path).height == 48
     np.testing.assert_array_equal(read_frames(path, [4, 5]), shown[4:])
+    np.testing.assert_array_equal(read_frames(path, range(6), reader="decord"), shown)
     expected = filtered(path, ("scale", "64:48:flags=bilinear"))
     assert np.abs(shown.astype(int) - expected).mean() < 2
     check_clip(path, shown)
 
 
-def test_a_picture_that_changes_its_shape_is_named(tmp_path):
-    path = two_parts(tmp_path / "a.webm", [(48, 64), (64, 48)])
-    assert read_frames(path, range(3)).shape == (3, 48, 64, 3)
-    for read in (lambda: read_frames(path, range(6)), lambda: read_clip(path, ClipShape(6, 8, 8))):
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_a_picture_that_changes_its_shape_for_a_while_is_named(tmp_path, codec):
+    path = changing(tmp_path / "a.webm", codec, [(48, 64), (64, 48), (48, 64)])
+    for read in (probe, lambda path: read_frames(path, [0]), lambda path: read_clip(path, ClipShape(3, 8, 8))):
         with pytest.raises(InputError, match=r"a.webm .* \(its picture changes from 64x48 to 48x64\); remove it"):
-            read()
+            read(path)
+
+
+def test_a_frame_of_another_shape_is_named_whatever_the_packets_say(tmp_path, monkeypatch):
+    path = changing(tmp_path / "a.webm", "libvpx", [(48, 64), (64, 48), (48, 64)])
+    monkeypatch.setattr(packets, "coded_size", lambda *_: None)
+    assert read_frames(path, range(3)).shape == (3, 48, 64, 3)
+    with pytest.raises(InputError, match=r"a.webm .* \(its picture changes from 64x48 to 48x64\); remove it"):
+        read_frames(path, range(6))
 
 
 def with_cover(path: Path, *, video: bool) -> Path:
