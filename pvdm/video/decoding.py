@@ -27,13 +27,13 @@ def probe(path: Path) -> VideoInfo:
         with open_container(path) as container:
             stream = video_stream(container, path)
             first = next(container.decode(stream), None)
-            size = first and Picture(path, stream).size(first)
+            if first is None or not index.frames:
+                raise undecodable(path, "it holds no frame")
+            size = Picture(path, stream).size(first)
             ticks, tick = display_times(container, stream, index), stream.time_base
             fps, times = rate_and_times(ticks, tick, (stream.average_rate, stream.guessed_rate))
     except av.error.FFmpegError as error:
         raise undecodable(path, error.strerror) from error
-    if size is None or not index.frames:
-        raise undecodable(path, "it holds no frame")
     return VideoInfo(index.frames, *size, fps, index.pack(), times)
 
 

@@ -137,6 +137,14 @@ def test_a_title_in_another_encoding_does_no_harm(make_video):
     assert probe(path).frames == 4 and len(read_frames(path, [0, 3])) == 2
 
 
+def test_a_file_cut_off_within_its_first_frame_is_named(make_video):
+    path = make_video("a.avi", frames=4, **ENCODINGS["plain.avi"])
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"00dc", data.index(b"movi")) + 100])
+    with pytest.raises(InputError, match=r"a.avi cannot be decoded as a video \(.*\); remove it"):
+        probe(path)
+
+
 def test_an_unknown_codec_is_named(make_video):
     path = make_video("a.mp4", frames=4)
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz1").replace(b"avcC", b"zzzC"))
