@@ -18,10 +18,11 @@ NAMED_CLASSES = 24
 PREDICTIONS = {"eps": "the noise (eps)", "x0": "the clean latent (x0)", "v": "the velocity (v)"}
 
 SAMPLE = """```python
-from pvdm import VideoGenerator
+from pvdm import VideoGenerator, save_video
 
 generator = VideoGenerator.from_pretrained("MODEL")
 clips = generator.sample(4, seed=0)  # (4, 3, {frames}, {height}, {width}), uint8
+save_video(clips, "clips.mp4", fps=generator.fps)  # in a grid; clips[0] is one of them
 for clip in generator.stream(num_frames={many}):  # a longer video, clip by clip
     ...
 ```

@@ -58,6 +58,7 @@ class Mp4Encoder:
         stream = self._container.add_stream(self.codec, rate=self._fps, options=self.codec_options)
         stream.height, stream.width, stream.pix_fmt = height, width, self.pixels
         stream.codec_context.time_base = 1 / self._fps
+        stream.codec_context.thread_count = 1  # of x264's threads one in a thousand files differs, on a busy machine
         if self.pixels == "yuv420p":
             stream.codec_context.colorspace = ITU601
             stream.codec_context.color_range = LIMITED_RANGE
