@@ -40,10 +40,10 @@ HELP = {
         "frames of the output",
         "without it the first clip is sampled",
         "several are named OUTPUT_seedN (default: [0])",
-        "frames per second; the input's, or the training clips', if not given",
+        "frames per second that the input is read and written at; the model's if not given",
         "steps of the clips after the first; --steps if not given",
     ],
-    "reconstruct": [*MODEL, "at least one clip long", "frames per second; the input's if not given"],
+    "reconstruct": [*MODEL, "at least one clip long", "read and written at; the model's if not given"],
     "evaluate": [
         *SAMPLING,
         "folder of videos or of folders of frames, data set, exported model or checkpoint (.ckpt)",
