@@ -90,8 +90,8 @@ class ClipShape:
             return self.stride
         if info.fps is None:
             raise InputError(
-                f"the clip wants {self.fps} frames per second, but the video is a folder of frames, "
-                "which has no frame rate; set a stride instead of fps"
+                f"the clip wants {self.fps} frames per second, but the video, which may be a folder of frames, has no "
+                "frame rate; set a stride instead of fps"
             )
         return info.fps / self.fps
 
