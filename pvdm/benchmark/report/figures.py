@@ -82,7 +82,7 @@ class _Entry:
     def ours(cls, figure: Figure) -> _Entry:
         name = f"This model <small>{text(setting_of(figure))}</small>"
         told = (name, protocol_cell(figure), trust_badge("measured here"), "ours")
-        return cls(figure.value, figure.spread_over_splits, *told, over="splits", beside=floor(figure))
+        return cls(figure.value, figure.spread_over_splits, *told, over="splits", beside=floor_below(figure))
 
     @classmethod
     def absent(cls, figures: Sequence[Figure]) -> _Entry:
@@ -126,11 +126,16 @@ def _bar(entry: _Entry, largest: float) -> str:
 
 
 def floor(figure: Figure) -> str:
-    """What real clips have against other real ones, in small below a distance."""
+    """What real clips have against other real ones, and how many of either side."""
     if figure.floor is None:
         return ""
-    clips = f" ({' / '.join(map(str, map(text, figure.floor_clips)))} clips)" if figure.floor_clips else ""
-    return f'<small class="remark">floor {decimal(figure.floor)}{clips}</small>'
+    clips = f" ({' / '.join(map(text, figure.floor_clips))} clips)" if figure.floor_clips else ""
+    return decimal(figure.floor) + clips
+
+
+def floor_below(figure: Figure) -> str:
+    """The same in small below a distance."""
+    return "" if figure.floor is None else f'<small class="remark">floor {floor(figure)}</small>'
 
 
 def protocol_cell(figure: Figure) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from textwrap import shorten
 from typing import Any
 
-from pvdm.benchmark.report.figures import RANKED, floor, protocol_cell, setting_of
+from pvdm.benchmark.report.figures import RANKED, floor, floor_below, protocol_cell, setting_of
 from pvdm.benchmark.report.markup import (
     badge,
     decimal,
@@ -68,7 +68,7 @@ def _tile(label: str, figure: Figure | None, theirs: Published | None) -> str:
     value = None if figure is None else figure.value
     missing = (figure.missing if figure is not None else None) or "this benchmark did not measure it"
     spread = None if figure is None else figure.spread_over_splits
-    mine = value_cell(value, spread, _in_short(missing), over="splits") + (floor(figure) if figure is not None else "")
+    mine = value_cell(value, spread, _in_short(missing), over="splits") + (floor_below(figure) if figure else "")
     paper = (
         "" if theirs is None else f"<p>{text(theirs.method)} {decimal(theirs.value, 5)} {trust_badge(theirs.trust)}</p>"
     )
@@ -119,23 +119,32 @@ def all_figures(results: Results) -> str:
 
 
 def _figures_table(caption: str, figures: Sequence[Figure]) -> str:
-    has_real = any(figure.real is not None for figure in figures)
-    head = ["Figure", "Setting", "Value", *(["Real clips"] if has_real else []), "Better", "Protocol", "Clips"]
-    return table(caption, head, [_figure_row(figure, has_real) for figure in figures])
+    """Columns that no figure fills are left out."""
+    optional = {"Floor": floor, "Real clips": _real}
+    shown = {
+        name: cell
+        for (name, cell), field in zip(optional.items(), ("floor", "real"), strict=True)
+        if any(getattr(figure, field) is not None for figure in figures)
+    }
+    head = ["Figure", "Setting", "Value", *shown, "Better", "Protocol", "Clips"]
+    return table(caption, head, [_figure_row(figure, list(shown.values())) for figure in figures])
 
 
-def _figure_row(figure: Figure, has_real: bool) -> str:
-    real = '<span class="quiet">none</span>' if figure.real is None else decimal(figure.real)
+def _figure_row(figure: Figure, optional: Sequence[Callable[[Figure], str]]) -> str:
     note = f'<small class="remark">{text(figure.note)}</small>' if figure.note else ""
     cells = [
         text(setting_of(figure)),
-        value_cell(figure.value, figure.spread_over_splits, figure.missing, over="splits") + floor(figure) + note,
-        *([real] if has_real else []),
+        value_cell(figure.value, figure.spread_over_splits, figure.missing, over="splits") + note,
+        *(cell(figure) for cell in optional),
         text(figure.better),
         protocol_cell(figure),
         _counts(figure.counts),
     ]
     return table_row(text(figure.name), cells)
+
+
+def _real(figure: Figure) -> str:
+    return '<span class="quiet">none</span>' if figure.real is None else decimal(figure.real)
 
 
 def _counts(counts: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pvdm.benchmark.report.figures import floor, is_comparable, missing_figures, protocol_cell, size_of, warnings
+from pvdm.benchmark.report.figures import floor_below, is_comparable, missing_figures, protocol_cell, size_of, warnings
 from pvdm.benchmark.report.markup import decimal, details, link, table, table_row, text, trust_badge, value_cell
 from pvdm.benchmark.report.published import Published, published
 from pvdm.benchmark.report.results import Figure, Results
@@ -31,7 +31,7 @@ def reconstruction(results: Results) -> str:
 
 
 def _our_row(ours: Sequence[Figure], columns: Sequence[str]) -> str:
-    found = {(f.id, f.part): value_cell(f.value) + floor(f) for f in ours if f.value is not None}
+    found = {(f.id, f.part): value_cell(f.value) + floor_below(f) for f in ours if f.value is not None}
     cells = [_both([found.get((name, part)) for part in PARTS], "not measured") for name in columns]
     marks = sorted({protocol_cell(figure) for figure in ours if figure.value is not None})
     return table_row("This model", [*cells, f"{trust_badge('measured here')} {' '.join(marks)}"], kind="ours")
