@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from io import TextIOWrapper
 
 from pvdm.refusals import REFUSALS, sentence
 from pvdm.usage import CommandParser
@@ -61,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names of files may be of characters that it does not have
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="%(message)s")
     logger.setLevel(logging.INFO)
     try:

@@ -86,7 +86,7 @@ def _look_up(entry: Entry, cache: IndexCache) -> Video | BadVideo:
     try:
         mark = cache.mark(entry.path)
         info = cache.get(entry.path, mark) or _read(entry.path)
-    except (InputError, OSError) as error:
+    except (InputError, OSError, MemoryError) as error:
         return BadVideo(entry.path, _cause(entry.path, error))
     cache.put(entry.path, mark, info)
     return Video(entry.path, info, entry.label)
@@ -105,13 +105,17 @@ def _first_damage(video: Video) -> BadVideo | None:
     try:
         for start in range(0, frames, at_once):
             read_frames(video.path, range(start, min(start + at_once, frames)), info=video.info)
-    except (InputError, OSError) as error:
+    except (InputError, MemoryError) as error:
         return BadVideo(video.path, _cause(video.path, error))
     return None
 
 
-def _cause(path: Path, error: InputError | OSError) -> str:
+def _cause(path: Path, error: InputError | OSError | MemoryError) -> str:
     """The error without its remedy, which is not the same for a data set."""
+    if isinstance(error, MemoryError):
+        return f"{path} cannot be read, as its frames do not fit into the memory"
     if isinstance(error, OSError):
         return f"{path} cannot be read ({error.strerror or error})"
-    return str(error).partition(";")[0]
+    name, text = str(path), str(error)
+    named, rest = (name, text[len(name) :]) if text.startswith(name) else ("", text)
+    return named + rest.partition(";")[0]

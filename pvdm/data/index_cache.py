@@ -38,7 +38,7 @@ class IndexCache:
     def of(cls, root: Path) -> IndexCache:
         """The cache of the data set in a folder; every folder has a file of its own. Nothing is kept without a home."""
         root = Path(root).absolute()
-        name = sha256(str(root).encode()).hexdigest()[:12]
+        name = sha256(os.fsencode(root)).hexdigest()[:12]
         try:
             folder = cache_folder()
         except RuntimeError:
@@ -53,7 +53,7 @@ class IndexCache:
             return _stamp(path.stat())
         with os.scandir(path) as entries:
             frames = sorted(f"{entry.name} {_stamp(entry.stat())}" for entry in entries)
-        return sha256("\n".join(frames).encode()).hexdigest()[:32]
+        return sha256(os.fsencode("\n".join(frames))).hexdigest()[:32]
 
     def get(self, path: Path, mark: str) -> VideoInfo | None:
         """What was put for this path with this mark."""

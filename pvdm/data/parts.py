@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -74,4 +75,4 @@ def first_folder(root: Path, names: Sequence[str]) -> Path | None:
 def _position(path: Path, root: str | Path, seed: int) -> float:
     """A number in [0, 1) drawn by hashing the path below root and the seed."""
     name = f"{seed}/{Path(path).relative_to(root).as_posix()}"
-    return int.from_bytes(sha256(name.encode()).digest()[:6], "big") / 2**48
+    return int.from_bytes(sha256(os.fsencode(name)).digest()[:6], "big") / 2**48

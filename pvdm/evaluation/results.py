@@ -109,7 +109,8 @@ def write_document(path: Path, content: Mapping[str, Any], *, overwrite: bool = 
     """JSON, under its name only once it is whole; InputError as for `pvdm.output.replacing`."""
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     with replacing(path, overwrite=overwrite) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        # A name that is not UTF-8 is written as JSON escapes.
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:

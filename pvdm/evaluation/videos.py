@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -79,7 +80,7 @@ class VideoSet:
 
     def _digest(self, mark: Callable[[Path], str]) -> str:
         lines = (f"{self.name(video)} {mark(video.path)}" for video in self.videos)
-        return sha256("\n".join(lines).encode()).hexdigest()
+        return sha256(os.fsencode("\n".join(lines))).hexdigest()
 
 
 class VideoClips(ClipSource):

@@ -1,8 +1,6 @@
 """A video that is a folder of images, in the natural order of their names."""
 
 import re
-import struct
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,14 +10,9 @@ import numpy as np
 from PIL import Image
 
 from pvdm.errors import InputError
+from pvdm.video.failures import DAMAGE
 from pvdm.video.image import as_shown
 from pvdm.video.info import FRAME_SUFFIXES, VideoInfo
-
-DAMAGE = (
-    *(OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, RuntimeError, OverflowError),
-    *(struct.error, zlib.error, Image.DecompressionBombError),
-)
-"""What Pillow's readers raise for damaged files; a name says little, so any of them may be asked."""
 
 
 def is_frame(name: str) -> bool:
@@ -78,4 +71,4 @@ def _read_image(path: Path) -> np.ndarray:
 def _natural_order(path: Path) -> tuple[list[str | int], str]:
     """Numbers in a name count as numbers; the name itself settles what is equal (`1.png`, `01.png`)."""
     pieces = re.split(r"(\d+)", path.name.casefold())
-    return [int(piece) if piece.isdigit() else piece for piece in pieces], path.name
+    return [int(piece) if piece.isdecimal() else piece for piece in pieces], path.name

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pvdm.errors import InputError
 from pvdm.video import decoding, decord_reading, frame_folder
+from pvdm.video.failures import naming_the_file
 from pvdm.video.info import VIDEO_SUFFIXES, VideoInfo
 from pvdm.video.packets import PacketIndex, packet_index
 from pvdm.video.transform import check_crop, resize_and_crop
@@ -24,6 +25,7 @@ def decoder(reader: Reader, index: PacketIndex) -> ModuleType:
     return decord_reading if reader == "decord" and index.plain else decoding
 
 
+@naming_the_file
 def probe(path: str | Path) -> VideoInfo:
     """Frames, size and frame rate of a video file or a folder of frames; `InputError` if unreadable.
 
@@ -33,6 +35,7 @@ def probe(path: str | Path) -> VideoInfo:
     return frame_folder.probe(path) if path.is_dir() else decoding.probe(path)
 
 
+@naming_the_file
 def read_frames(
     path: str | Path,
     indices: Sequence[int] | np.ndarray,
@@ -58,6 +61,7 @@ def read_frames(
     return frames if len(wanted) == len(order) and (np.diff(order) > 0).all() else frames[order]
 
 
+@naming_the_file
 def read_covering(
     path: str | Path,
     indices: np.ndarray,

@@ -29,7 +29,7 @@ def write_report(folder: Path) -> Path:
     page = render(read_results(folder))
     path = folder / "index.html"
     with replacing(path, overwrite=True) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     return path
 
 
