@@ -25,6 +25,7 @@ def data_report(data: VideoData, damaged: Sequence[BadVideo] = ()) -> dict[str, 
     videos = {name: index.of(part).videos for name, part in entries.items()}
     per_video = {"training": data.clips_per_video, "validation": None}
     bad = [*long_enough(index, data.clip).bad, *damaged]
+    verdict = _verdict(data, damaged)
     return {
         "path": str(data.path),
         "layout": data.layout,
@@ -39,7 +40,8 @@ def data_report(data: VideoData, damaged: Sequence[BadVideo] = ()) -> dict[str, 
         "classes": parts.classes and {name: class_counts(part, parts.classes) for name, part in videos.items()},
         "absent": {"count": len(parts.absent), "listed": parts.listed, "first": [str(p) for p in parts.absent[:10]]},
         "bad": [{"path": str(video.path), "cause": video.cause} for video in bad],
-        "training": _verdict(data, damaged),
+        "training": verdict,
+        "validation_clips": None if data.validation is None else len(data.validated),
     }
 
 
@@ -71,8 +73,15 @@ def table(report: Mapping[str, Any]) -> str:
         *_card(report["card"]),
         "",
         f"training {report['training']}",
+        *_validation(report),
     ]
     return "\n".join(lines)
+
+
+def _validation(report: Mapping[str, Any]) -> Iterator[str]:
+    """What a validation takes, where training would begin."""
+    if report["validation_clips"] is not None:
+        yield f"a validation takes {report['validation_clips']:,} clips (data.validation_clips)"
 
 
 def _figures(parts: Mapping[str, Mapping[str, Any]], clip: Mapping[str, Any]) -> Iterator[list[str]]:

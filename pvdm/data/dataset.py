@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from pvdm.data.index import Index, Video
 from pvdm.data.sampler import SampleKey
 from pvdm.data.selection import long_enough, some
+from pvdm.data.spread import spread_evenly
 from pvdm.data.table import VideoTable
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter, Reader, change_colors, read_clip
@@ -106,6 +107,11 @@ class ClipDataset(Dataset):
         """Class of each sample, (n,) int64; None unless every video has one."""
         labels = [video.label for video in self.videos]
         return None if None in labels else np.repeat(np.array(labels, dtype=np.int64), self._counts)
+
+    def spread(self, count: int) -> np.ndarray:
+        """Indices of `count` samples, or of all if there are no more, ascending: of all classes, videos and times."""
+        labels = [video.label for video in self.videos]
+        return spread_evenly(self._counts, count, None if None in labels else np.array(labels))
 
     def has_context(self, video: Video) -> bool:
         """Whether the video is long enough for all the clips of a sample."""

@@ -72,6 +72,8 @@ class VideoData(LightningDataModule):
             serves the plain mp4 and webm files that it reads exactly, and does not tell damage; others go to PyAV.
         prefetch: Batches that each of them holds ready.
         validation_fraction: Share of the files for validation, where the layout does not say which.
+        validation_clips: Samples of a validation during training, the same each time: so many, spread evenly over
+            classes, videos and time, or all. Testing takes all.
         max_bad_share: Share of the videos that may be unreadable or too short, and are left out; more is an error.
         clips_per_video: Samples of a video in each epoch of training; as many as fit end to end if not given.
         random_crop: Crop at a random place in training, else in the centre.
@@ -100,6 +102,7 @@ class VideoData(LightningDataModule):
         reader: Reader = "auto",
         prefetch: int = 2,
         validation_fraction: float = 0.1,
+        validation_clips: int | Literal["all"] = 256,
         max_bad_share: float = 0.05,
         clips_per_video: int | None = None,
         random_crop: bool = False,
@@ -111,6 +114,7 @@ class VideoData(LightningDataModule):
         super().__init__()
         check_range(1, clips=clips, batch_size=batch_size, clips_per_video=clips_per_video, prefetch=prefetch)
         check_range(0, workers=workers)
+        check_range(1, validation_clips=None if validation_clips == "all" else validation_clips)
         check_range(0, 1, max_bad_share=max_bad_share)
         check_range(1, 3, split=split)
         if reader == "decord":
@@ -122,6 +126,7 @@ class VideoData(LightningDataModule):
         self.batch_size, self.balanced, self.workers, self.prefetch = batch_size, balanced, workers, prefetch
         self.reader = reader
         self.validation_fraction, self.max_bad_share = validation_fraction, max_bad_share
+        self.validation_clips = validation_clips
         self.clips_per_video, self.seed, self.card = clips_per_video, seed, card
         self.augmentation = Augmentation(random_crop, horizontal_flip, color_jitter)
         self.prepare_data_per_node = False  # one process keeps the index
@@ -211,18 +216,29 @@ class VideoData(LightningDataModule):
             )
 
     def train_dataloader(self) -> DataLoader:
-        samples = self._samples(self.training, shuffle=True)
+        samples = self._samples()
         return self._loader(self.training, TrainingOrder(samples, self.batch_size, self._batches_done))
 
     def val_dataloader(self) -> DataLoader:
-        # A list, whose epoch nobody can set: the same noise at every validation.
-        return self._loader(self.validation, list(self._samples(self.validation, shuffle=False)))
+        chosen = self.validated
+        if len(chosen) < len(self.validation) and self._leads:
+            logger.info(
+                "a validation takes %d of %d clips, spread over all videos (data.validation_clips)",
+                *(len(chosen), len(self.validation)),
+            )
+        return self._in_order(self.validation, chosen)
 
     def test_dataloader(self) -> DataLoader:
-        return self.val_dataloader()
+        return self._in_order(self.validation, np.arange(len(self.validation)))
 
     def predict_dataloader(self) -> DataLoader:
-        return self.val_dataloader()
+        return self.test_dataloader()
+
+    @property
+    def validated(self) -> np.ndarray:
+        """Indices of the samples that a validation takes, the same for any number of processes; after `setup`."""
+        count = len(self.validation) if self.validation_clips == "all" else self.validation_clips
+        return self.validation.spread(count)
 
     @property
     def _leads(self) -> bool:
@@ -290,17 +306,27 @@ class VideoData(LightningDataModule):
     def _batches_done(self) -> int:
         return self.trainer.fit_loop.total_batch_idx + 1 if self.trainer else 0
 
-    def _samples(self, dataset: ClipDataset, *, shuffle: bool) -> EpochSampler:
+    def _samples(self) -> EpochSampler:
+        """Those of training."""
+        count, labels = len(self.training), self.training.labels if self.balanced else None
+        rank, world_size = self._share(count, "training")
+        return EpochSampler(count, seed=self.seed, shuffle=True, rank=rank, world_size=world_size, labels=labels)
+
+    def _in_order(self, dataset: ClipDataset, indices: np.ndarray) -> DataLoader:
+        """A loader of these samples, of which each is with one process."""
+        rank, world_size = self._share(len(indices), "validation")
+        # A list, whose epoch nobody can set: the same noise at every validation.
+        return self._loader(dataset, [SampleKey(0, index) for index in indices[rank::world_size].tolist()])
+
+    def _share(self, count: int, purpose: str) -> tuple[int, int]:
+        """(rank, number of processes); InputError if there are fewer samples than processes."""
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        if len(dataset) < world_size:
+        if count < world_size:
             raise InputError(
-                f"there are {len(dataset)} samples for {'training' if shuffle else 'validation'} and {world_size} "
-                "processes; give more or longer videos, or fewer --trainer.devices"
+                f"there are {count} samples for {purpose} and {world_size} processes; give more or longer videos (for "
+                "validation, data.validation_clips may be too small), or fewer --trainer.devices"
             )
-        labels = dataset.labels if self.balanced and shuffle else None
-        return EpochSampler(
-            len(dataset), seed=self.seed, shuffle=shuffle, rank=rank, world_size=world_size, labels=labels
-        )
+        return rank, world_size
 
     def _dataset(self, videos: list[Video], *, training: bool) -> ClipDataset:
         return ClipDataset(

@@ -67,6 +67,7 @@ def test_figures(videos, inspect):
     assert (validation["videos"], validation["rates"], validation["samples"]) == (1, {"10": 1}, 1)
     assert (report["classes"], report["bad"], report["absent"]["count"]) == (None, [], 0)
     assert report["training"] == "would begin, with 3 videos and 7 samples an epoch"
+    assert report["validation_clips"] == 1
 
 
 def test_a_rate_that_varies_is_a_mean(make_video, tmp_path, inspect, caplog):
@@ -106,6 +107,7 @@ def test_the_table(videos, told):
         "samples an epoch 6 1",
         "name: not given",
         "training would begin, with 3 videos and 6 samples an epoch",
+        "a validation takes 1 clips (data.validation_clips)",
     ):
         assert line in text.splitlines()
     assert "bad" not in text and "absent" not in text and "classes" not in text
@@ -126,7 +128,7 @@ def test_more_bad_files_than_training_allows_are_shown_and_what_training_would_s
     assert all(video["cause"].startswith(f"{video['path']} cannot be decoded as a video (") for video in report["bad"])
     with pytest.raises(InputError) as error:
         VideoData(videos, frames=4).setup("fit")
-    assert report["training"] == f"would refuse: {error.value}"
+    assert report["training"] == f"would refuse: {error.value}" and report["validation_clips"] is None
     text = told(videos, "--frames", 4)
     assert "bad: 25" in text and "and 5 more; --json lists all" in text and "training would refuse: 25 of 29" in text
 

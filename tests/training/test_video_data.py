@@ -3,6 +3,7 @@
 import json
 import logging
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,6 +14,8 @@ from pvdm.data import index as index_module
 from pvdm.data.fingerprint import known_share
 from pvdm.errors import InputError
 from pvdm.training import VideoData
+
+CPU = SimpleNamespace(root_device=torch.device("cpu"))
 
 
 @pytest.fixture
@@ -51,6 +54,42 @@ def test_every_validation_has_the_same_keys(folder):
     assert not hasattr(loader.batch_sampler.sampler, "set_epoch")
     keys = torch.cat([batch["key"] for batch in loader]).tolist()
     assert keys == [[0, 0, index] for index in range(3)]
+
+
+def test_a_validation_takes_some_clips_of_all_and_says_so_and_a_test_takes_all(folder, caplog):
+    with caplog.at_level(logging.INFO, logger="pvdm"):
+        found = data(folder, part="test", frames=2, validation_clips=3)
+        keys = torch.cat([batch["key"] for batch in found.val_dataloader()])
+    assert "a validation takes 3 of 6 clips, spread over all videos (data.validation_clips)" in caplog.text
+    assert keys[:, 2].tolist() == found.validated.tolist() and len(keys) == 3
+    full = {tuple(key): clip for batch in found.test_dataloader() for key, clip in zip(*pair(batch), strict=True)}
+    assert len(full) == 6
+    for batch in found.val_dataloader():  # the same clips and the same noise as if all were taken
+        for key, clip in zip(*pair(batch), strict=True):
+            torch.testing.assert_close(clip, full[tuple(key)])
+    assert len(list(found.predict_dataloader())) == len(list(data(folder, frames=2).val_dataloader())) == 3
+    assert [len(data(folder, frames=2, validation_clips=count).validated) for count in (1, "all")] == [1, 6]
+    with pytest.raises(InputError, match="validation_clips is 0; give a value at least 1"):
+        data(folder, validation_clips=0)
+
+
+def pair(batch) -> tuple:
+    return batch["key"].tolist(), batch["video"]
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_a_validation_is_the_same_for_any_number_of_processes(folder, world_size):
+    taken = []
+    for rank in range(world_size):
+        found = data(folder, frames=2, validation_clips=5)
+        found.trainer = SimpleNamespace(
+            global_rank=rank, world_size=world_size, num_devices=1, is_global_zero=rank == 0, strategy=CPU
+        )
+        taken += [key for batch in found.val_dataloader() for key in batch["key"][:, 2].tolist()]
+    assert sorted(taken) == data(folder, frames=2, validation_clips=5).validated.tolist()
+    found.trainer.world_size = 6
+    with pytest.raises(InputError, match=r"5 samples for validation and 6 processes; give more or .*validation_clips"):
+        found.val_dataloader()
 
 
 def test_clips_know_their_rate(folder):
