@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from io import TextIOWrapper
@@ -62,9 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # names of files may be of characters that it does not have
-            stream.reconfigure(errors="backslashreplace")
+    _show_any_name()
     logging.basicConfig(format="%(message)s")
     logger.setLevel(logging.INFO)
     try:
@@ -82,6 +81,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logger.error("pvdm: error: %s", text)
         return 2
     return 0
+
+
+def _show_any_name() -> None:
+    """Names of files may be of characters that the terminal does not have, or of none: they are shown as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # of a stream whose file was exchanged behind it
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
 
 
 def _run(arguments: list[str]) -> None:

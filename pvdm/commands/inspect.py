@@ -15,7 +15,7 @@ from yaml import YAMLError
 
 from pvdm.commands.data_report import data_report, table
 from pvdm.commands.options import natural, positive, rate
-from pvdm.data import Layout, Part, find_damage
+from pvdm.data import GivenLayout, Part, find_damage
 from pvdm.data.contact_sheet import contact_sheet
 from pvdm.errors import InputError
 from pvdm.output import check_output, replacing
@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, help="folder of the data set")
     parser.add_argument("-c", "--config", action="append", default=[], help="as for pvdm fit; only data.* is used")
     data = parser.add_argument_group("data", "the same as data.* of pvdm fit; they override the configs")
-    data.add_argument("--layout", choices=get_args(Layout), help="how the folder is made up; folder if not given")
+    data.add_argument("--layout", choices=get_args(GivenLayout), help="how the folder is made up; auto if not given")
+    for part in ("training", "validation"):
+        data.add_argument(f"--{part}-folders", nargs="+", metavar="NAME", help=f"of the {part} videos, below path")
     data.add_argument("--split", type=positive, choices=(1, 2, 3), help="of UCF101; 1 if not given")
     data.add_argument("--part", choices=get_args(Part), help="what is trained on; train if not given")
     data.add_argument("--frames", type=positive, help="of a clip; 16 if not given")
@@ -98,7 +100,8 @@ def _read_config(file: str) -> DictConfig:
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """The options that are there, by the names of `VideoData`; a stride goes before a config's fps, and vice versa."""
-    names = ("path", "layout", "split", "part", "frames", "stride", "fps", "clips", "reader", "seed")
+    folders = ("training_folders", "validation_folders")
+    names = ("path", "layout", "split", "part", "frames", "stride", "fps", "clips", "reader", "seed", *folders)
     values = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.size:
         values["height"], values["width"] = options.size

@@ -31,7 +31,7 @@ from pvdm.errors import InputError
 from pvdm.evaluation.processes import Processes, together
 from pvdm.generation.files import check_model, weights_file
 from pvdm.output import check_output, check_output_file, replacing
-from pvdm.video.info import VIDEO_SUFFIXES, WRITABLE
+from pvdm.video.suffixes import VIDEO_SUFFIXES, WRITABLE
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -26,24 +26,31 @@ class Entry:
 class Parts:
     """Videos for training and for validation (there may be none), in a fixed order.
 
-    classes: names in the order of the labels, or None; absent: videos that a list names and that are not there;
-    listed: how many the lists name.
+    test: those of a part of their own, neither trained nor validated on; classes: names in the order of the labels, or
+    None; absent: videos that a list names and that are not there; listed: how many the lists name; left_out: files
+    that look like videos or frames and are not taken, counted by suffix; notes: what is to be said of the data set, a
+    line each; layout: as which it was read.
     """
 
     training: list[Entry]
     validation: list[Entry]
+    test: list[Entry] = field(default_factory=list)
     classes: tuple[str, ...] | None = None
     absent: tuple[Path, ...] = ()
     listed: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    layout: str = "folder"
 
     @property
     def entries(self) -> list[Entry]:
-        """All, each once."""
+        """All of training and validation, each once."""
         return list(dict.fromkeys([*self.training, *self.validation]))
 
     def train_on(self, part: Part) -> Parts:
         """The same, but training is on the videos of `part`; those for validation stay what they are."""
-        chosen = {"train": self.training, "test": self.validation, "both": [*self.training, *self.validation]}
+        test = self.test or self.validation
+        chosen = {"train": self.training, "test": test, "both": [*self.training, *test]}
         return replace(self, training=list(dict.fromkeys(chosen[part])))
 
 

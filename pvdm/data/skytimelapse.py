@@ -1,26 +1,31 @@
 """SkyTimelapse (Xiong et al., CVPR 2018): folders of frames, `sky_train` or `sky_test`/video/clip/frames.jpg."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from pvdm.data.folder import VALIDATION_FOLDERS, check_folder, find_videos
-from pvdm.data.parts import Entry, Parts, first_folder
+from pvdm.data.folder import check_folder, find_videos, look_through, parts_of
+from pvdm.data.parts import Parts, first_folder
+from pvdm.data.split_folders import divide
 from pvdm.errors import InputError
 
-TRAINING, VALIDATION = ("sky_train", "train"), ("sky_test", *VALIDATION_FOLDERS)
+TRAINING = ("sky_train", "train")
 
 
 def find_skytimelapse(root: str | Path) -> Parts:
-    """Every folder of frames is a video: of `sky_train` or `train` for training, of `sky_test`, `val`,
-    `validation` or `test` (the first there is) for validation.
+    """Every folder of frames is a video: of `sky_train` or `train` for training; of `val`, or else of `sky_test` or
+    `test`, for validation.
 
-    `InputError` if there is no folder for training, or one of the two is empty.
+    `InputError` if there is no folder for training, or it is empty.
     """
     root = check_folder(root)
-    training, validation = first_folder(root, TRAINING), first_folder(root, VALIDATION)
+    training = first_folder(root, TRAINING)
     if training is None:
         raise InputError(
             f"{root} holds neither sky_train nor train; give the folder of SkyTimelapse that holds "
             "sky_train/<video>/<clip>/<frames>.jpg, or choose --data.layout folder"
         )
-    parts = [[] if part is None else [Entry(path) for path in find_videos(part)] for part in (training, validation)]
-    return Parts(*parts)
+    find_videos(training)
+    found = look_through(root)
+    division = divide(found.videos, root, plain={"sky"})
+    parts = parts_of(division, found, root, validation_fraction=0.0, seed=0)
+    return replace(parts, layout="skytimelapse")

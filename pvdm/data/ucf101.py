@@ -1,11 +1,14 @@
 """UCF101 (Soomro, Zamir, Shah, CRCV-TR-12-01): folders by class, and three official splits in lists."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pvdm.data.folder import check_folder
 from pvdm.data.parts import Entry, Parts, first_folder
 from pvdm.errors import InputError
+from pvdm.video.suffixes import VIDEO_SUFFIXES
 
 LISTS, VIDEOS = "ucfTrainTestlist", "UCF-101"
 
@@ -31,14 +34,40 @@ def find_ucf101(root: str | Path, *, split: int = 1) -> Parts:
             f"none of the {listed} videos that {lists} lists is in {videos} (such as {absent[0].relative_to(videos)}); "
             "give the folder that holds the class folders of UCF101"
         )
-    return Parts(*parts, tuple(classes), absent, listed)
+    others = [name for name in sorted(there.difference(*names)) if name.lower().endswith(VIDEO_SUFFIXES)]
+    notes = [f"{len(others)} videos are in no list and left out, such as {videos / name}" for name in others[:1]]
+    left_out = dict(Counter(Path(name).suffix.lower() for name in others))
+    found = Parts(*parts, classes=tuple(classes), absent=absent, listed=listed, layout="ucf101")
+    return replace(found, left_out=left_out, notes=tuple(notes))
+
+
+def has_lists(root: Path) -> bool:
+    """Whether a folder is that of UCF101: its lists are in it, or beside it and it holds one of their classes."""
+    videos = first_folder(root, (VIDEOS,)) or root
+    if any((folder / LISTS).is_dir() for folder in (videos, root)):
+        return True
+    lists = _found_lists(root, videos)
+    return lists is not None and (root.name == VIDEOS or any((root / name).is_dir() for name in _named(lists)))
+
+
+def _named(lists: Path) -> list[str]:
+    """The classes of lists that may be damaged, which is then no matter here."""
+    try:
+        return _classes(lists / "classInd.txt")
+    except InputError:
+        return []
+
+
+def _found_lists(root: Path, videos: Path) -> Path | None:
+    """The folder of the lists: inside the folder of the videos, or beside it."""
+    places = (videos, root, videos.absolute().parent, videos.resolve().parent)
+    return next((folder / LISTS for folder in places if (folder / LISTS).is_dir()), None)
 
 
 def _lists(root: Path, videos: Path) -> Path:
-    """The folder of the lists: inside the folder of the videos, or beside it."""
-    for folder in (videos, root, videos.absolute().parent, videos.resolve().parent):
-        if (folder / LISTS).is_dir():
-            return folder / LISTS
+    """As `_found_lists`; InputError if there is none."""
+    if lists := _found_lists(root, videos):
+        return lists
     raise InputError(
         f"there is no folder {LISTS} in {videos} or beside it; put the official lists of UCF101 there "
         "(classInd.txt, trainlist01.txt, testlist01.txt, ...), or choose --data.layout classes"

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pvdm.data import Layout, Part
-from pvdm.data.skytimelapse import TRAINING
-from pvdm.data.ucf101 import LISTS, VIDEOS
+from pvdm.data import Layout, Part, layout_of
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.evaluation.clips import ClipSource
@@ -170,15 +168,6 @@ def is_model(path: str | Path) -> bool:
         return (path / CONFIG).is_file() or bool(checkpoints_in(path))
     is_hub_name = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(path)) and not path.parent.exists()
     return path.is_file() or path.suffix == ".ckpt" or bool(is_hub_name)
-
-
-def layout_of(root: str | Path) -> Layout:
-    """ucf101 where its lists are, skytimelapse where its folder for training is, and else folder."""
-    root = Path(root)
-    has_lists = (root / LISTS).is_dir() or (root.name == VIDEOS and (root.absolute().parent / LISTS).is_dir())
-    if has_lists:
-        return "ucf101"
-    return "skytimelapse" if (root / TRAINING[0]).is_dir() else "folder"
 
 
 def _samples(

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from torch import Tensor
 
-from pvdm.data import IndexCache, Layout, Part, Video, find_parts, index_videos, some
+from pvdm.data import IndexCache, Layout, Part, SplitFolders, Video, find_parts, index_videos, some
 from pvdm.errors import InputError
 from pvdm.evaluation.clips import Clip, ClipSource
 from pvdm.evaluation.scaling import Scaling
@@ -45,14 +45,25 @@ class VideoSet:
     classes: tuple[str, ...] | None = None
 
     @classmethod
-    def find(cls, root: str | Path, *, layout: Layout = "folder", part: Part = "train", split: int = 1) -> VideoSet:
-        """What is below `root`; a folder without parts of its own is taken whole.
+    def find(
+        cls,
+        root: str | Path,
+        *,
+        layout: Layout = "folder",
+        part: Part = "train",
+        split: int = 1,
+        folders: SplitFolders | None = None,
+    ) -> VideoSet:
+        """What is below `root`; a folder without parts of its own is taken whole. What is left out is said.
 
         `InputError` if the folder is missing, empty or of another layout, or if a video of it cannot be read.
         """
         root = Path(root)
-        parts = find_parts(root, layout, split=split, validation_fraction=0.0)
-        entries = parts.train_on(part).training if parts.validation else parts.training
+        parts = find_parts(root, layout, split=split, validation_fraction=0.0, folders=folders)
+        has_parts = bool(parts.training and parts.validation)
+        entries = parts.train_on(part).training if has_parts else parts.entries
+        for note in parts.notes:
+            logger.warning("%s: %s", root, note)
         cache = IndexCache.of(root)
         index = index_videos(sorted(entries, key=lambda entry: _name(entry.path, root)), cache=cache, progress=True)
         cache.save()
@@ -62,7 +73,7 @@ class VideoSet:
             raise InputError(f"{root} holds no videos in its part {part}; choose another --part, or mend the folder")
         _warn_of_gaps(index.videos)
         official = {"split": split if layout == "ucf101" else None, "classes": parts.classes}
-        return cls(root, layout, part if parts.validation else None, tuple(index.videos), **official)
+        return cls(root, layout, part if has_parts else None, tuple(index.videos), **official)
 
     def name(self, video: Video) -> str:
         """Path below the root."""

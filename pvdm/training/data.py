@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -17,27 +17,25 @@ from pvdm.data import (
     Augmentation,
     ClipDataset,
     DataCard,
-    EpochSampler,
+    GivenLayout,
     Index,
     IndexCache,
-    Layout,
     Part,
     Parts,
-    SampleKey,
+    SplitFolders,
     Video,
     check_share,
     find_parts,
     index_videos,
     long_enough,
     some,
-    worker,
 )
 from pvdm.data.fingerprint import fingerprint
 from pvdm.data.latent_folder import are_latents
 from pvdm.errors import InputError, check_range
 from pvdm.evaluation.processes import connected
 from pvdm.training.latent_data import CachedLatents, warn_of_validation
-from pvdm.training.order import TrainingOrder
+from pvdm.training.loaders import Loaders
 from pvdm.video import ClipShape, ColorJitter, Reader, decord_reading
 from pvdm.video.packets import PacketIndex
 
@@ -53,7 +51,8 @@ class VideoData(LightningDataModule):
         path: Folder of the data set.
         layout: folder (any videos; its sub-folders `train` and `val`, if there are such, are the parts), classes
             (the same with a folder for each class), ucf101 or skytimelapse (as published); or latents, which
-            `pvdm encode` has made of any of these, with their clips, parts and classes, for stage 2.
+            `pvdm encode` has made of any of these, with their clips, parts and classes, for stage 2. auto recognises
+            the published ones, and takes the others as folder.
         split: Which of UCF101's three.
         part: What training takes: the training part, the test part, or both; validation takes the test part in
             any case, so its figures are of videos that were trained on unless this is train.
@@ -72,6 +71,10 @@ class VideoData(LightningDataModule):
             serves the plain mp4 and webm files that it reads exactly, and does not tell damage; others go to PyAV.
         prefetch: Batches that each of them holds ready.
         validation_fraction: Share of the files for validation, where the layout does not say which.
+        training_folders: Folders below path that are for training, `.` being all that are not for validation, where
+            names such as train and val do not tell.
+        validation_folders: The same for validation; all but these folders is then for training, if nothing else is
+            said.
         validation_clips: Samples of a validation during training, the same each time: so many, spread evenly over
             classes, videos and time, or all. Testing takes all.
         max_bad_share: Share of the videos that may be unreadable or too short, and are left out; more is an error.
@@ -87,7 +90,7 @@ class VideoData(LightningDataModule):
         self,
         path: Path,
         *,
-        layout: Literal[Layout, "latents"] = "folder",
+        layout: Literal[GivenLayout, "latents"] = "auto",
         split: int = 1,
         part: Part = "train",
         balanced: bool = False,
@@ -102,6 +105,8 @@ class VideoData(LightningDataModule):
         reader: Reader = "auto",
         prefetch: int = 2,
         validation_fraction: float = 0.1,
+        training_folders: list[str] | None = None,
+        validation_folders: list[str] | None = None,
         validation_clips: int | Literal["all"] = 256,
         max_bad_share: float = 0.05,
         clips_per_video: int | None = None,
@@ -119,9 +124,10 @@ class VideoData(LightningDataModule):
         check_range(1, 3, split=split)
         if reader == "decord":
             decord_reading.check_installed()
-        if balanced and layout not in ("classes", "ucf101", "latents"):
+        if balanced and layout in ("folder", "skytimelapse"):
             raise InputError(f"layout {layout} has no classes to balance; set data.layout classes or balanced false")
-        self.path, self.layout, self.split, self.part = path, layout, split, part
+        self.path, self.given_layout, self.split, self.part = path, layout, split, part
+        self.folders = _folders(training_folders, validation_folders)
         self.clips, self.clip = clips, ClipShape(frames, height, width, stride, fps)
         self.batch_size, self.balanced, self.workers, self.prefetch = batch_size, balanced, workers, prefetch
         self.reader = reader
@@ -139,7 +145,7 @@ class VideoData(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Looks at the files in one process; what is wrong is left to `setup`, where all of them say it."""
-        if self.layout != "latents":
+        if self.given_layout != "latents":
             with suppress(InputError):
                 self._found = self._look()
 
@@ -147,10 +153,12 @@ class VideoData(LightningDataModule):
         """Finds the files and reads their lengths, once; `InputError` for what a user can mend."""
         if self.training is not None:
             return
-        if self.layout == "latents":
+        if self.given_layout == "latents":
             self._take_latents()
             return
         parts, index = self.find()
+        if self.balanced and parts.classes is None:
+            raise InputError("the data have no classes to balance; set data.layout classes or data.balanced false")
         index = long_enough(index, self.clip)
         training, validation = index.of(parts.training), index.of(parts.validation).videos
         check_share(len(parts.entries), index.bad, self.max_bad_share)
@@ -167,7 +175,7 @@ class VideoData(LightningDataModule):
         What the first process finds is so for all: a disk that fails one of them must not make their orders differ.
         `InputError` if the folder is missing, empty or of another layout.
         """
-        if self.layout == "latents":
+        if self.given_layout == "latents":
             raise InputError(f"{self.path} is to hold latents (data.layout), not videos; give the videos' own layout")
         if not self._agreed:
             found = (self._found or _result(self._look)) if self._leads else None
@@ -176,6 +184,11 @@ class VideoData(LightningDataModule):
         if isinstance(self._found, InputError):
             raise self._found
         return self._found
+
+    @property
+    def layout(self) -> str:
+        """As which the data are read; where that is to be recognised, after `find`."""
+        return self._found[0].layout if isinstance(self._found, tuple) else self.given_layout
 
     @property
     def clip_fps(self) -> float | None:
@@ -216,8 +229,9 @@ class VideoData(LightningDataModule):
             )
 
     def train_dataloader(self) -> DataLoader:
-        samples = self._samples()
-        return self._loader(self.training, TrainingOrder(samples, self.batch_size, self._batches_done))
+        return self._loaders.shuffled(
+            self.training, seed=self.seed, balanced=self.balanced, batches_done=self._batches_done
+        )
 
     def val_dataloader(self) -> DataLoader:
         chosen = self.validated
@@ -226,10 +240,10 @@ class VideoData(LightningDataModule):
                 "a validation takes %d of %d clips, spread over all videos (data.validation_clips)",
                 *(len(chosen), len(self.validation)),
             )
-        return self._in_order(self.validation, chosen)
+        return self._loaders.in_order(self.validation, chosen)
 
     def test_dataloader(self) -> DataLoader:
-        return self._in_order(self.validation, np.arange(len(self.validation)))
+        return self._loaders.in_order(self.validation, np.arange(len(self.validation)))
 
     def predict_dataloader(self) -> DataLoader:
         return self.test_dataloader()
@@ -239,6 +253,10 @@ class VideoData(LightningDataModule):
         """Indices of the samples that a validation takes, the same for any number of processes; after `setup`."""
         count = len(self.validation) if self.validation_clips == "all" else self.validation_clips
         return self.validation.spread(count)
+
+    @property
+    def _loaders(self) -> Loaders:
+        return Loaders(self.batch_size, self.workers, self.prefetch, self.trainer)
 
     @property
     def _leads(self) -> bool:
@@ -265,6 +283,8 @@ class VideoData(LightningDataModule):
         latents = CachedLatents(self.path)
         latents.check_clip(self.clip, self.clips)
         latents.check_parts(self.part, self.split, balanced=self.balanced)
+        if self.folders:
+            raise InputError("latents have the parts that were encoded; leave out data.training_folders and the like")
         latents.check_colors(self.augmentation.color_jitter)
         return latents
 
@@ -275,9 +295,14 @@ class VideoData(LightningDataModule):
                 f"{self.path} holds latents that pvdm encode has made; train from them with --data.layout latents "
                 "(-c configs/data/latents.yaml), or give the folder of the videos"
             )
-        fraction = self.validation_fraction
-        parts = find_parts(self.path, self.layout, split=self.split, validation_fraction=fraction, seed=self.seed)
-        parts = parts.train_on(self.part)
+        parts = find_parts(
+            self.path,
+            self.given_layout,
+            split=self.split,
+            validation_fraction=self.validation_fraction,
+            seed=self.seed,
+            folders=self.folders,
+        ).train_on(self.part)
         cache = IndexCache.of(self.path)
         index = index_videos(parts.entries, cache=cache, progress=True)
         cache.save()
@@ -285,6 +310,8 @@ class VideoData(LightningDataModule):
 
     def _tell(self, parts: Parts, index: Index, validation: list[Video]) -> None:
         """What is odd about the data, a line each."""
+        for note in parts.notes:
+            logger.warning("%s: %s", self.path, note)
         if parts.absent:
             logger.warning(
                 "%d of %d listed videos are absent (such as %s)", len(parts.absent), parts.listed, parts.absent[0]
@@ -306,28 +333,6 @@ class VideoData(LightningDataModule):
     def _batches_done(self) -> int:
         return self.trainer.fit_loop.total_batch_idx + 1 if self.trainer else 0
 
-    def _samples(self) -> EpochSampler:
-        """Those of training."""
-        count, labels = len(self.training), self.training.labels if self.balanced else None
-        rank, world_size = self._share(count, "training")
-        return EpochSampler(count, seed=self.seed, shuffle=True, rank=rank, world_size=world_size, labels=labels)
-
-    def _in_order(self, dataset: ClipDataset, indices: np.ndarray) -> DataLoader:
-        """A loader of these samples, of which each is with one process."""
-        rank, world_size = self._share(len(indices), "validation")
-        # A list, whose epoch nobody can set: the same noise at every validation.
-        return self._loader(dataset, [SampleKey(0, index) for index in indices[rank::world_size].tolist()])
-
-    def _share(self, count: int, purpose: str) -> tuple[int, int]:
-        """(rank, number of processes); InputError if there are fewer samples than processes."""
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        if count < world_size:
-            raise InputError(
-                f"there are {count} samples for {purpose} and {world_size} processes; give more or longer videos (for "
-                "validation, data.validation_clips may be too small), or fewer --trainer.devices"
-            )
-        return rank, world_size
-
     def _dataset(self, videos: list[Video], *, training: bool) -> ClipDataset:
         return ClipDataset(
             videos,
@@ -340,19 +345,12 @@ class VideoData(LightningDataModule):
             reader=self.reader,
         )
 
-    def _loader(self, dataset: ClipDataset, samples: Iterable[SampleKey]) -> DataLoader:
-        shared = self.trainer.num_devices if self.trainer else 1
-        workers = worker.default_workers(shared) if self.workers is None else self.workers
-        return DataLoader(
-            dataset,
-            batch_size=self.batch_size,
-            sampler=samples,
-            num_workers=workers,
-            prefetch_factor=self.prefetch if workers else None,
-            pin_memory=bool(self.trainer) and self.trainer.strategy.root_device.type == "cuda",
-            persistent_workers=workers > 0,
-            worker_init_fn=worker.begin,
-        )
+
+def _folders(training: list[str] | None, validation: list[str] | None) -> SplitFolders | None:
+    """None where the names of folders tell."""
+    if training is None and validation is None:
+        return None
+    return SplitFolders(tuple(["."] if training is None else training), tuple(validation or ()))
 
 
 def _is_plain(video: Video) -> bool:

@@ -173,7 +173,8 @@ def _own(match: re.Match[str]) -> str:
 
 def _videos(data: VideoData, protocol: Protocol, part: Part | None = None) -> VideoSet:
     """Those of the protocol's part, or of another."""
-    return VideoSet.find(data.path, layout=data.layout, part=part or protocol.part_of(data.layout), split=data.split)
+    part = part or protocol.part_of(data.layout)
+    return VideoSet.find(data.path, layout=data.layout, part=part, split=data.split, folders=data.folders)
 
 
 def _log(pl_module: LightningModule, name: str, result: dict[str, Any]) -> None:

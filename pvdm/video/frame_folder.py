@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,19 +12,34 @@ from PIL import Image
 from pvdm.errors import InputError
 from pvdm.video.failures import DAMAGE
 from pvdm.video.image import as_shown
-from pvdm.video.info import FRAME_SUFFIXES, VideoInfo
+from pvdm.video.info import VideoInfo
+from pvdm.video.suffixes import ANIMATION_SUFFIXES, FRAME_SUFFIXES
 
 
-def is_frame(name: str) -> bool:
-    """Whether a file of this name is a frame; hidden files are not."""
-    return name.lower().endswith(FRAME_SUFFIXES) and not name.startswith(".")
+def frame_names(names: Iterable[str]) -> list[str]:
+    """The names of frames among those of a folder's files; GIFs are frames where there are no others.
+
+    Hidden files are not.
+    """
+    shown = [name for name in names if not name.startswith(".")]
+    stills = [name for name in shown if name.lower().endswith(FRAME_SUFFIXES)]
+    return stills or [name for name in shown if name.lower().endswith(ANIMATION_SUFFIXES)]
+
+
+def is_animation(path: Path) -> bool:
+    """Whether an image file holds more than one frame; one that cannot be read does not count as a still."""
+    try:
+        with Image.open(path) as image:
+            return getattr(image, "n_frames", 1) > 1
+    except DAMAGE:
+        return True
 
 
 def frame_paths(folder: Path) -> list[Path]:
     """The frames in order, `frame_2.png` before `frame_10.png`; `InputError` if there are none."""
-    paths = sorted((path for path in folder.iterdir() if is_frame(path.name)), key=_natural_order)
+    paths = sorted((folder / name for name in frame_names(path.name for path in folder.iterdir())), key=_natural_order)
     if not paths:
-        wanted = ", ".join(FRAME_SUFFIXES)
+        wanted = ", ".join(FRAME_SUFFIXES[:3])
         raise InputError(f"{folder} holds no frames; put images ({wanted}) directly into it")
     return paths
 

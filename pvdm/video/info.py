@@ -1,4 +1,4 @@
-"""What is known of a video before it is decoded, and which files count as videos."""
+"""What is known of a video before it is decoded."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvdm.video.timeline import Timeline
-
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".mov")
-WRITABLE = (".mp4", ".webm", ".gif", ".webp")
-"""Of the video files that can be written."""
-
-FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from torch import Tensor
 from pvdm.errors import InputError
 from pvdm.video import decoding, decord_reading, frame_folder
 from pvdm.video.failures import naming_the_file
-from pvdm.video.info import VIDEO_SUFFIXES, VideoInfo
+from pvdm.video.info import VideoInfo
 from pvdm.video.packets import PacketIndex, packet_index
+from pvdm.video.suffixes import VIDEO_SUFFIXES
 from pvdm.video.transform import check_crop, resize_and_crop
 
 Reader = Literal["auto", "pyav", "decord"]
@@ -97,8 +98,8 @@ def _existing(path: str | Path) -> Path:
     if not path.exists():
         raise InputError(f"{path} does not exist; give a video file or a folder of frames")
     if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES:
-        supported = ", ".join(VIDEO_SUFFIXES)
-        raise InputError(f"{path} is not a video file; give one of {supported} or a folder of frames")
+        supported = ", ".join(VIDEO_SUFFIXES[:5])
+        raise InputError(f"{path} is not a video file; give one of {supported}, ... or a folder of frames")
     return path
 
 

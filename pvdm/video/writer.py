@@ -13,8 +13,8 @@ from torch import Tensor
 from pvdm.errors import ArgumentError, InputError
 from pvdm.output import missing_parents, put_in_place, remove, remove_empty
 from pvdm.video.encoders import GifEncoder, Mp4Encoder, PngEncoder, WebmEncoder, WebpEncoder
-from pvdm.video.info import WRITABLE
 from pvdm.video.pixels import REMEDY
+from pvdm.video.suffixes import WRITABLE
 
 ENCODERS = dict(zip((*WRITABLE, ""), (Mp4Encoder, WebmEncoder, GifEncoder, WebpEncoder, PngEncoder), strict=True))
 SLOWEST, FASTEST = 0.01, 1000

@@ -107,7 +107,7 @@ def test_val_goes_before_test(tmp_path):
 
 
 def test_without_sub_folders_files_are_divided(tmp_path):
-    paths = touch(tmp_path, *names(40), "train/x.mp4")
+    paths = touch(tmp_path, *names(40), "trains/x.mp4")
     parts = find_parts(tmp_path, validation_fraction=0.3, seed=1)
     expected = split_by_file(paths, tmp_path, validation_fraction=0.3, seed=1)
     assert parts == Parts(*([Entry(path) for path in part] for part in expected))

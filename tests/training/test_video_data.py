@@ -153,7 +153,9 @@ def test_balanced_training(ucf101):
     (batch,) = balanced.val_dataloader()
     assert Counter(batch["label"].tolist()) == {0: 4, 2: 4}
     with pytest.raises(InputError, match="layout folder has no classes to balance; set data"):
-        data(ucf101, balanced=True)
+        data(ucf101, layout="folder", balanced=True)
+    with pytest.raises(InputError, match="the data have no classes to balance; set"):
+        data(ucf101 / CLASSES[0], validation_folders=[], balanced=True)
 
 
 @pytest.mark.parametrize(("part", "videos"), [("train", 6), ("test", 2), ("both", 8)])
@@ -268,7 +270,7 @@ def test_the_description_is_what_a_model_keeps(ucf101):
     said = found.describe()
     assert known_share(said.pop("files"), sorted(ucf101.rglob("*.avi"))) == 1
     assert said == expected == json.loads(json.dumps(expected))
-    assert data(ucf101).describe()["split"] is None
+    assert data(ucf101, layout="folder").describe()["split"] is None
 
 
 @pytest.mark.parametrize(

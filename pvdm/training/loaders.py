@@ -1,0 +1,63 @@
+"""Batches of a data set, in the order of training or of validation, for this process of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from pytorch_lightning import Trainer
+from torch.utils.data import DataLoader
+
+from pvdm.data import ClipDataset, EpochSampler, SampleKey, worker
+from pvdm.errors import InputError
+from pvdm.training.order import TrainingOrder
+
+
+@dataclass(frozen=True)
+class Loaders:
+    """Makes loaders; `batch_size`, `workers` and `prefetch` as of `VideoData`. Without a trainer, for one process."""
+
+    batch_size: int
+    workers: int | None
+    prefetch: int
+    trainer: Trainer | None
+
+    def shuffled(
+        self, dataset: ClipDataset, *, seed: int, balanced: bool, batches_done: Callable[[], int]
+    ) -> DataLoader:
+        """For training, from the batch that is due on."""
+        rank, world_size = self._share(len(dataset), "training")
+        labels = dataset.labels if balanced else None
+        samples = EpochSampler(len(dataset), seed=seed, shuffle=True, rank=rank, world_size=world_size, labels=labels)
+        return self._loader(dataset, TrainingOrder(samples, self.batch_size, batches_done))
+
+    def in_order(self, dataset: ClipDataset, indices: np.ndarray) -> DataLoader:
+        """Of the samples of these indices, each once in one of the processes."""
+        rank, world_size = self._share(len(indices), "validation")
+        # A list, whose epoch nobody can set: the same noise at every validation.
+        return self._loader(dataset, [SampleKey(0, index) for index in indices[rank::world_size].tolist()])
+
+    def _share(self, count: int, purpose: str) -> tuple[int, int]:
+        """(rank, number of processes); InputError if there are fewer samples than processes."""
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        if count < world_size:
+            raise InputError(
+                f"there are {count} samples for {purpose} and {world_size} processes; give more or longer videos (for "
+                "validation, data.validation_clips may be too small), or fewer --trainer.devices"
+            )
+        return rank, world_size
+
+    def _loader(self, dataset: ClipDataset, samples: Iterable[SampleKey]) -> DataLoader:
+        shared = self.trainer.num_devices if self.trainer else 1
+        workers = worker.default_workers(shared) if self.workers is None else self.workers
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=samples,
+            num_workers=workers,
+            prefetch_factor=self.prefetch if workers else None,
+            pin_memory=bool(self.trainer) and self.trainer.strategy.root_device.type == "cuda",
+            persistent_workers=workers > 0,
+            worker_init_fn=worker.begin,
+        )
