@@ -30,7 +30,7 @@ def is_animation(path: Path) -> bool:
     """Whether an image file holds more than one frame; one that cannot be read does not count as a still."""
     try:
         with Image.open(path) as image:
-            return getattr(image, "n_frames", 1) > 1
+            return _count(image) > 1
     except DAMAGE:
         return True
 
@@ -78,9 +78,16 @@ def read(paths: Sequence[Path], indices: np.ndarray) -> np.ndarray:
 def _read_image(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
+            if (count := _count(image)) > 1:
+                raise InputError(f"{path} holds {count} frames, and not one; make it a video file, such as an mp4")
             return as_shown(image)
     except DAMAGE as error:
         raise InputError(f"{path} cannot be read as an image ({error}); remove or replace it") from error
+
+
+def _count(image: Image.Image) -> int:
+    """Frames of an animation or pages; the further pictures of a camera's JPEG (MPO) are other views of the first."""
+    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
 def _natural_order(path: Path) -> tuple[list[str | int], str]:

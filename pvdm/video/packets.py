@@ -205,9 +205,14 @@ def _without_torn_ends(
 def _timed(
     container: av.container.InputContainer, stream: av.video.stream.VideoStream, times: list[int | None]
 ) -> bool:
-    """AVI has no presentation times, so with B-frames the guessed ones name the wrong frames."""
+    """Whether presentation times tell the frames apart.
+
+    AVI has none, so with B-frames the guessed ones name the wrong frames; MPEG program streams (.mpg, .vob) have one
+    for all frames of a pack, so that the others' are guessed, and differently so after a seek.
+    """
     reordered_avi = container.format.name == "avi" and stream.codec_context.has_b_frames
-    return not reordered_avi and None not in times and len(set(times)) == len(times)
+    is_guessed = reordered_avi or container.format.name == "mpeg"
+    return not is_guessed and None not in times and len(set(times)) == len(times)
 
 
 def _index_by_decoding(

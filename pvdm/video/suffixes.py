@@ -2,9 +2,9 @@
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".avi", ".mkv", ".webm", ".mov", ".m4v", ".mp4v", ".qt", ".3gp", ".3g2", ".f4v", ".flv"),
-    *(".mpg", ".mpeg", ".mpe", ".m1v", ".m2p", ".vob", ".ts", ".mts", ".m2ts", ".m2t", ".wmv", ".asf", ".wtv"),
-    *(".ogv", ".ogm", ".mxf", ".dv", ".rm", ".divx", ".xvid", ".nut", ".y4m", ".mjpeg", ".mjpg", ".ivf"),
-    *(".gif", ".apng"),
+    *(".mpg", ".mpeg", ".mpe", ".m1v", ".m2v", ".mpv", ".m2p", ".vob", ".ts", ".mts", ".m2ts", ".m2t", ".tp", ".trp"),
+    *(".wmv", ".asf", ".wtv", ".gxf", ".mxf", ".dv", ".rm", ".ogv", ".ogm", ".divx", ".xvid"),
+    *(".nut", ".y4m", ".mjpeg", ".mjpg", ".ivf", ".gif", ".apng"),
 )
 WRITABLE = (".mp4", ".webm", ".gif", ".webp")
 """Of the video files that can be written."""
@@ -19,7 +19,7 @@ FRAME_SUFFIXES = (
 OTHER_MEDIA_SUFFIXES = (
     *(".heic", ".heif", ".psd", ".jxl", ".svg", ".exr", ".hdr", ".xcf", ".eps", ".ai", ".ico", ".icns", ".dds"),
     *(".raw", ".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".raf", ".rw2", ".pef", ".srw"),
-    *(".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".m2v", ".mpv", ".amv", ".swf", ".rmvb", ".gxf"),
-    *(".mod", ".tod", ".trp", ".tp", ".r3d", ".braw", ".ari", ".crm", ".insv", ".360", ".lrv", ".dav", ".bik", ".yuv"),
+    *(".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".amv", ".swf", ".rmvb"),
+    *(".mod", ".tod", ".r3d", ".braw", ".ari", ".crm", ".insv", ".360", ".lrv", ".dav", ".bik", ".yuv"),
 )
 """What a person takes for a video or a frame and is not read here; such files are counted."""

@@ -4,8 +4,9 @@ import pytest
 from data.small_layouts import touch
 from PIL import Image
 
-from pvdm.data import find_parts, find_videos
+from pvdm.data import find_parts, find_videos, index_videos
 from pvdm.errors import InputError
+from pvdm.video import probe
 
 
 def names(root) -> list[str]:
@@ -69,3 +70,21 @@ def test_animations_are_videos_and_gifs_that_do_not_move_are_frames(tmp_path):
     moving = [f"{folder}/{number}.gif" for folder in ("covered", "moving") for number in range(3)]
     assert names(tmp_path) == [*moving, "still"]
     assert find_parts(tmp_path).left_out == {".jpg": 1}
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".png", ".tif", ".gif"])
+def test_an_animation_among_frames_is_a_bad_video_and_not_its_first_frame(tmp_path, suffix):
+    stills = [Image.new("RGB", (8, 8), (level, 0, 0)) for level in (0, 80, 160)]
+    (tmp_path / "set").mkdir()
+    for number in range(3):
+        options = {"save_all": True, "append_images": stills[1:]} if number == 2 else {}
+        stills[0].save(tmp_path / "set" / f"{number}{suffix}", **options)
+    (bad,) = index_videos(find_parts(tmp_path).entries).bad
+    assert bad.cause == f"{tmp_path / 'set' / f'2{suffix}'} holds 3 frames, and not one"
+
+
+def test_the_two_views_of_a_camera_are_one_frame(tmp_path):
+    views = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+    (tmp_path / "set").mkdir()
+    views[0].save(tmp_path / "set" / "0.jpg", format="MPO", save_all=True, append_images=views[1:])
+    assert probe(tmp_path / "set").frames == 1
