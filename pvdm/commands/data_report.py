@@ -43,7 +43,7 @@ def data_report(data: VideoData, damaged: Sequence[BadVideo] = ()) -> dict[str, 
         "notes": list(parts.notes),
         "bad": [{"path": str(video.path), "cause": video.cause} for video in bad],
         "training": verdict,
-        "validation_clips": None if data.validation is None else len(data.validated),
+        "validation": data.validation and {"clips": len(data.validated), "of": len(data.validation)},
     }
 
 
@@ -83,8 +83,9 @@ def table(report: Mapping[str, Any]) -> str:
 
 def _validation(report: Mapping[str, Any]) -> Iterator[str]:
     """What a validation takes, where training would begin."""
-    if report["validation_clips"] is not None:
-        yield f"a validation takes {report['validation_clips']:,} clips (data.validation_clips)"
+    if report["validation"]:
+        clips, total = report["validation"].values()
+        yield f"a validation takes {clips:,} of {total:,} clips (data.validation_clips)"
 
 
 def _figures(parts: Mapping[str, Mapping[str, Any]], clip: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -49,9 +49,9 @@ class Found:
     @property
     def notes(self) -> tuple[str, ...]:
         """That there are such files, in one line."""
-        kinds = {"cannot be read": self.unread, "lie beside videos": self.beside}
-        told = [f"{counted(kind)} that {why}" for why, kind in kinds.items() if kind]
-        return (f"left out: {'; '.join(told)}",) if told else ()
+        kinds = {"cannot be read": self.unread, "beside videos": self.beside}
+        told = [f"{counted(kind)} ({why})" for why, kind in kinds.items() if kind]
+        return (f"left out: {', '.join(told)}",) if told else ()
 
 
 def find_videos(root: str | Path) -> list[Path]:

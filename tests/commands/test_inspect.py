@@ -1,6 +1,7 @@
 """`pvdm inspect`: figures that can be counted by hand, and what training would say."""
 
 import json
+import shutil
 
 import pytest
 import yaml
@@ -67,7 +68,7 @@ def test_figures(videos, inspect):
     assert (validation["videos"], validation["rates"], validation["samples"]) == (1, {"10": 1}, 1)
     assert (report["classes"], report["bad"], report["absent"]["count"]) == (None, [], 0)
     assert report["training"] == "would begin, with 3 videos and 7 samples an epoch"
-    assert report["validation_clips"] == 1
+    assert report["validation"] == {"clips": 1, "of": 1}
 
 
 def test_a_rate_that_varies_is_a_mean(make_video, tmp_path, inspect, caplog):
@@ -107,7 +108,7 @@ def test_the_table(videos, told):
         "samples an epoch 6 1",
         "name: not given",
         "training would begin, with 3 videos and 6 samples an epoch",
-        "a validation takes 1 clips (data.validation_clips)",
+        "a validation takes 1 of 1 clips (data.validation_clips)",
     ):
         assert line in text.splitlines()
     assert "bad" not in text and "absent" not in text and "classes" not in text
@@ -128,9 +129,34 @@ def test_more_bad_files_than_training_allows_are_shown_and_what_training_would_s
     assert all(video["cause"].startswith(f"{video['path']} cannot be decoded as a video (") for video in report["bad"])
     with pytest.raises(InputError) as error:
         VideoData(videos, frames=4).setup("fit")
-    assert report["training"] == f"would refuse: {error.value}" and report["validation_clips"] is None
+    assert report["training"] == f"would refuse: {error.value}" and report["validation"] is None
     text = told(videos, "--frames", 4)
     assert "bad: 25" in text and "and 5 more; --json lists all" in text and "training would refuse: 25 of 29" in text
+
+
+def test_what_is_left_out_is_shown(videos, inspect, told):
+    for name in ("train/x.heic", "train/y.HEIC", "notes.txt"):
+        (videos / name).touch()
+    (videos / "test").mkdir()
+    (videos / "val" / "d.mp4").rename(videos / "test" / "e.mp4")
+    (videos / "train" / "a.mp4").rename(videos / "val" / "f.M4V")
+    report = inspect(videos, "--frames", 4)
+    assert report["left_out"] == {".heic": 2} and len(report["notes"]) == 2
+    text = told(videos, "--frames", 4)
+    assert "left out: 2 .heic (cannot be read)" in text.splitlines()
+    assert f"1 videos of the test part are left out of training and validation, such as {videos}/test/e.mp4" in text
+    folders = ("--training-folders", "train", "test", "--validation-folders", "val")
+    report = inspect(videos, "--frames", 4, *folders)
+    assert report["parts"]["training"]["found"] == 3
+
+
+def test_ucf101_is_recognised(ucf101, inspect, told, refusal):
+    report = inspect(ucf101, "--frames", 4)
+    assert (report["layout"], report["split"], report["parts"]["validation"]["found"]) == ("ucf101", 1, 2)
+    assert "layout ucf101, split 1" in told(ucf101, "--frames", 4)
+    assert inspect(ucf101, "--frames", 4, "--layout", "folder")["layout"] == "folder"
+    shutil.rmtree(ucf101 / "ucfTrainTestlist")
+    assert "holds videos of UCF101, and its official lists" in refusal("inspect", ucf101)
 
 
 def test_nothing_but_bad_files(tmp_path, told):

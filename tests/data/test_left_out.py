@@ -42,7 +42,7 @@ def test_what_cannot_be_read_is_counted_in_one_line(tmp_path):
     touch(tmp_path, "a.mp4", "b.HEIC", "c/d.heic", "c/e.heic", "c/f.psd", "c/g.txt", ".h.heic", ".i/j.psd")
     found = find_parts(tmp_path)
     assert found.left_out == {".heic": 3, ".psd": 1}
-    assert found.notes == ("left out: 3 .heic, 1 .psd that cannot be read",)
+    assert found.notes == ("left out: 3 .heic, 1 .psd (cannot be read)",)
 
 
 def test_a_folder_of_nothing_else_is_refused_with_what_it_holds(tmp_path):
@@ -55,7 +55,7 @@ def test_pictures_beside_videos_are_left_out_and_counted(tmp_path):
     touch(tmp_path, "a.mp4", "a.jpg", "preview.gif", "frames/1.png", "frames/2.png", "frames/preview.gif")
     found = find_parts(tmp_path)
     assert names(tmp_path) == ["a.mp4", "frames"] and found.left_out == {".gif": 2, ".jpg": 1}
-    assert found.notes == ("left out: 2 .gif, 1 .jpg that lie beside videos",)
+    assert found.notes == ("left out: 2 .gif, 1 .jpg (beside videos)",)
 
 
 def test_animations_are_videos_and_gifs_that_do_not_move_are_frames(tmp_path):
