@@ -28,7 +28,6 @@ from pvdm.data import (
     find_parts,
     index_videos,
     long_enough,
-    some,
 )
 from pvdm.data.fingerprint import fingerprint
 from pvdm.data.latent_folder import are_latents
@@ -36,8 +35,8 @@ from pvdm.errors import InputError, check_range
 from pvdm.evaluation.processes import connected
 from pvdm.training.latent_data import CachedLatents, warn_of_validation
 from pvdm.training.loaders import Loaders
+from pvdm.training.remarks import remark
 from pvdm.video import ClipShape, ColorJitter, Reader, decord_reading
-from pvdm.video.packets import PacketIndex
 
 T = TypeVar("T")
 
@@ -164,7 +163,8 @@ class VideoData(LightningDataModule):
         check_share(len(parts.entries), index.bad, self.max_bad_share)
         check_share(len(parts.training), training.bad, 1)
         if self._leads:
-            self._tell(parts, index, validation)
+            remark(self.path, parts, index, clip=self.clip, reader=self.reader)
+            warn_of_validation(bool(validation), self.part)
         self.classes = parts.classes
         self.training = self._dataset(training.videos, training=True)
         self.validation = self._dataset(validation or training.videos, training=False)
@@ -308,28 +308,6 @@ class VideoData(LightningDataModule):
         cache.save()
         return parts, index
 
-    def _tell(self, parts: Parts, index: Index, validation: list[Video]) -> None:
-        """What is odd about the data, a line each."""
-        for note in parts.notes:
-            logger.warning("%s: %s", self.path, note)
-        if parts.absent:
-            logger.warning(
-                "%d of %d listed videos are absent (such as %s)", len(parts.absent), parts.listed, parts.absent[0]
-            )
-        if index.bad:
-            total = len(parts.entries)
-            logger.warning("%d of %d videos are left out: %s", len(index.bad), total, some(index.bad))
-        if self.reader == "decord":
-            plain = sum(_is_plain(video) for video in index.videos)
-            logger.info("decord reads %d of %d videos; it would not read the others exactly", plain, len(index.videos))
-        if self.clip.fps is None and (uneven := [video for video in index.videos if video.info.times]):
-            logger.warning(
-                "%d of %d videos have a variable frame rate (such as %s): at a stride the pace of their clips differs; "
-                "data.fps takes frames by their times",
-                *(len(uneven), len(index.videos), uneven[0].path),
-            )
-        warn_of_validation(bool(validation), self.part)
-
     def _batches_done(self) -> int:
         return self.trainer.fit_loop.total_batch_idx + 1 if self.trainer else 0
 
@@ -351,12 +329,6 @@ def _folders(training: list[str] | None, validation: list[str] | None) -> SplitF
     if training is None and validation is None:
         return None
     return SplitFolders(tuple(["."] if training is None else training), tuple(validation or ()))
-
-
-def _is_plain(video: Video) -> bool:
-    """Whether decord serves it."""
-    index = PacketIndex.unpack(video.info.index) if video.info.index else None
-    return index is not None and index.plain
 
 
 def _result(look: Callable[[], T]) -> T | InputError:
