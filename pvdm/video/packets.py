@@ -208,10 +208,10 @@ def _timed(
     """Whether presentation times tell the frames apart.
 
     AVI has none, so with B-frames the guessed ones name the wrong frames; MPEG program streams (.mpg, .vob) have one
-    for all frames of a pack, so that the others' are guessed, and differently so after a seek.
+    for all frames of a pack, so that the others' are guessed, and differently so after a seek; raw streams none.
     """
     reordered_avi = container.format.name == "avi" and stream.codec_context.has_b_frames
-    is_guessed = reordered_avi or container.format.name == "mpeg"
+    is_guessed = reordered_avi or container.format.name in ("mpeg", "mpegvideo")
     return not is_guessed and None not in times and len(set(times)) == len(times)
 
 
