@@ -160,7 +160,7 @@ class GeneratorTraining(FiniteUpdates):
         planes = ", ".join(f"{name} {rows}x{columns}" for name, (rows, columns) in sizes)
         logger.info("device: %s, precision %s", _name_of_devices(self.trainer), self.trainer.precision)
         trained, frozen = (_weights(self, is_trained=is_trained) for is_trained in (True, False))
-        logger.info("weights: %.4g million to train, %.4g million frozen", trained / 1e6, frozen / 1e6)
+        logger.info("weights: %s to train, %s frozen", f"{trained:,}", f"{frozen:,}")
         logger.info("clip: %d frames of %dx%d (%d in a sample)", config.frames, config.height, config.width, data.clips)
         logger.info("latent: %s; %d channels, %d values", planes, channels, channels * shape.positions)
         logger.info("data: %d videos, %d samples in an epoch", len(data.training.videos), len(data.training))

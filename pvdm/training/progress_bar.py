@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 
 
@@ -16,12 +18,19 @@ class RunBar(TQDMProgressBar):
     It begins where a resumed run begins, and its pace is that of the updates since then, validation included.
     """
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        super().on_train_start(trainer, pl_module)
-        bar = self.train_progress_bar
-        bar.unit, bar.total, bar.n = " updates", planned_updates(trainer), pl_module.updates
-        bar.initial = bar.n
-        self.on_train_epoch_start(trainer)
+    def init_train_tqdm(self) -> Tqdm:
+        """With its total from the first, which Lightning's learns later."""
+        return Tqdm(
+            desc=f"Epoch {self.trainer.current_epoch}",
+            total=planned_updates(self.trainer),
+            initial=self.trainer.lightning_module.updates,
+            unit=" updates",
+            disable=self.is_disabled,
+            dynamic_ncols=True,
+            file=sys.stdout,
+            smoothing=0,  # the mean pace of this start
+            bar_format=self.BAR_FORMAT,
+        )
 
     def on_train_epoch_start(self, trainer: Trainer, *_: Any) -> None:
         self.train_progress_bar.set_description(f"Epoch {trainer.current_epoch}")

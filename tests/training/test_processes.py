@@ -52,7 +52,9 @@ def assert_same_scalars(found, wanted):
 def test_two_processes_equal_one_with_the_joint_batch(forks, together, tmp_path, stage):
     output = forks.run(together(stage, "two", **TWO), processes=2)
     assert "recommended" not in output
-    assert output.count("the run ends after 6 updates") == output.count("\npvdm fit") + output.count("\npvdm sample") == 1
+    assert (
+        output.count("the run ends after 6 updates") == output.count("\npvdm fit") + output.count("\npvdm sample") == 1
+    )
     forks.run(together(stage, "one"))
     two, one = read(tmp_path / "two"), read(tmp_path / "one")
     for part, tolerance in ((RAW, 1e-6), ("optimizer_states", 1e-6), ("state_dict", 1e-6)):  # moments are gradients
