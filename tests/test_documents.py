@@ -97,7 +97,7 @@ def known_options(monkeypatch) -> set[str]:
 
 def _options(parser: ArgumentParser) -> set[str]:
     """Those of a command, and of the commands within it."""
-    found = {action.dest.replace("_", "-") for action in parser._actions}
+    found = {option.lstrip("-") for action in parser._actions for option in action.option_strings}
     within = [action for action in parser._actions if isinstance(action.choices, dict)]
     return found.union(*(_options(part) for action in within for part in action.choices.values()))
 
