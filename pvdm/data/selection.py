@@ -22,7 +22,10 @@ def long_enough(index: Index, clip: ClipShape) -> Index:
 def check_share(total: int, bad: Sequence[BadVideo], max_bad_share: float) -> None:
     """InputError if none of `total` videos is good, or more than the given share is bad."""
     if not total:
-        raise InputError("there are no videos to train on; check the folder and data.part")
+        raise InputError(
+            "there are no videos to train on; check the folder and data.part, or if all lie in folders of validation "
+            "or test, name those to train on (data.training_folders)"
+        )
     if len(bad) < total and len(bad) <= max_bad_share * total:
         return
     allowed = f", more than the share of {max_bad_share:g} that data.max_bad_share allows" if len(bad) < total else ""

@@ -8,6 +8,7 @@ from data.small_layouts import touch
 from pvdm.data import SplitFolders, find_parts
 from pvdm.errors import InputError
 from pvdm.evaluation.videos import VideoSet
+from pvdm.training import VideoData
 
 
 def parts(root, layout="folder", **options) -> dict[str, list[str]]:
@@ -130,6 +131,11 @@ def test_a_part_alone_is_not_trained_on_but_evaluated(make_video, tmp_path):
     make_video("set/test/a.mp4", 6, 16, 24)
     assert parts(tmp_path / "set") == {"training": [], "validation": ["test/a.mp4"], "test": []}
     assert len(VideoSet.find(tmp_path / "set").videos) == 1
+    with pytest.raises(InputError, match=r"no videos to train on; .* test, name those to train on \(data.training_fol"):
+        VideoData(tmp_path / "set", frames=4, height=16, width=16).setup("fit")
+    asked = VideoData(tmp_path / "set", frames=4, height=16, width=16, training_folders=["test"])
+    asked.setup("fit")
+    assert len(asked.training) == 1
 
 
 def test_the_test_part_is_evaluated_where_there_is_one_for_validation_too(make_video, tmp_path):
