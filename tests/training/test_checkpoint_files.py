@@ -10,14 +10,14 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from lightning_fabric.plugins import TorchCheckpointIO
+from lightning_fabric.plugins import CheckpointIO, TorchCheckpointIO
 from miniature import Toy, loader, trainer
 from pytorch_lightning.plugins import AsyncCheckpointIO
 
 from pvdm.errors import InputError
 from pvdm.training.checkpoint_files import CheckpointFiles, remove_leftovers
 from pvdm.training.checkpoints import RunCheckpoints
-from pvdm.training.command import _with_checkpoint_files
+from pvdm.training.command import _with_default
 
 FILES = CheckpointFiles()
 
@@ -133,11 +133,11 @@ def test_a_run_removes_leftovers_when_it_starts(tmp_path):
 
 @pytest.mark.parametrize("plugins", [None, [], "a plugin", ["a plugin"]])
 def test_the_users_plugins_are_kept(plugins):
-    found = _with_checkpoint_files(plugins)
+    found = _with_default(plugins, CheckpointIO, CheckpointFiles)
     assert found[:-1] == (["a plugin"] if plugins else [])
     assert isinstance(found[-1], CheckpointFiles)
 
 
 def test_the_users_own_way_of_writing_checkpoints_is_kept():
     for own in (TorchCheckpointIO(), AsyncCheckpointIO(TorchCheckpointIO())):
-        assert _with_checkpoint_files(own) == [own]
+        assert _with_default(own, CheckpointIO, CheckpointFiles) == [own]
