@@ -173,7 +173,8 @@ def _deinterlaced(frame: av.VideoFrame) -> av.VideoFrame:
     FFmpeg's `estdif` looks at no other frame, so that a frame is the same wherever decoding began.
     """
     graph = Graph()
-    graph.threads = 1
+    if hasattr(graph, "threads"):  # from PyAV 18 on
+        graph.threads = 1
     source = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or Fraction(1, 1000)
     )
