@@ -35,7 +35,7 @@ def imported(*command: str) -> tuple[int, set[str]]:
     return run.returncode, {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
 
 
-@pytest.mark.parametrize("verb", sorted(set(cli.COMMANDS) - {"inspect"}))
+@pytest.mark.parametrize("verb", sorted(cli.COMMANDS))
 def test_help_imports_nothing_slow(verb):
     status, packages = imported("-m", "pvdm.cli", verb, "--help")
     assert status == 0 and not packages.intersection(SLOW)
@@ -52,6 +52,15 @@ def test_a_refusal_imports_nothing_slow(verb, tmp_path, monkeypatch):
 def test_the_list_of_commands_imports_nothing_slow():
     status, packages = imported("-m", "pvdm.cli", "--help")
     assert status == 0 and not packages.intersection({*SLOW, "numpy"})
+
+
+def test_a_data_set_is_inspected_without_pytorch(make_video, tmp_path):
+    make_video("videos/a.mp4")
+    status, packages = imported(
+        "-m", "pvdm.cli", "inspect", str(tmp_path / "videos"), "--output", str(tmp_path / "out")
+    )
+    assert status == 0 and not packages.intersection(SLOW)
+    assert (tmp_path / "out" / "report.json").is_file()
 
 
 def test_sampling_imports_nothing_of_training_or_evaluation():

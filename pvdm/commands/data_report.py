@@ -7,15 +7,15 @@ from dataclasses import asdict
 from typing import Any
 
 from pvdm.data import BadVideo, long_enough
+from pvdm.data.collection import VideoCollection
 from pvdm.data.statistics import class_counts, statistics
 from pvdm.errors import InputError
-from pvdm.training import VideoData
 
 LISTED = 20  # how many of the bad videos the table shows
 WIDTH = 110  # of the table's longest lines
 
 
-def data_report(data: VideoData, damaged: Sequence[BadVideo] = ()) -> dict[str, Any]:
+def data_report(data: VideoCollection, damaged: Sequence[BadVideo] = ()) -> dict[str, Any]:
     """What there is and what training would make of it: JSON-able.
 
     damaged: those that the index takes for good, found by decoding every frame.
@@ -47,7 +47,7 @@ def data_report(data: VideoData, damaged: Sequence[BadVideo] = ()) -> dict[str, 
     }
 
 
-def _verdict(data: VideoData, damaged: Sequence[BadVideo]) -> str:
+def _verdict(data: VideoCollection, damaged: Sequence[BadVideo]) -> str:
     """What `pvdm fit` would do with these data, in a sentence."""
     try:
         data.setup("fit")

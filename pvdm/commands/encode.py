@@ -85,15 +85,16 @@ def run(options: argparse.Namespace) -> None:
 def _ready(options: argparse.Namespace) -> tuple[VideoData, VideoGenerator]:
     """The data, which have not been looked for, and the model; what is quick to refuse comes first."""
     from pvdm.data.latent_folder import check_place
+    from pvdm.data.options import data_of
     from pvdm.generation import VideoGenerator
     from pvdm.precision import warn_of_slow_bfloat16
-    from pvdm.training.data_options import data_of
+    from pvdm.training import VideoData
 
     device = device_of_rank(device_of(options.device))
     check_place(options.output)
     config = _parsed(options.of_training)
     options.precision = options.precision or _precision(config.trainer.precision)
-    data, autoencoder = data_of(config.data.as_dict()), _autoencoder(config)
+    data, autoencoder = data_of(config.data.as_dict(), VideoData), _autoencoder(config)
     if options.precision == "bf16":
         warn_of_slow_bfloat16(device)
     return data, VideoGenerator.load(autoencoder).to(device)

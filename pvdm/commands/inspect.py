@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -17,12 +17,14 @@ from pvdm.commands.data_report import data_report, table
 from pvdm.commands.options import natural, positive, rate
 from pvdm.data import GivenLayout, Part, find_damage
 from pvdm.data.contact_sheet import contact_sheet
+from pvdm.data.options import data_of
 from pvdm.errors import InputError
 from pvdm.output import check_output, replacing
-from pvdm.training import VideoData
 from pvdm.training.config_files import find_configs
-from pvdm.training.data_options import data_of
 from pvdm.video import Reader
+
+if TYPE_CHECKING:
+    from pvdm.data.collection import VideoCollection
 
 REPORT, SHEET = "report.json", "contact_sheet.jpg"
 
@@ -62,7 +64,7 @@ def run(options: argparse.Namespace) -> None:
         _write(options, data, report)
 
 
-def _write(options: argparse.Namespace, data: VideoData, report: dict[str, Any]) -> None:
+def _write(options: argparse.Namespace, data: VideoCollection, report: dict[str, Any]) -> None:
     _, index = data.find()
     with replacing(options.output, overwrite=options.overwrite, own=(REPORT, SHEET)) as folder:
         folder.mkdir()
@@ -99,7 +101,7 @@ def _read_config(file: str) -> DictConfig:
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
-    """The options that are there, by the names of `VideoData`; a stride goes before a config's fps, and vice versa."""
+    """The options given, by the names of `VideoCollection`; a stride replaces a config's fps, and vice versa."""
     folders = ("training_folders", "validation_folders")
     names = ("path", "layout", "split", "part", "frames", "stride", "fps", "clips", "reader", "seed", *folders)
     values = {name: getattr(options, name) for name in names if getattr(options, name) is not None}

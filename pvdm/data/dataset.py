@@ -5,11 +5,9 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.utils.data import Dataset
 
 from pvdm.data.index import Index, Video
 from pvdm.data.sampler import SampleKey
@@ -18,6 +16,9 @@ from pvdm.data.spread import spread_evenly
 from pvdm.data.table import VideoTable
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter, Reader, change_colors, read_clip
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Placement:
     colors: dict[str, float] = field(default_factory=dict)
 
 
-class ClipDataset(Dataset):
+class ClipDataset:
     """Map-style dataset of `clips_per_video` samples of each video, or as many as fit end to end.
 
     A sample is `clips` clips on end, of which the last is the target and those before it are its context. Where
@@ -85,6 +86,8 @@ class ClipDataset(Dataset):
         `label`, the index of the class, is there if the video has one. `IndexError` outside the dataset,
         `InputError` naming the file if it cannot be decoded.
         """
+        import torch
+
         epoch, index = key if isinstance(key, tuple) else (0, operator.index(key))
         if not 0 <= index < len(self):
             raise IndexError(f"index {index} is outside a dataset of {len(self)} clips")
@@ -119,6 +122,8 @@ class ClipDataset(Dataset):
 
     def _content(self, number: int, placement: Placement) -> dict[str, Tensor]:
         """video: (3, t, h, w) uint8, the frames of an absent context being zeros."""
+        import torch
+
         video = self.videos[number]
         shape = self.sample if self.has_context(video) else self.clip
         how = {"crop": placement.crop, "flip": placement.flip, "reader": self.reader}

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pvdm.data.latent_plan import FORMAT, VERSION, LatentPlan, Shard
+from pvdm.data.latent_plan import FORMAT, SHARDS, VERSION, LatentPlan, Shard
 from pvdm.data.latent_shards import is_whole
 from pvdm.errors import InputError
 from pvdm.output import check_output, remove, write_through
@@ -17,7 +17,6 @@ from pvdm.refusals import outside_cause, unread
 INDEX, PLAN = "index.json", "plan.json"
 """What is complete has an index; before, the same without the sizes of the shards is the plan."""
 
-SHARDS = "latents-*.safetensors"
 OWN = (INDEX, PLAN, SHARDS, ".latents-*.safetensors", ".index.*.json", ".plan.*.json")
 """Patterns of what such a folder may hold."""
 
@@ -37,11 +36,6 @@ def open_latents(folder: Path) -> LatentPlan:
         _check_size(folder / shard.file, size)
     _ = plan.digest  # once, before workers are forked
     return plan
-
-
-def are_latents(folder: Path) -> bool:
-    """Whether it is a folder that `pvdm encode` has written to."""
-    return any(folder.glob(SHARDS))
 
 
 def check_place(folder: Path) -> None:

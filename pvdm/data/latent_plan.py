@@ -18,8 +18,14 @@ from pvdm.data.table import VideoTable
 from pvdm.video import ClipShape, VideoInfo
 
 FORMAT, VERSION = "pvdm-latents", 1
+SHARDS = "latents-*.safetensors"
 NAMED = 3
 """How many differences a message names."""
+
+
+def are_latents(folder: Path) -> bool:
+    """Whether it is a folder that `pvdm encode` has written to."""
+    return any(folder.glob(SHARDS))
 
 
 class Shard(NamedTuple):

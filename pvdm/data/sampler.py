@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from torch.utils.data import Sampler
 
 BALANCED = 1 << 16  # sets the keys of these draws apart from those of samples
 AT_ONCE = 1 << 12  # keys that are Python's own numbers, which take some ten times the memory
@@ -20,7 +19,7 @@ class SampleKey(NamedTuple):
     index: int
 
 
-class EpochSampler(Sampler[SampleKey]):
+class EpochSampler:
     """Yields `SampleKey`s for the share of process `rank` of `world_size`.
 
     Shuffled, shares are equal: the order is repeated from its beginning until it can be divided. In order,

@@ -13,19 +13,12 @@ from pvdm.autoencoder import ProjectedAutoencoder
 from pvdm.data import Augmentation, DataCard, Part
 from pvdm.data.latent_clips import LatentClips
 from pvdm.data.latent_folder import open_latents
+from pvdm.data.remarks import warn_of_validation
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter
 from pvdm.weights import sha256_of_weights
 
 logger = logging.getLogger(__name__)
-
-
-def warn_of_validation(is_there: bool, part: Part) -> None:
-    """A line if validation is on clips that are trained on."""
-    if not is_there:
-        logger.warning("there are no videos for validation; clips of the training videos are used for it")
-    elif part != "train":
-        logger.warning("validation is on videos that are trained on, as data.part is %s", part)
 
 
 def digest_of(autoencoder: ProjectedAutoencoder) -> str:

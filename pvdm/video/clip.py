@@ -1,16 +1,21 @@
 """Clips: which frames of a video they are, and how they are read."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from pvdm.errors import InputError
 from pvdm.video.info import VideoInfo
 from pvdm.video.reader import Reader, probe, read_covering
 from pvdm.video.timeline import Timeline
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class ClipShape:
         first, last = info.timeline.seconds[self.source_indices(start, info)[[0, -1]]].tolist()
         return (self.frames - 1) / (last - first) if last > first else info.fps / self.stride
 
-    def longer(self, times: int) -> "ClipShape":
+    def longer(self, times: int) -> ClipShape:
         """The same clip with `times` as many frames."""
         return replace(self, frames=self.frames * times)
 

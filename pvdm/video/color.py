@@ -1,14 +1,15 @@
 """Changes of colour for augmentation, the same for all frames of a clip."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from pvdm.errors import check_range
+
+if TYPE_CHECKING:  # annotations are quoted, not postponed: for those, jsonargparse would import this
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class ColorJitter:
         return {name: middle.get(name, 1.0) + shifts[name] * by for name, by in strengths.items() if by}
 
 
-def change_colors(video: Tensor, changes: Mapping[str, float]) -> Tensor:
+def change_colors(video: "Tensor", changes: Mapping[str, float]) -> "Tensor":
     """video: (3, t, h, w) uint8 -> the same with its brightness, contrast, saturation, hue changed, in this order."""
     if not changes:
         return video

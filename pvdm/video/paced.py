@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from pvdm.errors import InputError
 from pvdm.video.clip import ClipShape
 from pvdm.video.info import VideoInfo
 from pvdm.video.reader import probe, read_covering
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MOST_REPEATED = 100
 """Times that a frame is shown, in the mean: more is a slip of a unit, or of a file's timestamps."""

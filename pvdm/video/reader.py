@@ -1,13 +1,13 @@
 """Frames of a video, whether it is a file or a folder of images."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from pvdm.errors import InputError
 from pvdm.video import decoding, decord_reading, frame_folder
@@ -16,6 +16,9 @@ from pvdm.video.info import VideoInfo
 from pvdm.video.packets import PacketIndex, packet_index
 from pvdm.video.suffixes import VIDEO_SUFFIXES
 from pvdm.video.transform import check_crop, resize_and_crop
+
+if TYPE_CHECKING:  # what needs no tensors does without PyTorch, whose import takes seconds
+    from torch import Tensor
 
 Reader = Literal["auto", "pyav", "decord"]
 """Who decodes video files: `decord` those that it reads exactly, PyAV all others, and with `auto` all, being faster."""
@@ -77,6 +80,8 @@ def read_covering(
     They are scaled and cropped as by `resize_and_crop`, but those of a video file as they are decoded, which is more
     exact and faster; the same errors as `read_frames`.
     """
+    import torch
+
     path = _existing(path)
     if path.is_dir():
         return resize_and_crop(read_frames(path, indices), *size, crop)

@@ -1,15 +1,17 @@
 """Frames of any size to clips of a wanted one: resized without distortion, then cropped."""
 
-from typing import TypeVar
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import interpolate
 
 from pvdm.errors import InputError
 
-Pixels = TypeVar("Pixels", np.ndarray, Tensor)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Pixels = TypeVar("Pixels", np.ndarray, "Tensor")
 FRAMES_AT_ONCE = 16  # bounds the memory for large frames
 
 
@@ -19,6 +21,8 @@ def resize_and_crop(frames: np.ndarray, height: int, width: int, crop: tuple[flo
     frames: (t, h, w, 3) uint8; crop: position in the free room, (y, x) in [0, 1], (0.5, 0.5) is the
     centre -> (3, t, height, width) uint8, contiguous. `InputError` if `crop` is outside.
     """
+    import torch
+
     check_crop(crop)
     size = covering_size(*frames.shape[1:3], height, width)
     batches = torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, 1).split(FRAMES_AT_ONCE)
@@ -45,6 +49,8 @@ def cut(pixels: Pixels, size: tuple[int, int], crop: tuple[float, float]) -> Pix
 
 def _scaled(frames: Tensor, size: tuple[int, int]) -> Tensor:
     """(t, 3, h, w) uint8."""
+    from torch.nn.functional import interpolate
+
     if size == frames.shape[-2:]:
         return frames
     return interpolate(frames, size=size, mode="bilinear", align_corners=False, antialias=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from pvdm.data import Index, Parts, Video, some
+from pvdm.data.index import Index, Video
+from pvdm.data.parts import Part, Parts
+from pvdm.data.selection import some
 from pvdm.video import ClipShape, Reader
 from pvdm.video.packets import PacketIndex
 
@@ -31,6 +33,14 @@ def remark(path: Path, parts: Parts, index: Index, *, clip: ClipShape, reader: R
             "data.fps takes frames by their times",
             *(len(uneven), len(index.videos), uneven[0].path),
         )
+
+
+def warn_of_validation(is_there: bool, part: Part) -> None:
+    """A line if validation is on clips that are trained on."""
+    if not is_there:
+        logger.warning("there are no videos for validation; clips of the training videos are used for it")
+    elif part != "train":
+        logger.warning("validation is on videos that are trained on, as data.part is %s", part)
 
 
 def _is_plain(video: Video) -> bool:

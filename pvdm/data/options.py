@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from jsonargparse import ArgumentParser
 
+from pvdm.data.collection import VideoCollection
 from pvdm.errors import InputError
-from pvdm.training.data import VideoData
+
+Collection = TypeVar("Collection", bound=VideoCollection)
 
 
-def data_of(values: Mapping[str, Any]) -> VideoData:
+def data_of(values: Mapping[str, Any], kind: type[Collection] = VideoCollection) -> Collection:
     """From the keys of `data` in configs; InputError for a value or a key that `pvdm fit` would not accept."""
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(VideoData, "data")
+    parser.add_class_arguments(kind, "data")
     try:
         return parser.instantiate(parser.parse_object({"data": dict(values)})).data
     except argparse.ArgumentError as error:
