@@ -17,9 +17,7 @@ from pvdm.autoencoder import Triplane
 from pvdm.compilation import compile_regions
 from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise
 from pvdm.errors import InputError
-from pvdm.finite import first_not_finite, is_finite
 from pvdm.generation.ahead import ahead
-from pvdm.generation.files import DIVERGED
 from pvdm.generation.graphs import ALONE, GraphedNetwork
 from pvdm.generation.labels import Label, class_index, one_each
 from pvdm.generation.stored_model import StoredModel
@@ -312,14 +310,6 @@ class VideoGenerator(StoredModel):
     def _pixels(self, decoded: Tensor) -> Tensor:
         """Floats in [-1, 1] -> uint8 on the CPU; InputError if they are not finite, which would be black."""
         return to_uint8(self.check_result(decoded, "decoding")).cpu()
-
-    def check_result(self, values: Tensor, doing: str) -> Tensor:
-        """The values, floats; InputError that names the model if they are not finite. It waits for the device."""
-        if not is_finite(values):
-            name = first_not_finite(self.state_dict())
-            remedy = f"its {name} is not; {DIVERGED}" if name else "try --precision 32, and guidance of less weight"
-            raise InputError(f"{doing} with {self.source} gave values that are not finite (NaN or infinity): {remedy}")
-        return values
 
     def _reconstruct_whole(self, video: Tensor) -> Tensor:
         """(3, n, h, w) uint8 clip by clip, of which the last overlaps to end with the video."""

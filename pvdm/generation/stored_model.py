@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder
 from pvdm.diffusion import DiffusionConfig, NoiseSchedule, TriplaneUNet, UNetConfig
 from pvdm.errors import InputError
-from pvdm.finite import check_finite
+from pvdm.finite import check_finite, first_not_finite, is_finite
 from pvdm.generation import files
 from pvdm.generation.card import model_card
 from pvdm.output import replacing
@@ -188,6 +188,16 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         with replacing(Path(save_directory), overwrite=overwrite, own=files.MODEL_FILES) as temporary:
             super().save_pretrained(temporary, config=hub.get("config"), model_card_kwargs=hub.get("model_card_kwargs"))
         return self.push_to_hub(**push_options) if push else None
+
+    def check_result(self, values: Tensor, doing: str) -> Tensor:
+        """The values, floats; InputError that names the model if they are not finite. It waits for the device."""
+        if not is_finite(values):
+            name = first_not_finite(self.state_dict())
+            remedy = (
+                f"its {name} is not; {files.DIVERGED}" if name else "try --precision 32, and guidance of less weight"
+            )
+            raise InputError(f"{doing} with {self.source} gave values that are not finite (NaN or infinity): {remedy}")
+        return values
 
     def _of_half_precision(self) -> Self:
         """A copy that is stored as float16; InputError if a weight is beyond its range."""
