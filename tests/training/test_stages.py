@@ -29,8 +29,9 @@ def videos(request, tmp_path):
 
 def test_from_videos_to_samples(videos, tmp_path, caplog, capsys):
     caplog.set_level(logging.INFO)
-    options = {"data__clips_per_video": 1, "trainer__max_steps": 2, "trainer__limit_val_batches": 1}
-    options |= {"trainer__check_val_every_n_epoch": "null", "trainer__val_check_interval": 2}
+    options = {"data__clips_per_video": 1, "data__layout": "folder", "trainer__max_steps": 2}
+    options |= {"trainer__limit_val_batches": 1, "trainer__check_val_every_n_epoch": "null"}
+    options |= {"trainer__val_check_interval": 2}
     first, second = tmp_path / "first", tmp_path / "second"
 
     def stage_1(verb, **more):
