@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pytorch_lightning import LightningModule
 from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
+from yaml import YAMLError
 
 from pvdm.errors import InputError
 from pvdm.evaluation.processes import LOST, is_lost_process
@@ -130,7 +132,8 @@ class TrainingCLI(PlainCLI):
         if checkpoint is None or not self.tells_next:
             return
         if self.model.generator.denoiser is None:
-            logger.info("next, stage 2:\n%s", stage_2_command(self.arguments, used, checkpoint, parsed))
+            with suppress(InputError, OSError, YAMLError):  # a config may have gone or changed since the run began
+                logger.info("next, stage 2:\n%s", stage_2_command(self.arguments, used, checkpoint, parsed))
         else:
             logger.info("to see samples:\n%s", sampling_command(checkpoint, run))
             logger.info("to keep the model without what only training needs:\n%s", export_command(checkpoint, run))

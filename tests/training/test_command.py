@@ -151,6 +151,22 @@ def test_the_commands_that_are_printed_run_as_they_are(command, videos, tmp_path
     assert VideoGenerator.from_pretrained("an diffusion/model").training_step == 1
 
 
+@pytest.mark.parametrize("content", [None, "data: [", "model: {nothing: 1}"], ids=["gone", "broken", "changed"])
+def test_a_config_that_is_no_more_as_it_was_does_not_fail_the_run(command, tmp_path, monkeypatch, caplog, content):
+    caplog.set_level(logging.INFO)
+    names = ("my_autoencoder.yaml", "my_diffusion.yaml")
+    for name in names:
+        (tmp_path / name).write_text("data: {stride: 1}\n")
+
+    def change(*_) -> None:
+        for name in names:
+            (tmp_path / name).unlink() if content is None else (tmp_path / name).write_text(content)
+
+    monkeypatch.setattr(AutoencoderTraining, "on_train_end", change)
+    assert main([*command("fit", "autoencoder", trainer__max_steps=1), "-c", str(tmp_path / names[0])]) == 0
+    assert "best model: " in caplog.text or "newest model: " in caplog.text
+
+
 def test_what_tells_nothing_is_not_said(command, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["pvdm", "fit"])
     records = []
