@@ -56,10 +56,10 @@ def make_originals(folder: Path) -> None:
 
 
 def encode(path: Path, video: np.ndarray, codec: str = "libx264", options: dict[str, str] | None = None) -> None:
-    """Writes (t, h, w, 3) uint8 as a video file of 25 frames per second."""
+    """Writes (t, h, w, 3) uint8 as a video file of 10 frames per second, the pace of the models."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options=options or {})
+        stream = container.add_stream(codec, rate=10, options=options or {})
         stream.height, stream.width, stream.pix_fmt = *video.shape[1:3], "yuv420p"
         stream.codec_context.thread_count = 1
         for frame in video:

@@ -148,7 +148,7 @@ BAD = [
     (f"{FIT} --trainer.val_check_interval 0", "trainer.val_check_interval is 0; give a number of batches, or a share"),
     (f"{FIT} --trainer.val_check_interval 9999", "val_check_interval (9999) must be less than or equal to the number"),
     (f"{FIT} --trainer.gradient_clip_val 1", "the trainer cannot do that: automatic gradient clipping is not supp"),
-    (f"{FIT_2} --trainer.gradient_clip_val -1", "gradient_clip_val is -1.0; give a value at least 0"),
+    (f"{FIT_2} --trainer.gradient_clip_val -1", "gradient_clip_val is -1; give a value at least 0"),
     (f"{FIT} --checkpoint.mode mean", "the trainer cannot do that: `mode` can be min, max but got mean"),
     (
         f"{FIT} --trainer.default_root_dir {{long}}.mp4/run",

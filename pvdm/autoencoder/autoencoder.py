@@ -105,7 +105,7 @@ class ProjectedAutoencoder(nn.Module):
             )
         if not video.is_floating_point():
             raise ArgumentError(f"video is {video.dtype}; {RANGE}")
-        if video.device.type == "cpu" and video.numel():
+        if video.device.type == "cpu" and type(video) is Tensor and video.numel():  # others may have no values
             low, high = (value.item() for value in video.detach().aminmax())
             if not (low >= -LIMIT and high <= LIMIT):
                 raise ArgumentError(f"video goes from {low:.4g} to {high:.4g}; {RANGE}")

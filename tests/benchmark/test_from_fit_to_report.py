@@ -171,7 +171,7 @@ def test_the_model_is_the_one_that_was_trained(benchmarked):
     model = benchmarked.results["model"]
     assert (model["frames"], model["height"], model["width"], model["training_step"]) == (FRAMES, 16, 16, 2)
     config = json.loads((benchmarked.report.parent / "model" / "config.json").read_text(encoding="utf-8"))
-    assert model["fps"] == config["fps"] and len(model["sha256"]) == 64
+    assert model["fps"] == (config["fps"] or 25) and len(model["sha256"]) == 64
 
 
 def test_files_are_what_the_results_say(benchmarked):

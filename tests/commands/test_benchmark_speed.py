@@ -146,7 +146,7 @@ def test_a_stage_1_model_has_what_it_can(pvdm, stage_1_model, tmp_path):
         (["--repeats", "0"], "--repeats: 0 is not a number of at least 1"),
         (["--compare", "nowhere.json"], "nowhere.json is no result of pvdm benchmark speed"),
         (["--data", "nowhere", "--tasks", "read"], "there is no folder nowhere; give one with videos as --data"),
-        (["--model", "nowhere", "--frames", "8"], "--frames is given with a --model, which has its sizes; leave out"),
+        (["--model", __file__, "--frames", "8"], "--frames is given with a --model, which has its sizes; leave out"),
         (["--quick"], "--quick is no option here"),
     ],
 )

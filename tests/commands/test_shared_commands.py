@@ -72,7 +72,7 @@ def test_two_processes_fill_one_grid(model, tmp_path, name):
 
 
 def test_two_processes_reconstruct_what_one_does(model, make_video, tmp_path):
-    source = make_video("in.mp4", frames=19)
+    source = make_video("in.mp4", frames=19, fps=10)
     for size in (1, 2):
         results = run_by(size, "reconstruct", model, source, "--output", tmp_path / f"out{size}")
         assert [status for status, _ in results] == [0] * size

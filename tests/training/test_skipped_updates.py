@@ -1,7 +1,10 @@
 """Stage 2: updates that are not finite are left out, as in stage 1, and no model that is not finite is stored."""
 
 import math
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -160,25 +163,40 @@ def test_weights_that_are_not_finite_are_not_stored(tmp_path, where):
     assert not (tmp_path / "run.ckpt").exists()
 
 
+class Shared(Poisoned):
+    """Each process has batches of its own; the loss of the last process's second one is not finite."""
+
+    def train_dataloader(self):
+        return loader([batch([2 * index + self.trainer.global_rank], clips=2) for index in range(4)])
+
+    def on_train_start(self):
+        super().on_train_start()
+        self.poison = frozenset([1] if self.trainer.global_rank == 1 else [])
+
+
+class Writes(Callback):
+    def __init__(self, folder):
+        self.folder = folder
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        torch.save(pl_module.state_dict(), self.folder / f"{batch_idx}-{trainer.global_rank}.pt")
+
+
+def train_in_two_processes(folder):
+    more = {"strategy": "ddp_fork", "devices": 2, "use_distributed_sampler": False, "callbacks": [Writes(folder)]}
+    trainer(folder, max_steps=2, **more).fit(diffusion_training(folder / "first", kind=Shared))
+
+
 def test_what_one_of_two_processes_finds_is_left_out_by_both(tmp_path):
-    class Shared(Poisoned):
-        def train_dataloader(self):
-            return loader([batch([2 * index + self.trainer.global_rank], clips=2) for index in range(4)])
-
-        def on_train_start(self):
-            super().on_train_start()
-            self.poison = frozenset([1] if self.trainer.global_rank == 1 else [])
-
-    class Writes(Callback):
-        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-            torch.save(pl_module.state_dict(), tmp_path / f"{batch_idx}-{trainer.global_rank}.pt")
-
-    module = diffusion_training(tmp_path / "first", kind=Shared)
-    more = {"strategy": "ddp_fork", "devices": 2, "use_distributed_sampler": False, "callbacks": [Writes()]}
-    trainer(tmp_path, max_steps=2, **more).fit(module)
+    # In a process of its own: PyTorch does not fork once gradients were computed.
+    subprocess.run([sys.executable, __file__, tmp_path], check=True, capture_output=True)
     states = [[torch.load(tmp_path / f"{i}-{rank}.pt") for i in range(3)] for rank in range(2)]
     for mine, other in zip(*states, strict=True):
         assert equal(mine, other)
     weights = [{name: value for name, value in state.items() if "skipped" not in name} for state in states[0]]
     assert [equal(*pair) for pair in pairwise(weights)] == [True, False]
     assert [int(state["skipped_updates.total"]) for state in states[0]] == [0, 1, 1]
+
+
+if __name__ == "__main__":
+    train_in_two_processes(Path(sys.argv[1]))
