@@ -189,7 +189,8 @@ def train_in_two_processes(folder):
 
 def test_what_one_of_two_processes_finds_is_left_out_by_both(tmp_path):
     # In a process of its own: PyTorch does not fork once gradients were computed.
-    subprocess.run([sys.executable, __file__, tmp_path], check=True, capture_output=True)
+    run = subprocess.run([sys.executable, __file__, tmp_path], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
     states = [[torch.load(tmp_path / f"{i}-{rank}.pt") for i in range(3)] for rank in range(2)]
     for mine, other in zip(*states, strict=True):
         assert equal(mine, other)
