@@ -55,11 +55,13 @@ def make_originals(folder: Path) -> None:
     torch.save({f"features.{n}.weight": torch.randn(64, 3, 3, 3) for n in range(4)}, folder / "vgg16.pth")
 
 
-def encode(path: Path, video: np.ndarray, codec: str = "libx264", options: dict[str, str] | None = None) -> None:
-    """Writes (t, h, w, 3) uint8 as a video file of 10 frames per second, the pace of the models."""
+def encode(
+    path: Path, video: np.ndarray, codec: str = "libx264", options: dict[str, str] | None = None, *, rate: int = 10
+) -> None:
+    """Writes (t, h, w, 3) uint8 as a video file; 10 frames per second are the pace of the models."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=10, options=options or {})
+        stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width, stream.pix_fmt = *video.shape[1:3], "yuv420p"
         stream.codec_context.thread_count = 1
         for frame in video:
@@ -67,14 +69,13 @@ def encode(path: Path, video: np.ndarray, codec: str = "libx264", options: dict[
         container.mux(stream.encode())
 
 
-def damage_frame(path: Path, frame: int, count: int = 12) -> None:
-    """Flips bytes in the middle of the code of a frame, in a file without B-frames."""
+def damage_frame(path: Path, frame: int) -> None:
+    """Blanks the middle of the code of a frame, in a file without B-frames."""
     with av.open(str(path)) as container:
         packet = [packet for packet in container.demux(video=0) if packet.size][frame]
         start, stop = packet.pos + packet.size // 3, packet.pos + packet.size * 2 // 3
     data = bytearray(path.read_bytes())
-    for place in np.random.default_rng(0).integers(start, stop, count):
-        data[place] ^= 0x5A
+    data[start:stop] = bytes(stop - start)
     path.write_bytes(data)
 
 

@@ -30,7 +30,7 @@ def probe(path: Path) -> VideoInfo:
             if first is None or not index.frames:
                 raise undecodable(path, "it holds no frame")
             size = Picture(path, stream).size(first)
-            ticks, tick = display_times(container, stream, index), stream.time_base
+            ticks, tick = display_times(path, index), stream.time_base
             fps, times = rate_and_times(ticks, tick, (stream.average_rate, stream.guessed_rate))
     except av.error.FFmpegError as error:
         raise undecodable(path, error.strerror) from error

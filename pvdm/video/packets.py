@@ -19,6 +19,7 @@ from pvdm.video.timeline import pack, unpack
 
 Clock = Literal["pts", "dts"]
 UNINDEXED = ("mpegts", "mpeg")  # containers that are searched for a packet's own time, and do not say that one is torn
+RAW = ("mpegvideo",)  # not in a container, hence without timestamps: FFmpeg guesses them, and the first one wrongly
 
 
 class Packet(NamedTuple):
@@ -93,18 +94,19 @@ def packet_index(path: Path) -> PacketIndex:
     return _packet_index(path, status.st_mtime_ns, status.st_size)
 
 
-def display_times(
-    container: av.container.InputContainer, stream: av.video.stream.VideoStream, index: PacketIndex
-) -> np.ndarray | None:
-    """When each frame of an index is shown, (n,) int64, in the stream's time base; None if no timestamps tell.
+def display_times(path: Path, index: PacketIndex) -> np.ndarray | None:
+    """When each frame of a file is shown, (n,) int64, in the stream's time base; None if no timestamps tell.
 
     Where those do not tell the frames apart, their order does: it is that of the packets' sorted times.
     """
     if index.clock is not None or not index.frames:
         return index.times
-    container.seek(int(index.seeks[0]), stream=stream)
-    packets = [packet for packet in container.demux(stream) if packet.size and not packet.is_discard]
-    times = [packet.dts if container.format.name == "avi" else packet.pts for packet in packets]
+    with open_container(path) as container:
+        if container.format.name in RAW:
+            return None
+        packets = container.demux(video_stream(container, path))
+        clock = "dts" if container.format.name == "avi" else "pts"
+        times = [getattr(packet, clock) for packet in packets if packet.size and not packet.is_discard]
     return None if None in times or len(times) != index.frames else np.sort(np.array(times, dtype=np.int64))
 
 
@@ -162,7 +164,7 @@ def _read_index(path: Path, container: av.container.InputContainer, stream: av.v
     for size in sizes:
         check_shape(path, sizes[0], size)
     if not _timed(container, stream, [packet.pts for packet in shown]):
-        return _index_by_decoding(container, stream, [packet.dts for packet in shown if packet.key])
+        return _index_by_decoding(path, [packet.dts for packet in shown if packet.key])
     with open_container(path) as again:
         first = next(again.decode(video_stream(again, path)), None)
     shown = _without_torn_ends(container, stream, sorted(shown), first)
@@ -215,24 +217,24 @@ def _timed(
     return not is_guessed and None not in times and len(set(times)) == len(times)
 
 
-def _index_by_decoding(
-    container: av.container.InputContainer, stream: av.video.stream.VideoStream, seeks: list[int | None]
-) -> PacketIndex:
+def _index_by_decoding(path: Path, seeks: list[int | None]) -> PacketIndex:
     """For AVI with B-frames, of which packets and frames differ in number if they are packed (as in UCF101).
 
     MPEG-4's decoder gives a frame out with the packet that completes it, and the last without one, wherever it
     started; so that packet's time tells the frame. Others (H.264) change their delay on the way.
     """
-    container.seek(stream.start_time or 0, stream=stream)
-    frames = [(frame.dts, bool(frame.key_frame), frame.is_corrupt) for frame in container.decode(stream)]
+    with open_container(path) as container:  # anew: a seek to the start may lead to the second entry point
+        stream = video_stream(container, path)
+        codec, start = stream.codec_context.name, stream.start_time or 0
+        frames = [(frame.dts, bool(frame.key_frame), frame.is_corrupt) for frame in container.decode(stream)]
     while frames and frames[-1][2]:  # a file cut off within a frame
         frames.pop()
     keys = [i for i, (_, key, _) in enumerate(frames) if key]
     times = [time for time, _, _ in frames[:-1]]
     increasing = None not in times and all(np.diff(np.array(times, dtype=np.int64)) > 0)
     paired = len(keys) == len(seeks) and None not in seeks and keys[:1] == [0]
-    if not (increasing and paired and stream.codec_context.name == "mpeg4"):
+    if not (increasing and paired and codec == "mpeg4"):
         first = np.zeros(1, np.int64)
-        return PacketIndex(None, np.arange(len(frames)), first, first + (stream.start_time or 0))
+        return PacketIndex(None, np.arange(len(frames)), first, first + start)
     last = times[-1] + 1 if times else 0  # `frame_time` gives the last frame this time as well
     return PacketIndex("dts", *(np.array(values, dtype=np.int64) for values in ([*times, last], keys, seeks)))

@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from fuzzing import encode
 
 from pvdm.video import VIDEO_SUFFIXES, probe, read_frames
 
@@ -81,6 +82,17 @@ def test_packs_of_several_frames(make_video, suffix):
     path = make_video(f"a{suffix}", codec="mpeg2video", g="12")
     oracle = decode_all(path)
     for wanted in ([39], [20], [5, 6, 30], list(range(7, 23))):
+        np.testing.assert_array_equal(read_frames(path, wanted), oracle[wanted])
+
+
+@pytest.mark.parametrize("suffix", [".vob", ".mpg", ".ts"])
+def test_frames_larger_than_a_pack(tmp_path, suffix):
+    """Of which a seek to the start of a program stream passes over some."""
+    noise = np.random.default_rng(0).integers(0, 256, (30, 48, 64, 3), np.uint8)
+    encode(path := tmp_path / f"a{suffix}", noise, "mpeg2video", {"bf": "2", "g": "12"}, rate=25)
+    oracle = decode_all(path)
+    assert len(oracle) == probe(path).frames == 30
+    for wanted in ([0], [29], [5, 6, 20], list(range(7, 23))):
         np.testing.assert_array_equal(read_frames(path, wanted), oracle[wanted])
 
 
