@@ -14,7 +14,7 @@ from pvdm.errors import InputError
 from pvdm.video import ClipShape, probe, read_clip, read_frames
 
 KINDS = {  # frames depend on those before them, from every eighth on; in the last kind, on none
-    "a.mp4": ("libx264", {"g": "8", "bf": "0", "sc_threshold": "0"}),
+    "a.mp4": ("libx264", {"g": "8", "bf": "0", "sc_threshold": "0", "crf": "10"}),  # damage to less may decode
     "a.avi": ("mpeg4", {"g": "8", "bf": "0", "sc_threshold": "1000000000"}),
     "a.mkv": ("mpeg2video", {"g": "8", "bf": "0", "sc_threshold": "1000000000"}),
     "b.avi": ("mjpeg", {"strict": "unofficial"}),
