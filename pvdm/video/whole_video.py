@@ -4,7 +4,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from pvdm.errors import InputError
+from pvdm.errors import InputError, check_range
 from pvdm.video.grid import grid_video, near_square
 from pvdm.video.info import VideoInfo
 from pvdm.video.paced import PacedVideo, indices_at
@@ -22,6 +22,8 @@ def read_video(
         size: (height, width) that the frames are scaled to cover and then cropped to; their own if not given.
         frames: At most so many, from the first on; all if not given.
     """
+    height, width = size or (None, None)
+    check_range(1, frames=frames, height=height, width=width)
     video = PacedVideo(path, size, fps)
     return video.read(0, video.frames if frames is None else min(video.frames, frames))
 

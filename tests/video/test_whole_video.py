@@ -27,6 +27,12 @@ def test_a_size_is_covered_and_cropped(make_video):
     assert pvdm.read_video(make_video("a.mp4", frames=3), size=(20, 16)).shape == (3, 3, 20, 16)
 
 
+@pytest.mark.parametrize("options", [{"frames": 0}, {"frames": -1}, {"size": (0, 16)}, {"size": (16, -1)}])
+def test_counts_and_sizes_are_positive(make_video, options):
+    with pytest.raises(InputError, match=r"(frames|height|width) is (0|-1); give a value at least 1"):
+        pvdm.read_video(make_video("a.mp4", frames=3), **options)
+
+
 def test_a_folder_has_no_pace(make_frame_folder):
     assert pvdm.read_video(make_frame_folder("a", frames=7), fps=3).shape == (3, 7, 48, 64)
 
