@@ -11,9 +11,12 @@ import yaml
 SETTINGS = "settings"
 """Key of a checkpoint: the text of the run's `config.yaml`."""
 
+OPTIMIZERS = ("model.optimizer", "model.adversary.optimizer")
+KEPT_BY_OPTIMIZERS = ("name", "learning_rate", "weight_decay", "betas")
+
 SAID_ELSEWHERE = (
     *("data.path", "data.layout", "data.split", "data.part", "data.card"),  # by what is found there
-    *("model.optimizer", "model.adversary.optimizer"),  # by what the optimizers do
+    *(f"{optimizer}.{name}" for optimizer in OPTIMIZERS for name in KEPT_BY_OPTIMIZERS),  # by what these do
 )
 """Settings of which a change is told, or refused, by those who know what it means."""
 

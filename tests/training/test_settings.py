@@ -84,7 +84,12 @@ def test_another_optimizer_is_refused(before, now):
 def test_the_configuration_says_what_is_used(command, tmp_path, caplog):
     assert main(command("fit", "diffusion")) == 0
     more = {"trainer__max_steps": 4, "trainer__precision": "bf16-mixed", "data__batch_size": 1, "averaging__decay": 0.5}
-    more |= {"model__optimizer__learning_rate": 0.5, "model__context_dropout": 0.25, "seed_everything": 3}
+    more |= {
+        "model__optimizer__learning_rate": 0.5,
+        "model__optimizer__warmup_steps": 7,
+        "model__context_dropout": 0.25,
+        "seed_everything": 3,
+    }
     caplog.clear()
     assert main(command("fit", "diffusion", **more)) == 0
     for told in (
@@ -95,6 +100,7 @@ def test_the_configuration_says_what_is_used(command, tmp_path, caplog):
         "seed_everything was 0 and is 3",
         "model.context_dropout was 0.7 and is 0.25",
         "model.optimizer.learning_rate was 0.001 and is 0.5",
+        "model.optimizer.warmup_steps was",
     ):
         assert caplog.text.count(told) == 1, told
     assert read(tmp_path / "run")["optimizer_states"][0]["param_groups"][0]["initial_lr"] == 0.5
