@@ -16,6 +16,7 @@ from torch import Tensor
 from pvdm.autoencoder import Triplane
 from pvdm.compilation import compile_regions
 from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise
+from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
 from pvdm.generation.ahead import ahead
 from pvdm.generation.graphs import ALONE, GraphedNetwork
@@ -69,7 +70,7 @@ class VideoGenerator(StoredModel):
         seed: int = 0,
         labels: Label | Sequence[Label] | None = None,
         batch_size: int | None = None,
-        sampler: SamplerConfig | None = None,
+        sampler: SamplerConfig | SamplerName | None = None,
         progress: Progress | None = None,
     ) -> Tensor:
         """New clips: (num_videos, 3, t, h, w) uint8 on the CPU, to be shown at `fps` frames per second.
@@ -80,7 +81,7 @@ class VideoGenerator(StoredModel):
             seed: Video i of a seed is the same at any batch size.
             labels: The class of each, or one for all, by index or name; without, clips of no class in particular.
             batch_size: Clips sampled at once; all if not given.
-            sampler: The solver, with its guidance.
+            sampler: The solver, by name, or with its guidance as a `SamplerConfig`.
             progress: Called after each step.
         """
         if num_videos < 1:
@@ -119,7 +120,7 @@ class VideoGenerator(StoredModel):
         steps: int | None = None,
         seed: int = 0,
         label: Label | None = None,
-        sampler: SamplerConfig | None = None,
+        sampler: SamplerConfig | SamplerName | None = None,
         num_frames: int | None = None,
         **options: Any,
     ) -> Tensor:
@@ -133,7 +134,7 @@ class VideoGenerator(StoredModel):
             steps: Evaluations of the network per clip; those of the sampler if not given.
             seed: Of the noise.
             label: Its class, by index or name.
-            sampler: The solver, with its guidance.
+            sampler: The solver, by name, or with its guidance as a `SamplerConfig`.
             num_frames: Another name of `frames`.
             options: `stream`'s other sampler and progress.
         """
@@ -328,11 +329,11 @@ class VideoGenerator(StoredModel):
         size = self.autoencoder.config
         return read_video(video, fps=self.pace, size=(size.height, size.width))
 
-    def _solver(self, sampler: SamplerConfig | None, steps: int | None) -> SamplerConfig:
-        """The sampler with as many steps; InputError if the model has not so many times."""
+    def _solver(self, sampler: SamplerConfig | SamplerName | None, steps: int | None) -> SamplerConfig:
+        """The sampler with as many steps; ValueError for an unknown name, InputError for more steps than times."""
         if steps is not None and not 1 <= steps <= self.diffusion.timesteps:
             raise InputError(f"steps is {steps}; this model has {self.diffusion.timesteps} times, give 1 to that")
-        sampler = sampler or SamplerConfig()
+        sampler = SamplerConfig(sampler) if isinstance(sampler, str) else sampler or SamplerConfig()
         return sampler if steps is None else replace(sampler, steps=steps)
 
     def precision(self, name: str) -> Any:

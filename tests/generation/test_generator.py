@@ -284,6 +284,15 @@ def test_steps_are_a_shorthand_for_a_sampler(generator):
         generator.sample(1, steps=201)
 
 
+def test_a_sampler_may_be_named(generator, make_video):
+    named = generator.sample(1, sampler="dpmpp_2m", steps=2)
+    assert torch.equal(named, generator.sample(1, sampler=SamplerConfig("dpmpp_2m", steps=2)))
+    path = make_video("a.mp4", frames=30, fps=20)
+    assert generator.extend(path, frames=20, sampler="ddim", steps=2).shape[1] == 20
+    with pytest.raises(ValueError, match="the sampler is 'euler'; it must be one of ddpm, ddim"):
+        generator.sample(1, sampler="euler")
+
+
 def test_a_file_is_read_at_the_model_s_size_and_pace(generator, make_video):
     path = make_video("a.mp4", frames=30, fps=20)  # the model's are ten a second
     video = read_video(path, size=(32, 32))[:, ::2]
