@@ -86,7 +86,9 @@ class AutoencoderTraining(OpposedTraining):
         self.sharpness = Sharpness()
 
     def prepare_data(self) -> None:
-        """Fetches and checks LPIPS's weights before anything else, once per machine."""
+        """Fetches and checks LPIPS's weights early, once per machine; not for data that `setup` will refuse."""
+        if getattr(self.trainer.datamodule, "is_refused", False):
+            return
         if self.trainer.state.fn != TrainerFn.PREDICTING and self.lpips_weight > 0:
             self.perceptual = PerceptualDistance(self.vgg_weights)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +28,17 @@ class VideoData(VideoCollection, LightningDataModule):
         super().__init__(path, **options)
         self.prepare_data_per_node = False  # one process keeps the index
         self.latents: CachedLatents | None = None
+        self.is_refused = False
+        """Whether `prepare_data` has found what `setup` will say."""
         self._agreed = False
 
     def prepare_data(self) -> None:
         """Looks at the files in one process; what is wrong is left to `setup`, where all of them say it."""
         if self.given_layout != "latents":
-            with suppress(InputError):
+            try:
                 self._found = self._look()
+            except InputError:
+                self.is_refused = True
 
     def setup(self, stage: str = "fit") -> None:
         """As `VideoCollection.setup`, once."""

@@ -23,6 +23,7 @@ LINES = {
     "pytorch_lightning.utilities.rank_zero": (
         "GPU available:",  # the stages name the device
         "TPU available:",
+        "Automatic Mixed Precision",  # so does the precision
         "litlogger",
         "litmodels",
         "` was configured so ",  # what the user has set

@@ -12,6 +12,7 @@ from pvdm.autoencoder import Triplane
 from pvdm.errors import InputError
 from pvdm.training import AdversaryConfig, AutoencoderTraining, OptimizerConfig, autoencoder
 from pvdm.training.batch import clips, frame_choice
+from pvdm.training.data import VideoData
 
 
 class Observed(AutoencoderTraining):
@@ -170,6 +171,12 @@ def test_lpips_is_loaded_once_and_measured(tmp_path, monkeypatch, verb):
     getattr(run, verb)(module, data)
     assert loads == [tmp_path / "vgg.pth"]
     assert run.callback_metrics["train/lpips" if verb == "fit" else "val/lpips"] == 2
+
+
+def test_lpips_is_not_fetched_for_data_that_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(autoencoder, "PerceptualDistance", None)
+    with pytest.raises(InputError, match="does not exist"):
+        trainer(tmp_path, max_steps=1).fit(autoencoder_training(lpips_weight=1.0), VideoData(tmp_path / "none"))
 
 
 def test_predictions_need_no_lpips(tmp_path, monkeypatch):

@@ -250,6 +250,7 @@ def test_what_the_first_process_cannot_use_is_an_error_of_all(tmp_path):
 def test_errors_are_said_by_every_process_in_setup_and_not_by_one_before(tmp_path):
     found = VideoData(tmp_path / "none")
     found.prepare_data()
+    assert found.is_refused
     with pytest.raises(InputError, match="does not exist"):
         found.setup("fit")
 
