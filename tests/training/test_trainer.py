@@ -1,11 +1,13 @@
 """A whole number is a number of batches and a fraction a share of them, however it is given."""
 
 import inspect
+import logging
 import typing
 
 import pytest
 
 from pvdm.training.command import parsed
+from pvdm.training.needless import needless_off
 from pvdm.training.trainer import Trainer
 
 BATCHES = [name for name, value in inspect.signature(Trainer).parameters.items() if name != "options"]
@@ -41,3 +43,13 @@ def test_numbers_keep_their_kind(batches, text):
 def test_the_trainer_limits_what_it_is_told_to():
     few = Trainer(accelerator="cpu", limit_val_batches=1, limit_test_batches=1.0, logger=False)
     assert (repr(few.limit_val_batches), repr(few.limit_test_batches)) == ("1", "1.0")
+
+
+def test_lightning_does_not_repeat_the_precision(caplog):
+    caplog.set_level(logging.INFO)
+    with needless_off():
+        Trainer(accelerator="cpu", precision="bf16-mixed", logger=False, enable_checkpointing=False)
+    assert "Mixed Precision" not in caplog.text
+    with caplog.at_level(logging.INFO, logger="pytorch_lightning.utilities.rank_zero"):
+        Trainer(accelerator="cpu", precision="bf16-mixed", logger=False, enable_checkpointing=False)
+    assert "Mixed Precision" in caplog.text  # what it says without
