@@ -13,7 +13,7 @@ from pvdm.errors import InputError
 from pvdm.video.failures import DAMAGE
 from pvdm.video.image import as_shown
 from pvdm.video.info import VideoInfo
-from pvdm.video.suffixes import ANIMATION_SUFFIXES, FRAME_SUFFIXES
+from pvdm.video.suffixes import ANIMATION_SUFFIXES, FRAME_SUFFIXES, VIDEO_SUFFIXES
 
 
 def frame_names(names: Iterable[str]) -> list[str]:
@@ -39,8 +39,7 @@ def frame_paths(folder: Path) -> list[Path]:
     """The frames in order, `frame_2.png` before `frame_10.png`; `InputError` if there are none."""
     paths = sorted((folder / name for name in frame_names(path.name for path in folder.iterdir())), key=_natural_order)
     if not paths:
-        wanted = ", ".join(FRAME_SUFFIXES[:3])
-        raise InputError(f"{folder} holds no frames; put images ({wanted}) directly into it")
+        raise InputError(f"{folder} holds no frames; {_remedy(folder)}")
     return paths
 
 
@@ -61,6 +60,14 @@ def probe(folder: Path) -> VideoInfo:
     paths = frame_paths(folder)
     height, width = _read_image(paths[0]).shape[:2]
     return VideoInfo(len(paths), height, width, fps=None)
+
+
+def _remedy(folder: Path) -> str:
+    """To name one of its videos, if it has any; else to put frames there."""
+    videos = sorted(path for path in folder.iterdir() if path.name.lower().endswith(VIDEO_SUFFIXES))
+    if videos:
+        return f"give one of its videos, such as {videos[0]}"
+    return f"put images ({', '.join(FRAME_SUFFIXES[:3])}) directly into it"
 
 
 def read(paths: Sequence[Path], indices: np.ndarray) -> np.ndarray:

@@ -88,11 +88,13 @@ def test_errors_name_the_file_and_the_remedy(tmp_path, make_video, make_frame_fo
     noise, text = tmp_path / "noise.mp4", tmp_path / "notes.txt"
     noise.write_bytes(b"x" * 4096)
     text.write_text("no video")
+    (tmp_path / "empty").mkdir()
     for path, message in (
         (tmp_path / "absent.mp4", r"absent.mp4 does not exist; give a video"),
         (noise, r"noise.mp4 cannot be decoded .*; remove it"),
         (text, r"notes.txt is not a video file; give one of .mp4"),
-        (tmp_path, r"holds no frames; put images"),
+        (tmp_path, r"holds no frames; give one of its videos, such as .*noise.mp4"),
+        (tmp_path / "empty", r"holds no frames; put images"),
     ):
         with pytest.raises(InputError, match=message):
             probe(path)

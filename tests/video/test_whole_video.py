@@ -33,6 +33,12 @@ def test_counts_and_sizes_are_positive(make_video, options):
         pvdm.read_video(make_video("a.mp4", frames=3), **options)
 
 
+def test_a_folder_of_videos_is_no_video_and_one_of_them_is_named(make_video):
+    path = make_video("a.mp4", frames=3)
+    with pytest.raises(InputError, match=f"{path.parent} holds no frames; give one of its videos, such as {path}"):
+        pvdm.read_video(path.parent)
+
+
 def test_a_folder_has_no_pace(make_frame_folder):
     assert pvdm.read_video(make_frame_folder("a", frames=7), fps=3).shape == (3, 7, 48, 64)
 
