@@ -32,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ".\nAll options of pvdm fit for stage 2 are taken, too; of them data.*, model.autoencoder, trainer.precision\n"
         "and seed_everything matter."
     )
-    parser.add_argument("--output", type=Path, required=True, help="folder; one that is not finished is gone on with")
+    parser.add_argument("--output", type=Path, required=True, help="folder; one that is unfinished is continued")
     parser.add_argument("--overwrite", action="store_true", help="replace other latents that are there")
     parser.add_argument(
         "--stride",
         type=positive,
-        help="a sample begins at every how manieth frame of a video; 1 is every start there is; if not given, up to "
+        help="frames from the start of one sample to the next; 1 is every start there is; if not given, up to "
         f"{MOST_STRIDE}, so that it divides the clip",
     )
     parser.add_argument(

@@ -85,7 +85,7 @@ def _add_weights(group: argparse._ArgumentGroup) -> None:
 
 def _add_changes(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--frames", type=positive, help="of a clip")
-    group.add_argument("--stride", type=positive, help="every how manieth frame of generated videos is taken")
+    group.add_argument("--stride", type=positive, help="frame stride in generated videos: 3 takes every third frame")
     group.add_argument("--real-stride", type=positive, help="that of real videos")
     group.add_argument("--size", type=_or("native"), help="height and width in pixels, or native to scale nothing")
     group.add_argument(

@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
             extension.write([outputs[index] for index in part], part, show=shared.is_main)
         shared.barrier()
         for output in outputs:
-            logger.info("%d frame(s) in %s", options.frames, output)
+            logger.info("%d frame%s in %s", options.frames, "s" * (options.frames != 1), output)
 
 
 class Extension:

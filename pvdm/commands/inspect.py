@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--part", choices=get_args(Part), help="what is trained on; train if not given")
     data.add_argument("--frames", type=positive, help="of a clip; 16 if not given")
     data.add_argument("--size", type=_size, metavar="HxW", help="of a clip in pixels; 256x256 if not given")
-    data.add_argument("--stride", type=positive, help="every how manieth frame is taken; 1 if not given")
+    data.add_argument("--stride", type=positive, help="frame stride: 4 takes every fourth frame; 1 if not given")
     data.add_argument("--fps", type=rate, help="frames per second of a clip, instead of a stride")
     data.add_argument("--clips", type=positive, choices=(1, 2), help="of a sample: 1 (stage 1, if not given) or 2")
     data.add_argument("--reader", choices=get_args(Reader), help="what decodes video files; auto if not given")

@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> None:
         samples = together(shared, lambda: Samples(options, videos))
         write = _write_one if _is_file(options.output) else _write_folder
         write(samples, options, shared)
-        logger.info("%d clip(s) in %s", len(videos), options.output)
+        logger.info("%d clip%s in %s", len(videos), "s" * (len(videos) != 1), options.output)
 
 
 def videos_of(options: argparse.Namespace) -> list[tuple[int, int]]:

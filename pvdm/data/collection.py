@@ -39,7 +39,7 @@ class VideoCollection:
         frames: Frames of a clip.
         height: Pixels; frames are scaled to cover height and width, and cropped.
         width: Pixels.
-        stride: Every how manieth frame of the file is taken.
+        stride: Frame stride: 4 takes every fourth frame of the file.
         fps: Frames per second instead of a stride, by the file's timestamps.
         clips: Consecutive clips in one sample: 1 for stage 1; 2, context and target, for stage 2. Videos too short
             for a context give targets without one.

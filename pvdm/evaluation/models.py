@@ -82,7 +82,7 @@ class SampledClips(ClipSource):
         generator: With a denoiser, else InputError.
         num: Clips.
         frames: Of a clip; those beyond the model's own come by extension.
-        stride: Every how manieth frame is taken.
+        stride: Frame stride: 3 takes every third frame.
         sampler, later_sampler: Solvers of the first clip and of those that extend it.
         labels: Classes that the videos take in turn, by index or name; without, videos of no class in particular.
         scaling: To the size of the other side.

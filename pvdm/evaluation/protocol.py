@@ -24,7 +24,7 @@ class Protocol:
         kind: What is computed; the code of each is chosen by it.
         source: Where it is written down: paper and section, or file of the published code.
         frames: Frames of a clip.
-        stride: Every how manieth frame of a generated video is taken.
+        stride: Frame stride in generated videos: 3 takes every third frame.
         real_stride: That of the real videos.
         size: Height and width of a clip in pixels; None leaves both as they are.
         resize: Filter that scales real frames to `size`, after which the centre is cropped: Lanczos, bilinear as

@@ -100,7 +100,7 @@ class VideoClips(ClipSource):
     Args:
         videos: To choose from.
         frames: Of a clip.
-        stride: Every how manieth frame of a video is taken.
+        stride: Frame stride: 3 takes every third frame of a video.
         min_frames: Videos shorter than this are dropped too, though a clip would fit into them.
         scaling: To one size; without, the videos must have one.
         choice: All, or `num` of them: the first, or as drawn from the seed; fewer than all are a random choice.

@@ -56,7 +56,7 @@ class WriteVideos(BasePredictionWriter):
         own = torch.tensor(self.written, device=trainer.strategy.root_device)
         written = int(trainer.strategy.reduce(own, reduce_op="sum"))
         if trainer.is_global_zero:
-            logger.info("%d videos are in %s", written, self._folder(trainer))
+            logger.info("%d video%s in %s", written, "s" * (written != 1), self._folder(trainer))
 
     def _folder(self, trainer: Trainer) -> Path:
         return self.output or Path(trainer.default_root_dir) / "predictions"

@@ -28,7 +28,7 @@ def test_from_noise(pvdm, model, generator, frames, caplog, tmp_path, count, nam
     found = frames(tmp_path / name)
     assert found.shape == (3, count, 32, 32)
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    assert caplog.messages[-1] == f"{count} frame(s) in {tmp_path / name}"
+    assert caplog.messages[-1] == f"{count} frame{'s' * (count != 1)} in {tmp_path / name}"
     if name == "out":
         expected = torch.cat(list(generator.stream(num_frames=count, sampler=SAMPLER)), dim=2)[0]
         assert_within_one_grey_level(found, expected)

@@ -50,7 +50,7 @@ def test_a_training_checkpoint(pvdm, generator, caplog, tmp_path):
     torch.save({"pvdm": generator.to_config(), "state_dict": state}, tmp_path / "last.ckpt")
     pvdm("sample", tmp_path / "last.ckpt", "--output", tmp_path / "out", "--num-videos", 1, "--steps", 1)
     assert (tmp_path / "out" / "sample_000000_seed0.mp4").is_file()
-    assert caplog.messages[-1] == f"1 clip(s) in {tmp_path / 'out'}"
+    assert caplog.messages[-1] == f"1 clip in {tmp_path / 'out'}"
 
 
 def test_existing_output(pvdm, refusal, model, tmp_path):

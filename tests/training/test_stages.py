@@ -52,7 +52,7 @@ def test_from_videos_to_samples(videos, tmp_path, caplog, capsys):
     reconstructions = sorted((first / "predictions").iterdir())
     assert {path.suffix for path in reconstructions} == {".mp4"}
     assert {probe(path).frames for path in reconstructions} == {4}
-    assert f"{len(reconstructions)} videos are in {first / 'predictions'}" in caplog.text
+    assert f"{len(reconstructions)} videos in {first / 'predictions'}" in caplog.text
     run("export", first / "checkpoints" / "last.ckpt", "--output", tmp_path / "exported")
 
     run(*stage_2("fit"))
