@@ -25,7 +25,7 @@ def check_output(path: Path, *, overwrite: bool = False, own: Sequence[str] | No
         entries = list(path.iterdir()) if path.is_dir() else []
         is_special = not path.is_dir() and not path.is_file()
     if not overwrite:
-        raise InputError(f"{path} exists already; pass --overwrite (overwrite=True) or choose another name")
+        raise InputError(f"{path} exists already; pass --overwrite (in Python overwrite=True) or choose another name")
     if is_special:
         raise InputError(f"{path} is a device or the like and cannot be replaced; choose another name")
     foreign = [] if own is None else [entry.name for entry in entries if not any(map(entry.match, own))]

@@ -98,7 +98,7 @@ BAD = [
     (f"{SAMPLE} --output {{long}}.mp4/out", "out cannot be written (File exists); choose another place"),
     (
         f"{SAMPLE} --output {{videos}}",
-        "videos exists already; pass --overwrite (overwrite=True) or choose another name",
+        "videos exists already; pass --overwrite (in Python overwrite=True) or choose another name",
     ),
     (f"{SAMPLE} --output {{videos}} --overwrite", "which would be lost; choose another name"),
     (f"{EXTEND} --output {{long}}.mp4", "long.mp4 exists already; pass --overwrite"),

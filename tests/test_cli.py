@@ -16,6 +16,7 @@ import torch
 
 from pvdm import cli
 from pvdm.errors import InputError
+from pvdm.training.command import parsed
 
 TOOLS = Path(__file__).parents[1] / "tools"
 SAMPLING = [
@@ -107,6 +108,14 @@ def test_the_help_ends_with_an_example_that_the_command_takes(capsys, name):
     options, unknown = cli._parser(example).parse_known_args(example)
     assert all(hasattr(options, "of_training") for _ in unknown[:1])  # what is left over is for the parser of training
     assert options.run.__module__ == f"pvdm.commands.{name}"
+
+
+@pytest.mark.parametrize("verb", sorted(cli.TRAINING))
+def test_the_help_of_training_ends_with_an_example(capsys, verb):
+    *_, line = told([verb, "--help"], capsys).rpartition("Example: ")
+    program, *example = shlex.split(line)
+    assert program == "pvdm" and example[0] == verb
+    assert parsed(example[1:]).data.path == Path("my_videos")
 
 
 def test_version(capsys):

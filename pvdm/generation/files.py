@@ -37,7 +37,15 @@ def check_model(name: str | Path) -> None:
     elif not path.is_file():
         is_hub_name = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(name)) and path.suffix != ".ckpt"
         if not is_hub_name or path.parent.exists():
-            raise InputError(f"there is no model at {name}; give an exported folder or a training checkpoint (.ckpt)")
+            raise InputError(f"there is no model at {name}; give {_instead(path)}")
+
+
+def _instead(missing: Path) -> str:
+    """What to give in place of a path: the newest checkpoint of a run that was never validated and so has no best."""
+    last = missing.with_name("last.ckpt")
+    if missing.suffix == ".ckpt" and last.is_file():
+        return f"{last}, the newest of this run (best.ckpt comes with the first validation)"
+    return "an exported folder or a training checkpoint (.ckpt)"
 
 
 def resolve_folder(name: str | Path, **download: Any) -> Path:

@@ -42,6 +42,14 @@ from pvdm.training.trainer import Trainer
 from pvdm.training.training_time import TrainingTime
 from pvdm.training.video_log import VideoLog
 
+EXAMPLES = {
+    "fit": "-c configs/autoencoder.yaml --data.path my_videos",
+    "validate": "-c configs/autoencoder.yaml --data.path my_videos --ckpt_path runs/autoencoder/checkpoints/best.ckpt",
+    "test": "-c configs/autoencoder.yaml --data.path my_videos --ckpt_path runs/autoencoder/checkpoints/best.ckpt",
+    "predict": "-c configs/autoencoder.yaml --data.path my_videos --ckpt_path runs/autoencoder/checkpoints/best.ckpt",
+}
+"""A line of use for each verb, which its help ends with."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -204,7 +212,7 @@ def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
             "callbacks": [ExactPosition(), StopBetweenBatches(), EndWithOthers(), Throughput(), TrainingTime()]
         },
         save_config_kwargs={"overwrite": True},
-        parser_kwargs={"parser_mode": "omegaconf", "allow_abbrev": False},
+        parser_kwargs={"parser_mode": "omegaconf", "allow_abbrev": False, **_epilogs(kind)},
         args=find_configs(arguments),
     )
 
@@ -213,6 +221,11 @@ def _with_default(given: Any, kind: type, default: Callable[[], Any]) -> list[An
     """What the user gives to the trainer, one or several or none, and the default unless one of them is of its kind."""
     found = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
     return found if any(isinstance(part, kind) for part in found) else [*found, default()]
+
+
+def _epilogs(kind: type[TrainingCLI]) -> dict[str, dict[str, str]]:
+    """An example at the end of the help of each verb of a command line."""
+    return {verb: {"epilog": f"Example: pvdm {verb} {EXAMPLES[verb]}"} for verb in kind.subcommands()}
 
 
 def _only(verb: str) -> type[TrainingCLI]:

@@ -114,7 +114,7 @@ def test_a_stage_1_model_survives(tmp_path):
 
 def test_existing_output_is_kept_unless_it_may_be_replaced(exported):
     other = small_generator(denoiser=False)
-    with pytest.raises(InputError, match=r"model exists already; pass --overwrite \(overwrite=True\)"):
+    with pytest.raises(InputError, match=r"model exists already; pass --overwrite \(in Python overwrite=True\)"):
         other.save_pretrained(exported)
     assert VideoGenerator.from_pretrained(exported).denoiser is not None
     other.save_pretrained(exported, overwrite=True)
@@ -180,6 +180,12 @@ def test_a_name_that_is_not_on_the_hub(tmp_path, monkeypatch, error, reason):
     with pytest.raises(InputError, match=f"owner/name is neither a folder here nor a model on the Hub {reason}"):
         VideoGenerator.from_pretrained("owner/name", revision="v1")
     assert asked == [("owner/name", "v1")]
+
+
+def test_the_newest_checkpoint_is_named_where_there_is_no_best(tmp_path):
+    (tmp_path / "last.ckpt").touch()
+    with pytest.raises(InputError, match=r"no model at .*best.ckpt; give .*last.ckpt, the newest of this run"):
+        VideoGenerator.load(tmp_path / "best.ckpt")
 
 
 def test_a_name_that_is_on_the_hub(generator, exported, tmp_path, monkeypatch, caplog):
