@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 
 from pvdm import cli
+from pvdm.benchmark.speed.settings import SIZES
+from pvdm.benchmark.speed.subject import AUTOENCODERS, UNETS
+from pvdm.commands import encode
+from pvdm.data.latent_shards import DTYPES
+from pvdm.diffusion import SAMPLERS
+from pvdm.diffusion.sampler_config import SAMPLER_NAMES
 
 SLOW = ("torch", "torchvision", "torchmetrics", "pytorch_lightning", "lightning_fabric", "lpips", "cv2", "matplotlib")
 """Packages whose import takes longer than an answer may."""
@@ -75,6 +81,13 @@ def test_rooms_give_out_the_names_of_their_stubs_when_asked():
     code = f"import sys, {rooms}\n'torch' in sys.modules and sys.exit(1)\n"
     code += f"for room in ({rooms}): [getattr(room, name) for name in room.__all__]"
     assert rooms and subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_what_options_offer_is_what_there_is():
+    """Choices are written down apart from the code that needs PyTorch."""
+    assert tuple(DTYPES) == encode.DTYPES
+    assert tuple(SAMPLERS) == SAMPLER_NAMES
+    assert SIZES == tuple(UNETS) == tuple(AUTOENCODERS)
 
 
 def test_openmp_threads_sleep_while_they_wait(monkeypatch):
