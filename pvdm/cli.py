@@ -12,8 +12,8 @@ from importlib import import_module
 from importlib.metadata import version
 from io import TextIOWrapper
 
-from pvdm.refusals import REFUSALS, sentence
-from pvdm.usage import CommandParser
+from pvdm.cli_parser import CommandParser
+from pvdm.errors import REFUSALS, sentence
 
 TRAINING = {
     "fit": "train either stage: the config says which",
@@ -94,7 +94,7 @@ def _show_any_name() -> None:
 def _run(arguments: list[str]) -> None:
     try:
         if arguments and arguments[0] in TRAINING:
-            import_module("pvdm.training.command").main(arguments)
+            import_module("pvdm.training.cli.command").main(arguments)
             return
         options, unknown = _parser(arguments).parse_known_args(arguments)
         if unknown and not hasattr(options, "of_training"):

@@ -1,6 +1,30 @@
-"""The one exception for what a user can mend: its text is a whole sentence with the remedy."""
+"""The one exception for what a user can fix, and how exceptions of others become one sentence."""
 
 from __future__ import annotations
+
+import errno
+import os
+
+REFUSED = (
+    *(errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE),
+    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR),
+    *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []),
+)
+"""What a system refuses for a reason that lies outside the program."""
+
+NETWORK = ("ESTALE", "ETIMEDOUT", "EREMOTEIO", "ENOTCONN", "ECONNRESET", "ECONNABORTED", "EHOSTDOWN", "EHOSTUNREACH")
+
+BUSY = ("ENOMEM", "ENFILE", "EBUSY", "EAGAIN", "ENODEV", "ENXIO", "ENOLCK", "ENETDOWN", "ENETUNREACH")
+
+OUTSIDE = (*REFUSED, *(getattr(errno, name) for name in (*NETWORK, *BUSY) if hasattr(errno, name)))
+"""What keeps a file from being read that may be whole: a full memory, a failing disk, a network that is away."""
+
+PROVES_NOTHING = (errno.EINVAL, errno.ENOENT)
+"""As well of a place in a file that it is to have and has not, and of a file that is not there."""
+
+NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "alloc_failed")
+
+KILLED_WORKER = "DataLoader worker (pid"
 
 
 class InputError(Exception):
@@ -24,3 +48,70 @@ def one_line(text: object) -> str:
     words = " ".join(str(text).split()).rstrip(". ")
     joined = words.replace(". ", "; ")
     return joined[:1].lower() + joined[1:] if joined[1:2].islower() else joined
+
+
+REFUSALS = (InputError, OSError, RuntimeError, MemoryError)
+"""Types of which some can be mended; torch.OutOfMemoryError is a RuntimeError."""
+
+
+def sentence(error: BaseException) -> str | None:
+    """What a user can mend, or None for an exception that tells of a mistake of ours."""
+    for kind in (no_memory, _input, _system, _worker):  # jsonargparse makes its own error of a constructor's
+        if text := kind(error):
+            return text
+    return None
+
+
+def _input(error: BaseException) -> str | None:
+    """The error's own text, without the traceback that a DataLoader's worker process puts around it."""
+    if not isinstance(error, InputError):
+        return None
+    return " ".join(str(error).rpartition(f"{InputError.__module__}.{InputError.__qualname__}: ")[2].split())
+
+
+def no_memory(error: BaseException) -> str | None:
+    """What to change where memory was asked for, of the device or of the machine, that is not there."""
+    text = str(error).lower()
+    is_told = isinstance(error, (RuntimeError, OSError, InputError)) and any(words in text for words in NO_MEMORY)
+    if not is_told and not isinstance(error, MemoryError):
+        return None
+    return (
+        "the memory is full; take fewer samples at once (data.batch_size in training, --batch-size and --clips-at-once "
+        "in sampling), bfloat16 (trainer.precision bf16-mixed, --precision bf16), in training "
+        "model.activation_checkpointing true or a list of parts, or smaller clips or networks"
+    )
+
+
+def outside_cause(error: BaseException | None) -> str | None:
+    """Why the system has not read a file, which may be whole; None for an error that tells nothing of the kind."""
+    while error is not None:
+        if no_memory(error):
+            return "the memory is full"
+        if isinstance(error, OSError) and error.errno and error.errno not in PROVES_NOTHING:
+            return os.strerror(error.errno)
+        if found := [os.strerror(code) for code in OUTSIDE if os.strerror(code) in str(error)]:  # as PyTorch says it
+            return found[0]
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def unread(path: object, cause: str) -> InputError:
+    """What is said of a file that has not been read, and may be whole; cause: see `outside_cause`."""
+    return InputError(
+        f"{path} could not be read now ({cause}) and may be whole; free memory, or see to the disk or the network, and "
+        "give the same command again"
+    )
+
+
+def _system(error: BaseException) -> str | None:
+    if not isinstance(error, OSError) or error.errno not in REFUSED:
+        return None
+    place = f"{error.filename} cannot be written or read" if error.filename else "a file cannot be written or read"
+    return f"{place} ({error.strerror}); free space or mend the permissions, or choose another place"
+
+
+def _worker(error: BaseException) -> str | None:
+    """A process of data.workers that the system has ended."""
+    if not isinstance(error, RuntimeError) or not str(error).startswith(KILLED_WORKER):
+        return None
+    return f"a process that reads videos was ended from outside ({one_line(error)}); set data.workers lower, or 0"

@@ -34,7 +34,7 @@ IMPORTED = (
     "pvdm.commands.sample",
     "pvdm.generation.convert",
     "pvdm.generation.generator",
-    "pvdm.training.command",
+    "pvdm.training.cli.command",
     "pvdm.video.clip",
     "pvdm.video.writer",
     "safetensors.torch",

@@ -16,7 +16,7 @@ import torch
 
 from pvdm import cli
 from pvdm.errors import InputError
-from pvdm.training.command import parsed
+from pvdm.training.cli.command import parsed
 
 TOOLS = Path(__file__).parents[1] / "tools"
 SAMPLING = [

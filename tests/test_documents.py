@@ -12,9 +12,9 @@ import pytest
 
 from pvdm.cli import COMMANDS, TRAINING, _parser
 from pvdm.training import AutoencoderTraining, DiffusionTraining
-from pvdm.training.command import TrainingCLI, main, parsed
-from pvdm.training.evaluation import Evaluation
-from pvdm.training.parser_errors import option_names
+from pvdm.training.cli.command import TrainingCLI, main, parsed
+from pvdm.training.cli.parser_errors import option_names
+from pvdm.training.test_metrics import Evaluation
 
 DOCUMENTS = [
     Path(__file__).parents[1] / "docs" / name for name in ("usage.md", "evaluation.md", "scaling.md", "speed.md")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pvdm.evaluation.detectors import DETECTORS
+from pvdm.evaluation.features.detectors import DETECTORS
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS, families, protocols_named
 

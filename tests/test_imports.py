@@ -12,7 +12,7 @@ from pvdm import cli
 from pvdm.benchmark.speed.settings import SIZES
 from pvdm.benchmark.speed.subject import AUTOENCODERS, UNETS
 from pvdm.commands import encode
-from pvdm.data.latent_shards import DTYPES
+from pvdm.data.latents.shards import DTYPES
 from pvdm.diffusion import SAMPLERS
 from pvdm.diffusion.sampler_config import SAMPLER_NAMES
 

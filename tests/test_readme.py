@@ -16,8 +16,8 @@ from reference import BUFFERS, fill, released_shapes
 
 from pvdm import VideoGenerator
 from pvdm.cli import main
-from pvdm.evaluation.detectors import load_detector
-from pvdm.evaluation.i3d import random_i3d
+from pvdm.evaluation.features.detectors import load_detector
+from pvdm.evaluation.features.i3d import random_i3d
 from pvdm.video import probe
 
 README = Path(__file__).parents[1] / "README.md"

@@ -9,11 +9,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "pvdm"
 ROOMS = (
-    *("video", "data", "autoencoder", "diffusion", "generation"),
-    *("evaluation", "training", "benchmark", "commands", "demo"),
+    *("files", "runtime", "video", "data", "autoencoder", "diffusion", "generation"),
+    *("evaluation", "training", "benchmark", "demo", "commands"),
 )
-SIDE_BY_SIDE = {"commands", "demo"}
-WITH_LIGHTNING = {"training", "demo"}
+WITH_LIGHTNING = {"training", "benchmark", "demo"}
 
 
 def imported(room: str) -> Iterator[tuple[Path, str]]:
@@ -36,7 +35,7 @@ def test_the_document_states_this_order():
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_knows_those_above_it_alone(room):
-    later = set(ROOMS[ROOMS.index(room) + 1 :]) - (SIDE_BY_SIDE if room in SIDE_BY_SIDE else set())
+    later = set(ROOMS[ROOMS.index(room) + 1 :])
     below = {f"pvdm.{other}" for other in (*later, "cli")}
     wrong = [f"{path}: {name}" for path, name in imported(room) if ".".join(name.split(".")[:2]) in below]
     if room not in WITH_LIGHTNING:

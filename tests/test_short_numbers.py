@@ -9,9 +9,9 @@ import torch
 from generation.small_models import small_generator
 from torch import nn
 
-from pvdm.commands.options import device_of
+from pvdm.commands.terminal.options import device_of
 from pvdm.diffusion import SamplerConfig
-from pvdm.precision import allow_tf32, bfloat16_weights, has_bfloat16, warn_of_slow_bfloat16
+from pvdm.runtime.precision import allow_tf32, bfloat16_weights, has_bfloat16, warn_of_slow_bfloat16
 
 CPU = torch.device("cpu")
 STEPS = SamplerConfig("dpmpp_2m", 3, guidance=1.0)
@@ -53,7 +53,7 @@ def test_tf32_is_for_gpus_alone():
 
 def test_every_command_that_chooses_a_device_allows_it(monkeypatch):
     chosen = []
-    monkeypatch.setattr("pvdm.precision.allow_tf32", chosen.append)
+    monkeypatch.setattr("pvdm.runtime.precision.allow_tf32", chosen.append)
     assert device_of("cpu") == CPU and device_of("auto") == chosen[1] and chosen[0] == CPU
 
 

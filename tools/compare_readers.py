@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pvdm.data.folder import find_videos
 from pvdm.data.index import index_videos
-from pvdm.data.parts import Entry
-from pvdm.video import decoding, decord_reading
-from pvdm.video.packets import PacketIndex
+from pvdm.data.layouts.folder import find_videos
+from pvdm.data.layouts.splits import Entry
+from pvdm.video.decoding import decord as decord_reading
+from pvdm.video.decoding import pyav as decoding
+from pvdm.video.decoding.packets import PacketIndex
 
 FRAMES, ROUNDS, MOST = 16, 5, 24
 

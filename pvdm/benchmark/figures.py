@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pvdm.benchmark.bench import Bench, Unavailable
 from pvdm.benchmark.plan import Dataset
 from pvdm.errors import InputError
-from pvdm.evaluation.clips import ClipSource
+from pvdm.evaluation.clips.source import ClipSource
 from pvdm.evaluation.measurement import check_counts, plain
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS

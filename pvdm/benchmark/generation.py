@@ -25,9 +25,9 @@ from pvdm.benchmark.figures import (
 from pvdm.benchmark.measures import coherence_of, features_by, features_name
 from pvdm.benchmark.plan import CLIP, LONG, Setting
 from pvdm.benchmark.sampling import sampled, shown_samples
-from pvdm.evaluation.copies import Thumbnails
-from pvdm.evaluation.distances import frechet_distance
-from pvdm.evaluation.kinds.inception import score_in_splits
+from pvdm.evaluation.features.thumbnails import Thumbnails
+from pvdm.evaluation.metrics.frechet import frechet_distance
+from pvdm.evaluation.metrics.inception import score_in_splits
 from pvdm.evaluation.protocols import PROTOCOLS
 
 CURVES = ("sharpness", "warping_error", "second_differences")

@@ -13,10 +13,10 @@ from torch import Tensor
 from pvdm.benchmark.bench import Bench
 from pvdm.benchmark.chunks import Arrays
 from pvdm.benchmark.plan import CLIP
-from pvdm.evaluation.coherence import coherence, coherence_curve
-from pvdm.evaluation.copies import Thumbnails
+from pvdm.evaluation.clips.scaling import Scaling
+from pvdm.evaluation.features.thumbnails import Thumbnails
+from pvdm.evaluation.metrics.coherence import coherence, coherence_curve
 from pvdm.evaluation.protocol import Protocol
-from pvdm.evaluation.scaling import Scaling
 
 
 @dataclass(frozen=True)

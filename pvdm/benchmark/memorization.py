@@ -13,12 +13,13 @@ from pvdm.benchmark.figures import NEAREST, Spec, check_enough, computed, counts
 from pvdm.benchmark.generation import setting_rows
 from pvdm.benchmark.measures import features_name
 from pvdm.benchmark.plan import CLIP, Setting
-from pvdm.evaluation.clips import Clip
-from pvdm.evaluation.copies import FEWEST_HELD_OUT, Thumbnails, find_copies, too_few
-from pvdm.evaluation.nearest import Pair, diversity, nearest, pairs_picture
+from pvdm.evaluation.clips.source import Clip
+from pvdm.evaluation.features.thumbnails import Thumbnails
+from pvdm.evaluation.metrics.nearest import FEWEST_HELD_OUT, diversity, find_copies, nearest, too_few
+from pvdm.evaluation.metrics.pairs_picture import Pair, pairs_picture
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS
-from pvdm.output import replacing
+from pvdm.files.atomic_write import replacing
 
 PICTURES = 8
 """Pairs that are shown: those that are nearest."""

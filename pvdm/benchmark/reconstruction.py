@@ -13,12 +13,12 @@ from pvdm.benchmark.bench import Bench, Unavailable
 from pvdm.benchmark.chunks import Arrays, Chunked
 from pvdm.benchmark.figures import RECONSTRUCTION, RECONSTRUCTION_RANDOM, Spec, check_enough, computed, counts, named
 from pvdm.data import Part
-from pvdm.evaluation.clips import ClipSource
-from pvdm.evaluation.distances import frechet_distance
-from pvdm.evaluation.fidelity import Fidelity, fidelity_means
+from pvdm.evaluation.clips.opening import ReconstructedClips
+from pvdm.evaluation.clips.source import ClipSource
+from pvdm.evaluation.metrics.frechet import frechet_distance
+from pvdm.evaluation.metrics.reconstruction import Fidelity, fidelity_means
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS
-from pvdm.evaluation.sources import ReconstructedClips
 
 DETECTORS = ("i3d-400", "i3d-random")
 COST = 4.0

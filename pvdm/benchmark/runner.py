@@ -15,7 +15,7 @@ from pvdm.benchmark.bench import Bench
 from pvdm.benchmark.tasks import Task, tasks
 from pvdm.benchmark.work import read_json, write_json
 from pvdm.errors import InputError
-from pvdm.output import replacing
+from pvdm.files.atomic_write import replacing
 
 FORMAT = "pvdm-benchmark"
 LISTS = ("figures", "speed", "largest_batch", "videos", "nearest")

@@ -17,9 +17,8 @@ from torch.nn import functional
 
 from pvdm.benchmark.plan import Setting
 from pvdm.diffusion import Condition, diffusion_loss, q_sample, training_target
-from pvdm.errors import one_line
+from pvdm.errors import no_memory, one_line
 from pvdm.generation import VideoGenerator
-from pvdm.refusals import no_memory
 
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 GIB = 1 << 30

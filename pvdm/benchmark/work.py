@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pvdm.errors import InputError
-from pvdm.output import check_output, remove, replacing
+from pvdm.files.atomic_write import check_output, remove, replacing
 
 MARK = "work/benchmark.json"
 OWN = ("work", "videos", "nearest", "results.json", "index.html", ".*")

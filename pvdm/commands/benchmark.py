@@ -8,9 +8,9 @@ from typing import Any
 
 from pvdm.benchmark.plan import DATASETS, NUM_VIDEOS, QUICK_SETTINGS, QUICK_VIDEOS, SETTINGS
 from pvdm.benchmark.speed.settings import KINDS, SIZE_OPTIONS, SIZES, TASK_NAMES
-from pvdm.commands.options import SOLVER, device_of, natural, positive
+from pvdm.commands.terminal.options import SOLVER, device_of, natural, positive
 from pvdm.diffusion.sampler_config import SAMPLER_NAMES
-from pvdm.generation.files import check_model
+from pvdm.generation.model_files import check_model
 
 PATHS = {"i3d-400": "i3d", "c3d-ucf101": "c3d", "lpips": "lpips_weights"}
 """What the files of weights are for, and the options that name them."""
@@ -142,7 +142,7 @@ def run(options: argparse.Namespace) -> None:
         run_speed(options, device=device)
         return
     from pvdm.benchmark.command import run_benchmark
-    from pvdm.evaluation.processes import device_of_rank
+    from pvdm.runtime.processes import device_of_rank
 
     given = {name: getattr(options, option) for name, option in PATHS.items()}
     weights = {name: path for name, path in given.items() if path is not None}

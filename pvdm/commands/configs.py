@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from pvdm import configs
+from pvdm.cli_parser import nearest
 from pvdm.errors import InputError
-from pvdm.output import check_output, replacing
-from pvdm.usage import nearest
+from pvdm.files.atomic_write import check_output, replacing
 
 COPY = "copy"
 

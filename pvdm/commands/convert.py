@@ -6,9 +6,9 @@ import argparse
 import logging
 from pathlib import Path
 
-from pvdm.commands.options import add_output, rate
+from pvdm.commands.terminal.options import add_output, rate
 from pvdm.errors import InputError
-from pvdm.output import check_output
+from pvdm.files.atomic_write import check_output
 
 logger = logging.getLogger(__name__)
 

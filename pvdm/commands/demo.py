@@ -10,11 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pvdm.commands.options import positive
-from pvdm.data.folder import check_folder
-from pvdm.demo.settings import DemoSettings
+from pvdm.commands.terminal.options import positive
+from pvdm.data.layouts.folder import check_folder
+from pvdm.demo.demo_settings import DemoSettings
 from pvdm.errors import InputError
-from pvdm.output import replacing
+from pvdm.files.atomic_write import replacing
 
 MARK = "pvdm-demo.json"
 """The file that makes a folder a demo's: its settings."""
@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from pvdm.demo.page import write_page
-    from pvdm.demo.steps import Demo
+    from pvdm.demo.demo_page import write_page
+    from pvdm.demo.stages import Demo
 
     steps = {"autoencoder_steps": options.autoencoder_steps, "diffusion_steps": options.diffusion_steps}
     settings = DemoSettings(**steps, data=None if options.data is None else str(check_folder(options.data).resolve()))

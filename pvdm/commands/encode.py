@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pvdm.commands.options import device_of, positive, shared_work
-from pvdm.commands.progress import Bars
+from pvdm.commands.terminal.options import device_of, positive, shared_work
+from pvdm.commands.terminal.progress import Bars
 from pvdm.errors import InputError
-from pvdm.evaluation.processes import device_of_rank, processes_here, together
+from pvdm.runtime.processes import device_of_rank, processes_here, together
 
 if TYPE_CHECKING:
-    from pvdm.data.latent_plan import LatentPlan
+    from pvdm.data.latents.encoding_plan import LatentPlan
     from pvdm.generation import VideoGenerator
     from pvdm.training import VideoData
 
@@ -59,8 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from pvdm.data import worker
-    from pvdm.training.encoding import encode
+    from pvdm.data import workers as worker
+    from pvdm.training.latent_encoding import encode
 
     with shared_work() as group:
         data, generator = together(group, lambda: _ready(options))
@@ -84,10 +84,10 @@ def run(options: argparse.Namespace) -> None:
 
 def _ready(options: argparse.Namespace) -> tuple[VideoData, VideoGenerator]:
     """The data, which have not been looked for, and the model; what is quick to refuse comes first."""
-    from pvdm.data.latent_folder import check_place
+    from pvdm.data.latents.latent_folder import check_place
     from pvdm.data.options import data_of
     from pvdm.generation import VideoGenerator
-    from pvdm.precision import warn_of_slow_bfloat16
+    from pvdm.runtime.precision import warn_of_slow_bfloat16
     from pvdm.training import VideoData
 
     device = device_of_rank(device_of(options.device))
@@ -102,7 +102,7 @@ def _ready(options: argparse.Namespace) -> tuple[VideoData, VideoGenerator]:
 
 def _plan(data: VideoData, generator: VideoGenerator, options: argparse.Namespace) -> LatentPlan:
     """What is to be encoded; InputError if the videos or their sizes do not fit."""
-    from pvdm.training.encoding import plan_of
+    from pvdm.training.latent_encoding import plan_of
 
     size = generator.autoencoder.config
     data.find()
@@ -119,7 +119,7 @@ def _plan(data: VideoData, generator: VideoGenerator, options: argparse.Namespac
 
 
 def _parsed(arguments: Sequence[str]) -> Any:
-    from pvdm.training.command import parsed
+    from pvdm.training.cli.command import parsed
 
     try:
         return parsed(arguments)

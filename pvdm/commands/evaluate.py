@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from pvdm.commands.options import add_sampler, device_of, natural, positive
-from pvdm.commands.progress import Bars
+from pvdm.commands.terminal.options import add_sampler, device_of, natural, positive
+from pvdm.commands.terminal.progress import Bars
 from pvdm.data import Layout, Part
 from pvdm.errors import InputError
-from pvdm.evaluation.processes import Processes, device_of_rank, processes, together
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS, protocols_named
-from pvdm.output import check_output_file, replacing
+from pvdm.files.atomic_write import check_output_file, replacing
+from pvdm.runtime.processes import Processes, device_of_rank, processes, together
 
 if TYPE_CHECKING:
     from pvdm.evaluation.measurement import Measurement
@@ -113,7 +113,7 @@ def run(options: argparse.Namespace) -> None:
         return
     check_options(options)
     protocols = chosen(options)
-    from pvdm.commands.evaluate_plan import Plan
+    from pvdm.commands.terminal.evaluation_options import Plan
 
     device = device_of_rank(device_of(options.device))
     with processes() as shared:
@@ -159,7 +159,7 @@ def _check_detectors(options: argparse.Namespace, found: Sequence[Protocol]) -> 
     """InputError for a file of a network that no protocol uses."""
     if not options.detector:
         return
-    from pvdm.evaluation.detectors import DETECTORS
+    from pvdm.evaluation.features.detectors import DETECTORS
 
     wanted = {protocol.detector for protocol in found if protocol.detector and DETECTORS[protocol.detector].file}
     for given in options.detector:
@@ -217,8 +217,8 @@ def _tell(options: argparse.Namespace, measured: Sequence[Measurement], results:
 
 def _draw(options: argparse.Namespace, measured: Sequence[Measurement], results: list[dict[str, Any]]) -> None:
     """The nearest pairs of the first seed of the first such protocol."""
-    from pvdm.evaluation.kinds.nearest import pairs
-    from pvdm.evaluation.nearest import pairs_picture
+    from pvdm.evaluation.metrics.nearest import pairs
+    from pvdm.evaluation.metrics.pairs_picture import pairs_picture
 
     measurement, result = next(pair for pair in zip(measured, results, strict=True) if pair[1]["kind"] == "nearest")
     seed, (real, fake) = next(iter(measurement.pairs.items()))

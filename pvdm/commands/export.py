@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 
-from pvdm.commands.options import add_output
-from pvdm.generation.files import check_model
-from pvdm.output import check_output
+from pvdm.commands.terminal.options import add_output
+from pvdm.files.atomic_write import check_output
+from pvdm.generation.model_files import check_model
 
 logger = logging.getLogger(__name__)
 

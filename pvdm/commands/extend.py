@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvdm import video
-from pvdm.commands.files import VideoSource, check_input
-from pvdm.commands.options import (
+from pvdm.commands.terminal.options import (
     add_cuda_graphs,
     add_model,
     add_output,
     add_sampler,
-    in_parts,
     labels_of,
     load_model,
     natural,
@@ -25,10 +23,11 @@ from pvdm.commands.options import (
     sampler_of,
     shared_work,
 )
-from pvdm.commands.progress import SamplingBar
+from pvdm.commands.terminal.progress import SamplingBar
 from pvdm.errors import InputError
-from pvdm.evaluation.processes import together
-from pvdm.output import check_output
+from pvdm.files.atomic_write import check_output
+from pvdm.generation.input_video import VideoSource, check_input
+from pvdm.runtime.processes import in_parts, together
 
 if TYPE_CHECKING:
     from torch import Tensor

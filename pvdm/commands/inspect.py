@@ -13,14 +13,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from pvdm.commands.data_report import data_report, table
-from pvdm.commands.options import natural, positive, rate
+from pvdm.commands.terminal.options import natural, positive, rate
 from pvdm.data import GivenLayout, Part, find_damage
-from pvdm.data.contact_sheet import contact_sheet
+from pvdm.data.inspection.contact_sheet import contact_sheet
+from pvdm.data.inspection.report import data_report, table
 from pvdm.data.options import data_of
 from pvdm.errors import InputError
-from pvdm.output import check_output, replacing
-from pvdm.training.config_files import find_configs
+from pvdm.files.atomic_write import check_output, replacing
+from pvdm.training.cli.config_files import find_configs
 from pvdm.video import Reader
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from pvdm.generation.files import check_model
 from pvdm.generation.hub import CARD, check_name, push_folder
+from pvdm.generation.model_files import check_model
 
 if TYPE_CHECKING:
     from pvdm.generation import VideoGenerator

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from pvdm import video
-from pvdm.commands.files import VideoSource, check_input
-from pvdm.commands.options import add_model, add_output, in_parts, load_model, rate, shared_work
+from pvdm.commands.terminal.options import add_model, add_output, load_model, rate, shared_work
 from pvdm.errors import InputError
-from pvdm.evaluation.processes import ALONE, Processes, together
-from pvdm.output import check_output
+from pvdm.files.atomic_write import check_output
+from pvdm.generation.input_video import VideoSource, check_input
+from pvdm.runtime.processes import together
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,36 +40,13 @@ def run(options: argparse.Namespace) -> None:
     with shared_work() as shared:
         together(shared, lambda: check_output(options.output, overwrite=options.overwrite))
         generator, source = together(shared, lambda: _prepared(options))
+        from pvdm.generation.reconstruction import reconstructions
+
         with generator.precision(options.precision):
             pairs = reconstructions(generator, source, shared)
             error = _write(pairs, source, options) if shared.is_main else sum(0 for _ in pairs)
         psnr = 10 * math.log10(255**2 / max(error / source.frames, 1e-10))
         logger.info("PSNR %.2f dB over %d frames, which are in %s", psnr, source.frames, options.output)
-
-
-def reconstructions(
-    generator: VideoGenerator, source: VideoSource, shared: Processes = ALONE
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """(original, reconstruction) clip by clip, (3, n, h, w) uint8; the last clip overlaps to end with the video.
-
-    As many as `generator.clips_at_once` says are computed together by one of the processes, and yielded in all of them.
-    """
-    parts = in_parts(math.ceil(source.frames / generator.frames), generator.clips_of_a_pass())
-    for shares in in_parts(len(parts), shared.size):
-        mine = _pairs(generator, source, parts[shares[shared.rank]]) if shared.rank < len(shares) else []
-        for pairs in shared.gather(mine):
-            yield from pairs
-
-
-def _pairs(generator: VideoGenerator, source: VideoSource, indices: range) -> list[tuple[Tensor, Tensor]]:
-    """Those of the clips of these indices."""
-    import torch
-
-    length = generator.frames
-    new = [min(length, source.frames - index * length) for index in indices]
-    clips = [source.read(index * length + n - length, length) for index, n in zip(indices, new, strict=True)]
-    found = generator.reconstruct(torch.stack(clips))
-    return [(clip[:, length - n :], pair[:, length - n :]) for clip, pair, n in zip(clips, found, new, strict=True)]
 
 
 def _prepared(options: argparse.Namespace) -> tuple[VideoGenerator, VideoSource]:

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pvdm import video
-from pvdm.commands.options import (
+from pvdm.commands.terminal.options import (
     add_cuda_graphs,
     add_model,
     add_output,
     add_sampler,
-    in_parts,
     labels_of,
     load_model,
     natural,
@@ -24,13 +23,13 @@ from pvdm.commands.options import (
     sampler_of,
     shared_work,
 )
-from pvdm.commands.progress import SamplingBar
-from pvdm.commands.sample_record import RECORD, record, write_record
+from pvdm.commands.terminal.progress import SamplingBar
 from pvdm.diffusion.sampler_config import GRIDS
 from pvdm.errors import InputError
-from pvdm.evaluation.processes import Processes, together
-from pvdm.generation.files import check_model, weights_file
-from pvdm.output import check_output, check_output_file, replacing
+from pvdm.files.atomic_write import check_output, check_output_file, replacing
+from pvdm.generation.model_files import check_model, weights_file
+from pvdm.generation.sample_record import RECORD, record, write_record
+from pvdm.runtime.processes import Processes, in_parts, together
 from pvdm.video.suffixes import VIDEO_SUFFIXES, WRITABLE
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ class Samples:
 
     def __init__(self, options: argparse.Namespace, videos: list[tuple[int, int]]) -> None:
         check_model(options.model)  # first: it is quick to refuse
-        from pvdm.weights import sha256_of
+        from pvdm.files.weights import sha256_of
 
         self.options, self.videos = options, videos
         self.sha256 = sha256_of(weights_file(options.model))

@@ -1,12 +1,12 @@
-from .card import DataCard
+from .checks import check_share, long_enough, some
 from .dataset import Augmentation, ClipDataset
-from .folder import SplitFolders, find_videos
+from .description import DataCard
 from .index import BadVideo, Index, Video, find_damage, index_videos
 from .index_cache import IndexCache
-from .layout import GivenLayout, Layout, find_parts, layout_of
-from .parts import Entry, Part, Parts, split_by_file
+from .layouts.detection import GivenLayout, Layout, find_parts, layout_of
+from .layouts.folder import SplitFolders, find_videos
+from .layouts.splits import Entry, Part, Splits, split_by_file
 from .sampler import EpochSampler, SampleKey
-from .selection import check_share, long_enough, some
 
 __all__ = [
     "Augmentation",
@@ -20,9 +20,9 @@ __all__ = [
     "IndexCache",
     "Layout",
     "Part",
-    "Parts",
     "SampleKey",
     "SplitFolders",
+    "Splits",
     "Video",
     "check_share",
     "find_damage",

@@ -8,19 +8,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pvdm.data.card import DataCard
+from pvdm.data.checks import check_share, long_enough, remark, warn_of_validation
 from pvdm.data.dataset import Augmentation, ClipDataset
-from pvdm.data.fingerprint import fingerprint
-from pvdm.data.folder import SplitFolders
+from pvdm.data.description import DataCard, fingerprint
 from pvdm.data.index import Index, Video, index_videos
 from pvdm.data.index_cache import IndexCache
-from pvdm.data.latent_plan import are_latents
-from pvdm.data.layout import GivenLayout, find_parts
-from pvdm.data.parts import Part, Parts
-from pvdm.data.remarks import remark, warn_of_validation
-from pvdm.data.selection import check_share, long_enough
+from pvdm.data.latents.encoding_plan import are_latents
+from pvdm.data.layouts.detection import GivenLayout, find_parts
+from pvdm.data.layouts.folder import SplitFolders
+from pvdm.data.layouts.splits import Part, Splits
 from pvdm.errors import InputError, check_range
-from pvdm.video import ClipShape, ColorJitter, Reader, decord_reading
+from pvdm.video import ClipShape, ColorJitter, Reader
+from pvdm.video.decoding import decord as decord_reading
 
 
 class VideoCollection:
@@ -117,7 +116,7 @@ class VideoCollection:
         self.classes: tuple[str, ...] | None = None
         self.training: ClipDataset | None = None
         self.validation: ClipDataset | None = None
-        self._found: tuple[Parts, Index] | InputError | None = None
+        self._found: tuple[Splits, Index] | InputError | None = None
 
     def setup(self, stage: str = "fit") -> None:
         """Finds the files and reads their lengths, once; `InputError` for what a user can mend."""
@@ -137,7 +136,7 @@ class VideoCollection:
         self.training = self._dataset(training.videos, training=True)
         self.validation = self._dataset(validation or training.videos, training=False)
 
-    def find(self) -> tuple[Parts, Index]:
+    def find(self) -> tuple[Splits, Index]:
         """The videos, and what is known of each, whether it is long enough or not; looked for once.
 
         `InputError` if the folder is missing, empty or of another layout.
@@ -202,14 +201,14 @@ class VideoCollection:
         """Whether this is the process that speaks for all."""
         return True
 
-    def _looked(self) -> tuple[Parts, Index] | InputError:
+    def _looked(self) -> tuple[Splits, Index] | InputError:
         """What `_look` finds, or the error that it raises."""
         try:
             return self._look()
         except InputError as error:
             return error
 
-    def _look(self) -> tuple[Parts, Index]:
+    def _look(self) -> tuple[Splits, Index]:
         """Finds the files, and reads those that the cache does not know."""
         if are_latents(self.path):
             raise InputError(

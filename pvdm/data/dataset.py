@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pvdm.data.checks import long_enough, some
 from pvdm.data.index import Index, Video
 from pvdm.data.sampler import SampleKey
-from pvdm.data.selection import long_enough, some
-from pvdm.data.spread import spread_evenly
 from pvdm.data.table import VideoTable
+from pvdm.data.validation_samples import spread_evenly
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter, Reader, change_colors, read_clip
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from pvdm.data.index_cache import IndexCache
-from pvdm.data.parts import Entry
+from pvdm.data.layouts.splits import Entry
 from pvdm.errors import InputError
 from pvdm.video import VideoInfo, probe, read_frames
 

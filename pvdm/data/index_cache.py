@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pvdm.errors import InputError
-from pvdm.output import replacing
+from pvdm.files.atomic_write import replacing
 from pvdm.video import VideoInfo
 
 FORMAT = 4  # of the file, and of what is checked before a video is put into it

@@ -1,6 +1,5 @@
 from .condition import Condition
 from .denoise import Denoise, Network, make_denoise
-from .grids import time_grid
 from .multistep import sample_dpmpp_2m, sample_unipc
 from .noise import NoiseSource, VideoNoise
 from .process import (
@@ -16,6 +15,7 @@ from .process import (
 from .sampler_config import GRIDS, Grid, SamplerConfig
 from .samplers import SAMPLERS, sample_ddim, sample_ddpm
 from .schedule import DiffusionConfig, Level, NoiseSchedule, Parameterization
+from .time_grids import time_grid
 from .unet import TriplaneUNet, UNetConfig
 
 __all__ = [

@@ -12,10 +12,10 @@ import numpy as np
 from torch import Tensor
 
 from pvdm.diffusion.denoise import Denoise
-from pvdm.diffusion.grids import Progress, walk
 from pvdm.diffusion.process import weighted_sum
 from pvdm.diffusion.sampler_config import Grid
 from pvdm.diffusion.schedule import Level, NoiseSchedule
+from pvdm.diffusion.time_grids import Progress, walk
 
 QUADRATURE = np.polynomial.legendre.leggauss(16)  # exact to float64 for the polynomials and steps there are
 

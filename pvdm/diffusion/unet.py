@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pvdm.autoencoder import Triplane, TriplaneShape
+from pvdm.diffusion.blocks import Attention, GroupNorm32, ResidualBlock, timestep_embedding, zero
 from pvdm.diffusion.condition import Condition
-from pvdm.diffusion.unet_blocks import Attention, GroupNorm32, ResidualBlock, timestep_embedding, zero
 from pvdm.errors import ArgumentError
 
 

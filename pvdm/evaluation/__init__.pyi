@@ -1,11 +1,12 @@
-from .clips import Clip, ClipSource
-from .detectors import DETECTORS, Detector, load_detector
-from .distances import frechet_distance, inception_score, kernel_distance
-from .i3d import I3D
+from .clips.opening import open_source, source_of
+from .clips.source import Clip, ClipSource
+from .features.detectors import DETECTORS, Detector, load_detector
+from .features.i3d import I3D
 from .measurement import evaluate, prepare
+from .metrics.frechet import frechet_distance, kernel_distance
+from .metrics.inception import inception_score
 from .protocol import CUSTOM, Protocol
 from .protocols import PROTOCOLS, protocols_named
-from .sources import open_source, source_of
 
 __all__ = [
     "CUSTOM",

@@ -13,16 +13,16 @@ import torch
 
 from pvdm.autoencoder.perceptual import VGG, PerceptualDistance
 from pvdm.errors import InputError
-from pvdm.evaluation.clips import Clip, ClipSource
-from pvdm.evaluation.detectors import DETECTORS, load_detector
-from pvdm.evaluation.kinds import KINDS, NEED_REAL, Setting
-from pvdm.evaluation.kinds.setting import Progress
-from pvdm.evaluation.naturalness import ST_RRED_SIZE
-from pvdm.evaluation.processes import ALONE, Processes
+from pvdm.evaluation.clips.opening import ReconstructedClips, SampledClips, Source, VideoClips
+from pvdm.evaluation.clips.source import Clip, ClipSource
+from pvdm.evaluation.clips.training_overlap import other_data
+from pvdm.evaluation.features.detectors import DETECTORS, load_detector
+from pvdm.evaluation.metrics.naturalness import ST_RRED_SIZE
+from pvdm.evaluation.metrics.registry import METRICS, NEED_REAL
+from pvdm.evaluation.metrics.setup import MetricSetup, Progress
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.results import over_seeds
-from pvdm.evaluation.sources import ReconstructedClips, SampledClips, Source, VideoClips
-from pvdm.evaluation.training_data import other_data
+from pvdm.runtime.processes import ALONE, Processes
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +38,12 @@ class Measurement:
     pairs: Pairs
     counts: Mapping[str, int | None]
     few: bool
-    settings: Mapping[int, Setting]
+    settings: Mapping[int, MetricSetup]
     other_data: str | None = None
 
     def run(self) -> dict[str, Any]:
         """The result, see `evaluate`; all processes must call it."""
-        began, kind = time.monotonic(), KINDS[self.protocol.kind]
+        began, kind = time.monotonic(), METRICS[self.protocol.kind]
         outcomes = {seed: kind(*pair, self.settings[seed]) for seed, pair in self.pairs.items()}
         (real, fake), setting = self.pairs[self.protocol.seeds[0]], self.settings[self.protocol.seeds[0]]
         return {
@@ -99,7 +99,7 @@ def prepare(
     no real clips where they are needed.
 
     Args:
-        real, fake: Clips of a repetition by its seed, see `pvdm.evaluation.sources`.
+        real, fake: Clips of a repetition by its seed, see `pvdm.evaluation.clips.opening`.
         detector_path: Weights of the protocol's network; None fetches them where there is an address.
         lpips_weights: VGG's, for reconstructions; without them LPIPS is left out where they cannot be fetched, and
             where the protocol is one without downloads.
@@ -124,7 +124,7 @@ def prepare(
         "processes": processes,
         "progress": progress,
     }
-    settings = {seed: Setting(protocol, seed, held_out=held_out and held_out(seed), **common) for seed in pairs}
+    settings = {seed: MetricSetup(protocol, seed, held_out=held_out and held_out(seed), **common) for seed in pairs}
     return Measurement(protocol, pairs, counts, few, settings, trained_elsewhere(pairs))
 
 

@@ -37,8 +37,8 @@ class Protocol:
         min_frames: Real videos shorter than this are dropped; None: shorter than a clip.
         num_real, num_fake: Clips; None takes all there are (fake: as many as real).
         min_real: Real clips that are enough where the data have no more; None: `num_real`.
-        detector: Feature network, by its name in `pvdm.evaluation.detectors`; None needs none.
-        splits: Parts over which an inception score is averaged.
+        detector: Feature network, by its name in `pvdm.evaluation.features.detectors`; None needs none.
+        splits: Splits over which an inception score is averaged.
         seeds: Of the repetitions; each draws its own real clips and its own samples.
         fits: The counts (num_real, num_fake) of which fewer are taken where there are fewer, and the result is marked.
         free: What is left to the user, who sets it without making another protocol of it.

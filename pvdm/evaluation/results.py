@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 import torch
 
-from pvdm.evaluation.floor import Floor
-from pvdm.evaluation.results_table import table as table
-from pvdm.output import replacing
+from pvdm.evaluation.metrics.floor import Floor
+from pvdm.evaluation.result_table import table as table
+from pvdm.files.atomic_write import replacing
 
 FORMAT = "pvdm-evaluation"
 PACKAGES = (
@@ -31,7 +31,7 @@ Better = Literal["lower", "higher", "like real"]
 
 
 @dataclass(frozen=True)
-class Figure:
+class Score:
     """One figure of one repetition.
 
     Args:
@@ -57,7 +57,7 @@ class Figure:
 class Outcome:
     """All figures of one repetition by name, and `details`, JSON-able: curves and lists."""
 
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Score]
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -69,7 +69,7 @@ def over_seeds(outcomes: Mapping[int, Outcome]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _metric(figures: Mapping[int, Figure]) -> dict[str, Any]:
+def _metric(figures: Mapping[int, Score]) -> dict[str, Any]:
     first = next(iter(figures.values()))
     values = {str(seed): _number(figure.value) for seed, figure in figures.items()}
     known = [value for value in values.values() if value is not None]
@@ -106,7 +106,7 @@ def document(results: Sequence[Mapping[str, Any]], *, device: torch.device | str
 
 
 def write_document(path: Path, content: Mapping[str, Any], *, overwrite: bool = False) -> None:
-    """JSON, under its name only once it is whole; InputError as for `pvdm.output.replacing`."""
+    """JSON, under its name only once it is whole; InputError as for `pvdm.files.atomic_write.replacing`."""
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     with replacing(path, overwrite=overwrite) as temporary:
         # A name that is not UTF-8 is written as JSON escapes.

@@ -11,7 +11,7 @@ from torch import Tensor
 from pvdm.autoencoder import TriplaneShape
 from pvdm.diffusion import TriplaneUNet, UNetConfig
 from pvdm.errors import InputError
-from pvdm.finite import check_finite
+from pvdm.files.pickles import read_pickle
 from pvdm.generation.generator import VideoGenerator
 from pvdm.generation.released import (
     AUTOENCODER_RULES,
@@ -20,7 +20,7 @@ from pvdm.generation.released import (
     infer_unet,
     load_released,
 )
-from pvdm.pickles import read_pickle
+from pvdm.runtime.finite import check_finite
 
 
 def convert_released(autoencoder: str | Path, diffusion: str | Path | None = None) -> VideoGenerator:

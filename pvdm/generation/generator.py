@@ -14,15 +14,15 @@ import torch
 from torch import Tensor
 
 from pvdm.autoencoder import Triplane
-from pvdm.compilation import compile_regions
 from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise
 from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
-from pvdm.generation.ahead import ahead
-from pvdm.generation.graphs import ALONE, GraphedNetwork
-from pvdm.generation.labels import Label, class_index, one_each
+from pvdm.generation.class_labels import Label, class_index, one_each
+from pvdm.generation.cuda_graphs import ALONE, GraphedNetwork
 from pvdm.generation.stored_model import StoredModel
-from pvdm.precision import bfloat16_weights
+from pvdm.runtime.compilation import compile_regions
+from pvdm.runtime.precision import bfloat16_weights
+from pvdm.runtime.prefetch import prefetch
 from pvdm.video import check_pixels, read_video, to_float, to_uint8
 
 TOKENS_AT_ONCE = 2**15
@@ -199,13 +199,13 @@ class VideoGenerator(StoredModel):
         frames: float = math.inf,
     ) -> Iterator[Tensor]:
         """Clips (b, 3, t, h, w) of the latents as they come, which together have at most `frames` frames."""
-        with closing(self._perhaps_ahead(latents, progress)) as sampled:
+        with closing(self._prefetched(latents, progress)) as sampled:
             for latent in sampled:
                 clips = self.decode_latent(latent)[:, :, : int(min(frames, self.frames))]
                 frames -= clips.shape[2]
                 yield clips
 
-    def _perhaps_ahead(
+    def _prefetched(
         self, latents: Callable[[Progress | None], Iterator[Tensor]], progress: Progress | None
     ) -> Iterator[Tensor]:
         """The latents, by a thread of their own if there is to be an `overlap`."""
@@ -221,7 +221,7 @@ class VideoGenerator(StoredModel):
 
             return tell
 
-        return ahead(lambda check: latents(told(check)), device=self.device)
+        return prefetch(lambda check: latents(told(check)), device=self.device)
 
     @torch.no_grad()
     def sample_latent(

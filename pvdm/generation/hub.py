@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pvdm.errors import InputError, one_line
-from pvdm.generation.files import CONFIG, WEIGHTS
+from pvdm.generation.model_files import CONFIG, WEIGHTS
 
 CARD = "README.md"
 NO_TOKEN = "there is no token for the Hugging Face Hub here; log in with `hf auth login`, or set HF_TOKEN"

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder
 from pvdm.diffusion import DiffusionConfig, NoiseSchedule, TriplaneUNet, UNetConfig
 from pvdm.errors import InputError
-from pvdm.finite import check_finite, first_not_finite, is_finite
-from pvdm.generation import files
-from pvdm.generation.card import model_card
-from pvdm.output import replacing
+from pvdm.files.atomic_write import replacing
+from pvdm.generation import model_files as files
+from pvdm.generation.model_card import model_card
+from pvdm.runtime.finite import check_finite, first_not_finite, is_finite
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -1,14 +1,14 @@
-from .adversary import AdversaryConfig
 from .autoencoder import AutoencoderTraining
-from .averaging import AveragedWeights
+from .callbacks.averaging import AveragedWeights
+from .callbacks.early_stopping import EarlyStopping
+from .callbacks.prediction import WriteVideos
+from .callbacks.throughput import Throughput
+from .callbacks.video_log import VideoLog
 from .data import VideoData
 from .diffusion import DiffusionTraining
-from .early_stopping import EarlyStopping
+from .gan.adversary import AdversaryConfig
 from .optimization import OptimizerConfig
-from .prediction import WriteVideos
-from .sharding import ShardedStrategy
-from .throughput import Throughput
-from .video_log import VideoLog
+from .run.sharding import ShardedStrategy
 
 __all__ = [
     "AdversaryConfig",

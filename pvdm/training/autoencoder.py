@@ -12,19 +12,19 @@ from torch.nn import functional
 
 from pvdm.autoencoder import AutoencoderConfig, Triplane
 from pvdm.autoencoder.perceptual import PerceptualDistance
-from pvdm.checkpointing import set_activation_checkpointing
-from pvdm.compilation import compile_regions
 from pvdm.errors import check_range
-from pvdm.evaluation.fidelity import Sharpness, frames_at, psnr, ssim
+from pvdm.evaluation.metrics.reconstruction import Sharpness, frames_at, psnr, ssim
 from pvdm.generation import VideoGenerator
-from pvdm.training.adversary import Adversary, AdversaryConfig
-from pvdm.training.batch import clips, frame_choice
-from pvdm.training.opposed import OpposedTraining
+from pvdm.runtime.compilation import compile_regions
+from pvdm.runtime.recomputation import set_activation_checkpointing
+from pvdm.training.gan.adversary import Adversary, AdversaryConfig
+from pvdm.training.gan.gan_module import GANModule
 from pvdm.training.optimization import OptimizerConfig
-from pvdm.training.start import Start
+from pvdm.training.sample_rng import clips, frame_choice
+from pvdm.training.warm_start import Start
 
 
-class AutoencoderTraining(OpposedTraining):
+class AutoencoderTraining(GANModule):
     """L1 and LPIPS, and from some update on discriminators; all is counted in updates of the autoencoder.
 
     Args:

@@ -10,11 +10,11 @@ import numpy as np
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from pvdm.data import Index, Parts
+from pvdm.data import Index, Splits
 from pvdm.data.collection import VideoCollection
 from pvdm.errors import InputError
-from pvdm.evaluation.processes import connected
-from pvdm.training.latent_data import CachedLatents
+from pvdm.runtime.processes import connected
+from pvdm.training.cached_latents import CachedLatents
 from pvdm.training.loaders import Loaders
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class VideoData(VideoCollection, LightningDataModule):
         else:
             super().setup(stage)
 
-    def find(self) -> tuple[Parts, Index]:
+    def find(self) -> tuple[Splits, Index]:
         """As `VideoCollection.find`.
 
         What the first process finds is so for all: a disk that fails one of them must not make their orders differ.

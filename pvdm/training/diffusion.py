@@ -13,8 +13,6 @@ from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_no
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from pvdm.checkpointing import set_activation_checkpointing
-from pvdm.compilation import compile_regions
 from pvdm.diffusion import (
     Condition,
     DiffusionConfig,
@@ -27,13 +25,15 @@ from pvdm.diffusion import (
 )
 from pvdm.errors import InputError, check_range
 from pvdm.generation import VideoGenerator
-from pvdm.training.batch import clips, content, drawn_by, keep_context, keep_label, noise_like, on_device, times
-from pvdm.training.means import Means
+from pvdm.runtime.compilation import compile_regions
+from pvdm.runtime.recomputation import set_activation_checkpointing
 from pvdm.training.module import GeneratorTraining
+from pvdm.training.nonfinite import without_last_update
 from pvdm.training.optimization import OptimizerConfig
-from pvdm.training.sharding import whole
-from pvdm.training.skipping import without_last_update
-from pvdm.training.start import Start
+from pvdm.training.reductions import Means
+from pvdm.training.run.sharding import whole
+from pvdm.training.sample_rng import clips, content, drawn_by, keep_context, keep_label, noise_like, on_device, times
+from pvdm.training.warm_start import Start
 
 
 class DiffusionTraining(GeneratorTraining):

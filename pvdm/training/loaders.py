@@ -9,9 +9,10 @@ import numpy as np
 from pytorch_lightning import Trainer
 from torch.utils.data import DataLoader
 
-from pvdm.data import ClipDataset, EpochSampler, SampleKey, worker
+from pvdm.data import ClipDataset, EpochSampler, SampleKey
+from pvdm.data import workers as worker
 from pvdm.errors import InputError
-from pvdm.training.order import TrainingOrder
+from pvdm.training.run.resumable_sampler import ResumableSampler
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Loaders:
         rank, world_size = self._share(len(dataset), "training")
         labels = dataset.labels if balanced else None
         samples = EpochSampler(len(dataset), seed=seed, shuffle=True, rank=rank, world_size=world_size, labels=labels)
-        return self._loader(dataset, TrainingOrder(samples, self.batch_size, batches_done))
+        return self._loader(dataset, ResumableSampler(samples, self.batch_size, batches_done))
 
     def in_order(self, dataset: ClipDataset, indices: np.ndarray) -> DataLoader:
         """Of the samples of these indices, each once in one of the processes."""

@@ -15,17 +15,17 @@ from torch import Tensor
 from pvdm.autoencoder import PLANES
 from pvdm.errors import InputError, one_line
 from pvdm.generation import VideoGenerator
-from pvdm.precision import allow_tf32
+from pvdm.runtime.precision import allow_tf32
 from pvdm.training.data import VideoData
+from pvdm.training.nonfinite import FiniteUpdates
 from pvdm.training.optimization import OptimizerConfig, apply_to_saved
-from pvdm.training.sharding import ShardedStrategy
-from pvdm.training.skipping import FiniteUpdates
+from pvdm.training.run.sharding import ShardedStrategy
 
 PARTS = ("autoencoder", "denoiser", "diffusion")
-"""Parts of a generator's configuration in which a checkpoint and the model that it is loaded into must agree."""
+"""Splits of a generator's configuration in which a checkpoint and the model that it is loaded into must agree."""
 
 READ_BY_PYTHON = ("key", "has_context")
-"""Parts of a batch that stay where the loader made them."""
+"""Splits of a batch that stay where the loader made them."""
 
 logger = logging.getLogger(__name__)
 

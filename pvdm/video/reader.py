@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pvdm.errors import InputError
-from pvdm.video import decoding, decord_reading, frame_folder
-from pvdm.video.failures import naming_the_file
+from pvdm.video.decoding import decord as decord_reading
+from pvdm.video.decoding import frame_folder
+from pvdm.video.decoding import pyav as decoding
+from pvdm.video.decoding.damage import naming_the_file
+from pvdm.video.decoding.packets import PacketIndex, packet_index
 from pvdm.video.info import VideoInfo
-from pvdm.video.packets import PacketIndex, packet_index
 from pvdm.video.suffixes import VIDEO_SUFFIXES
 from pvdm.video.transform import check_crop, resize_and_crop
 

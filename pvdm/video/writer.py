@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pvdm.errors import ArgumentError, InputError
-from pvdm.output import missing_parents, put_in_place, remove, remove_empty
+from pvdm.files.atomic_write import missing_parents, put_in_place, remove, remove_empty
 from pvdm.video.encoders import GifEncoder, Mp4Encoder, PngEncoder, WebmEncoder, WebpEncoder
 from pvdm.video.pixels import REMEDY
 from pvdm.video.suffixes import WRITABLE

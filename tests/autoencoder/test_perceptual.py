@@ -109,7 +109,7 @@ def test_torchvisions_warnings_are_kept_from_the_user(weights):
 
 
 def test_without_network_it_says_where_to_place_the_file(cache, monkeypatch):
-    monkeypatch.setattr("pvdm.weights.urlopen", no_network)
+    monkeypatch.setattr("pvdm.files.weights.urlopen", no_network)
     with pytest.raises(InputError, match=r"no route to host.*lpips_weight 0") as error:
         PerceptualDistance()
     assert str(cache) in str(error.value)
@@ -119,7 +119,7 @@ def test_without_network_it_says_where_to_place_the_file(cache, monkeypatch):
 def test_it_is_downloaded_once_and_checked(cache, published, no_classifier, monkeypatch):
     PerceptualDistance()
     assert cache.read_bytes() == published.read_bytes()
-    monkeypatch.setattr("pvdm.weights.urlopen", no_network)
+    monkeypatch.setattr("pvdm.files.weights.urlopen", no_network)
     PerceptualDistance()
 
 

@@ -8,7 +8,7 @@ import pytest
 from pvdm.benchmark.chunks import Chunked
 from pvdm.benchmark.work import Work
 from pvdm.errors import InputError
-from pvdm.evaluation.processes import Processes
+from pvdm.runtime.processes import Processes
 
 
 class Group(Processes):

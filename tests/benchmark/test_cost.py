@@ -12,8 +12,8 @@ from pvdm.autoencoder.perceptual import untrained_lpips
 from pvdm.benchmark.speed import cost
 from pvdm.benchmark.speed.work import counted as operations
 from pvdm.diffusion import TriplaneUNet, UNetConfig
-from pvdm.evaluation.fidelity import frames_at
-from pvdm.training.adversary import Adversary, AdversaryConfig
+from pvdm.evaluation.metrics.reconstruction import frames_at
+from pvdm.training.gan.adversary import Adversary, AdversaryConfig
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "scaling.md"
 

@@ -18,9 +18,9 @@ from test_report import Page
 from training.miniature import arguments
 
 from pvdm.cli import main
-from pvdm.data.parts import Entry
-from pvdm.data.skytimelapse import find_skytimelapse
-from pvdm.data.ucf101 import find_ucf101
+from pvdm.data.layouts.skytimelapse import find_skytimelapse
+from pvdm.data.layouts.splits import Entry
+from pvdm.data.layouts.ucf101 import find_ucf101
 from pvdm.video import probe
 
 CLASSES = ("ApplyLipstick", "BodyWeightSquats")
@@ -68,7 +68,7 @@ def benchmarked(request, shared_data, tmp_path_factory) -> Benchmarked:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("PVDM_CACHE", str(folder / "cache"))
         monkeypatch.setenv("TORCH_HOME", str(folder / "torch"))
-        monkeypatch.setattr("pvdm.weights.urlopen", _no_network)
+        monkeypatch.setattr("pvdm.files.weights.urlopen", _no_network)
         without_curves(monkeypatch)
         with_tiny_detectors(monkeypatch)
         training, test = SUBSETS[request.param](shared_data, folder / "data")

@@ -8,8 +8,8 @@ import pytest
 from pvdm.benchmark.figures import INCEPTION
 from pvdm.benchmark.generation import _figure
 from pvdm.benchmark.measures import features_name
-from pvdm.evaluation.distances import inception_score
-from pvdm.evaluation.kinds import inception
+from pvdm.evaluation.metrics import inception
+from pvdm.evaluation.metrics.inception import inception_score
 
 
 @pytest.mark.parametrize("spec", INCEPTION, ids=lambda spec: spec.protocol)

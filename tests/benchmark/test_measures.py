@@ -8,7 +8,7 @@ import torch
 
 from pvdm.benchmark.generation import CURVES, curve, wanted
 from pvdm.benchmark.measures import coherence_of
-from pvdm.evaluation.coherence import coherence, coherence_curve
+from pvdm.evaluation.metrics.coherence import coherence, coherence_curve
 
 VIDEOS = torch.randint(256, (3, 3, 48, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 

@@ -26,9 +26,9 @@ from generation.small_models import small_generator
 from pvdm.benchmark.command import about
 from pvdm.benchmark.runner import merged, others, run
 from pvdm.errors import InputError
+from pvdm.evaluation.clips.opening import LoadedModel, SampledClips, Sampling, reconstructions_of, source_of
 from pvdm.evaluation.measurement import evaluate
 from pvdm.evaluation.protocols import PROTOCOLS
-from pvdm.evaluation.sources import LoadedModel, SampledClips, Sampling, reconstructions_of, source_of
 from pvdm.video import probe, read_frames, write_video
 
 PATIENCE = 200

@@ -4,7 +4,7 @@ import pytest
 
 from pvdm import configs
 from pvdm.cli import main
-from pvdm.training.command import find_configs
+from pvdm.training.cli.command import find_configs
 
 
 def test_a_list_has_a_line_for_each_config(capsys):

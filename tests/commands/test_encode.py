@@ -12,10 +12,10 @@ from training.cached import make_videos
 from training.miniature import AUTOENCODER, arguments
 
 from pvdm.cli import main
-from pvdm.data import worker
-from pvdm.data.latent_folder import open_latents
+from pvdm.data import workers as worker
+from pvdm.data.latents.latent_folder import open_latents
 from pvdm.generation import VideoGenerator
-from pvdm.training.latent_data import digest_of
+from pvdm.training.cached_latents import digest_of
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from PIL import Image
 from pvdm.cli import main
 from pvdm.commands.evaluate import protocol_table
 from pvdm.diffusion import SamplerConfig
-from pvdm.evaluation.distances import frechet_distance
+from pvdm.evaluation.metrics.frechet import frechet_distance
 from pvdm.evaluation.protocols import PROTOCOLS
 from pvdm.video import write_video
 

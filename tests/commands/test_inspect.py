@@ -10,10 +10,10 @@ from fuzzing import damage_frame, encode, moving
 from PIL import Image
 
 from pvdm.cli import main
-from pvdm.data.contact_sheet import CELL, GAP
+from pvdm.data.inspection.contact_sheet import CELL, GAP
 from pvdm.errors import InputError
 from pvdm.training import VideoData
-from pvdm.video import decord_reading
+from pvdm.video.decoding import decord as decord_reading
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import math
 import pytest
 import torch
 
-from pvdm.commands.files import VideoSource
-from pvdm.commands.reconstruct import reconstructions
+from pvdm.generation.input_video import VideoSource
+from pvdm.generation.reconstruction import reconstructions
 from pvdm.video import ClipShape, probe, read_clip
 
 

@@ -12,7 +12,7 @@ import pytest
 from evaluation.forked import forked
 
 from pvdm.cli import main
-from pvdm.sigterm import ended_by_sigterm
+from pvdm.runtime.signals import ended_by_sigterm
 
 
 def files(folder: Path) -> dict[str, bytes]:

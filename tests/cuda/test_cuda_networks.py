@@ -16,10 +16,10 @@ from pvdm.benchmark.speed.kept import kept
 from pvdm.benchmark.speed.measuring import held_bytes
 from pvdm.benchmark.speed.work import counted
 from pvdm.benchmark.timing import measured
-from pvdm.checkpointing import set_activation_checkpointing
 from pvdm.diffusion import Condition
-from pvdm.precision import allow_tf32
-from pvdm.refusals import no_memory
+from pvdm.errors import no_memory
+from pvdm.runtime.precision import allow_tf32
+from pvdm.runtime.recomputation import set_activation_checkpointing
 
 pytestmark = pytest.mark.cuda
 MIB = 1 << 20

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from pvdm.cli import main
 from pvdm.diffusion import Condition, SamplerConfig
-from pvdm.generation.graphs import GraphedNetwork
+from pvdm.generation.cuda_graphs import GraphedNetwork
 from pvdm.video import probe
 
 pytestmark = pytest.mark.cuda
@@ -89,7 +89,7 @@ def test_a_stream_that_is_left_early_leaves_no_thread(on_gpu):
     stream = on_gpu.stream(sampler=SAMPLER)
     next(stream)
     stream.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 
 def test_the_command_samples_in_bfloat16_by_graphs(device, tmp_path, caplog):

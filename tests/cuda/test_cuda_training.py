@@ -9,13 +9,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.testing import assert_close
 from training.miniature import arguments, read
 
-from pvdm import compilation
 from pvdm.autoencoder import ProjectedAutoencoder
 from pvdm.cli import main
-from pvdm.compilation import compile_regions
 from pvdm.diffusion import Condition, TriplaneUNet
 from pvdm.generation import VideoGenerator
-from pvdm.training.averaging import RAW
+from pvdm.runtime import compilation
+from pvdm.runtime.compilation import compile_regions
+from pvdm.training.callbacks.averaging import RAW
 
 pytestmark = pytest.mark.cuda
 

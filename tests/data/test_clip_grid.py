@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pvdm.data.clip_grid import ClipGrid
+from pvdm.data.latents.clip_grid import ClipGrid
 from pvdm.video import ClipShape, VideoInfo
 from pvdm.video.timeline import packed
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from pvdm.data import Entry, index_videos
-from pvdm.data.contact_sheet import CELL, GAP, choose, contact_sheet
+from pvdm.data.inspection.contact_sheet import CELL, GAP, choose, contact_sheet
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pvdm.data import fingerprint as module
-from pvdm.data.fingerprint import DIGITS, fingerprint, known_share
+from pvdm.data import description as module
+from pvdm.data.description import DIGITS, fingerprint, known_share
 
 
 def files(folder: Path, count: int, *, word: str = "clip") -> list[Path]:

@@ -7,11 +7,11 @@ import pickle
 
 import pytest
 import torch
-from data.test_latent_plan import SETTINGS, plan
+from data.test_encoding_plan import SETTINGS, plan
 
-from pvdm.data.latent_clips import LatentClips
-from pvdm.data.latent_folder import begin, finish, open_latents
-from pvdm.data.latent_shards import ShardReader, write_shard
+from pvdm.data.latents.latent_clips import LatentClips
+from pvdm.data.latents.latent_folder import begin, finish, open_latents
+from pvdm.data.latents.shards import ShardReader, write_shard
 from pvdm.errors import InputError
 
 

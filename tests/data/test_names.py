@@ -10,10 +10,10 @@ import pytest
 
 from pvdm.cli import main
 from pvdm.data import IndexCache, find_parts, index_videos, split_by_file
-from pvdm.data.contact_sheet import contact_sheet
+from pvdm.data.inspection.contact_sheet import contact_sheet
 from pvdm.data.table import VideoTable
+from pvdm.evaluation.clips.video_clips import VideoSet
 from pvdm.evaluation.results import write_document
-from pvdm.evaluation.videos import VideoSet
 from pvdm.training import VideoData
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file systems have Unicode names")

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from pvdm.cli import main
-from pvdm.demo.figures import filmstrips, plot_curves, save_image
-from pvdm.demo.page import write_page
-from pvdm.demo.settings import DemoSettings
-from pvdm.demo.steps import Demo
+from pvdm.demo.demo_page import write_page
+from pvdm.demo.demo_settings import DemoSettings
+from pvdm.demo.pictures import filmstrips, plot_curves, save_image
+from pvdm.demo.stages import Demo
 from pvdm.video import probe, read_frames
 
 SETTINGS = DemoSettings(autoencoder_steps=2, diffusion_steps=2, sampling_steps=1, samples=4, long_frames=40)

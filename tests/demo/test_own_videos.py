@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from pvdm.cli import main
-from pvdm.demo import clips
-from pvdm.demo.clips import DemoVideo, prepare_clips
-from pvdm.demo.page import write_page
-from pvdm.demo.settings import DemoSettings
-from pvdm.demo.steps import Demo
+from pvdm.demo import source_videos as clips
+from pvdm.demo.demo_page import write_page
+from pvdm.demo.demo_settings import DemoSettings
+from pvdm.demo.source_videos import DemoVideo, prepare_clips
+from pvdm.demo.stages import Demo
 from pvdm.errors import InputError
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion import Condition, TriplaneUNet, UNetConfig
-from pvdm.diffusion.unet_blocks import (
+from pvdm.diffusion.blocks import (
     Attention,
     GroupNorm32,
     ResidualBlock,

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from pvdm.errors import InputError
-from pvdm.evaluation.processes import Processes, processes
+from pvdm.runtime.processes import Processes, processes
 
 PATIENCE = 60
 """Seconds after which a process that has not ended is taken to hang, unless said otherwise."""

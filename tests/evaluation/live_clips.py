@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from pvdm.evaluation.clips import Clip, ClipSource
+from pvdm.evaluation.clips.source import Clip, ClipSource
 
 
 class LiveClips(ClipSource):

@@ -6,7 +6,13 @@ import pytest
 import torch
 
 from pvdm.errors import InputError
-from pvdm.evaluation.coherence import coherence, coherence_curve, motion, second_difference_energy, warping_error
+from pvdm.evaluation.metrics.coherence import (
+    coherence,
+    coherence_curve,
+    motion,
+    second_difference_energy,
+    warping_error,
+)
 from pvdm.video import ClipShape, read_clip
 
 

@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pvdm.errors import InputError
-from pvdm.evaluation.copies import FEWEST_HELD_OUT, WIDTH, Thumbnails, find_copies, mirrored
+from pvdm.evaluation.clips.opening import open_source
+from pvdm.evaluation.features.thumbnails import WIDTH, Thumbnails, mirrored
+from pvdm.evaluation.metrics.nearest import FEWEST_HELD_OUT, find_copies
 from pvdm.evaluation.protocols import PROTOCOLS
-from pvdm.evaluation.sources import open_source
 
 
 def rows(count: int, seed: int) -> np.ndarray:

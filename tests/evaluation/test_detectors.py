@@ -10,9 +10,9 @@ from reference import released_state_dict, video
 from torch import Tensor, nn
 
 from pvdm.errors import InputError
-from pvdm.evaluation.detectors import DETECTORS, Detector, load_detector
-from pvdm.evaluation.i3d import I3D
-from pvdm.evaluation.preprocessing import square
+from pvdm.evaluation.features.detectors import DETECTORS, Detector, load_detector
+from pvdm.evaluation.features.i3d import I3D
+from pvdm.evaluation.features.preprocessing import square
 from pvdm.video.pixels import to_uint8
 
 

@@ -6,8 +6,8 @@ import logging
 import numpy as np
 import pytest
 
-from pvdm.evaluation.distances import frechet_distance
-from pvdm.evaluation.feature_cache import stored
+from pvdm.evaluation.features.cache import stored
+from pvdm.evaluation.metrics.frechet import frechet_distance
 
 KEY = {"source": {"path": "/videos", "count": 3}, "size": 64}
 

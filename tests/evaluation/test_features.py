@@ -10,10 +10,10 @@ import torch
 from live_clips import LiveClips, Projection, noise
 
 from pvdm.errors import InputError
-from pvdm.evaluation import features
-from pvdm.evaluation.detectors import Detector
-from pvdm.evaluation.features import FeatureTable, extract, extract_once
-from pvdm.evaluation.processes import Processes
+from pvdm.evaluation.features import extraction as features
+from pvdm.evaluation.features.detectors import Detector
+from pvdm.evaluation.features.extraction import FeatureTable, extract, extract_once
+from pvdm.runtime.processes import Processes
 
 
 def directly(count: int) -> np.ndarray:

@@ -11,8 +11,8 @@ from torch.multiprocessing import start_processes
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from pvdm.errors import InputError
-from pvdm.evaluation.fidelity import Fidelity, Sharpness, frames_at, high_frequency_energy, psnr, ssim
-from pvdm.evaluation.naturalness import st_rred
+from pvdm.evaluation.metrics.naturalness import st_rred
+from pvdm.evaluation.metrics.reconstruction import Fidelity, Sharpness, frames_at, high_frequency_energy, psnr, ssim
 from pvdm.video import to_float
 
 

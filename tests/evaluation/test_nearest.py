@@ -7,20 +7,9 @@ from PIL import Image
 from scipy.stats import mannwhitneyu
 
 from pvdm.errors import InputError
-from pvdm.evaluation import nearest as module
-from pvdm.evaluation.nearest import (
-    FRAME_HEIGHT,
-    LINE,
-    MARGIN,
-    PAPER,
-    SEAM,
-    Pair,
-    diversity,
-    mean_pairwise_distance,
-    nearer_than_held_out,
-    nearest,
-    pairs_picture,
-)
+from pvdm.evaluation.metrics import nearest as module
+from pvdm.evaluation.metrics.nearest import diversity, mean_pairwise_distance, nearer_than_held_out, nearest
+from pvdm.evaluation.metrics.pairs_picture import FRAME_HEIGHT, GAP, LINE, MARGIN, PAPER, SEAM, Pair, pairs_picture
 
 
 def features(count: int, seed: int, dimensions: int = 5) -> np.ndarray:
@@ -148,7 +137,7 @@ def test_captions_say_who_and_how_near_and_stay_in_the_picture():
 def test_pairs_stand_in_so_many_columns(columns, expected):
     one, many = pairs_picture([pair()]), pairs_picture([pair()] * 3, columns=columns)
     block = (one.width - 2 * MARGIN, one.height - 2 * MARGIN)
-    gaps = [(count - 1) * module.GAP for count in expected]
+    gaps = [(count - 1) * GAP for count in expected]
     found = [many.size[i] - 2 * MARGIN - gaps[i] for i in range(2)]
     assert found == [expected[i] * block[i] for i in range(2)]
 

@@ -8,7 +8,7 @@ import pytest
 
 from pvdm.errors import InputError
 from pvdm.evaluation import CUSTOM
-from pvdm.evaluation.detectors import DETECTORS
+from pvdm.evaluation.features.detectors import DETECTORS
 from pvdm.evaluation.protocol import Kind
 from pvdm.evaluation.protocols import PROTOCOLS, families, protocols_named
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool3d
 
 from pvdm.errors import InputError
-from pvdm.evaluation.detectors import DETECTORS, Detector
+from pvdm.evaluation.features.detectors import DETECTORS, Detector
 
 CLASSES = 5
 

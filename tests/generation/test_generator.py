@@ -139,7 +139,7 @@ def overlapped(generator, monkeypatch) -> VideoGenerator:
 
 
 def sampling_threads() -> int:
-    return sum(thread.name.startswith("ahead") for thread in threading.enumerate())
+    return sum(thread.name.startswith("prefetch") for thread in threading.enumerate())
 
 
 def test_sampled_ahead_by_a_thread_it_is_the_same_bit_by_bit(generator, monkeypatch):

@@ -11,7 +11,7 @@ from torch import nn
 
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
-from pvdm.evaluation.models import SampledClips
+from pvdm.evaluation.clips.model_clips import SampledClips
 from pvdm.generation import VideoGenerator
 
 VIDEO = torch.zeros(1, 3, 8, 32, 32, dtype=torch.uint8)

@@ -11,7 +11,7 @@ from training.miniature import AUTOENCODER
 
 from pvdm.generation import VideoGenerator
 from pvdm.training import VideoData
-from pvdm.training.encoding import encode, plan_of
+from pvdm.training.latent_encoding import encode, plan_of
 
 FRAMES = {"train/b/0": 20, "train/a/1": 31, "train/b/2": 6, "train/a/3": 9, "val/a/4": 17, "val/b/5": 8}
 """Of each video; the third is too short for a context."""

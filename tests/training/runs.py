@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -16,11 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 import torch
+from PIL import Image, ImageSequence
 from pytest import LogCaptureFixture
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pvdm.cli import main
-from pvdm.training.averaging import RAW
+from pvdm.training.callbacks.averaging import RAW
 
 PATIENCE = 120
 """Seconds after which a process that has not ended is taken to hang."""
@@ -29,7 +34,7 @@ SERVER = """
 import atexit, gc, json, os, sys, torch, torch.utils.tensorboard
 torch.set_num_threads(1)
 from pvdm.cli import main
-import pvdm.training.command
+import pvdm.training.cli.command
 gc.freeze()
 atexit.register(gc.unfreeze)  # else extension modules report leaks when the process ends
 for line in sys.stdin:
@@ -163,3 +168,46 @@ def refusal(caplog: LogCaptureFixture, *command: Any) -> str:
     assert message.startswith("pvdm: error: ")
     assert "\n" not in message
     return message
+
+
+def scalars(folder) -> dict[str, list[tuple[int, float]]]:
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def last(folder):
+    path = folder / "checkpoints" / "last.ckpt"
+    return path.exists() and path
+
+
+def assert_same_scalars(found, wanted):
+    """All that is logged but the speed, which processes divide."""
+    found, wanted = scalars(found), scalars(wanted)
+    assert found.keys() == wanted.keys()
+    for name in (name for name in wanted if "per_second" not in name):
+        assert found[name] == [(step, pytest.approx(value, rel=1e-3, abs=1e-6)) for step, value in wanted[name]], name
+
+
+def errors(run):
+    text = run.output.read_text()
+    assert "Traceback" not in text
+    return [line for line in text.splitlines() if line.startswith("pvdm: error")]
+
+
+def frames_of(data: bytes) -> torch.Tensor:
+    """(3, t, h, w) uint8 of a GIF."""
+    frames = [np.array(frame.convert("RGB")) for frame in ImageSequence.Iterator(Image.open(io.BytesIO(data)))]
+    return torch.from_numpy(np.stack(frames)).permute(3, 0, 1, 2)
+
+
+def logged(run) -> dict[str, dict[int, bytes]]:
+    """Name of a video -> the GIF at each step."""
+    events = EventAccumulator(str(run), size_guidance={"images": 0})
+    events.Reload()
+    tags = events.Tags()["images"]
+    assert all(tag.startswith("videos/") for tag in tags)
+    return {
+        tag.removeprefix("videos/"): {event.step: event.encoded_image_string for event in events.Images(tag)}
+        for tag in tags
+    }

@@ -15,7 +15,7 @@ from pvdm.diffusion import Condition, DiffusionConfig, SamplerConfig, UNetConfig
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training import DiffusionTraining, OptimizerConfig, VideoData
-from pvdm.training.batch import keep_context, keep_label, noise_like, times
+from pvdm.training.sample_rng import keep_context, keep_label, noise_like, times
 
 TWO_CLASSES = UNetConfig(**{**vars(UNET), "classes": 2})
 CLASSES = ("dark", "light")

@@ -15,12 +15,12 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.nn import functional
 from torch.testing import assert_close
 
-from pvdm import compilation
-from pvdm.checkpointing import set_activation_checkpointing
-from pvdm.compilation import VARIANTS, compile_regions
 from pvdm.diffusion import UNetConfig
 from pvdm.diffusion.unet import TriplaneUNet
-from pvdm.training.sharding import shard, whole
+from pvdm.runtime import compilation
+from pvdm.runtime.compilation import VARIANTS, compile_regions
+from pvdm.runtime.recomputation import set_activation_checkpointing
+from pvdm.training.run.sharding import shard, whole
 
 
 @pytest.fixture(autouse=True)

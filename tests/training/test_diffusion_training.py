@@ -13,7 +13,7 @@ from pvdm.diffusion import DiffusionConfig
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training import AveragedWeights, DiffusionTraining
-from pvdm.training.batch import keep_context, noise_like, times
+from pvdm.training.sample_rng import keep_context, noise_like, times
 
 
 class Denoiser(nn.Module):

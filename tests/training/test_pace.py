@@ -6,7 +6,7 @@ from miniature import AUTOENCODER, autoencoder_training, diffusion_training, tra
 
 from pvdm.generation import VideoGenerator
 from pvdm.training import VideoData
-from pvdm.training.prediction import WriteVideos
+from pvdm.training.callbacks.prediction import WriteVideos
 from pvdm.video import probe
 
 SIZES = {"frames": AUTOENCODER.frames, "height": AUTOENCODER.height, "width": AUTOENCODER.width}

@@ -7,8 +7,8 @@ import pytest
 import torch
 from training.miniature import Toy
 
+from pvdm.benchmark.speed.training_steps import run_steps
 from pvdm.training.module import GeneratorTraining
-from pvdm.training.steps import run_steps
 
 CPU = torch.device("cpu")
 

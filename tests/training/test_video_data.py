@@ -11,7 +11,7 @@ from data.small_layouts import CLASSES, clip_name, make_ucf101
 
 from pvdm.data import DataCard
 from pvdm.data import index as index_module
-from pvdm.data.fingerprint import known_share
+from pvdm.data.description import known_share
 from pvdm.errors import InputError
 from pvdm.training import VideoData
 

@@ -9,7 +9,7 @@ from fuzzing import damage_frame, encode, moving
 from shown import GROUPS
 
 from pvdm.data.index import find_damage, index_videos
-from pvdm.data.parts import Entry
+from pvdm.data.layouts.splits import Entry
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, probe, read_clip, read_frames
 

@@ -9,8 +9,9 @@ import torch
 from fuzzing import encode, moving
 from torch.testing import assert_close
 
-from pvdm.video import ClipShape, decoding, probe, read_clip, read_frames, reader, resize_and_crop
-from pvdm.video.packets import PacketIndex
+from pvdm.video import ClipShape, probe, read_clip, read_frames, reader, resize_and_crop
+from pvdm.video.decoding import pyav as decoding
+from pvdm.video.decoding.packets import PacketIndex
 
 KEYS_EVERY_TWELFTH = {"g": "12", "keyint_min": "12", "sc_threshold": "0"}
 

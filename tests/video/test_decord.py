@@ -10,8 +10,9 @@ from shown import GROUPS, soft, write
 
 from pvdm.errors import InputError
 from pvdm.training import VideoData
-from pvdm.video import ClipShape, decord_reading, probe, read_clip, read_frames
-from pvdm.video.packets import PacketIndex, packet_index
+from pvdm.video import ClipShape, probe, read_clip, read_frames
+from pvdm.video.decoding import decord as decord_reading
+from pvdm.video.decoding.packets import PacketIndex, packet_index
 
 PLAIN = {
     "h264.mp4": ("libx264", {"g": "12", "bf": "3", "b-pyramid": "normal"}),

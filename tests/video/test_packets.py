@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pvdm.video import probe
-from pvdm.video.packets import PacketIndex, packet_index
+from pvdm.video.decoding.packets import PacketIndex, packet_index
 
 
 def index(times, keys, clock="pts") -> PacketIndex:

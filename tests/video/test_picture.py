@@ -10,8 +10,9 @@ import torch
 from shown import filtered, soft, write
 
 from pvdm.errors import InputError
-from pvdm.video import ClipShape, hdr, packets, probe, read_clip, read_frames, resize_and_crop
-from pvdm.video.picture import on_black, orientation
+from pvdm.video import ClipShape, probe, read_clip, read_frames, resize_and_crop
+from pvdm.video.decoding import hdr, packets
+from pvdm.video.decoding.picture import on_black, orientation
 
 ONE = 1 << 16
 HLG_CODES = np.linspace(0, 1, 4096)

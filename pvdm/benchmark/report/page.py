@@ -13,7 +13,7 @@ from pvdm.benchmark.report.markup import text
 from pvdm.benchmark.report.media import Media
 from pvdm.benchmark.report.reconstruction import reconstruction
 from pvdm.benchmark.report.results import Results, read_results
-from pvdm.output import replacing
+from pvdm.files.atomic_write import replacing
 
 PAGE, STYLE = (Path(__file__).with_name(f"page.{suffix}") for suffix in ("html", "css"))
 SCRIPTS = [Path(__file__).with_name(name) for name in ("wall.js", "blind.js", "sort.js")]

@@ -18,10 +18,10 @@ from pvdm.benchmark.solvers.mixture import Mixture
 from pvdm.benchmark.solvers.report import into_document, picture, tables
 from pvdm.benchmark.solvers.study import STEPS, evaluations, study
 from pvdm.diffusion import GRIDS, DiffusionConfig, NoiseSchedule, VideoNoise, make_denoise
-from pvdm.evaluation.models import LoadedModel
+from pvdm.evaluation.clips.model_clips import LoadedModel
 from pvdm.evaluation.results import hardware, versions, write_document
+from pvdm.files.atomic_write import check_output_file, replacing
 from pvdm.generation import VideoGenerator
-from pvdm.output import check_output_file, replacing
 
 MIXTURE_VALUES = 4096
 WHOLE: dict[str, Any] = {"grids": GRIDS, "steps": STEPS}

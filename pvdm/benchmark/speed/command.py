@@ -27,8 +27,8 @@ from pvdm.benchmark.timing import each_largest_batch
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.evaluation.results import versions, write_document
-from pvdm.output import check_output_file
-from pvdm.precision import warn_of_slow_bfloat16
+from pvdm.files.atomic_write import check_output_file
+from pvdm.runtime.precision import warn_of_slow_bfloat16
 
 TOLD = 5
 """Seconds below which it is not said in advance how long a task takes."""

@@ -11,7 +11,7 @@ from pvdm.benchmark.work import read_json
 from pvdm.errors import InputError
 
 CONDITIONS = ("subject", "settings", "machine", "versions")
-"""Parts of a document that two of them should share."""
+"""Splits of a document that two of them should share."""
 
 VARYING = ("pvdm",)
 """Versions that are what is compared."""

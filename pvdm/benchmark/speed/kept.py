@@ -12,7 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from pvdm.benchmark.speed.saved_tensors import SavedBytes, imagined
-from pvdm.checkpointing import chosen, set_activation_checkpointing
+from pvdm.runtime.recomputation import chosen, set_activation_checkpointing
 
 Setting = bool | Sequence[str]
 Make = Callable[[], nn.Module]

@@ -15,8 +15,8 @@ from pvdm.benchmark.speed.kept import Kept, Setting, Trade, kept, trades
 from pvdm.benchmark.speed.saved_tensors import FAKE_DEVICE, LiveBytes, imagined
 from pvdm.benchmark.timing import GIB, PAPER_MEMORY
 from pvdm.diffusion import Condition, TriplaneUNet, UNetConfig, diffusion_loss
-from pvdm.evaluation.fidelity import frames_at
-from pvdm.training.adversary import Adversary, AdversaryConfig
+from pvdm.evaluation.metrics.reconstruction import frames_at
+from pvdm.training.gan.adversary import Adversary, AdversaryConfig
 
 AUTOENCODER_SETTINGS: tuple[Setting, ...] = (
     *(False, ("projections",), ("mlp",), ("time",), ("space",)),

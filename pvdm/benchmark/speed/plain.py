@@ -18,8 +18,8 @@ from pvdm.autoencoder.projection import Projection
 from pvdm.autoencoder.rotary import space_angles, time_angles
 from pvdm.autoencoder.transformer import SpaceTimeTransformer
 from pvdm.diffusion import Condition, TriplaneUNet
+from pvdm.diffusion.blocks import Attention, GroupNorm32, ResidualBlock, timestep_embedding
 from pvdm.diffusion.unet import Stage
-from pvdm.diffusion.unet_blocks import Attention, GroupNorm32, ResidualBlock, timestep_embedding
 
 
 def plain_encode(autoencoder: ProjectedAutoencoder, video: Tensor) -> Triplane:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pvdm.data import Video
 from pvdm.video import ClipShape, read_clip, read_frames, resize_and_crop
-from pvdm.video.packets import PacketIndex
+from pvdm.video.decoding.packets import PacketIndex
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from torchvision.models import vgg16
 from pvdm.benchmark.speed.measuring import Measured, Measurement
 from pvdm.benchmark.speed.settings import Settings
 from pvdm.benchmark.speed.subject import Subject
+from pvdm.benchmark.speed.training_steps import run_steps
 from pvdm.generation import VideoGenerator
 from pvdm.training import AdversaryConfig, AutoencoderTraining, DiffusionTraining
 from pvdm.training.module import GeneratorTraining
-from pvdm.training.steps import run_steps
 
 CONTEXT_DROPOUT = 0.7
 """As in configs/diffusion.yaml: of so many samples the context is not encoded."""

@@ -13,7 +13,7 @@ from pvdm.benchmark.speed.sampling import sample_clip, stream
 from pvdm.benchmark.speed.settings import TASK_NAMES, Settings
 from pvdm.benchmark.speed.steps import stage1_step, stage2_step_latents, stage2_step_pixels
 from pvdm.benchmark.speed.subject import Subject
-from pvdm.refusals import no_memory
+from pvdm.errors import no_memory
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,208 @@
+"""Options that several commands share, and what they become."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pvdm.diffusion.sampler_config import (
+    DDIM_STEPS,
+    FEW_STEPS,
+    FEW_STEPS_GRID,
+    GRIDS,
+    SAMPLER_NAMES,
+    SamplerConfig,
+)
+from pvdm.errors import InputError
+from pvdm.generation.model_files import check_model
+from pvdm.runtime.processes import Processes, device_of_rank, processes
+from pvdm.runtime.signals import ended_by_sigterm
+
+if TYPE_CHECKING:  # help and refusals do without PyTorch, whose import takes more time than they do
+    import torch
+
+    from pvdm.generation import VideoGenerator
+
+SOLVER = {
+    "sampler": SamplerConfig().name,
+    "steps": None,
+    "grid": None,
+    "eta": 0.0,
+    "guidance": 0.0,
+    "label_guidance": 0.0,
+}
+"""What the options of `add_sampler` are if not given; None is the solver's own."""
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of at least 1")
+    return number
+
+
+def natural(text: str) -> int:
+    """A whole number of at least 0."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative; give 0 or more")
+    return number
+
+
+def rate(text: str) -> float:
+    """Frames per second, above 0."""
+    number = float(text)
+    if not 0 < number < 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not a frame rate; give frames per second above 0")
+    return number
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="exported folder, training checkpoint (.ckpt), or owner/name on the Hub")
+    parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
+    parser.add_argument(
+        "--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 and half its memory"
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="torch.compile: minutes at the start, faster from then on"
+    )
+    parser.add_argument(
+        "--clips-at-once", type=positive, help="clips in the autoencoder at once; fewer take less memory"
+    )
+
+
+def add_cuda_graphs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cuda-graphs",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="on a GPU, launch each step's kernels as one",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--output", type=Path, required=True, help=what)
+    parser.add_argument("--overwrite", action="store_true", help="replace existing output")
+
+
+def add_sampler(
+    parser: argparse.ArgumentParser, *, unset: bool = False, times: str = "--grid"
+) -> argparse._ArgumentGroup:
+    """The options of solvers.
+
+    Args:
+        parser: Gets them.
+        unset: Those of `SOLVER` are None if not given, see `with_solver`, though the help says what they then are.
+        times: Another name of `--time-grid`.
+    """
+    group = parser.add_argument_group("sampling")
+    group.add_argument("--sampler", choices=SAMPLER_NAMES, help="ddim, or ddpm (ancestral): the paper's")
+    group.add_argument(
+        "--steps",
+        type=positive,
+        help=f"evaluations of the network per clip; {FEW_STEPS} if not given, {DDIM_STEPS} of ddim, all times of ddpm",
+    )
+    group.add_argument(
+        *dict.fromkeys(("--time-grid", times)),
+        dest="grid",
+        choices=GRIDS,
+        help=f"which times are visited; {FEW_STEPS_GRID} if not given, uniform by ddim and ddpm, as released",
+    )
+    group.add_argument("--eta", type=float, help="noise of ddim, 0 (none) to 1")
+    group.add_argument("--guidance", type=float, help="weight of guidance on the previous clip; 0 is none")
+    group.add_argument(
+        "--label",
+        action="append",
+        metavar="NAME_OR_INDEX",
+        help="class of the videos, of a model with classes; may be given several times, and the videos take them in "
+        "turn; without it, videos of no class in particular",
+    )
+    group.add_argument("--label-guidance", type=float, help="weight of guidance on the class; 0 is none")
+    for action in group._group_actions:
+        if unset and SOLVER.get(action.dest) is not None:
+            action.help += f" (default: {SOLVER[action.dest]})"
+    parser.set_defaults(**({} if unset else SOLVER))
+    return group
+
+
+def with_solver(options: argparse.Namespace) -> argparse.Namespace:
+    """The options with those of `SOLVER` where none is given."""
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    return argparse.Namespace(**{**vars(options), **SOLVER, **given})
+
+
+def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps: int | None = None) -> SamplerConfig:
+    """The solver that the options describe; InputError where they do not fit together or the model."""
+    steps, timesteps = steps or options.steps, generator.diffusion.timesteps
+    if steps is not None and steps > timesteps:
+        raise InputError(f"{steps} steps were asked for; this model has {timesteps} times, choose at most that")
+    try:
+        return SamplerConfig(
+            options.sampler,
+            steps,
+            options.eta,
+            options.guidance,
+            label_guidance=options.label_guidance,
+            grid=options.grid,
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: int) -> list[int] | None:
+    """The class of each of the videos, which take those of the options in turn; InputError if there is none such."""
+    if options.label is None:
+        if options.label_guidance:
+            raise InputError("--label-guidance is given without a --label to guide by; give one, or leave it out")
+        return None
+    if len(options.label) > videos:
+        raise InputError(f"there are {len(options.label)} labels for {videos} video(s); give each --label a video")
+    given = generator.class_labels(options.label, len(options.label)).tolist()
+    return [given[index % len(given)] for index in range(videos)]
+
+
+def load_model(options: argparse.Namespace) -> VideoGenerator:
+    """The model on the device of this process, to be used within its `precision`."""
+    check_model(options.model)  # first: it is quick to refuse
+    device = device_of_rank(device_of(options.device))
+    from pvdm.generation import VideoGenerator
+    from pvdm.runtime.precision import warn_of_slow_bfloat16
+
+    is_bfloat16 = options.precision == "bf16"
+    if is_bfloat16:
+        warn_of_slow_bfloat16(device)
+    generator = VideoGenerator.load(options.model).accelerate(bfloat16=is_bfloat16).to(device)
+    generator.clips_at_once = options.clips_at_once
+    return generator.accelerate(compiled=options.compile, cuda_graphs=getattr(options, "cuda_graphs", False))
+
+
+@contextmanager
+def shared_work() -> Iterator[Processes]:
+    """The processes that share a command's work, torchrun's or this one alone, until it is done or SIGTERM comes.
+
+    Of several only the first tells what goes well.
+    """
+    with ended_by_sigterm(), processes() as shared:
+        if not shared.is_main:
+            logging.getLogger("pvdm").setLevel(logging.ERROR)
+        yield shared
+
+
+def device_of(name: str) -> torch.device:
+    """A device that is there, a GPU from now on with TF32 products; InputError if there is no such device."""
+    import torch
+
+    from pvdm.runtime.precision import allow_tf32
+
+    try:
+        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
+        raise InputError(f"there is no device {name} here; choose cpu, or leave out --device") from error
+    allow_tf32(device)
+    return device

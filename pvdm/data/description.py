@@ -1,0 +1,76 @@
+"""What a model tells of the data it was trained on: the user's card, and a fingerprint of the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+MOST = 512
+"""Files that a fingerprint holds: all of a small data set, a random choice of a large one."""
+
+HEAD = 1 << 14
+"""Bytes of a file that are compared."""
+
+DIGITS = 8
+"""Hexadecimal digits of the mark of a name, and as many of its content."""
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """What the user says of the data; free texts.
+
+    Args:
+        name: Of the data set.
+        source: Where it is from, and whom to cite.
+        license: Terms of use.
+        preprocessing: What was done to the videos before they came here.
+    """
+
+    name: str | None = None
+    source: str | None = None
+    license: str | None = None
+    preprocessing: str | None = None
+
+
+def fingerprint(paths: Iterable[Path]) -> str:
+    """Marks of the files (videos, or folders of frames) by their own names and first bytes, in one string.
+
+    Of more than `MOST` those whose names have the smallest hashes, so that two data sets choose alike.
+    """
+    chosen = sorted(paths, key=lambda path: (_name_mark(path), path))[:MOST]
+    return "".join(f"{_name_mark(path)}{_content_mark(path)}" for path in chosen)
+
+
+def known_share(marks: str, paths: Iterable[Path]) -> float | None:
+    """The share of these files that are of the data set with this fingerprint; None where it can tell of none of them.
+
+    It tells of those alone whose names would have been chosen.
+    """
+    size = 2 * DIGITS
+    known = {marks[i : i + size] for i in range(0, len(marks), size)}
+    if not known:
+        return None
+    names = {mark[:DIGITS] for mark in known}
+    last = max(names) if len(marks) >= MOST * size else "g"  # above all digits
+    comparable = [path for path in paths if _name_mark(path) <= last]
+    if not comparable:
+        return None
+    found = sum((name := _name_mark(path)) in names and name + _content_mark(path) in known for path in comparable)
+    return found / len(comparable)
+
+
+def _name_mark(path: Path) -> str:
+    return sha256(path.name.encode("utf-8", "surrogateescape")).hexdigest()[:DIGITS]
+
+
+def _content_mark(path: Path) -> str:
+    """Of the first bytes of a file, or of the first frame of a folder; of nothing where they cannot be read."""
+    try:
+        file = min(path.iterdir()) if path.is_dir() else path
+        with file.open("rb") as opened:
+            head = opened.read(HEAD)
+    except (OSError, ValueError):  # ValueError: an empty folder has no first
+        head = b""
+    return sha256(head).hexdigest()[:DIGITS]

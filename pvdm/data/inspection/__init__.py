@@ -1,0 +1,1 @@
+"""What one wants to see of a data set before training."""

@@ -1,0 +1,162 @@
+"""The report of `pvdm inspect`: figures of a data set, as a dictionary for JSON and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pvdm.data import BadVideo, long_enough
+from pvdm.data.collection import VideoCollection
+from pvdm.data.inspection.statistics import class_counts, statistics
+from pvdm.errors import InputError
+
+LISTED = 20  # how many of the bad videos the table shows
+WIDTH = 110  # of the table's longest lines
+
+
+def data_report(data: VideoCollection, damaged: Sequence[BadVideo] = ()) -> dict[str, Any]:
+    """What there is and what training would make of it: JSON-able.
+
+    damaged: those that the index takes for good, found by decoding every frame.
+    """
+    parts, index = data.find()
+    entries = {"training": parts.training, "validation": parts.validation}
+    videos = {name: index.of(part).videos for name, part in entries.items()}
+    per_video = {"training": data.clips_per_video, "validation": None}
+    bad = [*long_enough(index, data.clip).bad, *damaged]
+    verdict = _verdict(data, damaged)
+    return {
+        "path": str(data.path),
+        "layout": data.layout,
+        "split": data.split if data.layout == "ucf101" else None,
+        "part": data.part,
+        "clip": {**asdict(data.clip), "clips": data.clips},
+        "card": asdict(data.card),
+        "parts": {
+            name: {"found": len(entries[name]), **statistics(part, data.clip, data.clips, per_video[name])}
+            for name, part in videos.items()
+        },
+        "classes": parts.classes and {name: class_counts(part, parts.classes) for name, part in videos.items()},
+        "absent": {"count": len(parts.absent), "listed": parts.listed, "first": [str(p) for p in parts.absent[:10]]},
+        "left_out": dict(parts.left_out),
+        "notes": list(parts.notes),
+        "bad": [{"path": str(video.path), "cause": video.cause} for video in bad],
+        "training": verdict,
+        "validation": data.validation and {"clips": len(data.validated), "of": len(data.validation)},
+    }
+
+
+def _verdict(data: VideoCollection, damaged: Sequence[BadVideo]) -> str:
+    """What `pvdm fit` would do with these data, in a sentence."""
+    try:
+        data.setup("fit")
+    except InputError as error:
+        return f"would refuse: {error}"
+    if damaged:
+        return f"would stop at the first damaged frame, as in {damaged[0].path}; remove or encode again what is damaged"
+    return f"would begin, with {len(data.training.videos)} videos and {len(data.training)} samples an epoch"
+
+
+def table(report: Mapping[str, Any]) -> str:
+    """The report for reading."""
+    clip = report["clip"]
+    pace = f"{clip['fps']:g} frames per second" if clip["fps"] else f"stride {clip['stride']}"
+    split = f", split {report['split']}" if report["split"] else ""
+    lines = [
+        f"{report['path']}: layout {report['layout']}{split}, training on part {report['part']}",
+        f"clip: {clip['frames']} frames of {clip['height']}x{clip['width']} (height x width), {pace}, "
+        f"{clip['clips']} in a sample",
+        "",
+        *_columns(list(_figures(report["parts"], clip))),
+        *_classes(report["classes"]),
+        *_absent(report["absent"]),
+        *(["", *report["notes"]] if report["notes"] else []),
+        *_bad(report["bad"]),
+        *_card(report["card"]),
+        "",
+        f"training {report['training']}",
+        *_validation(report),
+    ]
+    return "\n".join(lines)
+
+
+def _validation(report: Mapping[str, Any]) -> Iterator[str]:
+    """What a validation takes, where training would begin."""
+    if report["validation"]:
+        clips, total = report["validation"].values()
+        yield f"a validation takes {clips:,} of {total:,} clips (data.validation_clips)"
+
+
+def _figures(parts: Mapping[str, Mapping[str, Any]], clip: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Rows of a name and a value for each part."""
+    rows = {
+        "videos found": "found",
+        "readable": "videos",
+        "too short for a clip": "too_short",
+        "too short for a context": "without_context",
+        f"smaller than {clip['height']}x{clip['width']}": "enlarged",
+        "frames": "frames",
+    }
+    yield ["", *parts]
+    for name, key in rows.items():
+        if key != "without_context" or clip["clips"] > 1:
+            yield [name, *(f"{part[key]:,}" for part in parts.values())]
+    yield ["hours", *map(_hours, parts.values())]
+    yield ["length in frames", *(_length(part["lengths"]) for part in parts.values())]
+    for name in ("sizes", "rates"):
+        title = {"sizes": "sizes (width x height)", "rates": "frames per second"}[name]
+        yield [title, *(_most(part[name]) for part in parts.values())]
+    yield ["samples an epoch", *(f"{part['samples']:,}" for part in parts.values())]
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _hours(part: Mapping[str, Any]) -> str:
+    if 0 < part["videos"] == part["without_rate"]:
+        return "unknown, as there is no frame rate"
+    others = f" (and {part['without_rate']} without a frame rate)" if part["without_rate"] else ""
+    return f"{part['hours']:.2f}{others}"
+
+
+def _length(spread: Mapping[str, float] | None) -> str:
+    return "none" if spread is None else f"{spread['min']:,} to {spread['max']:,}, median {spread['median']:,g}"
+
+
+def _most(counts: Mapping[str, int], shown: int = 4) -> str:
+    """The most frequent values and their counts."""
+    named = ", ".join(f"{value}: {count:,}" for value, count in list(counts.items())[:shown])
+    return (named or "none") + (f", {len(counts) - shown} more" if len(counts) > shown else "")
+
+
+def _classes(classes: Mapping[str, Mapping[str, int]] | None) -> Iterator[str]:
+    """Each class with its videos for training and validation, as many to a line as fit."""
+    if not classes:
+        return
+    training, validation = classes["training"], classes["validation"]
+    cells = [f"{name} {training[name]}+{validation[name]}" for name in training if training[name] + validation[name]]
+    yield from ("", f"classes: {len(training)}, of which {len(cells)} have videos (training + validation)")
+    width = max(map(len, cells), default=0) + 2
+    across = max(1, WIDTH // width)
+    for start in range(0, len(cells), across):
+        yield "  " + "".join(cell.ljust(width) for cell in cells[start : start + across]).rstrip()
+
+
+def _absent(absent: Mapping[str, Any]) -> Iterator[str]:
+    if absent["count"]:
+        yield from ("", f"absent: {absent['count']:,} of {absent['listed']:,} listed, such as {absent['first'][0]}")
+
+
+def _bad(bad: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    if bad:
+        yield from ("", f"bad: {len(bad):,}", *(f"  {video['cause']}" for video in bad[:LISTED]))
+    if len(bad) > LISTED:
+        yield f"  and {len(bad) - LISTED:,} more; --json lists all"
+
+
+def _card(card: Mapping[str, str | None]) -> Iterator[str]:
+    yield from ("", "card (data.card.*, stored with the model):")
+    yield from (f"  {name}: {text or 'not given'}" for name, text in card.items())

@@ -1,0 +1,1 @@
+"""Latents of a data set on disk, and samples of them."""

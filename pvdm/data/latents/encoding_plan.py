@@ -1,0 +1,192 @@
+"""What a folder of latents holds: of which autoencoder and which clips, in which shards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pvdm.data.index import Video
+from pvdm.data.latents.clip_grid import ClipGrid
+from pvdm.data.table import VideoTable
+from pvdm.video import ClipShape, VideoInfo
+
+FORMAT, VERSION = "pvdm-latents", 1
+SHARDS = "latents-*.safetensors"
+NAMED = 3
+"""How many differences a message names."""
+
+
+def are_latents(folder: Path) -> bool:
+    """Whether it is a folder that `pvdm encode` has written to."""
+    return any(folder.glob(SHARDS))
+
+
+class Shard(NamedTuple):
+    """Rows first, ..., stop - 1 of the clips, of which the first `mirrored` are there mirrored, too."""
+
+    number: int
+    first: int
+    stop: int
+    mirrored: int
+
+    @property
+    def file(self) -> str:
+        """Its name in the folder."""
+        return f"latents-{self.number:06d}.safetensors"
+
+
+@dataclass(frozen=True)
+class LatentPlan:
+    """All that rebuilds the order of clips without their videos.
+
+    Args:
+        autoencoder: {"sha256": digest of weights and sizes, "config": sizes}.
+        settings: {"stride", "flips", "dtype", "precision", "clips_per_shard"} as `pvdm encode` takes them.
+        clip: Shape and pace of a clip.
+        latent: (c, l), the shape of a flat latent.
+        videos: Those of training, and then those of validation alone.
+        training: How many are of training.
+        validation: Which are of validation, by their numbers.
+        classes: Names of the labels; None if there are none.
+        data: What the data say of themselves, for the card of a model.
+    """
+
+    autoencoder: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    clip: ClipShape
+    latent: tuple[int, int]
+    videos: Sequence[Video]
+    training: int
+    validation: Sequence[int]
+    classes: tuple[str, ...] | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def grid(self) -> ClipGrid:
+        """Which clips of a video there are."""
+        return ClipGrid(self.clip, self.settings["stride"])
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """(videos,) int64: the number of the row behind each video's last."""
+        return np.cumsum([self.grid.rows(video.info) for video in self.videos], dtype=np.int64)
+
+    @property
+    def clips(self) -> int:
+        """How many clips there are, mirrored ones not counted."""
+        return int(self.ends[-1])
+
+    @property
+    def mirrored(self) -> int:
+        """How many of them, the first, are there mirrored, too: those of training."""
+        return int(self.ends[self.training - 1]) if self.settings["flips"] else 0
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that the latents depend on; it is in every shard."""
+        content = {"version": VERSION, **self._content()}
+        return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def shards(self) -> list[Shard]:
+        """All of them, of `clips_per_shard` clips but for the last."""
+        size = self.settings["clips_per_shard"]
+        firsts = range(0, self.clips, size)
+        return [Shard(i, first, *self._bounds(first, first + size)) for i, first in enumerate(firsts)]
+
+    def shard_of(self, row: int) -> Shard:
+        """That which holds a row."""
+        size = self.settings["clips_per_shard"]
+        number = row // size
+        return Shard(number, number * size, *self._bounds(number * size, (number + 1) * size))
+
+    def rows_of(self, number: int) -> range:
+        """The rows of a video."""
+        return range(int(self.ends[number - 1]) if number else 0, int(self.ends[number]))
+
+    def videos_in(self, shard: Shard) -> Iterator[tuple[Video, range]]:
+        """The videos that have clips in a shard, with the rows of these, counted within the video."""
+        number = int(np.searchsorted(self.ends, shard.first, side="right"))
+        while number < len(self.videos) and (rows := self.rows_of(number)).start < shard.stop:
+            first, stop = max(rows.start, shard.first), min(rows.stop, shard.stop)
+            yield self.videos[number], range(first - rows.start, stop - rows.start)
+            number += 1
+
+    def differences(self, other: LatentPlan) -> list[str]:
+        """In what the latents of another plan differ, a clause each: what it is there, and here."""
+        there, here = other._content(), self._content()
+        found = []
+        for part, prefix in (("settings", "--"), ("clip", "data.")):
+            pairs = ((_option(prefix, name), there[part].get(name), value) for name, value in here[part].items())
+            found += [f"{name} is {before} there and {now} here" for name, before, now in pairs if before != now]
+        if there["autoencoder"] != here["autoencoder"]:
+            found.append("they are of another autoencoder")
+        names = ("videos", "training", "validation", "classes", "latent")
+        if any(there[name] != here[name] for name in names):
+            found.append(f"they are of other videos ({len(other.videos)} there and {len(self.videos)} here)")
+        return found[:NAMED]
+
+    def to_json(self) -> dict[str, Any]:
+        """What the index holds, JSON-able."""
+        return {"format": FORMAT, "version": VERSION, **self._content(), "data": dict(self.data)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> LatentPlan:
+        """Inverse of `to_json`; KeyError, TypeError, ValueError, IndexError or InputError if it is not that."""
+        plan = cls(
+            stored["autoencoder"],
+            stored["settings"],
+            ClipShape(**stored["clip"]),
+            tuple(stored["latent"]),
+            _videos(stored["videos"]),
+            stored["training"],
+            stored["validation"],
+            None if stored["classes"] is None else tuple(stored["classes"]),
+            stored["data"],
+        )
+        if not 0 < plan.training <= len(plan.videos) or not plan.clips > 0 or len(plan.latent) != 2:
+            raise ValueError("there are no clips")
+        return plan
+
+    def _bounds(self, first: int, stop: int) -> tuple[int, int]:
+        """(stop, mirrored) of the shard that begins with a row."""
+        stop = min(stop, self.clips)
+        return stop, min(max(self.mirrored - first, 0), stop - first)
+
+    def _content(self) -> dict[str, Any]:
+        """All that the latents depend on; where the videos lie is no part of it."""
+        infos = [video.info for video in self.videos]
+        has_times = any(info.times for info in infos)
+        return {
+            "autoencoder": dict(self.autoencoder),
+            "settings": dict(self.settings),
+            "clip": asdict(self.clip),
+            "latent": list(self.latent),
+            "videos": {
+                "path": [Path(video.path).as_posix() for video in self.videos],
+                "label": [video.label for video in self.videos],
+                **{name: [getattr(info, name) for info in infos] for name in ("frames", "height", "width", "fps")},
+                **({"times": [info.times for info in infos]} if has_times else {}),
+            },
+            "training": self.training,
+            "validation": list(self.validation),
+            "classes": None if self.classes is None else list(self.classes),
+        }
+
+
+def _option(prefix: str, name: str) -> str:
+    """As it is given on the command line."""
+    return f"--{name.replace('_', '-')}" if prefix == "--" else prefix + name
+
+
+def _videos(columns: Mapping[str, Sequence[Any]]) -> VideoTable:
+    names = ("path", "label", "frames", "height", "width", "fps")
+    times = columns.get("times") or [None] * len(columns["path"])
+    rows = zip(*(columns[name] for name in names), times, strict=True)
+    return VideoTable([Video(Path(path), VideoInfo(*info, times=shown), label) for path, label, *info, shown in rows])

@@ -1,0 +1,66 @@
+"""Samples of cached latents: those of `ClipDataset` to the key, without reading a video."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pvdm.data.dataset import Augmentation, ClipDataset, Placement
+from pvdm.data.latents.encoding_plan import LatentPlan
+from pvdm.data.latents.shards import ShardReader
+
+
+class LatentClips(ClipDataset):
+    """As `ClipDataset`, but "latent" (2, c, l), of context and target, stands for "video"; zeros for no context.
+
+    A sample of a key is that of the same key of the videos, but for its first frame, which is the nearest that was
+    encoded, and for crops and colours, which are as they were encoded. Half the samples are mirrored as asked, if
+    there are mirrored latents.
+
+    Args:
+        folder: Of the shards.
+        plan: What is in it.
+        numbers: Which of the plan's videos.
+        seed, training, clips_per_video: As for `ClipDataset`.
+        horizontal_flip: Mirror half of the samples of training.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: LatentPlan,
+        numbers: Sequence[int],
+        *,
+        seed: int = 0,
+        training: bool,
+        horizontal_flip: bool = False,
+        clips_per_video: int | None = None,
+    ) -> None:
+        super().__init__(
+            [plan.videos[number] for number in numbers],
+            plan.clip,
+            clips=2,
+            seed=seed,
+            training=training,
+            augmentation=Augmentation(horizontal_flip=horizontal_flip and plan.settings["flips"]),
+            clips_per_video=clips_per_video,
+        )
+        self._plan, self._read_row = plan, ShardReader(folder, plan)
+        self._first_rows = np.array([plan.rows_of(number).start for number in numbers])  # no objects, see VideoTable
+
+    def _placement(self, number: int, epoch: int, index: int) -> Placement:
+        placement = super()._placement(number, epoch, index)
+        return replace(placement, start=self._plan.grid.nearest(placement.start, self.videos[number].info))
+
+    def _content(self, number: int, placement: Placement) -> dict[str, Any]:
+        context, target = self._plan.grid.sample(placement.start, self.videos[number].info)
+        first = int(self._first_rows[number])
+        latent = self._read_row(first + target, mirrored=placement.flip)
+        if context is None:
+            return {"latent": torch.stack((torch.zeros_like(latent), latent))}
+        return {"latent": torch.stack((self._read_row(first + context, mirrored=placement.flip), latent))}

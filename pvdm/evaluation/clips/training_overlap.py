@@ -1,0 +1,66 @@
+"""Whether a model was trained on the videos with which it is compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pvdm.data.description import known_share
+from pvdm.evaluation.clips.video_clips import VideoSet
+from pvdm.generation import VideoGenerator
+
+PUBLISHED = ("ucf101", "skytimelapse")
+"""Layouts that name one data set."""
+ENOUGH = 0.5
+"""Share of the videos that must be of the training data, whichever part of them, to be the same data."""
+
+
+def other_data(generator: VideoGenerator, videos: VideoSet) -> str | None:
+    """A sentence if the model was trained on other data than these; None if not, or if the model does not know.
+
+    What counts is the files, wherever they lie, by the fingerprint that a model keeps of its data, training and
+    validation part alike; without one, names of the data set and of its classes. A published data set is the same one
+    in other files too, such as scaled ones.
+    """
+    data = generator.data
+    if not data or (data.get("layout") in PUBLISHED and data["layout"] == videos.layout):
+        return None
+    share = known_share(data.get("files") or "", (video.path for video in videos.videos))
+    why = _by_names(generator, videos) if share is None else _by_files(share)
+    return why and f"the model was trained on {_called(data)}, and {videos.root} is other data: {why}"
+
+
+def _by_files(share: float) -> str | None:
+    if share >= ENOUGH:
+        return None
+    return "none of its videos are among them" if not share else f"only {share:.0%} of its videos are among them"
+
+
+def _by_names(generator: VideoGenerator, videos: VideoSet) -> str | None:
+    """By the layout, the name on the card, or the classes."""
+    trained, name = generator.data.get("layout"), (generator.data.get("card") or {}).get("name")
+    theirs, ours = set(generator.classes or ()), set(videos.classes or ())
+    is_named = bool(name) and videos.layout in _plain(name)
+    if trained in PUBLISHED and videos.layout in PUBLISHED and trained != videos.layout:
+        return f"it is {videos.layout}"
+    if trained not in PUBLISHED and videos.layout in PUBLISHED and name and not is_named:
+        return f"it is {videos.layout}"
+    if theirs and ours and not theirs & ours:
+        return f"it has other classes ({min(ours)} and not {min(theirs)})"
+    return None
+
+
+def _called(data: Mapping[str, Any]) -> str:
+    """The training data in a few words: `kittens (folder, 40 videos)`."""
+    name, counts = (data.get("card") or {}).get("name"), data.get("videos") or {}
+    count = sum(counts.get(part) or 0 for part in ("training", "validation"))
+    told = [data.get("layout") or "layout not recorded", *([f"{count} videos"] if count else [])]
+    return (
+        f"{name} ({', '.join(told)})" if name else f"data of the layout {told[0]}" + (f" ({told[1]})" if count else "")
+    )
+
+
+def _plain(name: str) -> str:
+    """Letters and digits alone: `UCF-101` is ucf101."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())

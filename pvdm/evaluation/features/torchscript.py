@@ -1,0 +1,72 @@
+"""Feature networks that come as TorchScript, tried out before anything depends on them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pvdm.errors import InputError, one_line, outside_cause, sentence, unread
+
+TRIAL = (1, 3, 16, 64, 64)
+"""Size of the clip with which a network is tried."""
+
+
+class ScriptedNetwork:
+    """A network from a TorchScript file, called with clips and fixed options.
+
+    Args:
+        path: The file; InputError if it is of another kind, or if its network does not do what is wanted.
+        name: What it should be.
+        options: Keyword arguments of every call.
+        width: Of a row of its output.
+        remedy: The end of the error's sentence.
+    """
+
+    def __init__(self, path: Path, name: str, *, options: Mapping[str, bool], width: int, remedy: str) -> None:
+        self._path, self._name, self._remedy = path, name, remedy
+        self._options, self._width = dict(options), width
+        self._network = self._loaded()
+        with torch.no_grad():
+            self(torch.zeros(TRIAL, dtype=torch.uint8))
+
+    def to(self, device: torch.device) -> ScriptedNetwork:
+        """Moves its weights."""
+        self._network.to(device)
+        return self
+
+    def __call__(self, video: Tensor) -> Tensor:
+        """Clips (b, 3, t, h, w) uint8, as the published code calls it -> (b, width)."""
+        try:
+            rows = self._network(video, **self._options)
+        except (RuntimeError, torch.jit.Error) as error:
+            if sentence(error):
+                raise
+            reason = one_line(str(error).strip().rpartition("\n")[2])
+            raise self._refusal(f"fails with {_size(video)}: {reason}") from error
+        found = tuple(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
+        if found != (len(video), self._width):
+            raise self._refusal(f"makes {found} of {_size(video)}, where {(len(video), self._width)} is wanted")
+        return rows
+
+    def _loaded(self) -> torch.jit.ScriptModule:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript, in which the files are published
+                network = torch.jit.load(self._path, map_location="cpu")
+        except (RuntimeError, ValueError, OSError) as error:  # what a damaged archive makes of it
+            if cause := outside_cause(error):
+                raise unread(self._path, cause) from error
+            raise self._refusal("is no TorchScript file, or is incomplete") from error
+        return network.eval()
+
+    def _refusal(self, found: str) -> InputError:
+        return InputError(f"{self._path} does not serve as {self._name}: it {found}; {self._remedy}")
+
+
+def _size(video: Tensor) -> str:
+    clips, _, frames, height, width = video.shape
+    return f"{clips} clip{'s' * (clips > 1)} of {frames} frames of {height}x{width}"

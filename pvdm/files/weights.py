@@ -1,0 +1,136 @@
+"""Known files of weights: found on disk, or fetched on first use, and recognized by their digest."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import BinaryIO
+from urllib.request import urlopen
+
+import torch
+from torch import nn
+from torch.hub import get_dir
+
+from pvdm.errors import InputError, one_line
+from pvdm.files.atomic_write import replacing
+
+BLOCK = 1 << 20
+TIMEOUT = 60
+"""Seconds without a byte after which a download is given up."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A published file of weights.
+
+    Args:
+        name: Its file name, under which torch's cache keeps it.
+        url: Where it is fetched from; None: there is no address.
+        sha256: Its SHA-256 or the beginning of it; None: it is not known, and any content passes.
+        remedy: How a user gives its path, or does without it: the end of a sentence.
+    """
+
+    name: str
+    url: str | None
+    sha256: str | None
+    remedy: str
+
+    def path(self, given: str | Path | None = None) -> Path:
+        """The given file, or the one in torch's cache, fetched if absent.
+
+        `InputError` if there is none and none can be fetched, or if a file of this name has another digest.
+        """
+        path = Path(given) if given else self.cached
+        if given and not path.is_file():
+            raise InputError(f"there is no file {path} ({self.name} is wanted); {self._source}")
+        if not path.is_file():
+            self._fetch(path)
+        elif self.sha256 and path.name == self.name and not sha256_of(path).startswith(self.sha256):
+            raise InputError(
+                f"{path} is damaged (its SHA-256 should begin {self.sha256[:8]}); delete it and {self._source}"
+            )
+        return path
+
+    def record(self, path: Path) -> dict[str, str | None]:
+        """What a result says of the file that was taken: its name, its digest, and where such files are fetched."""
+        return {"file": path.name, "sha256": sha256_of(path), "url": self.url}
+
+    @property
+    def cached(self) -> Path:
+        """Its place in torch's cache."""
+        return Path(get_dir()) / "checkpoints" / self.name
+
+    @property
+    def _source(self) -> str:
+        return f"fetch {self.url} or {self.remedy}" if self.url else self.remedy
+
+    def _fetch(self, path: Path) -> None:
+        if self.url is None:
+            raise InputError(f"{self.name} is needed and has no address to be fetched from; {self.remedy}")
+        try:
+            with replacing(path, overwrite=True) as temporary:
+                self._download(temporary)
+        except _Broken as error:
+            raise InputError(
+                f"{self.name} is needed and {self.url} cannot be fetched ({one_line(error)}); "
+                f"place the file at {path} or {self.remedy}"
+            ) from error
+
+    def _download(self, path: Path) -> None:
+        """Writes the file and checks it; `_Broken` says what is wrong with it or with the connection."""
+        logger.info("fetching %s for %s", self.url, self.name)
+        try:
+            response = urlopen(self.url, timeout=TIMEOUT)
+        except (OSError, HTTPException, ValueError) as error:
+            raise _Broken(getattr(error, "reason", None) or error) from error
+        with response, path.open("wb") as file:
+            if response.headers.get_content_type() == "text/html":
+                raise _Broken("a web page came instead of it")
+            size = _copy(response, file)
+        wanted = response.headers.get("Content-Length")
+        if wanted is not None and size != int(wanted):
+            raise _Broken(f"it broke off after {size} of {wanted} bytes")
+        if self.sha256 and not (found := sha256_of(path)).startswith(self.sha256):
+            raise _Broken(f"its SHA-256 begins {found[:8]} and should begin {self.sha256[:8]}")
+
+
+class _Broken(Exception):
+    """A download that is not the file."""
+
+
+def _copy(response: BinaryIO, file: BinaryIO) -> int:
+    """How many bytes came; an error in writing them stays what it is."""
+    size = 0
+    while block := _block(response):
+        size += file.write(block)
+    return size
+
+
+def _block(response: BinaryIO) -> bytes:
+    try:
+        return response.read(BLOCK)
+    except (OSError, HTTPException) as error:
+        raise _Broken(error) from error
+
+
+def sha256_of(path: str | Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def sha256_of_weights(network: nn.Module) -> str:
+    """The SHA-256 of all weights and buffers in the order of their keys, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    for key, value in sorted(network.state_dict().items()):
+        content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)  # NumPy knows no bfloat16
+        digest.update(key.encode() + content.numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The machine a computation runs on: device precision, compilation, recomputation, processes, signals."""

@@ -1,0 +1,1 @@
+"""What is measured, averaged, logged and stopped during training."""

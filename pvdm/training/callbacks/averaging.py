@@ -1,0 +1,101 @@
+"""Averaged weights: an exponential moving average of the trained network, at every update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.trainer.states import TrainerFn
+from pytorch_lightning.utilities.types import STEP_OUTPUT
+from torch import Tensor
+
+from pvdm.errors import check_range
+from pvdm.training.run.sharding import gathered, hold_part, hold_whole, own, part_like
+
+RAW = "raw_weights"
+"""Key of a checkpoint under which the weights that the optimizer moves lie."""
+
+
+class AveragedWeights(Callback):
+    """Validates and stores the average; the `state_dict` of a checkpoint is the averaged model.
+
+    Only parameters of the network that the module names in `trained` are averaged. The raw weights lie
+    beside them in the checkpoint and training goes on from those. Of a network that is divided among processes
+    each averages its part; the whole is gathered for a validation, of which one may have a batch more than another.
+
+    Args:
+        decay: Of the average after many updates; before that it is (1 + n) / (10 + n) at update n.
+    """
+
+    def __init__(self, decay: float = 0.9999) -> None:
+        check_range(0, 1, decay=decay)
+        self.decay = decay
+        self.updates = 0
+        self._average: dict[str, Tensor] = {}
+        self._raw: dict[str, Tensor] | None = None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        parameters = _parameters(pl_module)
+        start = self._average or parameters  # an average from a checkpoint was read before the model had its device
+        self._average = {name: start[name].detach().to(value.device).clone() for name, value in parameters.items()}
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
+    ) -> None:
+        if pl_module.updates == self.updates:  # a batch that was only accumulated
+            return
+        self.updates = pl_module.updates
+        weight = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
+        parameters = _parameters(pl_module)
+        with torch.no_grad():
+            averages = [own(value) for value in self._average.values()]
+            torch._foreach_lerp_(averages, [own(parameters[name]) for name in self._average], weight)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._average:
+            parameters = _parameters(pl_module)
+            self._raw = {name: value.detach().clone() for name, value in parameters.items()}
+            _fill(parameters, self._average)
+            hold_whole(pl_module)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._raw is not None:
+            hold_part(pl_module)
+            _fill(_parameters(pl_module), self._raw)
+            self._raw = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"updates": self.updates}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.updates = state_dict["updates"]
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        if not self._average:
+            return
+        raw = self._raw or {name: value.detach() for name, value in _parameters(pl_module).items()}
+        checkpoint[RAW] = gathered(raw, keep=trainer.is_global_zero)
+        averages = gathered(self._average, keep=trainer.is_global_zero)
+        checkpoint["state_dict"] = {**checkpoint["state_dict"], **averages}
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        if trainer.state.fn != TrainerFn.FITTING or RAW not in checkpoint:
+            return
+        parameters = _parameters(pl_module)
+        saved = checkpoint["state_dict"]
+        self._average = {name: part_like(saved[name], like).clone() for name, like in parameters.items()}
+        _fill(parameters, checkpoint[RAW])
+
+
+def _parameters(pl_module: LightningModule) -> dict[str, torch.nn.Parameter]:
+    """Parameters of the trained network by their names in the module's state dict."""
+    prefix = f"{pl_module.trained}."
+    return {name: value for name, value in pl_module.named_parameters() if name.startswith(prefix)}
+
+
+def _fill(parameters: dict[str, torch.nn.Parameter], values: dict[str, Tensor]) -> None:
+    """Copies values into parameters in place."""
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(part_like(values[name], parameter))

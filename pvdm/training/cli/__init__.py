@@ -1,0 +1,1 @@
+"""`pvdm fit`, `validate`, `test` and `predict` by LightningCLI."""

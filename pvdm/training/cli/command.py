@@ -1,0 +1,246 @@
+"""`pvdm fit`, `validate`, `test` and `predict`: LightningCLI with this project's links and callbacks."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+from lightning_fabric.plugins import CheckpointIO
+from pytorch_lightning import LightningModule
+from pytorch_lightning.callbacks import ProgressBar
+from pytorch_lightning.cli import LightningArgumentParser
+from pytorch_lightning.loggers import TensorBoardLogger
+from yaml import YAMLError
+
+from pvdm.errors import InputError
+from pvdm.runtime.processes import LOST, is_lost_process
+from pvdm.runtime.signals import ended_by_sigterm
+from pvdm.training.callbacks.averaging import AveragedWeights
+from pvdm.training.callbacks.early_stopping import EarlyStopping
+from pvdm.training.callbacks.prediction import WriteVideos
+from pvdm.training.callbacks.progress_bar import RunBar
+from pvdm.training.callbacks.throughput import Throughput
+from pvdm.training.callbacks.training_time import TrainingTime
+from pvdm.training.callbacks.video_log import VideoLog
+from pvdm.training.cli.checked_cli import CheckedCLI
+from pvdm.training.cli.config_files import find_configs
+from pvdm.training.cli.next_command import export_command, sampling_command, stage_2_command
+from pvdm.training.cli.quiet_lightning import needless_off
+from pvdm.training.cli.trainer import Trainer
+from pvdm.training.data import VideoData
+from pvdm.training.gan.guard import AdversaryGuard
+from pvdm.training.run.checkpoint_files import CheckpointFiles
+from pvdm.training.run.checkpoints import LAST, RunCheckpoints
+from pvdm.training.run.exact_resume import ExactResume
+from pvdm.training.run.lost_processes import EndWithOthers
+from pvdm.training.run.run_result import tell_result
+from pvdm.training.run.stop_signals import StopBetweenBatches, Stopped
+from pvdm.training.test_metrics import Evaluation
+
+EXAMPLES = {
+    "fit": "-c configs/autoencoder.yaml --data.path my_videos",
+    "validate": "-c configs/autoencoder.yaml --data.path my_videos --ckpt_path runs/autoencoder/checkpoints/best.ckpt",
+    "test": "-c configs/autoencoder.yaml --data.path my_videos --ckpt_path runs/autoencoder/checkpoints/best.ckpt",
+    "predict": "-c configs/autoencoder.yaml --data.path my_videos --ckpt_path runs/autoencoder/checkpoints/best.ckpt",
+}
+"""A line of use for each verb, which its help ends with."""
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingCLI(CheckedCLI):
+    """Each value has one home: sizes are the data's, the folder of a run is `trainer.default_root_dir`."""
+
+    arguments: Sequence[str] = ()
+    """What the user has typed, with configs named as they were."""
+
+    tells_next = True
+    """Whether the user is the one who goes on."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_lightning_class_args(AveragedWeights, "averaging")
+        parser.add_lightning_class_args(AdversaryGuard, "adversary_guard")
+        parser.add_lightning_class_args(RunCheckpoints, "checkpoint")
+        parser.add_lightning_class_args(WriteVideos, "predictions")
+        parser.add_lightning_class_args(VideoLog, "videos")
+        parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        parser.add_lightning_class_args(Evaluation, "evaluation")
+        parser.set_defaults(
+            {
+                "checkpoint.filename": "best",
+                "checkpoint.save_on_train_epoch_end": False,
+                "checkpoint.enable_version_counter": False,
+                "trainer.enable_model_summary": False,
+                "trainer.num_sanity_val_steps": 0,
+                "trainer.use_distributed_sampler": False,
+            }
+        )
+        for size in ("frames", "height", "width"):
+            parser.link_arguments(f"data.{size}", f"model.init_args.autoencoder.{size}")
+        parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+
+    def instantiate_classes(self) -> None:
+        """As ever, but what a constructor says of its values is said alone."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            raise InputError(_own_words(error)) from error
+
+    def after_instantiate_classes(self) -> None:
+        """The same command again goes on from the run's last checkpoint, which the other verbs take as the model."""
+        config = self.config_init[self.subcommand]
+        last = Path(config.trainer.default_root_dir or ".") / LAST
+        if config.ckpt_path is None and last.is_file():
+            logger.info("continuing from %s", last) if self.subcommand == "fit" else logger.info("model: %s", last)
+            config.ckpt_path = str(last)
+        elif config.ckpt_path is None and self.subcommand != "fit":
+            raise InputError(f"there is no checkpoint {last}; give one as --ckpt_path, or run pvdm fit first")
+        elif config.ckpt_path and not Path(config.ckpt_path).is_file():
+            raise InputError(f"there is no checkpoint {config.ckpt_path}; check --ckpt_path")
+        if self.subcommand == "fit" and config.ckpt_path:
+            self.model.start = None  # the weights are those of the checkpoint
+        config.weights_only = True
+        if self.subcommand == "predict":
+            config.return_predictions = False  # they are in files, and would fill the memory
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        if self.subcommand != "fit":
+            self.save_config_callback = None  # the run's config.yaml stays that of its training
+        config = self._get(self.config_init, "trainer")
+        if config.get("logger") in (None, True):
+            kwargs["logger"] = TensorBoardLogger(config.get("default_root_dir") or ".", name="", version="")
+        kwargs["plugins"] = _with_default(config.get("plugins"), CheckpointIO, CheckpointFiles)
+        if config.get("enable_progress_bar") in (None, True):
+            kwargs["callbacks"] = _with_default(config.get("callbacks"), ProgressBar, RunBar)
+        return super().instantiate_trainer(**kwargs)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """As ever; a second Ctrl-C, after which nothing is saved, leaves a word on what there is to go on from."""
+        try:
+            super()._run_subcommand(subcommand)
+        except SystemExit as end:
+            last = Path(self.trainer.default_root_dir) / LAST
+            if isinstance(end.__context__, KeyboardInterrupt) and subcommand == "fit" and self.trainer.is_global_zero:
+                saved = f"goes on from {last}" if last.is_file() else "begins anew, for nothing was saved"
+                logger.info("the same command %s", saved)
+            raise
+
+    def after_fit(self) -> None:
+        """Tells what the run has come to, and the command that follows."""
+        if self.trainer.fast_dev_run or not self.trainer.is_global_zero:
+            return
+        used = self.config.fit
+        run = Path(used.trainer.default_root_dir or ".")
+        checkpoint = tell_result(self.trainer, self.model, run, has_trained=self._has_begun())
+        if checkpoint is None or not self.tells_next:
+            return
+        if self.model.generator.denoiser is None:
+            with suppress(InputError, OSError, YAMLError):  # a config may have gone or changed since the run began
+                logger.info("next, stage 2:\n%s", stage_2_command(self.arguments, used, checkpoint, parsed))
+        else:
+            logger.info("to see samples:\n%s", sampling_command(checkpoint, run))
+            logger.info("to keep the model without what only training needs:\n%s", export_command(checkpoint, run))
+
+
+def parsed(arguments: Sequence[str]) -> Namespace:
+    """What `pvdm fit` would make of these options and configs, of which nothing is built."""
+
+    class Parsed(_only("fit")):
+        def instantiate_classes(self) -> None:
+            """Nothing is to run."""
+
+        after_instantiate_classes = _set_seed = instantiate_classes
+
+        def _run_subcommand(self, subcommand: str) -> None:
+            """Nor this."""
+
+    with needless_off():
+        return _cli(Parsed, ["fit", *arguments]).config.fit
+
+
+def main(arguments: Sequence[str], *, tells_next: bool = True) -> None:
+    """Runs one of Lightning's verbs; `arguments` begin with it. `Stopped` after a line of it if a signal came.
+
+    tells_next: name the command that follows, unless the caller goes on by itself.
+    """
+    kind = _only(arguments[0])
+    kind.tells_next = tells_next
+    with needless_off():
+        stop = _run_until_stopped(kind, arguments)
+    gc.collect()  # ends the workers of the loaders, for each of which the interpreter would wait five seconds
+    if stop is None:
+        return
+    if stop.code:
+        goes_on = "; the same command goes on" if arguments[0] == "fit" else ""
+        logger.error("pvdm: stopped by %s%s", stop.signal.name, goes_on)
+    raise stop
+
+
+def _run_until_stopped(kind: type[TrainingCLI], arguments: Sequence[str]) -> Stopped | None:
+    """The exception of a signal, without the frames that it came through; Ctrl-C is raised."""
+    try:
+        with ended_by_sigterm(Stopped):
+            _cli(kind, arguments)
+    except Stopped as stop:
+        stop.__context__ = None
+        return stop.with_traceback(None)
+    except SystemExit as end:
+        if isinstance(end.__context__, KeyboardInterrupt):  # Lightning makes a status of 1 of it
+            raise end.__context__ from None
+        raise
+    except RuntimeError as error:
+        if not is_lost_process(error):
+            raise
+        raise InputError(LOST) from error
+    return None
+
+
+def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
+    kind.arguments = arguments
+    return kind(
+        LightningModule,
+        VideoData,
+        trainer_class=Trainer,
+        subclass_mode_model=True,
+        seed_everything_default=0,
+        trainer_defaults={
+            "callbacks": [ExactResume(), StopBetweenBatches(), EndWithOthers(), Throughput(), TrainingTime()]
+        },
+        save_config_kwargs={"overwrite": True},
+        parser_kwargs={"parser_mode": "omegaconf", "allow_abbrev": False, **_epilogs(kind)},
+        args=find_configs(arguments),
+    )
+
+
+def _with_default(given: Any, kind: type, default: Callable[[], Any]) -> list[Any]:
+    """What the user gives to the trainer, one or several or none, and the default unless one of them is of its kind."""
+    found = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
+    return found if any(isinstance(part, kind) for part in found) else [*found, default()]
+
+
+def _epilogs(kind: type[TrainingCLI]) -> dict[str, dict[str, str]]:
+    """An example at the end of the help of each verb of a command line."""
+    return {verb: {"epilog": f"Example: pvdm {verb} {EXAMPLES[verb]}"} for verb in kind.subcommands()}
+
+
+def _only(verb: str) -> type[TrainingCLI]:
+    """The command line of one verb; the parsers of all four take most of a second to build."""
+
+    class Only(TrainingCLI):
+        @staticmethod
+        def subcommands() -> dict[str, set[str]]:
+            return {verb: TrainingCLI.subcommands()[verb]}
+
+    return Only
+
+
+def _own_words(error: BaseException) -> str:
+    """What the constructor said that is behind a parser's error."""
+    while error.__cause__ is not None and not isinstance(error, InputError):
+        error = error.__cause__
+    return str(error)

@@ -1,0 +1,61 @@
+"""What Lightning says that is of no use to someone who trains, and how it is kept silent."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+WARNINGS = (
+    "LightningCLI's args parameter is intended",  # it gets the command line, as it wants
+    "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning's own affair
+    "The '.*' does not have many workers",  # data.workers says how many
+    "You're resuming from a checkpoint that ended before the epoch ended",  # ours goes on with the next batch
+    "Checkpoint directory .* exists and is not empty",  # it is the run's that is continued
+    "It is recommended to use `self.log.'step', ..., sync_dist=True",  # it is the same in all processes
+    "You have overridden `transfer_batch_to_device` in `LightningModule`",  # so that it holds for any data
+    "Found .* module.s. in eval mode at the start of training",  # the frozen autoencoder of stage 2
+)
+"""Beginnings of warnings, as regular expressions."""
+
+LINES = {
+    "pytorch_lightning.utilities.rank_zero": (
+        "GPU available:",  # the stages name the device
+        "TPU available:",
+        "Automatic Mixed Precision",  # so does the precision
+        "litlogger",
+        "litmodels",
+        "` was configured so ",  # what the user has set
+        "`Trainer.fit` stopped:",  # the end of a run is told with its result
+        "Restoring states from the checkpoint",  # so is its beginning
+        "Restored all states from the checkpoint",
+        "Loaded model weights from the checkpoint",
+        "Detected KeyboardInterrupt",
+    ),
+    "lightning_fabric.utilities.seed": ("Seed set to",),
+}
+"""Splits of lines by the logger that writes them."""
+
+
+@contextmanager
+def needless_off() -> Iterator[None]:
+    """Leaves out these warnings and lines; all others are told."""
+    with warnings.catch_warnings(), ExitStack() as stack:
+        for beginning in WARNINGS:
+            warnings.filterwarnings("ignore", message=beginning)
+        for name, parts in LINES.items():
+            stack.enter_context(_without(logging.getLogger(name), parts))
+        yield
+
+
+@contextmanager
+def _without(logger: logging.Logger, parts: tuple[str, ...]) -> Iterator[None]:
+    def tells(record: logging.LogRecord) -> bool:
+        return not any(part in record.getMessage() for part in parts)
+
+    logger.addFilter(tells)
+    try:
+        yield
+    finally:
+        logger.removeFilter(tells)

@@ -1,0 +1,1 @@
+"""The GAN phase of stage 1."""

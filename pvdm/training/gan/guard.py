@@ -1,0 +1,110 @@
+"""Watches the GAN phase: keeps its best checkpoint, and ends it when it harms."""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.trainer.states import TrainerFn
+
+from pvdm.errors import check_range
+from pvdm.training.gan.gan_module import GANModule
+from pvdm.training.run.checkpoints import LAST
+
+BEST = LAST.with_name("best_gan.ckpt")
+"""Where the best checkpoint of the phase lies, below the folder of the run."""
+
+logger = logging.getLogger(__name__)
+
+
+class AdversaryGuard(Callback):
+    """Compares the PSNR of validation with the last one before the discriminators joined; idle without them.
+
+    `checkpoints/best_gan.ckpt` is the one of least val/lpips, or where LPIPS is not in use of val/sharpness nearest
+    to 1, among those of the phase whose PSNR has not fallen too far. What it remembers is part of a checkpoint.
+
+    Args:
+        max_psnr_drop: How far PSNR may fall in dB; None never ends the phase, and any checkpoint may be the best.
+        patience: Validations in a row below that, which end the training.
+    """
+
+    def __init__(self, max_psnr_drop: float | None = 0.5, patience: int = 3) -> None:
+        check_range(0, max_psnr_drop=max_psnr_drop)
+        check_range(1, patience=patience)
+        self.max_psnr_drop, self.patience = max_psnr_drop, patience
+        self.before: float | None = None
+        self.recent: list[float] = []
+        self.best_score: float | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not _has_adversary(pl_module) or trainer.fast_dev_run:
+            return
+        if self.before is None and int(pl_module.adversary.updates) == 0:
+            _validate(trainer)
+        elif self.before is None and self.max_psnr_drop is not None and trainer.is_global_zero:
+            logger.warning("val/psnr before the GAN phase is not in the checkpoint, so no drop of it can be judged")
+        if self._is_harmed():
+            self._end(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        is_idle = trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking or trainer.fast_dev_run
+        if is_idle or not isinstance(pl_module, GANModule) or "val/psnr" not in metrics:
+            return
+        if pl_module.adversary is None or int(pl_module.adversary.updates) == 0:
+            self.before, self.recent, self.best_score = metrics["val/psnr"], [], None
+            return
+        self.recent = [*self.recent, metrics["val/psnr"]][-self.patience :]
+        score = metrics.get("val/lpips", abs(1 - metrics["val/sharpness"]))
+        if self._is_near(self.recent[-1]) and self._is_best(score):
+            self.best_score = score
+            trainer.save_checkpoint(Path(trainer.default_root_dir) / BEST, weights_only=False)
+        if self._is_harmed():
+            self._end(trainer)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"before": self.before, "recent": self.recent, "best_score": self.best_score}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.before, self.recent = state_dict["before"], list(state_dict["recent"])
+        self.best_score = state_dict["best_score"]
+
+    def _is_near(self, psnr: float) -> bool:
+        """Whether this PSNR is no further below the one before the phase than is allowed; NaN is not."""
+        return self.max_psnr_drop is None or self.before is None or psnr >= self.before - self.max_psnr_drop
+
+    def _is_best(self, score: float) -> bool:
+        """Whether there is no better one; NaN is none at all."""
+        return not math.isnan(score) and (self.best_score is None or score < self.best_score)
+
+    def _is_harmed(self) -> bool:
+        recent = self.recent[-self.patience :]
+        return len(recent) == self.patience and not any(map(self._is_near, recent))
+
+    def _end(self, trainer: Trainer) -> None:
+        trainer.should_stop = True
+        if trainer.is_global_zero:
+            kept = BEST if self.best_score is not None else BEST.with_name("best.ckpt")
+            logger.warning(
+                "the GAN phase harms and is ended: val/psnr was %.2f dB before it and is %.2f dB now, more than %g dB "
+                "lower at %d validations in a row; take %s",
+                *(self.before, self.recent[-1], self.max_psnr_drop, self.patience),
+                Path(trainer.default_root_dir) / kept,
+            )
+
+
+def _has_adversary(pl_module: LightningModule) -> bool:
+    return isinstance(pl_module, GANModule) and pl_module.adversary is not None
+
+
+def _validate(trainer: Trainer) -> None:
+    """A validation before the first batch, as the trainer makes them between batches."""
+    loop = trainer.fit_loop.epoch_loop.val_loop
+    was_restarting, loop.restarting = loop.restarting, False  # else one that a checkpoint was saved in is gone on with
+    trainer.validating = True
+    loop.run()
+    trainer.training = True
+    loop.restarting, loop._has_run = was_restarting, False  # else a resumed epoch takes this one for its own

@@ -1,0 +1,1 @@
+"""A run and its folder: checkpoints, exact resume, signals, several processes."""

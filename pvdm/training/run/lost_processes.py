@@ -1,0 +1,103 @@
+"""A process that is lost ends the others of a run, whatever these are waiting for."""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import timedelta
+from threading import Event, Thread
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import distributed
+from torch.distributed.distributed_c10d import _set_pg_timeout
+
+from pvdm.runtime.processes import LOST
+from pvdm.training.run.stop_signals import Stopped
+
+INTERVAL = 0.5
+"""Seconds between two signs of life."""
+
+GRACE = 20.0
+"""Seconds in which a process may say itself that another is lost, before it is ended."""
+
+CONNECTING = timedelta(seconds=50)
+"""In which all must have begun to watch: one that is lost before then is not waited for."""
+
+NO_ANSWER = timedelta(minutes=5)
+"""After which a machine that is silent, and has closed no connection, is taken to be lost."""
+
+logger = logging.getLogger(__name__)
+
+
+class EndWithOthers(Callback):
+    """Ends a process with status 2 soon after another one of the run has ended, also where it waits within NCCL.
+
+    NCCL sees a lost process over sockets alone; between GPUs of one machine it waits for its timeout, half an hour.
+    So a thread of each exchanges signs of life with the others over gloo.
+    """
+
+    def __init__(self) -> None:
+        self._watch: Watch | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if trainer.world_size > 1 and distributed.is_initialized():
+            self._watch = watch()
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if self._watch:
+            self._watch.end()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """A signal stops all at the same batch; of any other exception the others shall know."""
+        if self._watch:
+            self._watch.end() if isinstance(exception, Stopped) else self._watch.leave()
+
+
+def watch() -> Watch | None:
+    """Watches over the connected processes, all of which must call it; None, and a line, where gloo does not work."""
+    try:
+        group = distributed.new_group(backend="gloo", timeout=CONNECTING)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        logger.warning("processes cannot watch over each other (%s); GLOO_SOCKET_IFNAME names the network", reason)
+        return None
+    _set_pg_timeout(NO_ANSWER, group)  # a process may be silent for long while it waits for a disk
+    return Watch(group)
+
+
+class Watch:
+    """A thread that ends this process once another one of a group has ended, unless this one is `done` by then."""
+
+    def __init__(self, group: distributed.ProcessGroup) -> None:
+        self.done, self._group, self._leaves = Event(), group, False
+        self._thread = Thread(target=self._run, name="watch over the other processes", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Waits until all processes are done, and watches no more."""
+        self.done.set()
+        self._thread.join()
+
+    def leave(self) -> None:
+        """Watches no more, before the others are done: when this process ends, they do.
+
+        A thread that is within gloo when the interpreter ends could abort it.
+        """
+        self._leaves = True
+        self.done.set()
+        self._thread.join(4 * INTERVAL)
+
+    def _run(self) -> None:
+        try:
+            while not self._all_are_done() and not self._leaves:
+                self.done.wait(INTERVAL)
+        except RuntimeError:
+            if not self.done.wait(GRACE):
+                logger.error("pvdm: error: %s", LOST)
+                os._exit(2)  # the main thread may never return from what it waits for
+
+    def _all_are_done(self) -> bool:
+        done = torch.tensor(int(self.done.is_set()))
+        distributed.all_reduce(done, distributed.ReduceOp.MIN, group=self._group)
+        return bool(done)

@@ -1,0 +1,91 @@
+"""The folder of a run: whether it can be written, its config, and what is to go if the run never begins."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.cli import SaveConfigCallback
+from pytorch_lightning.trainer.states import TrainerFn
+
+from pvdm.errors import InputError
+from pvdm.files.atomic_write import write_through
+from pvdm.training.run.resumed_settings import SETTINGS, tell_changes
+
+MADE_BEFORE_TRAINING = ("events.out.tfevents.*", "hparams.yaml", "config.yaml", ".config.*.yaml")
+"""What Lightning and the logs lay there before anything is known to work."""
+
+EMPTY_FOLDERS = ("checkpoints", "predictions")
+
+
+class RunFolder:
+    """Remembers what is in a folder, which need not exist yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._above = [folder for folder in (path, *path.parents) if not _is_folder(folder)]
+        self._before = set() if self._above else {entry.name for entry in path.iterdir()}
+
+    def check_writable(self) -> None:
+        """Makes the folder; InputError if that, or a file in it, is refused. Every process of a run may ask at once."""
+        probe = self.path / f".writable.{os.getpid()}"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink(missing_ok=True)  # on another machine a process may have the same number
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(
+                f"the folder of the run, {self.path}, cannot be written ({reason}); choose another as "
+                "--trainer.default_root_dir"
+            ) from error
+
+    def clear(self) -> None:
+        """Deletes what a run that did not begin has left: nothing that was there before, and no folder with content.
+
+        For the first process of a run alone, which makes these files.
+        """
+        for pattern in MADE_BEFORE_TRAINING:
+            for file in self.path.glob(pattern) if _is_folder(self.path) else ():
+                if file.name not in self._before:
+                    file.unlink(missing_ok=True)
+        empty = [self.path / name for name in EMPTY_FOLDERS if name not in self._before]
+        for folder in (*empty, *self._above):
+            with suppress(OSError, ValueError):  # it holds something, or was never made
+                folder.rmdir()
+
+
+class ConfigOfRun(SaveConfigCallback):
+    """Writes `config.yaml` when training begins, so that a command that is refused does not replace a run's own.
+
+    Its text is in each checkpoint, too; a run that goes on says in what the present one differs.
+    """
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Nothing is known to work yet."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        folder = trainer.log_dir  # all processes must ask for it
+        if trainer.is_global_zero:
+            write_through(Path(folder) / self.config_filename, self._text().encode())
+        self.already_saved = True
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint[SETTINGS] = self._text()
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        if SETTINGS in checkpoint and trainer.state.fn == TrainerFn.FITTING and trainer.is_global_zero:
+            tell_changes(checkpoint[SETTINGS], self._text())
+
+    def _text(self) -> str:
+        return self.parser.dump(self.config, skip_none=False)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # too long a name, or one that cannot be
+        return False

@@ -1,0 +1,190 @@
+"""Figures by named protocols at the end of `pvdm test`, computed as `pvdm evaluate` computes them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from pvdm.data import Part
+from pvdm.diffusion import SamplerConfig
+from pvdm.errors import InputError, check_range
+from pvdm.evaluation.clips.opening import (
+    LoadedModel,
+    Sampling,
+    VideoSet,
+    check_reconstructs,
+    reconstructions_of,
+    source_of,
+)
+from pvdm.evaluation.features.detectors import DETECTORS
+from pvdm.evaluation.measurement import Measurement, prepare
+from pvdm.evaluation.protocol import Protocol
+from pvdm.evaluation.protocols import protocols_named
+from pvdm.evaluation.results import document, write_document
+from pvdm.files.weights import sha256_of
+from pvdm.runtime.processes import Processes
+from pvdm.training.data import VideoData
+
+logger = logging.getLogger(__name__)
+
+OPTIONS = {
+    "--allow-few": "--evaluation.allow_few true",
+    "--detector-path": "--evaluation.detector_paths",
+    "--detector": "--evaluation.detector_paths",
+    "--lpips-weights": "--evaluation.lpips_weights",
+}
+"""Options of `pvdm evaluate`, and those of `pvdm test` that do the same."""
+
+CHANGED = ("num-real", "num-fake", "size", "frames", "part")
+"""Options of `pvdm evaluate` that are names in `changes` here."""
+
+
+class Evaluation(Callback):
+    """Evaluates the model that is tested, which is the averaged one, against the videos of `data`.
+
+    Nothing happens without `protocols`. Each figure is logged as `test/<protocol>/<metric>`, and `evaluation.json` in
+    the run's folder is what `pvdm evaluate --output` writes.
+
+    Args:
+        protocols: Names of protocols or of families of them; docs/evaluation.md lists them.
+        changes: Values that are set otherwise than a protocol says, such as `num_fake` or `size`; what is found is
+            then called custom.
+        sampler: Solver; the module's own if not given.
+        later_sampler: Solver of the clips after the first of a long video; that of the first if not given.
+        every_class: Sample all classes in turn, of a model with classes; else videos of no class in particular.
+        allow_few: Evaluate fewer clips than a protocol asks for, and mark the result.
+        detector_paths: Weights by the name of the protocols' feature networks; fetched if not given, where there is an
+            address.
+        lpips_weights: VGG's, for reconstructions.
+        batch_size: Clips at once.
+        precision: float32, or bfloat16 autocast, of the model; that of the trainer plays no part.
+    """
+
+    def __init__(
+        self,
+        protocols: list[str] | None = None,
+        changes: dict[str, Any] | None = None,
+        sampler: SamplerConfig | None = None,
+        later_sampler: SamplerConfig | None = None,
+        every_class: bool = False,
+        allow_few: bool = False,
+        detector_paths: dict[str, Path] | None = None,
+        lpips_weights: Path | None = None,
+        batch_size: int = 4,
+        precision: Literal["32", "bf16"] = "32",
+    ) -> None:
+        check_range(1, batch_size=batch_size)
+        named = [protocol for name in protocols or () for protocol in protocols_named(name)]
+        self.protocols = [protocol.with_changes(**changes or {}) for protocol in named]
+        self.names = [protocol.name for protocol in named]
+        self.sampler, self.later_sampler, self.every_class = sampler, later_sampler, every_class
+        self.precision, self.detector_paths = precision, self._checked(detector_paths or {})
+        self.options = {"allow_few": allow_few, "batch_size": batch_size, "lpips_weights": lpips_weights}
+        self._measurements: list[Measurement] = []
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """InputError for all that can be refused, before the test takes its time."""
+        if self.protocols:
+            with _in_own_options():
+                self._prepare(trainer, pl_module)
+
+    def _prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not isinstance(trainer.datamodule, VideoData):
+            raise InputError("evaluation needs the videos of pvdm's data; leave out evaluation.protocols")
+        if trainer.datamodule.latents:
+            raise InputError("evaluation needs the videos, and the data are latents of them; give the videos as data")
+        file = Path(trainer.ckpt_path)
+        model = LoadedModel(pl_module.generator, str(file), sha256_of(file), self.precision)
+        sampler = self.sampler or getattr(pl_module, "sampler", None)
+        sampling = Sampling(sampler or SamplerConfig(), self.later_sampler, every_class=self.every_class)
+        self._measurements = [self._prepared(protocol, model, sampling, trainer) for protocol in self.protocols]
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        results = [measurement.run() for measurement in self._measurements]
+        if not results:
+            return
+        for name, result in zip(self.names, results, strict=True):
+            _log(pl_module, name, result)
+        if trainer.is_global_zero:
+            path = Path(trainer.default_root_dir) / "evaluation.json"
+            write_document(path, document(results, device=pl_module.device), overwrite=True)
+            logger.info("evaluation: %s", path)
+
+    def _checked(self, paths: dict[str, Path]) -> dict[str, Path]:
+        """The files; InputError for one that no protocol's network takes."""
+        wanted = [protocol.detector for protocol in self.protocols if protocol.detector]
+        taken = [name for name in dict.fromkeys(wanted) if name in DETECTORS and DETECTORS[name].file]
+        if foreign := [name for name in paths if name not in taken]:
+            names = ", ".join(taken) or "none"
+            raise InputError(
+                f"evaluation.detector_paths has a file for {foreign[0]}, and the protocols take files for {names}; "
+                "leave it out, or correct the name"
+            )
+        return paths
+
+    def _prepared(self, protocol: Protocol, model: LoadedModel, sampling: Sampling, trainer: Trainer) -> Measurement:
+        videos = _videos(trainer.datamodule, protocol)
+        if protocol.kind == "reconstruction":
+            real = source_of(videos, protocol, role="real", size=check_reconstructs(model, protocol))
+            fake = reconstructions_of(model, real)
+        else:
+            real = source_of(videos, protocol, role="real")
+            there = len(real(protocol.seeds[0])) if protocol.fits else None
+            fake = source_of(model, protocol, role="fake", num=there, sampling=sampling)
+        held_out = None
+        if protocol.kind == "nearest" and videos.part == "train":
+            held_out = source_of(_videos(trainer.datamodule, protocol, part="test"), protocol, role="real")
+        return prepare(
+            real,
+            fake,
+            protocol,
+            held_out=held_out,
+            detector_path=self.detector_paths.get(protocol.detector),
+            device=model.generator.device,
+            processes=Processes(trainer.global_rank, trainer.world_size),
+            progress=_tell if trainer.is_global_zero else None,
+            **self.options,
+        )
+
+
+@contextmanager
+def _in_own_options() -> Iterator[None]:
+    """An InputError that names options of `pvdm evaluate` names those of `pvdm test` instead."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(re.sub(r"--[a-z][a-z-]+(?: (?:\d+|native)\b)?", _own, str(error))) from error
+
+
+def _own(match: re.Match[str]) -> str:
+    """An option, with its value if it has one, as `pvdm test` takes it."""
+    option, _, value = match[0].partition(" ")
+    if (name := option.removeprefix("--")) not in CHANGED:
+        return match[0].replace(option, OPTIONS.get(option, option))
+    name, value = name.replace("-", "_"), "null" if value == "native" else value
+    return f"--evaluation.changes '{{\"{name}\": {value}}}'" if value else f"{name} in --evaluation.changes"
+
+
+def _videos(data: VideoData, protocol: Protocol, part: Part | None = None) -> VideoSet:
+    """Those of the protocol's part, or of another."""
+    part = part or protocol.part_of(data.layout)
+    return VideoSet.find(data.path, layout=data.layout, part=part, split=data.split, folders=data.folders)
+
+
+def _log(pl_module: LightningModule, name: str, result: dict[str, Any]) -> None:
+    prefix = f"test/{name}" if result["based_on"] is None else f"test/{result['protocol']}/{name}"
+    for metric, found in result["metrics"].items():
+        if found["value"] is not None:
+            pl_module.log(f"{prefix}/{metric}", found["value"], sync_dist=True)  # they agree, but Lightning would warn
+
+
+def _tell(what: str, done: int, total: int) -> None:
+    """A line for each stage that is done."""
+    if done == total:
+        logger.info("%s: all %d", what, total)

@@ -1,0 +1,116 @@
+"""The weights that training starts from: those of a model that there is already."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pvdm.errors import InputError
+from pvdm.generation import VideoGenerator
+from pvdm.generation import model_files as files
+
+NAMED = 3
+"""How many of the parameters that do not fit a message names."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the trained network takes its weights from, and nothing but these: updates are counted from 0.
+
+    A model of another size, length or number of classes serves, too. Of the autoencoder only `*.position` of the
+    three projections depends on these: its first axis is frames, rows or columns of patches, and one more. Of the
+    denoiser nothing depends on size or length, but the class embedding does on the number of classes.
+
+    Args:
+        init_from: Exported folder, training checkpoint of either stage, or what `pvdm convert` has written.
+        reinitialize: Whether parameters that it lacks, or has in another shape, begin afresh; an error if not.
+    """
+
+    init_from: Path
+    reinitialize: bool = False
+
+    def fill(self, generator: VideoGenerator, part: str) -> None:
+        """Copies the weights of a part of the model, "autoencoder" or "denoiser"; InputError if they do not fit."""
+        config, weights = read_model(self.init_from)
+        if not config.get(part):
+            raise InputError(
+                f"{self.init_from} is a stage-1 autoencoder without a denoiser; give a model of stage 2 as "
+                "--model.init_from, or leave it out"
+            )
+        network, settings = getattr(generator, part), other_settings(part, config, generator.to_config())
+        found = {name.removeprefix(f"{part}."): value for name, value in weights.items() if name.startswith(f"{part}.")}
+        differences = misfits(found, network.state_dict())
+        if differences:
+            self._tell(part, differences, settings)
+        if part == "denoiser" and not _same_latents(weights, generator):
+            logger.warning("the denoiser of %s knows latents of another autoencoder than this", self.init_from)
+        if settings:
+            logger.warning("%s has other settings: %s", self.init_from, "; ".join(settings))
+        fitting = {name: value for name, value in found.items() if name not in differences}
+        network.load_state_dict(fitting, strict=False)
+        logger.info("%s: %d of %d tensors from %s", part, len(fitting), len(network.state_dict()), self.init_from)
+
+    def _tell(self, part: str, differences: Mapping[str, str], settings: Sequence[str]) -> None:
+        """InputError that names what does not fit, or a line if that is accepted."""
+        named = "; ".join(f"{part}.{name} {what}" for name, what in list(differences.items())[:NAMED])
+        more = f"; and {len(differences) - NAMED} more" if len(differences) > NAMED else ""
+        if not self.reinitialize:
+            raise InputError(
+                f"{len(differences)} parameters of {self.init_from} do not fit this model ({named}{more}), for "
+                f"{' and '.join(settings) or 'it is of another version'}; make these agree, or start such parameters "
+                "afresh by --model.reinitialize true"
+            )
+        logger.warning("%d parameters start afresh: %s%s", len(differences), named, more)
+
+
+def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Configuration and (averaged) weights of an exported folder or a training checkpoint; else InputError."""
+    if Path(path).is_file():
+        return files.read_checkpoint(path)
+    folder = files.resolve_folder(path)
+    return files.read_config(folder), files.read_weights(folder)
+
+
+def _same_latents(weights: Mapping[str, Tensor], generator: VideoGenerator) -> bool:
+    """Whether a model's autoencoder is the generator's own, to half precision."""
+    own = {f"autoencoder.{name}": value.cpu() for name, value in generator.autoencoder.state_dict().items()}
+    pairs = ((weights.get(name), value) for name, value in own.items())
+    return all(
+        found is not None and found.shape == value.shape and torch.allclose(found.float(), value, rtol=1e-2, atol=1e-4)
+        for found, value in pairs
+    )
+
+
+def misfits(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, str]:
+    """What is wrong with each tensor that does not fit, by its name."""
+    wrong = {name: "is missing there" for name in wanted if name not in found}
+    wrong |= {name: "is unknown here" for name in found if name not in wanted}
+    for name in found.keys() & wanted.keys():
+        there, here = tuple(found[name].shape), tuple(wanted[name].shape)
+        if there != here:
+            wrong[name] = f"is {there} there and {here} here"
+    return dict(sorted(wrong.items()))
+
+
+def other_settings(part: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """In what the configuration of a part differs; for a denoiser also that of the noise, which no shape shows."""
+    return [
+        f"{name}.{key} is {_plain(found[key])} there and {_plain(wanted)} here"
+        for name in ([part, "diffusion"] if part == "denoiser" else [part])
+        for found in [there.get(name) or {}]
+        for key, wanted in here[name].items()
+        if key in found and _plain(found[key]) != _plain(wanted)
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON gives it back."""
+    return list(value) if isinstance(value, tuple) else value

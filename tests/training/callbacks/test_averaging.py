@@ -1,0 +1,116 @@
+"""The averaged weights against an average computed by hand."""
+
+import torch
+from miniature import Toy, loader, trainer
+from pytorch_lightning import Callback
+from torch.utils.data import DataLoader
+
+from pvdm.training import AveragedWeights
+from pvdm.training.callbacks.averaging import RAW
+
+DECAY = 0.3
+"""The warm-up (1 + n) / (10 + n) is below it at updates 1 and 2 (2/11, 3/12), and at 3 (4/13 = 0.308) above."""
+
+
+class Recorder(Callback):
+    """The trained weights before the first update and after every one."""
+
+    def __init__(self) -> None:
+        self.weights: list[torch.Tensor] = []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if not self.weights:
+            self.weights.append(pl_module.net.weight.detach().clone())
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if trainer.global_step == len(self.weights):
+            self.weights.append(pl_module.net.weight.detach().clone())
+
+
+def batches(count: int = 4) -> DataLoader:
+    return loader(torch.randn(count, 5, 3, generator=torch.Generator().manual_seed(1)))
+
+
+def by_hand(weights: list[torch.Tensor]) -> torch.Tensor:
+    average = weights[0].double()
+    for n, raw in enumerate(weights[1:], start=1):
+        decay = min(DECAY, (1 + n) / (10 + n))
+        average = decay * average + (1 - decay) * raw.double()
+    return average.float()
+
+
+def fit(folder, *, resume=None, **options):
+    toy, recorder = Toy(), Recorder()
+    run = trainer(folder, callbacks=[AveragedWeights(DECAY), recorder], **options)
+    run.fit(toy, batches(), batches(1), ckpt_path=resume, weights_only=True)
+    run.save_checkpoint(folder / "run.ckpt", weights_only=False)
+    return toy, recorder.weights, torch.load(folder / "run.ckpt", weights_only=True)
+
+
+def test_a_checkpoint_holds_the_average_and_beside_it_the_raw_weights(tmp_path):
+    toy, weights, checkpoint = fit(tmp_path, max_steps=4)
+    torch.testing.assert_close(checkpoint["state_dict"]["net.weight"], by_hand(weights))
+    assert torch.equal(checkpoint[RAW]["net.weight"], weights[-1])
+    assert torch.equal(toy.net.weight, weights[-1])
+    assert len(weights) == 5
+
+
+def test_validation_sees_the_average_and_training_goes_on_from_the_raw_weights(tmp_path):
+    toy, weights, _ = fit(tmp_path, max_steps=4, val_check_interval=2)
+    torch.testing.assert_close(toy.seen, [by_hand(weights[:3]), by_hand(weights)])
+    assert not torch.allclose(toy.seen[0], weights[2])
+    _, undisturbed, _ = fit(tmp_path, max_steps=4, limit_val_batches=0)
+    assert all(map(torch.equal, weights, undisturbed))
+
+
+def test_a_checkpoint_saved_in_validation_is_the_same(tmp_path):
+    class Saves(Toy):
+        def on_validation_epoch_end(self):
+            self.trainer.save_checkpoint(tmp_path / "within.ckpt", weights_only=False)
+
+    run = trainer(tmp_path, callbacks=[AveragedWeights(DECAY), recorder := Recorder()], max_steps=4)
+    run.fit(Saves(), batches(), batches(1))
+    checkpoint = torch.load(tmp_path / "within.ckpt", weights_only=True)
+    torch.testing.assert_close(checkpoint["state_dict"]["net.weight"], by_hand(recorder.weights))
+    assert torch.equal(checkpoint[RAW]["net.weight"], recorder.weights[-1])
+
+
+def test_only_the_trained_network_is_averaged(tmp_path):
+    _, _, checkpoint = fit(tmp_path, max_steps=4)
+    assert set(checkpoint[RAW]) == {"net.weight", "net.bias"}
+    assert torch.equal(checkpoint["state_dict"]["frozen.weight"], Toy().frozen.weight)
+
+
+def test_accumulated_batches_are_no_updates(tmp_path):
+    _, weights, checkpoint = fit(tmp_path, max_steps=2, accumulate_grad_batches=2)
+    assert len(weights) == 3
+    torch.testing.assert_close(checkpoint["state_dict"]["net.weight"], by_hand(weights))
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
+    straight, _, wanted = fit(tmp_path, max_steps=8)
+    fit(tmp_path, max_steps=4)
+    resumed, _, found = fit(tmp_path, max_steps=8, resume=tmp_path / "run.ckpt")
+    assert torch.equal(resumed.net.weight, straight.net.weight)
+    for part in ("state_dict", RAW):
+        assert all(torch.equal(found[part][name], value) for name, value in wanted[part].items())
+
+
+def test_other_verbs_load_the_average(tmp_path):
+    _, weights, _ = fit(tmp_path, max_steps=4)
+    toy = Toy()
+    run = trainer(tmp_path, callbacks=[AveragedWeights(DECAY)])
+    run.validate(toy, batches(1), ckpt_path=tmp_path / "run.ckpt", weights_only=True, verbose=False)
+    torch.testing.assert_close(toy.seen, [by_hand(weights)])
+
+
+def test_an_average_from_a_checkpoint_follows_the_model_to_its_device(tmp_path):
+    class Fitting:
+        class state:
+            fn = "fit"
+
+    toy, average = Toy(), AveragedWeights()
+    raw = {"net.weight": torch.zeros(1, 3), "net.bias": torch.zeros(1)}
+    average.on_load_checkpoint(Fitting(), toy, {"state_dict": toy.state_dict(), RAW: raw})
+    average.on_fit_start(Fitting(), toy.to("meta"))
+    assert {value.device.type for value in average._average.values()} == {"meta"}
