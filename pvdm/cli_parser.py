@@ -23,7 +23,7 @@ class CommandParser(argparse.ArgumentParser):
         self.register("type", float, finite)
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{_plain(message, self._known())}; see {self.prog} --help")
+        raise InputError(f"{_plain(message, self._known())}", f"see {self.prog} --help")
 
     def _known(self) -> list[str]:
         """All options, and the names of the commands."""

@@ -28,7 +28,21 @@ KILLED_WORKER = "DataLoader worker (pid"
 
 
 class InputError(Exception):
-    """What was found, what was wanted, what to do; the command line prints it alone and exits with 2."""
+    """What a user can fix; the command line prints it as one sentence and exits with 2.
+
+    Args:
+        problem: What was found, and what was wanted.
+        remedy: What to do about it.
+        option: The option whose value is at fault, as Python spells it ("batch_size"); each front end writes it in its
+            own way (--batch-size, data.batch_size).
+    """
+
+    def __init__(self, problem: str, remedy: str = "", *, option: str | None = None) -> None:
+        super().__init__(*filter(None, (problem, remedy)))  # so that it can be pickled, between processes
+        self.problem, self.remedy, self.option = problem, remedy, option
+
+    def __str__(self) -> str:
+        return "; ".join(self.args)
 
 
 class ArgumentError(InputError, ValueError):
@@ -40,7 +54,7 @@ def check_range(low: float, high: float | None = None, **values: float | None) -
     for name, value in values.items():
         if value is not None and not (value >= low and (high is None or value <= high)):  # NaN is neither
             wanted = f"at least {low}" if high is None else f"from {low} to {high}"
-            raise InputError(f"{name} is {value}; give a value {wanted}")
+            raise InputError(f"{name} is {value}", f"give a value {wanted}")
 
 
 def one_line(text: object) -> str:
@@ -98,8 +112,8 @@ def outside_cause(error: BaseException | None) -> str | None:
 def unread(path: object, cause: str) -> InputError:
     """What is said of a file that has not been read, and may be whole; cause: see `outside_cause`."""
     return InputError(
-        f"{path} could not be read now ({cause}) and may be whole; free memory, or see to the disk or the network, and "
-        "give the same command again"
+        f"{path} could not be read now ({cause}) and may be whole",
+        "free memory, or see to the disk or the network, and give the same command again",
     )
 
 

@@ -100,15 +100,15 @@ class ProjectedAutoencoder(nn.Module):
         wanted = (3, config.frames, config.height, config.width)
         if tuple(video.shape[1:]) != wanted:
             raise ArgumentError(
-                f"video has shape {tuple(video.shape)}; this autoencoder takes (b, {', '.join(map(str, wanted))}), so "
-                "scale and cut it first"
+                f"video has shape {tuple(video.shape)}",
+                f"this autoencoder takes (b, {', '.join(map(str, wanted))}), so scale and cut it first",
             )
         if not video.is_floating_point():
-            raise ArgumentError(f"video is {video.dtype}; {RANGE}")
+            raise ArgumentError(f"video is {video.dtype}", RANGE)
         if video.device.type == "cpu" and type(video) is Tensor and video.numel():  # others may have no values
             low, high = (value.item() for value in video.detach().aminmax())
             if not (low >= -LIMIT and high <= LIMIT):
-                raise ArgumentError(f"video goes from {low:.4g} to {high:.4g}; {RANGE}")
+                raise ArgumentError(f"video goes from {low:.4g} to {high:.4g}", RANGE)
 
     def _check_planes(self, triplane: Triplane) -> None:
         """ArgumentError for planes of another type or other sizes."""
@@ -117,5 +117,6 @@ class ProjectedAutoencoder(nn.Module):
             if plane.shape[1:] != (channels, *size) or not plane.is_floating_point():
                 wanted = ", ".join(map(str, (channels, *size)))
                 raise ArgumentError(
-                    f"plane {name} is {plane.dtype} {tuple(plane.shape)}; this autoencoder decodes floats (b, {wanted})"
+                    f"plane {name} is {plane.dtype} {tuple(plane.shape)}",
+                    f"this autoencoder decodes floats (b, {wanted})",
                 )

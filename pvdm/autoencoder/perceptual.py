@@ -65,6 +65,6 @@ def _load_vgg(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> No
     for name, wanted in network.state_dict().items():
         theirs = f"features.{name.split('.', 1)[1]}"
         if getattr(state.get(theirs), "shape", None) != wanted.shape:
-            raise InputError(f"{path} does not hold torchvision's VGG-16 (no {theirs} of its size); fetch {VGG.url}")
+            raise InputError(f"{path} does not hold torchvision's VGG-16 (no {theirs} of its size)", f"fetch {VGG.url}")
         values[name] = state[theirs]
     network.load_state_dict(values)

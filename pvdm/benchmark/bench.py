@@ -108,7 +108,7 @@ class Bench:
             layout, split = self.plan.dataset, self.plan.split
             self._videos[part] = VideoSet.find(self.plan.root, layout=layout, part=part, split=split)
         if part == "test" and self._videos[part].part is None:  # what was found is the training part
-            raise InputError(f"{self.plan.root} has no test part; give the whole data set, or do without its figures")
+            raise InputError(f"{self.plan.root} has no test part", "give the whole data set, or do without its figures")
         return self._videos[part]
 
     def real(self, protocol: Protocol, *, part: Part | None = None) -> ClipSource:
@@ -180,7 +180,7 @@ class Bench:
 
     def _load(self, name: str) -> Detector | InputError:
         if reason := self._not_fetched(name, DETECTORS[name].file):
-            return InputError(f"{reason}; give its path as {OPTIONS.get(name, '--detector')}")
+            return InputError(f"{reason}", f"give its path as {OPTIONS.get(name, '--detector')}")
         try:
             return load_detector(name, self.weights.get(name))
         except InputError as error:

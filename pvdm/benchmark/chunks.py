@@ -61,8 +61,8 @@ class Chunked:
         loaded = [self._load(number) for number in range(len(self.chunks))]
         if any(rows is None for rows in loaded):
             raise InputError(
-                f"a part of {self.name} that another process has made is not in {self.bench.work.report}; give an "
-                "--output that all processes see"
+                f"a part of {self.name} that another process has made is not in {self.bench.work.report}",
+                "give an --output that all processes see",
             )
         names = loaded[0] if loaded else ()
         return {name: np.concatenate([rows[name] for rows in loaded if name in rows]) for name in names}

@@ -110,7 +110,7 @@ def check_differs(bench: Bench, other: Path) -> None:
     pairs = (("model", model, ("sha256", "config_sha256")), ("settings", plan, ("settings", "seed", "precision")))
     theirs = {part: found[part] if isinstance(found.get(part), dict) else {} for part, *_ in pairs}
     if all(theirs[part].get(name) == mine[name] for part, mine, names in pairs for name in names):
-        raise InputError(f"{other} is of this model and these settings; give as --against a report of another model")
+        raise InputError(f"{other} is of this model and these settings", "give as --against a report of another model")
 
 
 def key_of(bench: Bench) -> dict[str, Any]:

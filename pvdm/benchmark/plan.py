@@ -40,8 +40,9 @@ class Setting:
         sampler = match[1] or "ddim" if match else None
         if match is None or sampler not in SAMPLER_NAMES or not (int(match[2]) and int(match[3])):
             raise InputError(
-                f"the setting {text!r} is not understood; give steps of the first clip and of later ones, as 400/400, "
-                f"or with a solver ({', '.join(SAMPLER_NAMES)}), as unipc:20/20"
+                f"the setting {text!r} is not understood",
+                "give steps of the first clip and of later ones, as 400/400, or with a solver "
+                f"({', '.join(SAMPLER_NAMES)}), as unipc:20/20",
             )
         return cls(sampler, int(match[2]), int(match[3]), eta if sampler == "ddim" else 0.0)
 
@@ -102,7 +103,7 @@ class Plan:
     def __post_init__(self) -> None:
         slugs = [setting.slug for setting in self.settings]
         if not slugs or len(set(slugs)) < len(slugs):
-            raise InputError("a setting is given twice, or none is; give each of --settings once")
+            raise InputError("a setting is given twice, or none is", "give each of --settings once")
 
     def describe(self) -> dict[str, Any]:
         """JSON-able; equal for benchmarks whose figures are."""

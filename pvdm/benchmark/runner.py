@@ -81,7 +81,7 @@ def others(report: Path, other: Path) -> list[dict[str, Any]]:
     for number, entry in enumerate(entries):
         source, file = other / entry["file"], f"videos/other_{number:03d}.mp4"
         if not source.is_file():
-            raise InputError(f"{source} is not there, which {other} names; give the whole report")
+            raise InputError(f"{source} is not there, which {other} names", "give the whole report")
         with replacing(report / file, overwrite=True) as temporary:
             shutil.copyfile(source, temporary)
         entries[number] = {**entry, "file": file, "kind": "other"}
@@ -92,7 +92,7 @@ def sampled_videos(report: Path) -> list[dict[str, Any]]:
     """The entries of `videos` of a report; InputError if it is none."""
     results = read_json(report / "results.json")
     if not isinstance(results, dict) or results.get("format") != FORMAT or not isinstance(results.get("videos"), list):
-        raise InputError(f"{report} holds no results of pvdm benchmark; give its --output as --against")
+        raise InputError(f"{report} holds no results of pvdm benchmark", "give its --output as --against")
     return results["videos"]
 
 

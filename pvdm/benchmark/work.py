@@ -40,8 +40,8 @@ class Work:
             return
         if self.report.is_dir() and found is not None and not overwrite:
             raise InputError(
-                f"{self.report} holds a benchmark of other {_differences(found, self.key)}; pass --overwrite to begin "
-                "anew, or choose another --output"
+                f"{self.report} holds a benchmark of other {_differences(found, self.key)}",
+                "pass --overwrite to begin anew, or choose another --output",
             )
         is_empty = self.report.is_dir() and not any(self.report.iterdir())
         check_output(self.report, overwrite=overwrite or is_empty, own=OWN)

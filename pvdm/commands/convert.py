@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> None:
     check_output(options.output, overwrite=options.overwrite)
     for path in filter(None, (options.autoencoder, options.diffusion)):
         if not path.is_file():
-            raise InputError(f"there is no file {path}; check the path")
+            raise InputError(f"there is no file {path}", "check the path")
     from pvdm.generation.convert import convert_released
 
     generator = convert_released(options.autoencoder, options.diffusion)

@@ -52,9 +52,9 @@ def _claim(folder: Path, settings: dict[str, Any], *, fresh: bool) -> None:
     """Marks the folder as a demo of these settings; InputError if it is another's."""
     mark = folder / MARK
     if folder.exists() and not mark.is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} holds something else than a demo; choose another --output")
+        raise InputError(f"{folder} holds something else than a demo", "choose another --output")
     if mark.is_file() and not fresh and _settings_in(mark) != settings:
-        raise InputError(f"{folder} holds a demo of other settings; pass --fresh or choose another --output")
+        raise InputError(f"{folder} holds a demo of other settings", "pass --fresh or choose another --output")
     if mark.is_file() and fresh:
         shutil.rmtree(folder.resolve())
     with replacing(mark, overwrite=True) as temporary:

@@ -130,15 +130,15 @@ def check_options(options: argparse.Namespace) -> None:
     """InputError for what is missing or cannot be written, before anything is loaded."""
     missing = [flag for name, flag in NEEDED.items() if not getattr(options, name)]
     if missing:
-        raise InputError(f"the following arguments are required: {', '.join(missing)}; see pvdm evaluate --help")
+        raise InputError(f"the following arguments are required: {', '.join(missing)}", "see pvdm evaluate --help")
     read = [options.real, options.fake, options.lpips_weights, *(options.detector or [])]
     check_output_file(options.output, overwrite=options.overwrite, inputs=read)
     if options.picture:
         check_output_file(options.picture, overwrite=options.overwrite, inputs=read)
         if options.picture.suffix.lower() not in (".jpg", ".jpeg", ".png"):
-            raise InputError(f"--picture is {options.picture}; give a name that ends in .jpg or .png")
+            raise InputError(f"--picture is {options.picture}", "give a name that ends in .jpg or .png")
         if options.picture.resolve() == options.output.resolve():
-            raise InputError(f"--output and --picture are both {options.picture}; give each a name of its own")
+            raise InputError(f"--output and --picture are both {options.picture}", "give each a name of its own")
 
 
 def chosen(options: argparse.Namespace) -> list[Protocol]:
@@ -146,11 +146,11 @@ def chosen(options: argparse.Namespace) -> list[Protocol]:
     named = [protocol for name in options.protocol for protocol in protocols_named(name)]
     given = {name: getattr(options, name) for name in CHANGES if getattr(options, name) is not None}
     if len(set(given.get("seeds", []))) < len(given.get("seeds", [])):
-        raise InputError("a seed is given twice; give each seed once")
+        raise InputError("a seed is given twice", "give each seed once")
     changes = {name: None if value in ("native", "all") else value for name, value in given.items()}
     found = [protocol.with_changes(**changes) for protocol in {protocol.name: protocol for protocol in named}.values()]
     if options.picture and not any(protocol.kind == "nearest" for protocol in found):
-        raise InputError("--picture shows the nearest training clips; name a protocol that finds them (nearest/16f)")
+        raise InputError("--picture shows the nearest training clips", "name a protocol that finds them (nearest/16f)")
     _check_detectors(options, found)
     return found
 
@@ -165,7 +165,7 @@ def _check_detectors(options: argparse.Namespace, found: Sequence[Protocol]) -> 
     for given in options.detector:
         name = given.split("=", 1)[0]
         if not wanted or (name in DETECTORS and name not in wanted):
-            raise InputError(f"--detector {given} is for none of these protocols' networks; leave it out, see --list")
+            raise InputError(f"--detector {given} is for none of these protocols' networks", "leave it out, see --list")
 
 
 def protocol_table() -> str:

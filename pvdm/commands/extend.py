@@ -77,12 +77,13 @@ class Extension:
         self.missing = options.frames - (self.head.frames if self.head else 0)
         if self.missing < 1:
             raise InputError(
-                f"{options.input} has {self.head.length} already; ask for more --frames, or for --only-new"
+                f"{options.input} has {self.head.length} already",
+                "ask for more --frames, or for --only-new",
             )
         if self.source and self.source.frames < self.generator.frames:
             raise InputError(
-                f"{options.input} has {self.source.length}; the context of this model is a clip of "
-                f"{self.generator.frames}, give a longer video"
+                f"{options.input} has {self.source.length}",
+                f"the context of this model is a clip of {self.generator.frames}, give a longer video",
             )
         self.context = self.source.last(self.generator.frames) if self.source else None
         self.generator.check_can_continue(self.context)
@@ -125,5 +126,5 @@ class Extension:
 def output_names(output: Path, seeds: list[int]) -> list[Path]:
     """The output itself for one seed, a name for each of several."""
     if len(set(seeds)) < len(seeds):
-        raise InputError("a seed is given twice; give each seed once")
+        raise InputError("a seed is given twice", "give each seed once")
     return [output] if len(seeds) == 1 else [output.with_name(f"{output.stem}_seed{n}{output.suffix}") for n in seeds]

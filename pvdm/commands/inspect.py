@@ -80,11 +80,14 @@ def _of_configs(names: Sequence[str]) -> dict[str, Any]:
     try:
         merged = OmegaConf.to_container(OmegaConf.merge({}, *map(_read_config, files)))
     except (OmegaConfBaseException, TypeError, ValueError) as error:
-        raise InputError(f"the configs {', '.join(names)} do not fit together ({error}); correct them") from error
+        raise InputError(f"the configs {', '.join(names)} do not fit together ({error})", "correct them") from error
     seed = {"seed": int(merged["seed_everything"])} if merged.get("seed_everything") is not None else {}
     data = merged.get("data") or {}
     if not isinstance(data, dict):
-        raise InputError(f"data is {data} in the configs, where keys such as layout are wanted below it; correct them")
+        raise InputError(
+            f"data is {data} in the configs, where keys such as layout are wanted below it",
+            "correct them",
+        )
     return {**seed, **data}
 
 
@@ -94,9 +97,9 @@ def _read_config(file: str) -> DictConfig:
         config = OmegaConf.load(file)
         OmegaConf.resolve(config)
     except FileNotFoundError as error:
-        raise InputError(f"there is no config {file}; check --config") from error
+        raise InputError(f"there is no config {file}", "check --config") from error
     except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
-        raise InputError(f"{file} cannot be read as a config ({' '.join(str(error).split())}); correct it") from error
+        raise InputError(f"{file} cannot be read as a config ({' '.join(str(error).split())})", "correct it") from error
     return config
 
 

@@ -54,7 +54,7 @@ def _prepared(options: argparse.Namespace) -> tuple[VideoGenerator, VideoSource]
     generator = load_model(options)
     source = VideoSource(options.input, generator, options.fps)
     if source.frames < generator.frames:
-        raise InputError(f"{source.path} has {source.length}; this model takes clips of {generator.frames}")
+        raise InputError(f"{source.path} has {source.length}", f"this model takes clips of {generator.frames}")
     source.tell()
     return generator, source
 

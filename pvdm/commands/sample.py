@@ -86,12 +86,15 @@ def videos_of(options: argparse.Namespace) -> list[tuple[int, int]]:
     """(seed, index) of each clip; InputError if they or their output cannot be."""
     seeds = options.seeds or [options.seed]
     if len(set(seeds)) < len(seeds):
-        raise InputError("a seed is given twice; give each seed once")
+        raise InputError("a seed is given twice", "give each seed once")
     cells = options.arrangement and options.arrangement[0] * options.arrangement[1]
     count = options.num_videos or (1 if options.seeds else cells or CLIPS)
     videos = [(seed, index) for seed in seeds for index in range(count)]
     if cells and len(videos) > cells:
-        raise InputError(f"{len(videos)} clips do not fit into a --grid of {cells}; give a larger one, or fewer clips")
+        raise InputError(
+            f"{len(videos)} clips do not fit into a --grid of {cells}",
+            "give a larger one, or fewer clips",
+        )
     _check_output(options)
     return videos
 
@@ -99,13 +102,16 @@ def videos_of(options: argparse.Namespace) -> list[tuple[int, int]]:
 def _check_output(options: argparse.Namespace) -> None:
     output, suffix = options.output, options.output.suffix
     if not _is_file(output) and suffix.lower() in VIDEO_SUFFIXES:
-        raise InputError(f"{output} ends in {suffix}, which cannot be written; choose a name in {', '.join(WRITABLE)}")
+        raise InputError(
+            f"{output} ends in {suffix}, which cannot be written",
+            f"choose a name in {', '.join(WRITABLE)}",
+        )
     if not _is_file(output):
         if options.arrangement:
-            raise InputError(f"--grid is for one file of all clips, and {output} is a folder; give a name in .mp4")
+            raise InputError(f"--grid is for one file of all clips, and {output} is a folder", "give a name in .mp4")
         return check_output(output, overwrite=options.overwrite, own=OWN)
     if options.format:
-        raise InputError(f"--format is for the files in a folder, and {output} is one file; leave it out")
+        raise InputError(f"--format is for the files in a folder, and {output} is one file", "leave it out")
     for file in (output, _record_of(output)):
         check_output_file(file, overwrite=options.overwrite)
     return None

@@ -30,16 +30,17 @@ def check_share(total: int, bad: Sequence[BadVideo], max_bad_share: float) -> No
     """InputError if none of `total` videos is good, or more than the given share is bad."""
     if not total:
         raise InputError(
-            "there are no videos to train on; check the folder and data.part, or if all lie in folders of validation "
-            "or test, name those to train on (data.training_folders)"
+            "there are no videos to train on",
+            "check the folder and data.part, or if all lie in folders of validation or test, name those to "
+            "train on (data.training_folders)",
         )
     if len(bad) < total and len(bad) <= max_bad_share * total:
         return
     allowed = f", more than the share of {max_bad_share:g} that data.max_bad_share allows" if len(bad) < total else ""
     remedy = ", or raise --data.max_bad_share" if allowed else ""
     raise InputError(
-        f"{len(bad)} of {total} videos cannot be used{allowed}: {some(bad)}; repair or remove them (pvdm inspect lists "
-        f"all), choose fewer frames or a smaller stride{remedy}"
+        f"{len(bad)} of {total} videos cannot be used{allowed}: {some(bad)}",
+        f"repair or remove them (pvdm inspect lists all), choose fewer frames or a smaller stride{remedy}",
     )
 
 

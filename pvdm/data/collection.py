@@ -103,7 +103,7 @@ class VideoCollection:
         if reader == "decord":
             decord_reading.check_installed()
         if balanced and layout in ("folder", "skytimelapse"):
-            raise InputError(f"layout {layout} has no classes to balance; set data.layout classes or balanced false")
+            raise InputError(f"layout {layout} has no classes to balance", "set data.layout classes or balanced false")
         self.path, self.given_layout, self.split, self.part = path, layout, split, part
         self.folders = _folders(training_folders, validation_folders)
         self.clips, self.clip = clips, ClipShape(frames, height, width, stride, fps)
@@ -124,7 +124,7 @@ class VideoCollection:
             return
         parts, index = self.find()
         if self.balanced and parts.classes is None:
-            raise InputError("the data have no classes to balance; set data.layout classes or data.balanced false")
+            raise InputError("the data have no classes to balance", "set data.layout classes or data.balanced false")
         index = long_enough(index, self.clip)
         training, validation = index.of(parts.training), index.of(parts.validation).videos
         check_share(len(parts.entries), index.bad, self.max_bad_share)
@@ -142,7 +142,7 @@ class VideoCollection:
         `InputError` if the folder is missing, empty or of another layout.
         """
         if self.given_layout == "latents":
-            raise InputError(f"{self.path} is to hold latents (data.layout), not videos; give the videos' own layout")
+            raise InputError(f"{self.path} is to hold latents (data.layout), not videos", "give the videos' own layout")
         if self._found is None:
             self._found = self._looked()
         if isinstance(self._found, InputError):
@@ -186,8 +186,9 @@ class VideoCollection:
         found = (self.clips, self.clip.frames, self.clip.height, self.clip.width)
         if found != (clips, frames, height, width):
             raise InputError(
-                f"the data gives {found[0]} clip(s) of {found[1]} frames of {found[2]}x{found[3]}, the model takes "
-                f"{clips} of {frames} frames of {height}x{width}; set data.clips, frames, height and width to that"
+                f"the data gives {found[0]} clip(s) of {found[1]} frames of {found[2]}x{found[3]}, the model "
+                f"takes {clips} of {frames} frames of {height}x{width}",
+                "set data.clips, frames, height and width to that",
             )
 
     @property
@@ -212,8 +213,9 @@ class VideoCollection:
         """Finds the files, and reads those that the cache does not know."""
         if are_latents(self.path):
             raise InputError(
-                f"{self.path} holds latents that pvdm encode has made; train from them with --data.layout latents "
-                "(-c configs/data/latents.yaml), or give the folder of the videos"
+                f"{self.path} holds latents that pvdm encode has made",
+                "train from them with --data.layout latents (-c configs/data/latents.yaml), or give the folder "
+                "of the videos",
             )
         parts = find_parts(
             self.path,

@@ -64,9 +64,9 @@ class ClipDataset:
         reader: Reader = "auto",
     ) -> None:
         if seed < 0:
-            raise InputError(f"the seed is {seed}; give a number of 0 or more")
+            raise InputError(f"the seed is {seed}", "give a number of 0 or more")
         if clips_per_video is not None and clips_per_video < 1:
-            raise InputError(f"clips_per_video is {clips_per_video}; give 1 or more, or leave it out")
+            raise InputError(f"clips_per_video is {clips_per_video}", "give 1 or more, or leave it out")
         _check_videos(videos, clip)
         self.clip, self.sample = clip, clip.longer(clips)
         self.seed, self.training, self.augmentation, self.reader = seed, training, augmentation, reader
@@ -155,7 +155,7 @@ class ClipDataset:
 def _check_videos(videos: Sequence[Video], clip: ClipShape) -> None:
     """InputError if there are none, or a clip does not fit into one."""
     if not videos:
-        raise InputError("there are no videos for this data set; check its folder and its part")
+        raise InputError("there are no videos for this data set", "check its folder and its part")
     short = long_enough(Index(list(videos), []), clip).bad
     if short:
-        raise InputError(f"{some(short)}; leave such videos out, or choose fewer frames or a smaller stride")
+        raise InputError(f"{some(short)}", "leave such videos out, or choose fewer frames or a smaller stride")

@@ -21,4 +21,4 @@ def data_of(values: Mapping[str, Any], kind: type[Collection] = VideoCollection)
     try:
         return parser.instantiate(parser.parse_object({"data": dict(values)})).data
     except argparse.ArgumentError as error:
-        raise InputError(f"{' '.join(str(error).split())}; correct the configuration") from error
+        raise InputError(f"{' '.join(str(error).split())}", "correct the configuration") from error

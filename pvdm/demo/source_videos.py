@@ -123,8 +123,8 @@ def _check_enough(root: Path, lengths: Sequence[int], settings: DemoSettings, fo
     if len(lengths) < 2 and max(lengths, default=0) < enough:
         longest = f"the longest has {max(found)}" if found else "none of them can be read"
         raise InputError(
-            f"the videos of {root} are too short for a demo ({longest}); give one of {enough} frames at "
-            f"{settings.fps} per second, or two of {NEEDED}"
+            f"the videos of {root} are too short for a demo ({longest})",
+            f"give one of {enough} frames at {settings.fps} per second, or two of {NEEDED}",
         )
 
 

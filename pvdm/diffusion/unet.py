@@ -122,7 +122,7 @@ class TriplaneUNet(nn.Module):
         channels = self.config.latent_channels
         if z.ndim != 3 or z.shape[1] != channels or not z.is_floating_point():
             wanted = f"floats (b, {channels}, {self.shape.positions})"
-            raise ArgumentError(f"z is {z.dtype} {tuple(z.shape)}; this denoiser takes flat latents, {wanted}")
+            raise ArgumentError(f"z is {z.dtype} {tuple(z.shape)}", f"this denoiser takes flat latents, {wanted}")
         condition = Condition.of(condition)
         context, embedding = condition.channels(z), self._embedding(z, t, condition)
         planes = Triplane.split(torch.cat((z, context), dim=1), self.shape).map(self.conv_in)

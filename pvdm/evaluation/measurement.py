@@ -134,7 +134,7 @@ def opened(real: Source | None, fake: Source, protocol: Protocol) -> Pairs:
     A seed that changes no clip repeats nothing: samples in files are the same ones each time.
     """
     if real is None and protocol.kind in NEED_REAL:
-        raise InputError(f"{protocol.title} compares with real clips; give them as --real")
+        raise InputError(f"{protocol.title} compares with real clips", "give them as --real")
     real = None if protocol.kind == "is" else real
     pairs, known = {}, []
     for seed in protocol.seeds:
@@ -218,11 +218,12 @@ def check_possible(counts: Mapping[str, int | None], protocol: Protocol, *, st_r
     least = {"is": protocol.splits, "coherence": 1, "naturalness": 1}.get(protocol.kind, 2)
     fewest = min(number for number in (counts["real"], counts["fake"]) if number is not None)
     if fewest < least:
-        raise InputError(f"{protocol.title} cannot be computed of {fewest} clip(s); give at least {least}")
+        raise InputError(f"{protocol.title} cannot be computed of {fewest} clip(s)", f"give at least {least}")
     if st_rred and protocol.kind == "reconstruction" and protocol.size is not None and protocol.size < ST_RRED_SIZE:
         raise InputError(
-            f"ST-RRED takes frames of {ST_RRED_SIZE}x{ST_RRED_SIZE} or more, and these are {protocol.size}x"
-            f"{protocol.size}; leave it out"
+            f"ST-RRED takes frames of {ST_RRED_SIZE}x{ST_RRED_SIZE} or more, and these are "
+            f"{protocol.size}x{protocol.size}",
+            "leave it out",
         )
 
 

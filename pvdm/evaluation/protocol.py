@@ -103,7 +103,7 @@ class Protocol:
         must be met. `InputError` for what cannot be set.
         """
         if unknown := values.keys() - (asdict(self).keys() - FIXED):
-            raise InputError(f"a protocol has no {min(unknown)} to set; see pvdm evaluate --help")
+            raise InputError(f"a protocol has no {min(unknown)} to set", "see pvdm evaluate --help")
         for name, value in values.items():
             _check(name, value)
         if "seeds" in values:
@@ -149,7 +149,7 @@ def _check(name: str, value: Any) -> None:
     else:
         return
     if not is_right:
-        raise InputError(f"{name} of a protocol is {value!r}; give {wanted}")
+        raise InputError(f"{name} of a protocol is {value!r}", f"give {wanted}")
 
 
 def _is_number(value: object, least: int) -> bool:

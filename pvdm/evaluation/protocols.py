@@ -25,7 +25,8 @@ def protocols_named(name: str) -> list[Protocol]:
     family = [protocol for protocol in PROTOCOLS.values() if name in (protocol.name, protocol.family)]
     if not family:
         raise InputError(
-            f"there is no protocol {name}; choose one of {', '.join(PROTOCOLS)}, or a family: {', '.join(families())}"
+            f"there is no protocol {name}",
+            f"choose one of {', '.join(PROTOCOLS)}, or a family: {', '.join(families())}",
         )
     return family
 

@@ -18,19 +18,19 @@ def check_output(path: Path, *, overwrite: bool = False, own: Sequence[str] | No
     `own`: patterns of the names in a folder that may be lost; one that holds anything else is kept.
     """
     if path.name in ("", "..") or "\0" in str(path):
-        raise InputError(f"{path} is no name for output; give the name of a new file or folder")
+        raise InputError(f"{path} is no name for output", "give the name of a new file or folder")
     with _refusals_named(path):
         if not path.exists():
             return
         entries = list(path.iterdir()) if path.is_dir() else []
         is_special = not path.is_dir() and not path.is_file()
     if not overwrite:
-        raise InputError(f"{path} exists already; pass --overwrite (in Python overwrite=True) or choose another name")
+        raise InputError(f"{path} exists already", "pass --overwrite (in Python overwrite=True) or choose another name")
     if is_special:
-        raise InputError(f"{path} is a device or the like and cannot be replaced; choose another name")
+        raise InputError(f"{path} is a device or the like and cannot be replaced", "choose another name")
     foreign = [] if own is None else [entry.name for entry in entries if not any(map(entry.match, own))]
     if foreign:
-        raise InputError(f"{path} holds {min(foreign)}, which would be lost; choose another name")
+        raise InputError(f"{path} holds {min(foreign)}, which would be lost", "choose another name")
 
 
 def check_output_file(path: Path, *, overwrite: bool = False, inputs: Sequence[str | Path | None] = ()) -> None:
@@ -41,7 +41,7 @@ def check_output_file(path: Path, *, overwrite: bool = False, inputs: Sequence[s
     check_output(path, overwrite=overwrite, own=())
     with _refusals_named(path):
         if path.exists() and any(path.resolve() == Path(given).resolve() for given in inputs if given):
-            raise InputError(f"{path} is read here and would be lost; choose another name")
+            raise InputError(f"{path} is read here and would be lost", "choose another name")
         place = next(folder for folder in path.absolute().parents if folder.exists())
         with TemporaryFile(dir=place):
             pass
@@ -116,7 +116,7 @@ def _refusals_named(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror or error}); choose another place") from error
+        raise InputError(f"{path} cannot be written ({error.strerror or error})", "choose another place") from error
 
 
 def remove(path: Path) -> None:

@@ -37,10 +37,10 @@ def read_pickle(path: str | Path, *, mapped: bool = False, remedy: str = REMEDY)
     path = Path(path)
     try:
         if not path.is_file():
-            raise InputError(f"there is no file {path}; check the path")
+            raise InputError(f"there is no file {path}", "check the path")
         content = _load(path, mapped=mapped)
     except PermissionError as error:
-        raise InputError(f"{path} cannot be opened ({error.strerror}); check its permissions") from error
+        raise InputError(f"{path} cannot be opened ({error.strerror})", "check its permissions") from error
     except DAMAGE as error:
         if (cause := outside_cause(error)) and not _is_damaged(path):
             raise unread(path, cause) from error

@@ -47,12 +47,13 @@ class WeightsFile:
         """
         path = Path(given) if given else self.cached
         if given and not path.is_file():
-            raise InputError(f"there is no file {path} ({self.name} is wanted); {self._source}")
+            raise InputError(f"there is no file {path} ({self.name} is wanted)", self._source)
         if not path.is_file():
             self._fetch(path)
         elif self.sha256 and path.name == self.name and not sha256_of(path).startswith(self.sha256):
             raise InputError(
-                f"{path} is damaged (its SHA-256 should begin {self.sha256[:8]}); delete it and {self._source}"
+                f"{path} is damaged (its SHA-256 should begin {self.sha256[:8]})",
+                f"delete it and {self._source}",
             )
         return path
 
@@ -71,14 +72,14 @@ class WeightsFile:
 
     def _fetch(self, path: Path) -> None:
         if self.url is None:
-            raise InputError(f"{self.name} is needed and has no address to be fetched from; {self.remedy}")
+            raise InputError(f"{self.name} is needed and has no address to be fetched from", self.remedy)
         try:
             with replacing(path, overwrite=True) as temporary:
                 self._download(temporary)
         except _Broken as error:
             raise InputError(
-                f"{self.name} is needed and {self.url} cannot be fetched ({one_line(error)}); "
-                f"place the file at {path} or {self.remedy}"
+                f"{self.name} is needed and {self.url} cannot be fetched ({one_line(error)})",
+                f"place the file at {path} or {self.remedy}",
             ) from error
 
     def _download(self, path: Path) -> None:

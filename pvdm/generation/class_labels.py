@@ -17,14 +17,17 @@ Label = int | str
 def class_index(label: Label, count: int | None, names: Sequence[str] | None) -> int:
     """The index of a class, 0 .. count - 1; InputError if there is no such class, or none at all (count None)."""
     if count is None:
-        raise InputError("this model has no classes; leave out the label, or train stage 2 with model.denoiser.classes")
+        raise InputError(
+            "this model has no classes",
+            "leave out the label, or train stage 2 with model.denoiser.classes",
+        )
     if isinstance(label, str) and names and label in names:
         return list(names).index(label)
     if isinstance(label, str) and not label.strip().removeprefix("-").isdecimal():
         raise InputError(_no_class(label, count, names))
     index = int(label) if isinstance(label, str) else operator.index(label)
     if not 0 <= index < count:
-        raise InputError(f"the label is {index}; the {count} classes of this model are 0 to {count - 1}")
+        raise InputError(f"the label is {index}", f"the {count} classes of this model are 0 to {count - 1}")
     return index
 
 
@@ -33,7 +36,7 @@ def one_each(labels: Label | Sequence[Label], videos: int) -> list[Label]:
     if isinstance(labels, str) or not isinstance(labels, Sequence):
         return [labels] * videos
     if len(labels) != videos:
-        raise InputError(f"there are {len(labels)} labels for {videos} videos; give one for each, or one for all")
+        raise InputError(f"there are {len(labels)} labels for {videos} videos", "give one for each, or one for all")
     return list(labels)
 
 

@@ -85,7 +85,7 @@ class VideoGenerator(StoredModel):
             progress: Called after each step.
         """
         if num_videos < 1:
-            raise InputError(f"{num_videos} videos were asked for; ask for at least 1")
+            raise InputError(f"{num_videos} videos were asked for", "ask for at least 1")
         videos, size = [(seed, index) for index in range(num_videos)], batch_size or num_videos
         options = {"labels": labels, "sampler": self._solver(sampler, steps), "progress": progress}
         return torch.cat(list(self.batches(videos, batch_size=size, **options)))
@@ -140,14 +140,15 @@ class VideoGenerator(StoredModel):
         """
         num_frames = frames if num_frames is None else num_frames
         if num_frames is None:
-            raise InputError("it is not said how long the video is to be; give frames, such as frames=128")
+            raise InputError("it is not said how long the video is to be", "give frames, such as frames=128")
         video = self._read(video)
         check_pixels(video, "3 n h w", what="the video")
         head = video[None, :, :0].cpu() if only_new else video[None].cpu()
         missing = num_frames - head.shape[2]
         if missing < 1:
             raise InputError(
-                f"{num_frames} frames were asked for; ask for more than the {head.shape[2]} that are there"
+                f"{num_frames} frames were asked for",
+                f"ask for more than the {head.shape[2]} that are there",
             )
         options = {"sampler": self._solver(sampler, steps), "labels": label, **options}
         new = self.stream(num_frames=missing, context=video, videos=[(seed, 0)], **options)
@@ -278,11 +279,11 @@ class VideoGenerator(StoredModel):
     def check_can_continue(self, video: Tensor | None) -> None:
         """InputError if there is no denoiser, or if video (3, n, h, w) is shorter than the context of a clip."""
         if self.denoiser is None:
-            raise InputError("this model is a stage-1 autoencoder without a denoiser; train stage 2 with it first")
+            raise InputError("this model is a stage-1 autoencoder without a denoiser", "train stage 2 with it first")
         if video is not None and video.shape[1] < self.frames:
             raise InputError(
-                f"the video has {video.shape[1]} frames; the context of this model is a clip of {self.frames}, "
-                "give a longer video"
+                f"the video has {video.shape[1]} frames",
+                f"the context of this model is a clip of {self.frames}, give a longer video",
             )
 
     @torch.no_grad()
@@ -316,7 +317,10 @@ class VideoGenerator(StoredModel):
         """(3, n, h, w) uint8 clip by clip, of which the last overlaps to end with the video."""
         length, frames = video.shape[1], self.frames
         if length < frames:
-            raise InputError(f"the video has {length} frames; this model takes clips of {frames}, give a longer video")
+            raise InputError(
+                f"the video has {length} frames",
+                f"this model takes clips of {frames}, give a longer video",
+            )
         starts = [min(start, length - frames) for start in range(0, length, frames)]
         found = self.reconstruct(torch.stack([video[:, start : start + frames] for start in starts]))
         new = [clip[:, frames * place - start :] for place, (start, clip) in enumerate(zip(starts, found, strict=True))]
@@ -332,7 +336,7 @@ class VideoGenerator(StoredModel):
     def _solver(self, sampler: SamplerConfig | SamplerName | None, steps: int | None) -> SamplerConfig:
         """The sampler with as many steps; ValueError for an unknown name, InputError for more steps than times."""
         if steps is not None and not 1 <= steps <= self.diffusion.timesteps:
-            raise InputError(f"steps is {steps}; this model has {self.diffusion.timesteps} times, give 1 to that")
+            raise InputError(f"steps is {steps}", f"this model has {self.diffusion.timesteps} times, give 1 to that")
         sampler = SamplerConfig(sampler) if isinstance(sampler, str) else sampler or SamplerConfig()
         return sampler if steps is None else replace(sampler, steps=steps)
 

@@ -20,7 +20,7 @@ ALWAYS_THERE = {".gitattributes"}
 def check_name(name: str) -> None:
     """InputError unless it is one that a repository of the Hub can have."""
     if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
-        raise InputError(f"{name} is no name on the Hub; give owner/name, the owner being you or an organization")
+        raise InputError(f"{name} is no name on the Hub", "give owner/name, the owner being you or an organization")
 
 
 def push_folder(folder: Path, name: str, *, private: bool = True, overwrite: bool = False, message: str = "") -> str:
@@ -37,7 +37,8 @@ def push_folder(folder: Path, name: str, *, private: bool = True, overwrite: boo
         api.whoami()  # before all else: it says whether the token is there and valid
         if api.repo_exists(name) and not overwrite and set(api.list_repo_files(name)) - ALWAYS_THERE:
             raise InputError(
-                f"{name} exists on the Hub already; pass --overwrite for a new version, or choose another name"
+                f"{name} exists on the Hub already",
+                "pass --overwrite for a new version, or choose another name",
             )
         address = api.create_repo(name, private=private, exist_ok=True)
         files = {"folder_path": folder, "allow_patterns": [CONFIG, WEIGHTS, CARD]}
@@ -59,7 +60,8 @@ def _refusals_named(name: str) -> Iterator[None]:
         raise InputError(_refusal(name, error)) from error
     except (http_error, OSError) as error:
         raise InputError(
-            f"the Hugging Face Hub cannot be reached ({_reason(error)}); check the network and try again"
+            f"the Hugging Face Hub cannot be reached ({_reason(error)})",
+            "check the network and try again",
         ) from error
 
 

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 def check_input(path: Path) -> None:
     """InputError if there is nothing at `path`, before a model is loaded for it."""
     if not path.exists():
-        raise InputError(f"{path} does not exist; give a video file or a folder of frames")
+        raise InputError(f"{path} does not exist", "give a video file or a folder of frames")
 
 
 class VideoSource:

@@ -36,7 +36,7 @@ def check_model(name: str | Path) -> None:
     elif not path.is_file():
         is_hub_name = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(name)) and path.suffix != ".ckpt"
         if not is_hub_name or path.parent.exists():
-            raise InputError(f"there is no model at {name}; give {_instead(path)}")
+            raise InputError(f"there is no model at {name}", f"give {_instead(path)}")
 
 
 def _instead(missing: Path) -> str:
@@ -82,15 +82,15 @@ def _parsed_config(folder: Path) -> Mapping[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(f"{folder} has no {CONFIG}; it is not an exported model (see pvdm export --help)") from error
+        raise InputError(f"{folder} has no {CONFIG}", "it is not an exported model (see pvdm export --help)") from error
     except (OSError, MemoryError) as error:
         if (cause := outside_cause(error)) and not path.is_dir():
             raise unread(path, cause) from error
-        raise InputError(f"{path} cannot be read ({error}); check what it is, or export again") from error
+        raise InputError(f"{path} cannot be read ({error})", "check what it is, or export again") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged ({error}); export the model again") from error
+        raise InputError(f"{path} is damaged ({error})", "export the model again") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise InputError(f"{path} is not a pvdm model's; export one with pvdm export or pvdm convert")
+        raise InputError(f"{path} is not a pvdm model's", "export one with pvdm export or pvdm convert")
     return config
 
 
@@ -103,13 +103,13 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
     path = folder / WEIGHTS
     if not path.is_file():
-        raise InputError(f"{folder} has no {WEIGHTS}; export the model again")
+        raise InputError(f"{folder} has no {WEIGHTS}", "export the model again")
     try:
         weights = load_file(path)
     except (SafetensorError, OSError, RuntimeError, MemoryError) as error:
         if (cause := outside_cause(error)) or isinstance(error, FileNotFoundError):  # said of too many open files, too
             raise unread(path, cause or "the system does not open it") from error
-        raise InputError(f"{path} is damaged or incomplete ({error}); copy or export it again") from error
+        raise InputError(f"{path} is damaged or incomplete ({error})", "copy or export it again") from error
     check_finite(weights, path, DIVERGED)
     return weights
 
@@ -139,7 +139,7 @@ def read_checkpoint(path: str | Path) -> tuple[Mapping[str, Any], dict[str, Tens
 
     checkpoint = read_pickle(path)
     if not {"pvdm", "state_dict"} <= checkpoint.keys() or not _names_tensors(checkpoint["state_dict"]):
-        raise InputError(f"{path} is not a checkpoint of pvdm fit; released weights are loaded by pvdm convert")
+        raise InputError(f"{path} is not a checkpoint of pvdm fit", "released weights are loaded by pvdm convert")
     prefix = "generator."
     weights = {
         name.removeprefix(prefix): value for name, value in checkpoint["state_dict"].items() if name.startswith(prefix)

@@ -24,11 +24,12 @@ def checked(config: Any, source: object) -> Mapping[str, Any]:
     Whether all parts are there and known is for `VideoGenerator.from_config` to say.
     """
     if not isinstance(config, Mapping):
-        raise InputError(f"{source} holds no configuration of a model; export the model again")
+        raise InputError(f"{source} holds no configuration of a model", "export the model again")
     problems = [*_problems(config)]
     if problems:
         raise InputError(
-            f"{source}: the model's configuration is not one of this version of pvdm ({problems[0]}); export it again"
+            f"{source}: the model's configuration is not one of this version of pvdm ({problems[0]})",
+            "export it again",
         )
     return config
 

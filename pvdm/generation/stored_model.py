@@ -140,7 +140,9 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             self.load_state_dict(dict(weights))
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
-            raise InputError(f"the model's weights do not fit its configuration ({reason}); export it again") from error
+            raise InputError(
+                f"the model's weights do not fit its configuration ({reason})", "export it again"
+            ) from error
         return self.eval()
 
     @classmethod

@@ -26,4 +26,4 @@ def check_finite(tensors: Mapping[str, Tensor], source: object, remedy: str) -> 
     """InputError that names `source` and the first of its tensors that is not finite, and ends with the remedy."""
     name = first_not_finite(tensors)
     if name is not None:
-        raise InputError(f"{source} cannot be used: its {name} is not finite (NaN or infinity); {remedy}")
+        raise InputError(f"{source} cannot be used: its {name} is not finite (NaN or infinity)", remedy)

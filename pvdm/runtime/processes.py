@@ -134,8 +134,8 @@ def device_of_rank(device: torch.device) -> torch.device:
     rank, count = _of_environment("LOCAL_RANK"), torch.cuda.device_count()
     if rank >= count:
         raise InputError(
-            f"process {rank + 1} of this machine has no CUDA device of its own, for there are {count}; "
-            f"start {count} processes (torchrun --nproc-per-node {count}), or name one for all (--device cuda:0)"
+            f"process {rank + 1} of this machine has no CUDA device of its own, for there are {count}",
+            f"start {count} processes (torchrun --nproc-per-node {count}), or name one for all (--device cuda:0)",
         )
     return torch.device("cuda", rank)
 
@@ -157,8 +157,8 @@ def _connect(rank: int, size: int) -> None:
         store.wait([f"pvdm/{other}" for other in range(size)], TOGETHER)
     except (RuntimeError, ValueError, OSError) as error:  # ValueError: the address is not in the environment
         raise InputError(
-            f"the {size} processes of WORLD_SIZE are not all there (this is number {rank}); "
-            "start them by torchrun, or unset WORLD_SIZE"
+            f"the {size} processes of WORLD_SIZE are not all there (this is number {rank})",
+            "start them by torchrun, or unset WORLD_SIZE",
         ) from error
     distributed.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=PATIENCE)
 
@@ -169,7 +169,7 @@ def _of_environment(name: str, default: int | None = None) -> int:
         return int(text)
     except (TypeError, ValueError):
         raise InputError(
-            f"{name} is {text} in the environment; start the processes by torchrun, which sets it"
+            f"{name} is {text} in the environment", "start the processes by torchrun, which sets it"
         ) from None
 
 

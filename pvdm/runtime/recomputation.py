@@ -49,7 +49,8 @@ def chosen(network: Recomputable, setting: bool | str | Sequence[str]) -> list[n
     for name in names:
         if name not in kinds:
             raise InputError(
-                f"activation_checkpointing names {name!r}; give true, false or a list of {', '.join(kinds)}"
+                f"activation_checkpointing names {name!r}",
+                f"give true, false or a list of {', '.join(kinds)}",
             )
     return [module for name in names for module in kinds[name]]
 

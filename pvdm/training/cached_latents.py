@@ -41,12 +41,13 @@ class CachedLatents:
             if getattr(given, name) != getattr(wanted, name):
                 found, asked = getattr(wanted, name), getattr(given, name)
                 raise InputError(
-                    f"the latents in {self.folder} are of clips with {name} {found}, and data.{name} is {asked}; set "
-                    f"it to {found}, or encode such clips"
+                    f"the latents in {self.folder} are of clips with {name} {found}, and data.{name} is {asked}",
+                    f"set it to {found}, or encode such clips",
                 )
         if clips != 2:
             raise InputError(
-                f"latents are for stage 2, of 2 clips in a sample, and data.clips is {clips}; give videos for stage 1"
+                f"latents are for stage 2, of 2 clips in a sample, and data.clips is {clips}",
+                "give videos for stage 1",
             )
 
     def check_parts(self, part: Part, split: int, *, balanced: bool) -> None:
@@ -55,24 +56,24 @@ class CachedLatents:
             found = self.plan.data[name]
             if found is not None and given not in (default, found):
                 raise InputError(
-                    f"the latents in {self.folder} are of {name} {found}, and data.{name} is {given}; leave it out, or "
-                    "encode that one"
+                    f"the latents in {self.folder} are of {name} {found}, and data.{name} is {given}",
+                    "leave it out, or encode that one",
                 )
         if balanced and self.plan.classes is None:
-            raise InputError("the latents have no classes to balance; set data.balanced false")
+            raise InputError("the latents have no classes to balance", "set data.balanced false")
 
     def check_autoencoder(self, autoencoder: ProjectedAutoencoder) -> None:
         """InputError unless it is the one whose latents these are."""
         if digest_of(autoencoder) != self.plan.autoencoder["sha256"]:
             raise InputError(
-                f"the latents in {self.folder} are those of another autoencoder; give that one as --model.autoencoder, "
-                "or encode the videos with this one (pvdm encode)"
+                f"the latents in {self.folder} are those of another autoencoder",
+                "give that one as --model.autoencoder, or encode the videos with this one (pvdm encode)",
             )
 
     def check_colors(self, wanted: ColorJitter) -> None:
         """InputError if colours are to change."""
         if wanted != ColorJitter():
-            raise InputError("latents have no colours that could change; leave data.color_jitter out")
+            raise InputError("latents have no colours that could change", "leave data.color_jitter out")
 
     def tell(self, wanted: Augmentation) -> None:
         """A line for each thing that a stage's config may ask for and that these latents do without."""

@@ -119,7 +119,7 @@ class VideoData(VideoCollection, LightningDataModule):
         latents.check_clip(self.clip, self.clips)
         latents.check_parts(self.part, self.split, balanced=self.balanced)
         if self.folders:
-            raise InputError("latents have the parts that were encoded; leave out data.training_folders and the like")
+            raise InputError("latents have the parts that were encoded", "leave out data.training_folders and the like")
         latents.check_colors(self.augmentation.color_jitter)
         return latents
 

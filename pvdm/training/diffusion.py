@@ -136,8 +136,8 @@ class DiffusionTraining(GeneratorTraining):
             is_frozen = name.startswith("generator.autoencoder.")
             if is_frozen and name in saved and not torch.equal(value.cpu(), saved[name].cpu()):
                 raise InputError(
-                    "the checkpoint was trained on the latents of another autoencoder; give that one as "
-                    "--model.autoencoder, or choose another --trainer.default_root_dir"
+                    "the checkpoint was trained on the latents of another autoencoder",
+                    "give that one as --model.autoencoder, or choose another --trainer.default_root_dir",
                 )
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
@@ -223,7 +223,10 @@ class DiffusionTraining(GeneratorTraining):
         if self.generator.class_count is None:
             return condition
         if "label" not in batch:
-            raise InputError("the samples have no labels; give data with classes, or leave model.denoiser.classes out")
+            raise InputError(
+                "the samples have no labels",
+                "give data with classes, or leave model.denoiser.classes out",
+            )
         return replace(condition, label=batch["label"], label_mask=on_device(batch, keep))
 
     def weights(self, t: Tensor) -> Tensor:
@@ -308,6 +311,6 @@ class DiffusionTraining(GeneratorTraining):
 def check_weighting(gamma: float | None, loss: str) -> None:
     """InputError unless min-SNR-gamma is above 0 and weighs square errors, for which it is derived."""
     if gamma is not None and not gamma > 0:
-        raise InputError(f"min_snr_gamma is {gamma}; give a value above 0 (5 is usual), or leave it out")
+        raise InputError(f"min_snr_gamma is {gamma}", "give a value above 0 (5 is usual), or leave it out")
     if gamma is not None and loss != "l2":
-        raise InputError(f"min_snr_gamma weighs the square error and loss is {loss}; choose loss l2, or leave it out")
+        raise InputError(f"min_snr_gamma weighs the square error and loss is {loss}", "choose loss l2, or leave it out")

@@ -44,8 +44,9 @@ class Loaders:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         if count < world_size:
             raise InputError(
-                f"there are {count} samples for {purpose} and {world_size} processes; give more or longer videos (for "
-                "validation, data.validation_clips may be too small), or fewer --trainer.devices"
+                f"there are {count} samples for {purpose} and {world_size} processes",
+                "give more or longer videos (for validation, data.validation_clips may be too small), or fewer "
+                "--trainer.devices",
             )
         return rank, world_size
 

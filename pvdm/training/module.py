@@ -62,7 +62,7 @@ class GeneratorTraining(FiniteUpdates):
         strategy = self.trainer.strategy
         if isinstance(strategy, ShardedStrategy) and self.trainer.state.fn == TrainerFn.FITTING:
             if self.generator.denoiser is None:
-                raise InputError("only stage 2 is trained sharded; give stage 1 --trainer.strategy ddp")
+                raise InputError("only stage 2 is trained sharded", "give stage 1 --trainer.strategy ddp")
             strategy.shard(self.generator.denoiser)
 
     def log(self, name: str, value: Any, **options: Any) -> None:
@@ -91,13 +91,13 @@ class GeneratorTraining(FiniteUpdates):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """InputError if the checkpoint is of another program, stage or size, or of classes in another order."""
         if "pvdm" not in checkpoint:
-            raise InputError("the checkpoint is not one of pvdm fit; give another as --ckpt_path")
+            raise InputError("the checkpoint is not one of pvdm fit", "give another as --ckpt_path")
         config = self.generator.to_config()
         stages = [2 if parts.get("denoiser") else 1 for parts in (checkpoint["pvdm"], config)]
         if stages[0] != stages[1]:
             raise InputError(
-                f"the checkpoint is of stage {stages[0]} and this is stage {stages[1]}; choose another "
-                "--trainer.default_root_dir"
+                f"the checkpoint is of stage {stages[0]} and this is stage {stages[1]}",
+                "choose another --trainer.default_root_dir",
             )
         goes_on = self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
         if not goes_on or self.generator.pace is None:  # data that it is only used with do not change a model's pace
@@ -110,15 +110,16 @@ class GeneratorTraining(FiniteUpdates):
                 if found.get(name) != wanted.get(name):
                     raise InputError(
                         f"{part}.{name} is {found.get(name)} in the checkpoint and {wanted.get(name)} in the "
-                        "configuration; make them agree, or choose another --trainer.default_root_dir"
+                        "configuration",
+                        "make them agree, or choose another --trainer.default_root_dir",
                     )
 
         saved, classes = checkpoint["pvdm"].get("classes"), config["classes"]
         if saved and classes and saved != classes:
             found, wanted = next(pair for pair in zip_longest(saved, classes) if pair[0] != pair[1])
             raise InputError(
-                f"a label that is {found} in the checkpoint is {wanted} in the data; give data of the same classes, "
-                "or choose another --trainer.default_root_dir"
+                f"a label that is {found} in the checkpoint is {wanted} in the data",
+                "give data of the same classes, or choose another --trainer.default_root_dir",
             )
 
         self._apply_optimizer_settings(checkpoint)
@@ -133,7 +134,7 @@ class GeneratorTraining(FiniteUpdates):
             return super().load_state_dict(state_dict, strict, assign)
         except (RuntimeError, TypeError) as error:
             reason = one_line(str(error).splitlines()[-1])
-            raise InputError(f"the checkpoint's weights do not fit the model ({reason}); give another") from error
+            raise InputError(f"the checkpoint's weights do not fit the model ({reason})", "give another") from error
 
     def _apply_optimizer_settings(self, checkpoint: dict[str, Any]) -> None:
         """Of a run that goes on: PyTorch would take them from the checkpoint."""
@@ -180,10 +181,13 @@ def _classes_of(data: VideoData, count: int) -> tuple[str, ...]:
     """Names of the data's classes; InputError unless they are as many as the denoiser's."""
     if data.classes is None:
         raise InputError(
-            f"model.denoiser.classes is {count}, but the data have no classes; give data in folders by class, or leave "
-            "model.denoiser.classes out"
+            f"model.denoiser.classes is {count}, but the data have no classes",
+            "give data in folders by class, or leave model.denoiser.classes out",
         )
     if len(data.classes) != count:
         found = len(data.classes)
-        raise InputError(f"the data have {found} classes, the denoiser {count}; set model.denoiser.classes to {found}")
+        raise InputError(
+            f"the data have {found} classes, the denoiser {count}",
+            f"set model.denoiser.classes to {found}",
+        )
     return tuple(data.classes)

@@ -41,8 +41,8 @@ class SkippedUpdates(nn.Module):
         self.in_a_row += 1
         if int(self.in_a_row) >= self.limit:
             raise InputError(
-                f"{self.limit} updates in a row had a loss or a gradient that is not finite; lower the learning rate, "
-                "or go on from an earlier checkpoint given as --ckpt_path"
+                f"{self.limit} updates in a row had a loss or a gradient that is not finite",
+                "lower the learning rate, or go on from an earlier checkpoint given as --ckpt_path",
             )
         return False
 
@@ -99,9 +99,9 @@ class FiniteUpdates(LightningModule):
         name = self.trainer.strategy.broadcast(name)  # of a model in parts the first process alone has the whole
         if name is not None:
             raise InputError(
-                f"{name} is not finite (NaN or infinity) after {self.trainer.global_step} updates, and such a model is "
-                "not stored; lower the learning rate, and give the same command again, which goes on from the "
-                "checkpoint before"
+                f"{name} is not finite (NaN or infinity) after {self.trainer.global_step} updates, and such a "
+                "model is not stored",
+                "lower the learning rate, and give the same command again, which goes on from the checkpoint before",
             )
         checkpoint[MEANS] = [means.state_dict() for means in self.all_means()]
 

@@ -53,9 +53,9 @@ class OptimizerConfig:
         check_range(0, learning_rate=self.learning_rate, warmup_steps=self.warmup_steps, weight_decay=self.weight_decay)
         check_range(1, cosine_steps=self.cosine_steps)
         if self.name not in OPTIMIZERS:
-            raise InputError(f"the optimizer is {self.name!r}; choose one of {', '.join(OPTIMIZERS)}")
+            raise InputError(f"the optimizer is {self.name!r}", f"choose one of {', '.join(OPTIMIZERS)}")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise InputError(f"betas are {list(self.betas)}; give two values of at least 0 and below 1")
+            raise InputError(f"betas are {list(self.betas)}", "give two values of at least 0 and below 1")
 
     def optimizer(self, parameters: Iterable[nn.Parameter], *, fused: bool = True) -> Optimizer:
         """The optimizer of these parameters, on the device where they are to stay.
@@ -93,9 +93,10 @@ def apply_to_saved(config: OptimizerConfig, optimizer: dict[str, Any], schedule:
     for group in optimizer["param_groups"]:
         if (found := _kind(group)) not in (None, config.name):
             raise InputError(
-                f"{name}.name is {found} in the checkpoint and {config.name} in the configuration, which cannot take "
-                "over its state; make them agree, or begin another run (--trainer.default_root_dir) from the "
-                "checkpoint's weights (--model.init_from)"
+                f"{name}.name is {found} in the checkpoint and {config.name} in the configuration, which cannot "
+                "take over its state",
+                "make them agree, or begin another run (--trainer.default_root_dir) from the checkpoint's "
+                "weights (--model.init_from)",
             )
         before = {**group, "lr": group.get("initial_lr", group["lr"])}
         changed = [
@@ -129,7 +130,7 @@ def _are_on(devices: set[str], parameters: Iterable[nn.Parameter]) -> bool:
 def check_clip_norm(clip_norm: float | None) -> None:
     """InputError unless the largest norm of a gradient is above 0, or None; at 0 nothing would be learned."""
     if clip_norm is not None and not clip_norm > 0:  # nor NaN
-        raise InputError(f"clip_norm is {clip_norm}; give a value above 0, or null for no clipping")
+        raise InputError(f"clip_norm is {clip_norm}", "give a value above 0, or null for no clipping")
 
 
 def clip_gradient(parameters: Iterable[nn.Parameter], clip_norm: float | None) -> Tensor:

@@ -96,9 +96,9 @@ class Evaluation(Callback):
 
     def _prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not isinstance(trainer.datamodule, VideoData):
-            raise InputError("evaluation needs the videos of pvdm's data; leave out evaluation.protocols")
+            raise InputError("evaluation needs the videos of pvdm's data", "leave out evaluation.protocols")
         if trainer.datamodule.latents:
-            raise InputError("evaluation needs the videos, and the data are latents of them; give the videos as data")
+            raise InputError("evaluation needs the videos, and the data are latents of them", "give the videos as data")
         file = Path(trainer.ckpt_path)
         model = LoadedModel(pl_module.generator, str(file), sha256_of(file), self.precision)
         sampler = self.sampler or getattr(pl_module, "sampler", None)
@@ -123,8 +123,8 @@ class Evaluation(Callback):
         if foreign := [name for name in paths if name not in taken]:
             names = ", ".join(taken) or "none"
             raise InputError(
-                f"evaluation.detector_paths has a file for {foreign[0]}, and the protocols take files for {names}; "
-                "leave it out, or correct the name"
+                f"evaluation.detector_paths has a file for {foreign[0]}, and the protocols take files for {names}",
+                "leave it out, or correct the name",
             )
         return paths
 

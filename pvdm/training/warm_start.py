@@ -42,8 +42,8 @@ class Start:
         config, weights = read_model(self.init_from)
         if not config.get(part):
             raise InputError(
-                f"{self.init_from} is a stage-1 autoencoder without a denoiser; give a model of stage 2 as "
-                "--model.init_from, or leave it out"
+                f"{self.init_from} is a stage-1 autoencoder without a denoiser",
+                "give a model of stage 2 as --model.init_from, or leave it out",
             )
         network, settings = getattr(generator, part), other_settings(part, config, generator.to_config())
         found = {name.removeprefix(f"{part}."): value for name, value in weights.items() if name.startswith(f"{part}.")}
@@ -65,8 +65,8 @@ class Start:
         if not self.reinitialize:
             raise InputError(
                 f"{len(differences)} parameters of {self.init_from} do not fit this model ({named}{more}), for "
-                f"{' and '.join(settings) or 'it is of another version'}; make these agree, or start such parameters "
-                "afresh by --model.reinitialize true"
+                f"{' and '.join(settings) or 'it is of another version'}",
+                "make these agree, or start such parameters afresh by --model.reinitialize true",
             )
         logger.warning("%d parameters start afresh: %s%s", len(differences), named, more)
 

@@ -35,10 +35,11 @@ class ClipShape:
         for name in ("frames", "height", "width", "stride", "fps"):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise InputError(f"the clip's {name} is {value}; give a positive number")
+                raise InputError(f"the clip's {name} is {value}", "give a positive number")
         if self.fps is not None and self.stride != 1:
             raise InputError(
-                f"the clip has both stride {self.stride} and fps {self.fps}; set one and leave out the other"
+                f"the clip has both stride {self.stride} and fps {self.fps}",
+                "set one and leave out the other",
             )
 
     def source_indices(self, start: int, info: VideoInfo) -> np.ndarray:
@@ -95,8 +96,9 @@ class ClipShape:
             return self.stride
         if info.fps is None:
             raise InputError(
-                f"the clip wants {self.fps} frames per second, but the video, which may be a folder of frames, has no "
-                "frame rate; set a stride instead of fps"
+                f"the clip wants {self.fps} frames per second, but the video, which may be a folder of frames, "
+                "has no frame rate",
+                "set a stride instead of fps",
             )
         return info.fps / self.fps
 
@@ -125,8 +127,8 @@ def read_clip(
     info = probe(path) if info is None else info
     if not 0 <= start <= shape.last_start(info):
         raise InputError(
-            f"a clip of {shape.frames} frames from frame {start} on was asked for, but {path} has {info.frames} "
-            "frames; start earlier, or make the clip or its stride shorter"
+            f"a clip of {shape.frames} frames from frame {start} on was asked for, but {path} has {info.frames} frames",
+            "start earlier, or make the clip or its stride shorter",
         )
     indices = shape.source_indices(start, info)
     video = read_covering(path, indices, (shape.height, shape.width), info=info, crop=crop, reader=reader)

@@ -14,7 +14,7 @@ REMEDY = (
 def to_float(video: Tensor) -> Tensor:
     """uint8 of any layout -> float32 in [-1, 1], the same layout; ArgumentError for another type."""
     if video.dtype != torch.uint8:
-        raise ArgumentError(f"to_float found pixels of {video.dtype}; wanted uint8, 0 to 255: {REMEDY}")
+        raise ArgumentError(f"to_float found pixels of {video.dtype}", f"wanted uint8, 0 to 255: {REMEDY}")
     return video.float() / 127.5 - 1
 
 
@@ -25,7 +25,8 @@ def to_uint8(video: Tensor) -> Tensor:
     """
     if not video.is_floating_point():
         raise ArgumentError(
-            f"to_uint8 found pixels of {video.dtype}; wanted floats in [-1, 1], of which it makes uint8"
+            f"to_uint8 found pixels of {video.dtype}",
+            "wanted floats in [-1, 1], of which it makes uint8",
         )
     return (video.float() * 127.5 + 127.5).clamp(0, 255).round().byte()
 
@@ -34,7 +35,7 @@ def check_pixels(video: Tensor, layout: str, *, what: str) -> None:
     """ArgumentError unless a video is uint8 and of this layout, such as "b 3 t h w", where 3 is the axis of RGB."""
     axes, wanted = layout.split(), f"uint8 ({', '.join(layout.split())})"
     if not isinstance(video, Tensor):
-        raise ArgumentError(f"{what} is a {type(video).__name__}; wanted a tensor of {wanted}")
+        raise ArgumentError(f"{what} is a {type(video).__name__}", f"wanted a tensor of {wanted}")
     found = f"{what} is {video.dtype} {tuple(video.shape)}; wanted {wanted}"
     if video.dtype != torch.uint8:
         raise ArgumentError(f"{found}, 0 to 255: {REMEDY}")

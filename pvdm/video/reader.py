@@ -103,18 +103,19 @@ def _index(path: Path, info: VideoInfo | None) -> PacketIndex:
 def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.exists():
-        raise InputError(f"{path} does not exist; give a video file or a folder of frames")
+        raise InputError(f"{path} does not exist", "give a video file or a folder of frames")
     if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES:
         supported = ", ".join(VIDEO_SUFFIXES[:5])
-        raise InputError(f"{path} is not a video file; give one of {supported}, ... or a folder of frames")
+        raise InputError(f"{path} is not a video file", f"give one of {supported}, ... or a folder of frames")
     return path
 
 
 def _check_range(path: Path, indices: np.ndarray, frames: int) -> None:
     if not len(indices):
-        raise InputError(f"no frame of {path} was asked for; give at least one index")
+        raise InputError(f"no frame of {path} was asked for", "give at least one index")
     outside = indices[(indices < 0) | (indices >= frames)]
     if len(outside):
         raise InputError(
-            f"frame {outside[0]} of {path} was asked for, which has {frames} frames; ask for frames 0 to {frames - 1}"
+            f"frame {outside[0]} of {path} was asked for, which has {frames} frames",
+            f"ask for frames 0 to {frames - 1}",
         )

@@ -32,7 +32,7 @@ def resize_and_crop(frames: np.ndarray, height: int, width: int, crop: tuple[flo
 def check_crop(crop: tuple[float, float]) -> None:
     """InputError unless both positions are between 0 and 1."""
     if not all(0 <= position <= 1 for position in crop):
-        raise InputError(f"the crop position is {tuple(crop)}; give (y, x) between 0 and 1")
+        raise InputError(f"the crop position is {tuple(crop)}", "give (y, x) between 0 and 1")
 
 
 def covering_size(h: int, w: int, height: int, width: int) -> tuple[int, int]:

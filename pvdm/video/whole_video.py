@@ -53,7 +53,8 @@ def save_video(video: Tensor, path: str | Path, *, fps: float, overwrite: bool =
         video, path = path, video
     if video.ndim not in (4, 5):
         raise InputError(
-            f"the video has the shape {tuple(video.shape)}; give (3, t, h, w), or (n, 3, t, h, w) for a grid"
+            f"the video has the shape {tuple(video.shape)}",
+            "give (3, t, h, w), or (n, 3, t, h, w) for a grid",
         )
     if video.ndim == 5:
         video = video[0] if len(video) == 1 else grid_video(video, near_square(len(video))[1])
@@ -107,9 +108,9 @@ class PacedVideo:
         seconds, frames = seconds_of(self.info), self.info.frames
         if seconds * fps > MOST_REPEATED * frames:
             raise InputError(
-                f"{self.path} has {frames} frames in {seconds:.0f} s, which at {fps:g} frames per second would be "
-                f"{seconds * fps:.0f}, almost all of them repeated; correct its timestamps, or ask for "
-                f"{self.info.fps:.3g} frames per second"
+                f"{self.path} has {frames} frames in {seconds:.0f} s, which at {fps:g} frames per second would "
+                f"be {seconds * fps:.0f}, almost all of them repeated",
+                f"correct its timestamps, or ask for {self.info.fps:.3g} frames per second",
             )
 
 

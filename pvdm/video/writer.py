@@ -56,10 +56,13 @@ class VideoWriter:
     def write(self, frames: Tensor) -> None:
         """frames: (3, t, h, w) uint8, the next t frames; h and w are those of the first call, else ArgumentError."""
         if frames.ndim != 4 or frames.shape[0] != 3 or frames.dtype != torch.uint8:
-            raise ArgumentError(f"frames are {frames.dtype} {tuple(frames.shape)}; want uint8 (3, t, h, w): {REMEDY}")
+            raise ArgumentError(
+                f"frames are {frames.dtype} {tuple(frames.shape)}",
+                f"want uint8 (3, t, h, w): {REMEDY}",
+            )
         size = tuple(frames.shape[-2:])
         if self._size not in (None, size):
-            raise ArgumentError(f"frames are {size} after frames of {self._size}; write one size to one video")
+            raise ArgumentError(f"frames are {size} after frames of {self._size}", "write one size to one video")
         with self._writing():
             for frame in frames.permute(1, 2, 3, 0).contiguous().cpu().numpy():
                 self._encoder.write(frame)
@@ -82,24 +85,25 @@ class VideoWriter:
         with self._writing():
             self._encoder.close()
             if self._size is None:
-                raise InputError(f"no frame was written to {self.path}; ask for at least one")
+                raise InputError(f"no frame was written to {self.path}", "ask for at least one")
             put_in_place(self._partial, self.path)
 
     def _check(self) -> None:
         if self._suffix not in ENCODERS:
             raise InputError(
-                f"{self.path} ends in {self.path.suffix}, which cannot be written; "
-                f"choose a name in {', '.join(WRITABLE)}, or one without suffix for a folder of PNG frames"
+                f"{self.path} ends in {self.path.suffix}, which cannot be written",
+                f"choose a name in {', '.join(WRITABLE)}, or one without suffix for a folder of PNG frames",
             )
         fastest = GIF_FASTEST if self._suffix == ".gif" else FASTEST
         if not SLOWEST <= self.fps <= fastest:
             raise InputError(
-                f"the frame rate for {self.path} is {self.fps}; give frames per second from {SLOWEST} to {fastest}"
+                f"the frame rate for {self.path} is {self.fps}",
+                f"give frames per second from {SLOWEST} to {fastest}",
             )
         if self.path.exists() and not self._overwrite:
-            raise InputError(f"{self.path} exists; pass --overwrite or choose another name")
+            raise InputError(f"{self.path} exists", "pass --overwrite or choose another name")
         if self.path.exists() and not self._replaceable():
-            raise InputError(f"{self.path} exists and is no video that may be replaced; choose another name")
+            raise InputError(f"{self.path} exists and is no video that may be replaced", "choose another name")
 
     def _replaceable(self) -> bool:
         """A file for a file, a folder that holds nothing but written frames for a folder."""
@@ -115,7 +119,8 @@ class VideoWriter:
         except (OSError, av.error.FFmpegError) as error:
             reason = error.strerror or error
             raise InputError(
-                f"{self.path} cannot be written ({reason}); choose a folder that is writable and has room"
+                f"{self.path} cannot be written ({reason})",
+                "choose a folder that is writable and has room",
             ) from error
 
 

@@ -143,11 +143,11 @@ def read_results(folder: Path) -> Results:
     path = folder / NAME
     content = _json(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InputError(f"{path} is not a result of pvdm benchmark; give the folder that one has written")
+        raise InputError(f"{path} is not a result of pvdm benchmark", "give the folder that one has written")
     try:
         return _results(folder, content)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise InputError(f"{path} is damaged ({one_line(error)}); {REMEDY}") from error
+        raise InputError(f"{path} is damaged ({one_line(error)})", REMEDY) from error
 
 
 def number(value: Any) -> float | None:
@@ -163,11 +163,11 @@ def numbers(values: Any) -> list[float | None]:
 
 def _json(path: Path) -> Any:
     if not path.is_file():
-        raise InputError(f"{path} does not exist; give the folder that pvdm benchmark has written")
+        raise InputError(f"{path} does not exist", "give the folder that pvdm benchmark has written")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read as JSON ({one_line(error)}); {REMEDY}") from error
+        raise InputError(f"{path} cannot be read as JSON ({one_line(error)})", REMEDY) from error
 
 
 def _results(folder: Path, content: dict[str, Any]) -> Results:

@@ -23,7 +23,7 @@ def into_document(path: Path, results: Mapping[str, Any]) -> str:
     """The document's text with the tables of these results; InputError if it has no place for them."""
     text = path.read_text(encoding="utf-8")
     if BEGIN not in text or END not in text:
-        raise InputError(f"{path} has no place for tables; put the lines {BEGIN} and {END} where they belong")
+        raise InputError(f"{path} has no place for tables", f"put the lines {BEGIN} and {END} where they belong")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     return f"{before}{BEGIN}\n{tables(results)}{END}{after}"
 

@@ -32,7 +32,7 @@ def read(subject: Subject, settings: Settings) -> Measured:
     with _videos(settings.data) as paths:
         videos = [video for video in (Video(path, probe(path)) for path in paths) if video.info.frames >= size.frames]
         if not videos:
-            raise InputError(f"no video of {settings.data} has the {size.frames} frames of a clip; give longer ones")
+            raise InputError(f"no video of {settings.data} has the {size.frames} frames of a clip", "give longer ones")
         generator = np.random.default_rng(0)
         starts = [int(generator.integers(video.info.frames - size.frames + 1)) for video in videos]
 
@@ -50,10 +50,10 @@ def read(subject: Subject, settings: Settings) -> Measured:
 def videos_of(folder: Path) -> list[Path]:
     """All videos in it and in the folders below it, in order; InputError if there are none."""
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}; give one with videos as --data, or leave it out")
+        raise InputError(f"there is no folder {folder}", "give one with videos as --data, or leave it out")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
     if not found:
-        raise InputError(f"{folder} holds no videos; give another folder as --data, or leave it out")
+        raise InputError(f"{folder} holds no videos", "give another folder as --data, or leave it out")
     return found
 
 

@@ -82,7 +82,7 @@ def chosen(text: str | None) -> list[str]:
     names = list(TASK_NAMES) if text is None else [name.strip() for name in text.split(",")]
     for name in names:
         if name not in TASK_NAMES:
-            raise InputError(f"--tasks names {name!r}; give names of {', '.join(TASK_NAMES)}, with commas between")
+            raise InputError(f"--tasks names {name!r}", f"give names of {', '.join(TASK_NAMES)}, with commas between")
     return names
 
 
@@ -103,7 +103,10 @@ def settings_of(options: argparse.Namespace, device: torch.device) -> Settings:
 def with_sampler(settings: Settings, options: argparse.Namespace, timesteps: int) -> Settings:
     """The settings and their sampler for a model of so many times; InputError for more steps."""
     if options.steps > timesteps:
-        raise InputError(f"{options.steps} steps were asked for; this model has {timesteps} times, choose at most that")
+        raise InputError(
+            f"{options.steps} steps were asked for",
+            f"this model has {timesteps} times, choose at most that",
+        )
     return replace(settings, sampler=SamplerConfig(options.sampler, options.steps).completed(timesteps))
 
 
@@ -114,7 +117,10 @@ def subject_of(options: argparse.Namespace, settings: Settings) -> Subject:
         return Subject.of_size(options.size or SIZES[0], settings, **changed)
     given = ["size"] * (options.size is not None) + [name for name in SIZE_OPTIONS if changed[name] is not None]
     if given:
-        raise InputError(f"--{given[0].replace('_', '-')} is given with a --model, which has its sizes; leave out one")
+        raise InputError(
+            f"--{given[0].replace('_', '-')} is given with a --model, which has its sizes",
+            "leave out one",
+        )
     return Subject.of_model(options.model, settings)
 
 

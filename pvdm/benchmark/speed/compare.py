@@ -21,7 +21,7 @@ def read_document(path: Path) -> dict[str, Any]:
     """A document; InputError if the file is none."""
     found = read_json(path)
     if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("tasks"), list):
-        raise InputError(f"{path} is no result of pvdm benchmark speed; give the file of its --output")
+        raise InputError(f"{path} is no result of pvdm benchmark speed", "give the file of its --output")
     return found
 
 

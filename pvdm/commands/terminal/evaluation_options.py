@@ -44,15 +44,16 @@ class Plan:
         }
         self.videos = cache(VideoSet.find)
         if options.reconstruct and options.fake not in self.models:
-            raise InputError(f"--reconstruct takes a model as --fake, and {options.fake} is none; give a model")
+            raise InputError(f"--reconstruct takes a model as --fake, and {options.fake} is none", "give a model")
         if (options.label or options.every_class) and not self.models:
-            raise InputError("--label and --every-class are of a model that is sampled; leave them out")
+            raise InputError("--label and --every-class are of a model that is sampled", "leave them out")
         given = [
             f"--{name.replace('_', '-')}" for name in (*SOLVER, "later_steps") if getattr(options, name) is not None
         ]
         if given and not self.models:
             raise InputError(
-                f"there is no model to be sampled with {' and '.join(given)}; leave that out, or give a model"
+                f"there is no model to be sampled with {' and '.join(given)}",
+                "leave that out, or give a model",
             )
 
     def prepare(self, protocol: Protocol, progress: Progress | None) -> Measurement:
@@ -96,7 +97,7 @@ class Plan:
         found = self._find(side, protocol, part)
         if part and found.part is None:
             flag = "--part" if side == "real" else "--fake-part"
-            raise InputError(f"{path} has no parts, so that {flag} {part} cannot be taken of it; leave {flag} out")
+            raise InputError(f"{path} has no parts, so that {flag} {part} cannot be taken of it", f"leave {flag} out")
         return source_of(found, protocol, role=side, **known)
 
     def _find(self, side: str, protocol: Protocol, part: Part | None = None) -> VideoSet:
@@ -107,7 +108,7 @@ class Plan:
 
     def _needed(self, real: Source | None, protocol: Protocol) -> Source:
         if not real:
-            raise InputError(f"{protocol.title} takes reconstructions of real clips; give them as --real")
+            raise InputError(f"{protocol.title} takes reconstructions of real clips", "give them as --real")
         return real
 
     def _held_out(self, protocol: Protocol) -> Source | None:
@@ -125,9 +126,9 @@ class Plan:
         options, generator = with_solver(self.options), model.generator
         if options.every_class:
             if options.label:
-                raise InputError("--label and --every-class are both given; give one of them")
+                raise InputError("--label and --every-class are both given", "give one of them")
             if not generator.class_count:
-                raise InputError("this model has no classes; leave out --every-class")
+                raise InputError("this model has no classes", "leave out --every-class")
             options = argparse.Namespace(**{**vars(options), "label": list(map(str, range(generator.class_count)))})
         later = sampler_of(options, generator, steps=options.later_steps)
         labels = labels_of(options, generator, len(options.label or [0]))
@@ -141,7 +142,7 @@ class Plan:
         named = dict(text.split("=", 1) for text in given if text.split("=", 1)[0] in DETECTORS and "=" in text)
         plain = [text for text in given if text.split("=", 1)[0] not in DETECTORS]
         if len(plain) > 1:
-            raise InputError(f"--detector is given twice ({', '.join(plain)}); give each as NAME=FILE, see --list")
+            raise InputError(f"--detector is given twice ({', '.join(plain)})", "give each as NAME=FILE, see --list")
         return named.get(protocol.detector) or next(iter(plain), None)
 
 

@@ -140,7 +140,7 @@ def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps:
     """The solver that the options describe; InputError where they do not fit together or the model."""
     steps, timesteps = steps or options.steps, generator.diffusion.timesteps
     if steps is not None and steps > timesteps:
-        raise InputError(f"{steps} steps were asked for; this model has {timesteps} times, choose at most that")
+        raise InputError(f"{steps} steps were asked for", f"this model has {timesteps} times, choose at most that")
     try:
         return SamplerConfig(
             options.sampler,
@@ -158,10 +158,10 @@ def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: in
     """The class of each of the videos, which take those of the options in turn; InputError if there is none such."""
     if options.label is None:
         if options.label_guidance:
-            raise InputError("--label-guidance is given without a --label to guide by; give one, or leave it out")
+            raise InputError("--label-guidance is given without a --label to guide by", "give one, or leave it out")
         return None
     if len(options.label) > videos:
-        raise InputError(f"there are {len(options.label)} labels for {videos} video(s); give each --label a video")
+        raise InputError(f"there are {len(options.label)} labels for {videos} video(s)", "give each --label a video")
     given = generator.class_labels(options.label, len(options.label)).tolist()
     return [given[index % len(given)] for index in range(videos)]
 
@@ -203,6 +203,6 @@ def device_of(name: str) -> torch.device:
         device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
-        raise InputError(f"there is no device {name} here; choose cpu, or leave out --device") from error
+        raise InputError(f"there is no device {name} here", "choose cpu, or leave out --device") from error
     allow_tf32(device)
     return device

@@ -23,13 +23,14 @@ OWN = (INDEX, PLAN, SHARDS, ".latents-*.safetensors", ".index.*.json", ".plan.*.
 def open_latents(folder: Path) -> LatentPlan:
     """What a complete folder holds; InputError if it is none, is not finished, or lacks a part of a shard."""
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}; give one that pvdm encode has written")
+        raise InputError(f"there is no folder {folder}", "give one that pvdm encode has written")
     if not (folder / INDEX).is_file():
         if (folder / PLAN).is_file():
             raise InputError(
-                f"the latents in {folder} are not finished; give the pvdm encode command again, which goes on with them"
+                f"the latents in {folder} are not finished",
+                "give the pvdm encode command again, which goes on with them",
             )
-        raise InputError(f"{folder} holds no {INDEX}; give a folder that pvdm encode has written")
+        raise InputError(f"{folder} holds no {INDEX}", "give a folder that pvdm encode has written")
     stored, plan = _read(folder / INDEX)
     for shard, size in zip(plan.shards(), stored["bytes"], strict=True):
         _check_size(folder / shard.file, size)
@@ -56,8 +57,8 @@ def begin(folder: Path, plan: LatentPlan, *, overwrite: bool = False) -> list[Sh
     differences = plan.differences(before) if before else []
     if differences and not overwrite:
         raise InputError(
-            f"{folder} holds other latents: {'; '.join(differences)}; make these agree, choose another --output, or "
-            "pass --overwrite"
+            f"{folder} holds other latents: {'; '.join(differences)}",
+            "make these agree, choose another --output, or pass --overwrite",
         )
     if differences or before is None:
         _clear(folder, kept)
@@ -99,11 +100,11 @@ def _read(path: Path) -> tuple[dict[str, Any], LatentPlan]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(stored, dict) or stored.get("format") != FORMAT:
-            raise InputError(f"{path} is not an index of latents; give a folder that pvdm encode has written")
+            raise InputError(f"{path} is not an index of latents", "give a folder that pvdm encode has written")
         if stored["version"] != VERSION:
             raise InputError(
-                f"{path} is of version {stored['version']} of the format, and this pvdm reads {VERSION}; encode anew "
-                "with --overwrite"
+                f"{path} is of version {stored['version']} of the format, and this pvdm reads {VERSION}",
+                "encode anew with --overwrite",
             )
         plan = LatentPlan.from_json(stored)
         if path.name == INDEX and len(_sizes(stored)) != len(plan.shards()):
@@ -111,7 +112,7 @@ def _read(path: Path) -> tuple[dict[str, Any], LatentPlan]:
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         if cause := outside_cause(error):
             raise unread(path, cause) from error
-        raise InputError(f"{path} is damaged ({type(error).__name__}); encode anew with --overwrite") from error
+        raise InputError(f"{path} is damaged ({type(error).__name__})", "encode anew with --overwrite") from error
     return stored, plan
 
 
@@ -123,9 +124,9 @@ def _check_size(path: Path, size: int) -> None:
     """A file that is cut off is found before training begins, not in the middle of it."""
     remedy = "give the pvdm encode command that made it again, which mends it"
     if not path.is_file():
-        raise InputError(f"{path} is missing; {remedy}")
+        raise InputError(f"{path} is missing", remedy)
     if path.stat().st_size != size:
-        raise InputError(f"{path} has {path.stat().st_size} bytes and should have {size}; {remedy}")
+        raise InputError(f"{path} has {path.stat().st_size} bytes and should have {size}", remedy)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

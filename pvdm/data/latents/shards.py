@@ -33,7 +33,8 @@ def write_shard(folder: Path, shard: Shard, tensors: dict[str, Tensor], digest: 
     except InputError as error:
         cause = str(error).partition(";")[0]
         raise InputError(
-            f"{cause}; free space or mend the permissions, and give the same command again, which goes on"
+            cause,
+            "free space or mend the permissions, and give the same command again, which goes on",
         ) from error
 
 
@@ -62,12 +63,13 @@ class ShardReader:
             if (cause := outside_cause(error)) or (isinstance(error, FileNotFoundError) and path.is_file()):
                 raise unread(path, cause or "the system does not open it") from error
             raise InputError(
-                f"{path} is damaged or incomplete; give the pvdm encode command that made it again, which mends it"
+                f"{path} is damaged or incomplete",
+                "give the pvdm encode command that made it again, which mends it",
             ) from error
         if not found.abs().amax() <= 1:  # nor if there is a NaN
             raise InputError(
-                f"{path} is damaged (a latent is outside of [-1, 1]); give the pvdm encode command that made it again, "
-                "which mends it"
+                f"{path} is damaged (a latent is outside of [-1, 1])",
+                "give the pvdm encode command that made it again, which mends it",
             )
         return found
 

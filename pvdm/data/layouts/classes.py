@@ -34,5 +34,5 @@ def _class_of(path: Path, above: Folder) -> str:
     """The uppermost folder that is no part; that of the frames of a video is the video itself."""
     folders = above[:-1] if above and path.name == above[-1] else above
     if not folders:
-        raise InputError(f"{path} lies in no folder of a class; move it into one, or choose --data.layout folder")
+        raise InputError(f"{path} lies in no folder of a class", "move it into one, or choose --data.layout folder")
     return folders[0]

@@ -50,8 +50,8 @@ def find_parts(
         return _recognised(Path(root), split, options)
     if layout in ("ucf101", "skytimelapse") and folders:
         raise InputError(
-            f"layout {layout} has its own parts; leave out data.training_folders and data.validation_folders, or "
-            "choose --data.layout folder"
+            f"layout {layout} has its own parts",
+            "leave out data.training_folders and data.validation_folders, or choose --data.layout folder",
         )
     if layout == "ucf101":
         return find_ucf101(root, split=split)
@@ -80,8 +80,9 @@ def _check_is_not_ucf101(root: Path, paths: Sequence[Path]) -> None:
     """InputError for UCF101 without its lists, which a hash would divide within recordings."""
     if 2 * sum(bool(UCF101_NAME.fullmatch(path.stem)) for path in paths) > len(paths):
         raise InputError(
-            f"{root} holds videos of UCF101, and its official lists ({LISTS}) are neither in it nor beside it; put "
-            "them there, or choose --data.layout folder or classes, with which clips of one recording are in both parts"
+            f"{root} holds videos of UCF101, and its official lists ({LISTS}) are neither in it nor beside it",
+            "put them there, or choose --data.layout folder or classes, with which clips of one recording are "
+            "in both parts",
         )
 
 

@@ -78,7 +78,8 @@ def look_through(root: str | Path) -> Found:
         files, frames = ", ".join(VIDEO_SUFFIXES[:5]), ", ".join(FRAME_SUFFIXES[:3])
         but = f" that can be read, but {counted(unread)}" if unread else ""
         raise InputError(
-            f"{root} holds no videos{but}; put video files ({files}, ...) or folders of frames ({frames}, ...) into it"
+            f"{root} holds no videos{but}",
+            f"put video files ({files}, ...) or folders of frames ({frames}, ...) into it",
         )
     return Found(sorted(videos), unread, beside)
 
@@ -130,9 +131,9 @@ def check_folder(root: str | Path) -> Path:
     """The path of a folder; `InputError` if there is none."""
     root = Path(root)
     if not root.exists():
-        raise InputError(f"the folder {root} does not exist; give the folder that holds the videos")
+        raise InputError(f"the folder {root} does not exist", "give the folder that holds the videos")
     if not root.is_dir():
-        raise InputError(f"{root} is a file; give the folder that holds the videos")
+        raise InputError(f"{root} is a file", "give the folder that holds the videos")
     return root
 
 
@@ -145,9 +146,10 @@ def _check_others(division: Division, root: Path) -> None:
     """InputError where `train` may be one folder among many, such as that of a class."""
     if division.training and division.others and not (division.validation or division.test):
         raise InputError(
-            f"{root} holds {len(division.training)} videos in a folder for training (such as {division.training[0]}) "
-            f"and {len(division.others)} in others (such as {division.others[0]}); say which are trained on "
-            "(--data.training_folders '[train]', or '[.]' for all), or give the path of one of the folders"
+            f"{root} holds {len(division.training)} videos in a folder for training (such as "
+            f"{division.training[0]}) and {len(division.others)} in others (such as {division.others[0]})",
+            "say which are trained on (--data.training_folders '[train]', or '[.]' for all), or give the path "
+            "of one of the folders",
         )
 
 
@@ -166,7 +168,8 @@ def _walk(root: Path) -> list[tuple[Path, list[str]]]:
 def _refuse(error: OSError) -> None:
     """A folder that cannot be looked into is not left out: it would not be known which videos were taken."""
     raise InputError(
-        f"{error.filename} cannot be read ({error.strerror}); mend its permissions, or move it elsewhere"
+        f"{error.filename} cannot be read ({error.strerror})",
+        "mend its permissions, or move it elsewhere",
     ) from error
 
 

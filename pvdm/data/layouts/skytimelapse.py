@@ -21,8 +21,9 @@ def find_skytimelapse(root: str | Path) -> Splits:
     training = first_folder(root, TRAINING)
     if training is None:
         raise InputError(
-            f"{root} holds neither sky_train nor train; give the folder of SkyTimelapse that holds "
-            "sky_train/<video>/<clip>/<frames>.jpg, or choose --data.layout folder"
+            f"{root} holds neither sky_train nor train",
+            "give the folder of SkyTimelapse that holds sky_train/<video>/<clip>/<frames>.jpg, or choose "
+            "--data.layout folder",
         )
     find_videos(training)
     found = look_through(root)

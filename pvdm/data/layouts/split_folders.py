@@ -78,7 +78,8 @@ def divide_as_told(
         above[video] = names[len(place or ()) :]
     if empty := [folder for folder in given if folder not in used]:
         raise InputError(
-            f"{root.joinpath(*empty[0])} holds no videos, and data.{given[empty[0]]}_folders names it; correct the name"
+            f"{root.joinpath(*empty[0])} holds no videos, and data.{given[empty[0]]}_folders names it",
+            "correct the name",
         )
     return Division(parts["training"], parts["validation"], [], parts[None], above)
 
@@ -118,9 +119,10 @@ def _of_neighbours(
     unclear = [name for name in read if name not in certain]
     if parts and unclear:
         raise InputError(
-            f"{root.joinpath(*parent)} holds {parts[0][0]} and {unclear[0]}, of which it is unclear whether it is a "
-            "part of the data set, too; say which folders are for what (data.training_folders, "
-            "data.validation_folders), move it elsewhere, or give the path of one of them"
+            f"{root.joinpath(*parent)} holds {parts[0][0]} and {unclear[0]}, of which it is unclear whether it "
+            "is a part of the data set, too",
+            "say which folders are for what (data.training_folders, data.validation_folders), move it "
+            "elsewhere, or give the path of one of them",
         )
     return parts
 

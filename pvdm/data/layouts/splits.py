@@ -64,7 +64,7 @@ def split_by_file(
     `InputError` if the fraction is not in [0, 1).
     """
     if not 0 <= validation_fraction < 1:
-        raise InputError(f"the validation fraction is {validation_fraction}; give a number in [0, 1)")
+        raise InputError(f"the validation fraction is {validation_fraction}", "give a number in [0, 1)")
     ranked = sorted(paths, key=lambda path: _position(path, root, seed))
     count = sum(_position(path, root, seed) < validation_fraction for path in ranked)
     if validation_fraction > 0 and len(ranked) > 1:

@@ -31,8 +31,8 @@ def find_ucf101(root: str | Path, *, split: int = 1) -> Splits:
     listed = sum(map(len, names))
     if len(absent) == listed:
         raise InputError(
-            f"none of the {listed} videos that {lists} lists is in {videos} (such as {absent[0].relative_to(videos)}); "
-            "give the folder that holds the class folders of UCF101"
+            f"none of the {listed} videos that {lists} lists is in {videos} (such as {absent[0].relative_to(videos)})",
+            "give the folder that holds the class folders of UCF101",
         )
     others = [name for name in sorted(there.difference(*names)) if name.lower().endswith(VIDEO_SUFFIXES)]
     notes = [f"{len(others)} videos are in no list and left out, such as {videos / name}" for name in others[:1]]
@@ -69,8 +69,9 @@ def _lists(root: Path, videos: Path) -> Path:
     if lists := _found_lists(root, videos):
         return lists
     raise InputError(
-        f"there is no folder {LISTS} in {videos} or beside it; put the official lists of UCF101 there "
-        "(classInd.txt, trainlist01.txt, testlist01.txt, ...), or choose --data.layout classes"
+        f"there is no folder {LISTS} in {videos} or beside it",
+        "put the official lists of UCF101 there (classInd.txt, trainlist01.txt, testlist01.txt, ...), or "
+        "choose --data.layout classes",
     )
 
 
@@ -79,9 +80,9 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise InputError(f"there is no list {path}; put the official lists of UCF101 there") from error
+        raise InputError(f"there is no list {path}", "put the official lists of UCF101 there") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as a list ({error}); replace it by the official one") from error
+        raise InputError(f"{path} cannot be read as a list ({error})", "replace it by the official one") from error
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             yield number, line.split()
@@ -93,8 +94,9 @@ def _classes(path: Path) -> list[str]:
     for number, words in _lines(path):
         if len(words) != 2 or words[0] != str(len(classes) + 1) or words[1] in classes:
             raise InputError(
-                f"line {number} of {path} is {' '.join(words)!r}, where {len(classes) + 1} and the name of a class "
-                "are wanted; replace it by the official list"
+                f"line {number} of {path} is {' '.join(words)!r}, where {len(classes) + 1} and the name of a "
+                "class are wanted",
+                "replace it by the official list",
             )
         classes.append(words[1])
     return classes
@@ -106,8 +108,9 @@ def _listed(path: Path, classes: Sequence[str]) -> list[str]:
     for number, words in _lines(path):
         if len(PurePosixPath(words[0]).parts) != 2 or _class(words[0]) not in classes:
             raise InputError(
-                f"line {number} of {path} is {' '.join(words)!r}, where <class>/<video>.avi of a class in classInd.txt "
-                "is wanted; replace it by the official list"
+                f"line {number} of {path} is {' '.join(words)!r}, where <class>/<video>.avi of a class in "
+                "classInd.txt is wanted",
+                "replace it by the official list",
             )
         names.append(words[0])
     return names

@@ -65,9 +65,9 @@ def config_digest(generator: VideoGenerator) -> str:
 def _check_is_model(path: Path) -> None:
     """InputError for what is easily taken for a model: a video, and the folder of a training."""
     if path.suffix.lower() in (*VIDEO_SUFFIXES, *FRAME_SUFFIXES):
-        raise InputError(f"{path} is no model, and videos are given by the folder that holds them; give that")
+        raise InputError(f"{path} is no model, and videos are given by the folder that holds them", "give that")
     if found := checkpoints_in(path):
-        raise InputError(f"{path} is the folder of a training; give a checkpoint of it, such as {found[0]}")
+        raise InputError(f"{path} is the folder of a training", f"give a checkpoint of it, such as {found[0]}")
 
 
 def checkpoints_in(run: Path) -> list[Path]:
@@ -109,7 +109,7 @@ class SampledClips(ClipSource):
         most = generator.diffusion.timesteps
         first, later = (given.completed(most) for given in (sampler, later_sampler or sampler))
         if (steps := max(first.steps, later.steps)) > most:
-            raise InputError(f"{steps} steps were asked for; this model has {most} times, choose at most that")
+            raise InputError(f"{steps} steps were asked for", f"this model has {most} times, choose at most that")
         self.generator, self.num, self.frames, self.stride = generator, num, frames, stride
         self.sampler, self.later_sampler, self.seed = first, later, seed
         self.labels = None if labels is None else generator.class_labels(labels, len(labels)).tolist()
@@ -222,12 +222,13 @@ def check_fits(generator: VideoGenerator, frames: int, height: int, width: int) 
     if (height, width) != (config.height, config.width):
         remedy = f"--size {config.height}" if config.height == config.width else "--size native"
         raise InputError(
-            f"the clips are {height}x{width}, but the model reconstructs {config.height}x{config.width}; give {remedy}"
+            f"the clips are {height}x{width}, but the model reconstructs {config.height}x{config.width}",
+            f"give {remedy}",
         )
     if frames < config.frames:
         raise InputError(
-            f"the clips have {frames} frames, but the model reconstructs {config.frames} at once; "
-            f"give --frames {config.frames} or more"
+            f"the clips have {frames} frames, but the model reconstructs {config.frames} at once",
+            f"give --frames {config.frames} or more",
         )
 
 

@@ -130,7 +130,7 @@ def clips_of(
         num = min(wanted, num) if is_model and num and f"num_{role}" in protocol.fits else wanted
     if is_model:
         if num is None:
-            raise InputError(f"{protocol.title} does not say how many clips a model is to sample; give --num-{role}")
+            raise InputError(f"{protocol.title} does not say how many clips a model is to sample", f"give --num-{role}")
         scaling = _scaling(protocol, size, "fake")
         return _samples(found, protocol, seed=seed, num=num, scaling=scaling, sampling=sampling)
     is_real = role == "real"

@@ -68,9 +68,9 @@ class VideoSet:
         index = index_videos(sorted(entries, key=lambda entry: _name(entry.path, root)), cache=cache, progress=True)
         cache.save()
         if index.bad:
-            raise InputError(f"{some(index.bad)}; repair or remove it, so that it is known what is measured")
+            raise InputError(f"{some(index.bad)}", "repair or remove it, so that it is known what is measured")
         if not index.videos:
-            raise InputError(f"{root} holds no videos in its part {part}; choose another --part, or mend the folder")
+            raise InputError(f"{root} holds no videos in its part {part}", "choose another --part, or mend the folder")
         _warn_of_gaps(index.videos)
         official = {"split": split if layout == "ucf101" else None, "classes": parts.classes}
         return cls(root, layout, part if has_parts else None, tuple(index.videos), **official)
@@ -217,8 +217,8 @@ class VideoClips(ClipSource):
         other = next((video for video in others if (video.info.height, video.info.width) != size), None)
         if other:
             raise InputError(
-                f"{first.path} is {size[0]}x{size[1]} and {other.path} is {other.info.height}x{other.info.width}; "
-                "give videos of one size, or a --size to which they are scaled"
+                f"{first.path} is {size[0]}x{size[1]} and {other.path} is {other.info.height}x{other.info.width}",
+                "give videos of one size, or a --size to which they are scaled",
             )
 
     def _all_too_short(self) -> str:

@@ -91,11 +91,11 @@ def load_detector(name: str, path: str | Path | None = None, *, device: torch.de
     detector, no file, or another file than is wanted.
     """
     if name not in DETECTORS:
-        raise InputError(f"there is no detector {name}; choose one of {', '.join(DETECTORS)}")
+        raise InputError(f"there is no detector {name}", f"choose one of {', '.join(DETECTORS)}")
     kind = DETECTORS[name]
     if kind.file is None:
         if path is not None:
-            raise InputError(f"{name} takes no file, its weights are computed; leave out {path}")
+            raise InputError(f"{name} takes no file, its weights are computed", f"leave out {path}")
         network = kind.load(None)
         record = {"file": None, "sha256": network.digest(), "url": None}
     else:
@@ -133,9 +133,9 @@ def _i3d_400(path: Path) -> _Logits:
 def _fill(network: nn.Module, state: dict[str, Any], path: Path) -> None:
     for key, wanted in network.state_dict().items():
         if getattr(state.get(key), "shape", None) != wanted.shape:
-            raise InputError(f"{path} does not hold I3D (no {key} of size {list(wanted.shape)}); {I3D_400.remedy}")
+            raise InputError(f"{path} does not hold I3D (no {key} of size {list(wanted.shape)})", I3D_400.remedy)
     if foreign := state.keys() - network.state_dict().keys():
-        raise InputError(f"{path} does not hold I3D alone (it has {min(foreign)}); {I3D_400.remedy}")
+        raise InputError(f"{path} does not hold I3D alone (it has {min(foreign)})", I3D_400.remedy)
     network.load_state_dict(state)
 
 

@@ -42,18 +42,21 @@ class FeatureTable(Metric):
         """Numbers of b clips and their features (b, d) on any device; InputError if they are not as many."""
         numbers = torch.as_tensor(indices, dtype=torch.long).cpu()
         if features.ndim != 2 or len(features) != len(numbers):
-            raise InputError(f"features of shape {tuple(features.shape)} for {len(numbers)} clips; give a row for each")
+            raise InputError(
+                f"features of shape {tuple(features.shape)} for {len(numbers)} clips",
+                "give a row for each",
+            )
         self.indices.append(numbers)
         self.rows.append(features.detach().cpu().double())
 
     def compute(self) -> np.ndarray:
         """(n, d) float64, by the number of the clip; InputError if there is none, or if one is there twice."""
         if not sum(map(len, self.rows)):
-            raise InputError("there are no features; give at least one clip")
+            raise InputError("there are no features", "give at least one clip")
         numbers, order = dim_zero_cat(self.indices).sort()
         twice = numbers[1:][numbers[1:] == numbers[:-1]]
         if len(twice):
-            raise InputError(f"the features of clip {int(twice[0])} are there twice; measure each clip once")
+            raise InputError(f"the features of clip {int(twice[0])} are there twice", "measure each clip once")
         return dim_zero_cat(self.rows)[order].numpy()
 
 
@@ -134,8 +137,8 @@ class Looks:
         self.first = self.first or other
         if other[1] != self.first[1]:
             raise InputError(
-                f"{_look(*self.first)} and {_look(*other)}; a measurement takes clips of one size and length, "
-                "so scale or cut them first, or give a size"
+                f"{_look(*self.first)} and {_look(*other)}",
+                "a measurement takes clips of one size and length, so scale or cut them first, or give a size",
             )
 
 
@@ -148,19 +151,19 @@ def _ordered(source: ClipSource, indices: Sequence[int] | None) -> list[int]:
     """The numbers in rising order; InputError for one that the source has not, or twice."""
     numbers = sorted(range(len(source)) if indices is None else indices)
     if not numbers:
-        raise InputError("there are no clips to measure; give at least one")
+        raise InputError("there are no clips to measure", "give at least one")
     if numbers[0] < 0 or numbers[-1] >= len(source):
         wrong = numbers[0] if numbers[0] < 0 else numbers[-1]
-        raise InputError(f"clip {wrong} is asked for and there are {len(source)}; give numbers from 0 on")
+        raise InputError(f"clip {wrong} is asked for and there are {len(source)}", "give numbers from 0 on")
     if len(set(numbers)) < len(numbers):
-        raise InputError("a clip is asked for twice; give each number once")
+        raise InputError("a clip is asked for twice", "give each number once")
     return numbers
 
 
 def _share(numbers: list[int], batch_size: int, processes: Processes) -> list[int]:
     """This process's numbers: whole batches, so that each clip has the same company whoever measures it."""
     if batch_size < 1:
-        raise InputError(f"batch_size is {batch_size}; give at least 1")
+        raise InputError(f"batch_size is {batch_size}", "give at least 1")
     batches = [numbers[start : start + batch_size] for start in range(0, len(numbers), batch_size)]
     return [number for batch in processes.share(batches) for number in batch]
 
@@ -171,7 +174,8 @@ def _check_finite(rows: Tensor, names: Sequence[str]) -> None:
     if is_bad.any():
         name = names[int(is_bad.nonzero()[0])]
         raise InputError(
-            f"what was measured of {name} is not finite (NaN or infinity); look at this clip, or leave it out"
+            f"what was measured of {name} is not finite (NaN or infinity)",
+            "look at this clip, or leave it out",
         )
 
 
@@ -180,8 +184,14 @@ def _batch(clips: Iterator[Clip], wanted: Sequence[int], looks: Looks) -> Tensor
     taken = list(islice(clips, len(wanted)))
     for number, clip in zip(wanted, taken, strict=False):
         if clip.index != number:
-            raise InputError(f"the source gives clip {clip.index} ({clip.name}) for clip {number}; each is wanted once")
+            raise InputError(
+                f"the source gives clip {clip.index} ({clip.name}) for clip {number}",
+                "each is wanted once",
+            )
         looks.check(clip)
     if len(taken) < len(wanted):
-        raise InputError(f"the source ends before clip {wanted[len(taken)]}, which it is to have; look for lost files")
+        raise InputError(
+            f"the source ends before clip {wanted[len(taken)]}, which it is to have",
+            "look for lost files",
+        )
     return torch.stack([clip.video for clip in taken])

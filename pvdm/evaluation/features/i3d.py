@@ -63,8 +63,8 @@ class I3D(nn.Module):
         """
         if not video.is_floating_point() or video.ndim != 5 or video.shape[1] != 3:
             raise ArgumentError(
-                f"video is {video.dtype} {tuple(video.shape)}; I3D takes floats in [-1, 1], (b, 3, t, h, w), which "
-                "pvdm.video.to_float makes of uint8"
+                f"video is {video.dtype} {tuple(video.shape)}",
+                "I3D takes floats in [-1, 1], (b, 3, t, h, w), which pvdm.video.to_float makes of uint8",
             )
         x = pool(self.Conv3d_1a_7x7(video), *SPATIAL_POOL)
         x = pool(self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(x)), *SPATIAL_POOL)

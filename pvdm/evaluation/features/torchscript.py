@@ -64,7 +64,7 @@ class ScriptedNetwork:
         return network.eval()
 
     def _refusal(self, found: str) -> InputError:
-        return InputError(f"{self._path} does not serve as {self._name}: it {found}; {self._remedy}")
+        return InputError(f"{self._path} does not serve as {self._name}: it {found}", self._remedy)
 
 
 def _size(video: Tensor) -> str:

@@ -51,7 +51,8 @@ def _module(name: str) -> ModuleType:
         return import_module(f"cdfvd.third_party.VideoMAEv2.{name}")
     except ImportError as error:
         raise InputError(
-            f"content-debiased FVD needs the package cd-fvd ({one_line(error)}); pip install 'pvdm[cdfvd]' installs it"
+            f"content-debiased FVD needs the package cd-fvd ({one_line(error)})",
+            "pip install 'pvdm[cdfvd]' installs it",
         ) from error
 
 
@@ -63,4 +64,4 @@ def _fill(network: nn.Module, path: Path) -> None:
         network.load_state_dict(state)
     except (RuntimeError, TypeError) as error:
         reason = one_line(str(error).splitlines()[-1].strip())
-        raise InputError(f"{path} does not hold {VIDEOMAE.name} ({reason}); {VIDEOMAE.remedy}") from error
+        raise InputError(f"{path} does not hold {VIDEOMAE.name} ({reason})", VIDEOMAE.remedy) from error

@@ -94,7 +94,8 @@ def coherence_curve(video: Tensor, window: int = 16) -> dict[str, list[float]]:
     frames = _frames(video)
     if not SHORTEST <= window <= len(frames):
         raise InputError(
-            f"a window of {window} frames does not fit a video of {len(frames)}; take {SHORTEST} to {len(frames)}"
+            f"a window of {window} frames does not fit a video of {len(frames)}",
+            f"take {SHORTEST} to {len(frames)}",
         )
     starts = range(0, len(frames) - window + 1, window)
     flow, second = _flow_measures(frames), _second_differences(frames)
@@ -111,11 +112,11 @@ def coherence_curve(video: Tensor, window: int = 16) -> dict[str, list[float]]:
 def _frames(video: Tensor) -> np.ndarray:
     """(3, t, h, w) uint8 -> (t, h, w, 3), checked."""
     if video.ndim != 4 or len(video) != 3 or video.dtype != uint8:
-        raise InputError(f"coherence found {tuple(video.shape)} of {video.dtype}; give a clip (3, t, h, w) of uint8")
+        raise InputError(f"coherence found {tuple(video.shape)} of {video.dtype}", "give a clip (3, t, h, w) of uint8")
     frames, height, width = video.shape[1:]
     if frames < SHORTEST or min(height, width) < SMALLEST:
         found = f"{frames} {'frame' if frames == 1 else 'frames'} of {height}x{width}"
-        raise InputError(f"coherence found {found}; give at least {SHORTEST} of {SMALLEST}x{SMALLEST}")
+        raise InputError(f"coherence found {found}", f"give at least {SHORTEST} of {SMALLEST}x{SMALLEST}")
     return np.ascontiguousarray(video.permute(1, 2, 3, 0).cpu().numpy())
 
 

@@ -48,9 +48,12 @@ def frechet_of_moments(mean_a: Features, cov_a: Features, mean_b: Features, cov_
     mean_a, cov_a, mean_b, cov_b = map(feature_rows, (mean_a, cov_a, mean_b, cov_b))
     shapes = [values.shape for values in (mean_a, cov_a, mean_b, cov_b)]
     if mean_a.ndim != 1 or shapes != [(mean_a.size,), (mean_a.size, mean_a.size)] * 2:
-        raise InputError(f"the moments have the shapes {', '.join(map(str, shapes))}; give (d,), (d, d), (d,), (d, d)")
+        raise InputError(
+            f"the moments have the shapes {', '.join(map(str, shapes))}",
+            "give (d,), (d, d), (d,), (d, d)",
+        )
     if not all(np.isfinite(values).all() for values in (mean_a, cov_a, mean_b, cov_b)):
-        raise InputError("the moments hold values that are no numbers (NaN or infinity); look at the features")
+        raise InputError("the moments hold values that are no numbers (NaN or infinity)", "look at the features")
     return _between(mean_a, _root(cov_a), mean_b, _root(cov_b))
 
 
@@ -89,7 +92,7 @@ def _root(covariance: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     rounding = np.finfo(np.float64).eps * len(values) * np.abs(values).max()
     if values.min() < -1e4 * rounding:
-        raise InputError(f"a matrix with the eigenvalue {values.min():.3g} is no covariance; give one of features")
+        raise InputError(f"a matrix with the eigenvalue {values.min():.3g} is no covariance", "give one of features")
     return np.sqrt(np.where(values > rounding, values, 0))[:, None] * vectors.T
 
 
@@ -116,12 +119,13 @@ def _checked(values: Features, other: Features, *, name: str) -> np.ndarray:
     """Features (n, d) of which a covariance can be taken; InputError says what is wrong with them."""
     rows = feature_rows(values)
     if rows.ndim != 2 or not rows.shape[1]:
-        raise InputError(f"the {name} features have the shape {rows.shape}; give (n, d), a row for each clip")
+        raise InputError(f"the {name} features have the shape {rows.shape}", "give (n, d), a row for each clip")
     if len(rows) < 2:
-        raise InputError(f"the {name} features are of {len(rows)} clips; a distance of sets takes at least 2 of each")
+        raise InputError(f"the {name} features are of {len(rows)} clips", "a distance of sets takes at least 2 of each")
     if rows.shape[1] != other.shape[-1]:
         raise InputError(
-            f"the {name} features are {rows.shape[1]} wide and the others {other.shape[-1]}; use one detector for both"
+            f"the {name} features are {rows.shape[1]} wide and the others {other.shape[-1]}",
+            "use one detector for both",
         )
     check_numbers(rows, f"the {name} features")
     return rows
@@ -133,6 +137,6 @@ def check_numbers(rows: np.ndarray, what: str) -> None:
     if len(bad):
         clips = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
         raise InputError(
-            f"{what} of {len(bad)} of {len(rows)} clips are no numbers (NaN or infinity), those of clips {clips}; "
-            "look at these clips, and at the detector's weights"
+            f"{what} of {len(bad)} of {len(rows)} clips are no numbers (NaN or infinity), those of clips {clips}",
+            "look at these clips, and at the detector's weights",
         )

@@ -39,7 +39,7 @@ def inception_score(probabilities: Features, *, splits: int) -> tuple[float, flo
     """
     rows = _probabilities(probabilities)
     if not 1 <= splits <= len(rows):
-        raise InputError(f"{len(rows)} clips cannot be divided into {splits} splits; give 1 to {len(rows)}")
+        raise InputError(f"{len(rows)} clips cannot be divided into {splits} splits", f"give 1 to {len(rows)}")
     bounds = [k * len(rows) // splits for k in range(splits + 1)]
     scores = [np.exp(_mutual_information(rows[i:j])) for i, j in pairwise(bounds)]
     return float(np.mean(scores)), float(np.std(scores))
@@ -54,11 +54,11 @@ def _mutual_information(rows: np.ndarray) -> float:
 def _probabilities(values: Features) -> np.ndarray:
     rows = feature_rows(values)
     if rows.ndim != 2 or not rows.size:
-        raise InputError(f"the probabilities have the shape {rows.shape}; give (n, classes), a row for each clip")
+        raise InputError(f"the probabilities have the shape {rows.shape}", "give (n, classes), a row for each clip")
     check_numbers(rows, "the probabilities")
     if rows.min() < 0 or np.abs(rows.sum(1) - 1).max() > 1e-3:
         raise InputError(
-            f"the probabilities go from {rows.min():.3g} to {rows.max():.3g} and sum up to {rows.sum(1).max():.3g}; "
-            "give those of a softmax, whose rows sum up to 1"
+            f"the probabilities go from {rows.min():.3g} to {rows.max():.3g} and sum up to {rows.sum(1).max():.3g}",
+            "give those of a softmax, whose rows sum up to 1",
         )
     return rows

@@ -65,7 +65,7 @@ def st_rred(reference: Tensor, distorted: Tensor) -> float:
     """
     if reference.shape != distorted.shape:
         found = f"{tuple(reference.shape)} and {tuple(distorted.shape)}"
-        raise InputError(f"ST-RRED compares clips of one shape, not {found}; give each clip its own reference")
+        raise InputError(f"ST-RRED compares clips of one shape, not {found}", "give each clip its own reference")
     clips = [_luminance(clip, measure="ST-RRED", frames=2, size=ST_RRED_SIZE) for clip in (reference, distorted)]
     with _scikit_video() as measure:
         try:
@@ -77,11 +77,11 @@ def st_rred(reference: Tensor, distorted: Tensor) -> float:
 def _luminance(video: Tensor, *, measure: str, frames: int, size: int) -> np.ndarray:
     """(3, t, h, w) uint8 -> (t, h, w, 1) float64 in [0, 255], checked."""
     if video.ndim != 4 or len(video) != 3 or video.dtype != uint8:
-        raise InputError(f"{measure} found {tuple(video.shape)} of {video.dtype}; give a clip (3, t, h, w) of uint8")
+        raise InputError(f"{measure} found {tuple(video.shape)} of {video.dtype}", "give a clip (3, t, h, w) of uint8")
     if video.shape[1] < frames or min(video.shape[2:]) < size:
         count, height, width = video.shape[1:]
         found = f"{count} {'frame' if count == 1 else 'frames'} of {height}x{width}"
-        raise InputError(f"{measure} found {found}; give at least {frames} frames of {size}x{size}, or leave it out")
+        raise InputError(f"{measure} found {found}", f"give at least {frames} frames of {size}x{size}, or leave it out")
     return np.tensordot(video.cpu().numpy(), LUMA, axes=(0, 0))[..., None]
 
 

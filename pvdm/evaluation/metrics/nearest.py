@@ -115,7 +115,7 @@ def mean_pairwise_distance(features: np.ndarray) -> float:
     """The mean Euclidean distance of two different rows of features (n, d)."""
     _check(features, features)
     if len(features) < 2:
-        raise InputError("diversity found one clip; give at least two")
+        raise InputError("diversity found one clip", "give at least two")
     centred = np.asarray(features, dtype=np.float64) - features.mean(0, dtype=np.float64)
     squares = np.square(centred).sum(1)
     total = 0.0
@@ -214,8 +214,11 @@ def _blocks(rows: int, columns: int) -> Iterator[slice]:
 def _check(features: np.ndarray, reference: np.ndarray) -> None:
     """InputError unless both are tables of finite numbers, not empty, of one width."""
     if features.ndim != 2 or reference.ndim != 2 or features.shape[1] != reference.shape[1]:
-        raise InputError(f"features are {features.shape} and {reference.shape}; give (n, d) and (m, d) of one detector")
+        raise InputError(
+            f"features are {features.shape} and {reference.shape}",
+            "give (n, d) and (m, d) of one detector",
+        )
     if not len(features) or not len(reference):
-        raise InputError(f"there are {len(features)} clips and {len(reference)} training clips; give some of both")
+        raise InputError(f"there are {len(features)} clips and {len(reference)} training clips", "give some of both")
     if not (np.isfinite(features).all() and np.isfinite(reference).all()):
-        raise InputError("some features are not finite; look for clips that the detector cannot judge")
+        raise InputError("some features are not finite", "look for clips that the detector cannot judge")

@@ -32,7 +32,7 @@ class Pair:
 def pairs_picture(pairs: Sequence[Pair], *, columns: int = 1) -> Image.Image:
     """Film strips of up to 8 frames: each sample above the training clip nearest to it, with names and distance."""
     if not pairs:
-        raise InputError("there are no pairs to draw; give at least one")
+        raise InputError("there are no pairs to draw", "give at least one")
     blocks = [_block(pair) for pair in pairs]
     columns = min(columns, len(blocks))
     width, height = max(block.width for block in blocks), max(block.height for block in blocks)

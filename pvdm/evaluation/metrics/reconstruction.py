@@ -103,12 +103,12 @@ def _check_same(original: Clip, clip: Clip) -> None:
     names = [PurePosixPath(name).with_suffix("").name for name in (original.name, clip.name)]
     if names[0] != names[1]:
         raise InputError(
-            f"clip {clip.index} is {original.name} of the real videos and {clip.name} of the others; "
-            "give reconstructions under the names of their originals, or a model as --fake"
+            f"clip {clip.index} is {original.name} of the real videos and {clip.name} of the others",
+            "give reconstructions under the names of their originals, or a model as --fake",
         )
     if original.video.shape != clip.video.shape:
         sizes = ["x".join(map(str, video.shape[1:])) for video in (original.video, clip.video)]
-        raise InputError(f"{original.name} is {sizes[0]} and its reconstruction {sizes[1]}; give both one --size")
+        raise InputError(f"{original.name} is {sizes[0]} and its reconstruction {sizes[1]}", "give both one --size")
 
 
 def psnr(found: Tensor, wanted: Tensor) -> Tensor:
@@ -188,7 +188,8 @@ class Fidelity(Metric):
         if found.shape != wanted.shape or found.ndim != 5 or {found.dtype, wanted.dtype} != {torch.uint8}:
             raise InputError(
                 f"fidelity found clips {tuple(found.shape)} of {found.dtype} and {tuple(wanted.shape)} of "
-                f"{wanted.dtype}; give both as (b, 3, t, h, w) of uint8"
+                f"{wanted.dtype}",
+                "give both as (b, 3, t, h, w) of uint8",
             )
         for index, clip, original in zip(indices, found, wanted, strict=True):
             self._add(int(index), clip, original)
@@ -196,7 +197,7 @@ class Fidelity(Metric):
     def compute(self) -> dict[str, float | list[float] | None]:
         """See `fidelity_means`; InputError if there are no clips."""
         if not len(self.clips):
-            raise InputError("fidelity found no clips; give at least one")
+            raise InputError("fidelity found no clips", "give at least one")
         return fidelity_means(**self.rows())
 
     def rows(self) -> dict[str, Tensor]:
@@ -261,7 +262,7 @@ def _check_finite(index: int, measures: Mapping[str, Tensor | float]) -> None:
     """InputError for a measure of a clip that is not finite: the mean would pass it over."""
     for name, value in measures.items():
         if not math.isfinite(float(value)):
-            raise InputError(f"{name} of clip {index} is {float(value)}; look at this clip, or leave it out")
+            raise InputError(f"{name} of clip {index} is {float(value)}", "look at this clip, or leave it out")
 
 
 def _decibels(error: Tensor) -> Tensor:

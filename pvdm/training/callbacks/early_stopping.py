@@ -52,9 +52,9 @@ class EarlyStopping(Callback):
             self.monitor = self.monitor or chosen.monitor
             self.mode = self.mode or (chosen.mode if self.monitor == chosen.monitor else None)
         if self.monitor is None:
-            raise InputError("early stopping has no metric; give one as early_stopping.monitor, such as val/loss")
+            raise InputError("early stopping has no metric", "give one as early_stopping.monitor, such as val/loss")
         if self.mode is None:
-            raise InputError(f"early stopping by {self.monitor} needs early_stopping.mode; give min or max")
+            raise InputError(f"early stopping by {self.monitor} needs early_stopping.mode", "give min or max")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A run that had stopped does not begin."""
@@ -81,7 +81,7 @@ class EarlyStopping(Callback):
     def _value(self, trainer: Trainer) -> float:
         if self.monitor not in trainer.callback_metrics:
             known = ", ".join(sorted(name for name in trainer.callback_metrics if name.startswith("val/")))
-            raise InputError(f"there is no metric {self.monitor} to stop by; give another, such as {known}")
+            raise InputError(f"there is no metric {self.monitor} to stop by", f"give another, such as {known}")
         return float(trainer.callback_metrics[self.monitor])
 
     def _count(self, value: float) -> None:

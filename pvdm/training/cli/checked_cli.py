@@ -45,7 +45,7 @@ class CheckedCLI(LightningCLI):
         except OmegaConfBaseException as error:
             key = f" of {error.full_key}" if error.full_key else ""
             reason = one_line(str(error).splitlines()[0])
-            raise InputError(f"a value{key} cannot be resolved ({reason}); write the value itself") from error
+            raise InputError(f"a value{key} cannot be resolved ({reason})", "write the value itself") from error
         check_range(0, 2**32 - 1, seed_everything=self.config[self.config.subcommand].seed_everything)
 
     def _parse_ckpt_path(self) -> None:
@@ -66,8 +66,9 @@ class CheckedCLI(LightningCLI):
             trainer = super().instantiate_trainer(**kwargs)
         except (MisconfigurationException, ModuleNotFoundError, TypeError, ValueError) as error:
             raise InputError(
-                f"the trainer cannot be set up: {one_line(error).rstrip('.!')}; see trainer in pvdm fit --help, "
-                "where --trainer.accelerator auto and --trainer.devices auto take what this machine has"
+                f"the trainer cannot be set up: {one_line(error).rstrip('.!')}",
+                "see trainer in pvdm fit --help, where --trainer.accelerator auto and --trainer.devices auto "
+                "take what this machine has",
             ) from error
         return trainer
 
@@ -97,11 +98,11 @@ def check_checkpoint(path: Path, *, to_go_on: bool) -> None:
     content = read_pickle(path, mapped=True)
     found = content.keys()
     if not found >= OF_ANY:
-        raise InputError(f"{path} is not a checkpoint of pvdm fit; give another as --ckpt_path")
+        raise InputError(f"{path} is not a checkpoint of pvdm fit", "give another as --ckpt_path")
     checked(content["pvdm"], path)
     if to_go_on and not found >= OF_TRAINING:
         missing = min(OF_TRAINING - found)
-        raise InputError(f"{path} holds a model and nothing to go on from (no {missing}); leave out --ckpt_path")
+        raise InputError(f"{path} holds a model and nothing to go on from (no {missing})", "leave out --ckpt_path")
 
 
 def _check_trainer(config: Any, *, is_automatic: bool) -> None:
@@ -112,12 +113,14 @@ def _check_trainer(config: Any, *, is_automatic: bool) -> None:
     if (None if precision is None else str(precision)) not in allowed:
         names = ", ".join(sorted(filter(None, allowed)))
         raise InputError(
-            f"trainer.precision is {precision}, which this stage cannot be trained in; choose one of {names}"
+            f"trainer.precision is {precision}, which this stage cannot be trained in",
+            f"choose one of {names}",
         )
     interval = config.get("val_check_interval")
     if isinstance(interval, (int, float)) and interval <= 0:
         raise InputError(
-            f"trainer.val_check_interval is {interval}; give a number of batches, or a share of an epoch above 0"
+            f"trainer.val_check_interval is {interval}",
+            "give a number of batches, or a share of an epoch above 0",
         )
     check_range(0, gradient_clip_val=config.get("gradient_clip_val"), log_every_n_steps=config.get("log_every_n_steps"))
 
@@ -127,8 +130,8 @@ def _check_strategy(strategy: Any) -> None:
     name = strategy if isinstance(strategy, str) else type(strategy).__name__
     if name.lower().startswith(("fsdp", "deepspeed", "modelparallel")):
         raise InputError(
-            f"trainer.strategy is {name}, whose checkpoints cannot be gone on with here; give ddp, or for stage 2 "
-            "-c configs/strategies/fsdp.yaml"
+            f"trainer.strategy is {name}, whose checkpoints cannot be gone on with here",
+            "give ddp, or for stage 2 -c configs/strategies/fsdp.yaml",
         )
 
 

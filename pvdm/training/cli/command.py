@@ -99,9 +99,9 @@ class TrainingCLI(CheckedCLI):
             logger.info("continuing from %s", last) if self.subcommand == "fit" else logger.info("model: %s", last)
             config.ckpt_path = str(last)
         elif config.ckpt_path is None and self.subcommand != "fit":
-            raise InputError(f"there is no checkpoint {last}; give one as --ckpt_path, or run pvdm fit first")
+            raise InputError(f"there is no checkpoint {last}", "give one as --ckpt_path, or run pvdm fit first")
         elif config.ckpt_path and not Path(config.ckpt_path).is_file():
-            raise InputError(f"there is no checkpoint {config.ckpt_path}; check --ckpt_path")
+            raise InputError(f"there is no checkpoint {config.ckpt_path}", "check --ckpt_path")
         if self.subcommand == "fit" and config.ckpt_path:
             self.model.start = None  # the weights are those of the checkpoint
         config.weights_only = True

@@ -34,7 +34,7 @@ class PlainParser(LightningArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if not self.exit_on_error:  # a parser within a parser, whose error the outer one goes on with
             super().error(message, ex)
-        raise InputError(f"{plain(message, self._known())}; see pvdm fit --help") from ex
+        raise InputError(f"{plain(message, self._known())}", "see pvdm fit --help") from ex
 
     def _known(self) -> list[str]:
         """Names of all options but those of the model, which depend on its class."""
@@ -56,13 +56,15 @@ def check_configs(arguments: Sequence[str]) -> None:
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise InputError(f"there is no config {path}; check -c") from error
+            raise InputError(f"there is no config {path}", "check -c") from error
         except OSError as error:
-            raise InputError(f"the config {path} cannot be read ({error.strerror}); give a YAML file as -c") from error
+            raise InputError(
+                f"the config {path} cannot be read ({error.strerror})", "give a YAML file as -c"
+            ) from error
         except (UnicodeDecodeError, yaml.YAMLError) as error:
-            raise InputError(f"the config {path} is not YAML ({_place(error)}); mend it there") from error
+            raise InputError(f"the config {path} is not YAML ({_place(error)})", "mend it there") from error
         if not isinstance(content, dict):
-            raise InputError(f"the config {path} holds no keys with values; pvdm fit --print_config shows one")
+            raise InputError(f"the config {path} holds no keys with values", "pvdm fit --print_config shows one")
 
 
 def _configs(arguments: Sequence[str]) -> Iterator[Path]:

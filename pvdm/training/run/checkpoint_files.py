@@ -35,8 +35,8 @@ class CheckpointFiles(TorchCheckpointIO):
             if (refused := _system_error(error)) is None:
                 raise
             raise InputError(
-                f"the checkpoint {path} cannot be written ({refused.strerror or refused}), the previous one is kept; "
-                "free space or mend the permissions, and give the same command again"
+                f"the checkpoint {path} cannot be written ({refused.strerror or refused}), the previous one is kept",
+                "free space or mend the permissions, and give the same command again",
             ) from error
 
     def load_checkpoint(
@@ -51,8 +51,8 @@ class CheckpointFiles(TorchCheckpointIO):
             if path.name != LAST or not best.is_file():
                 raise
             raise InputError(
-                f"{path} cannot be read, it is damaged or not a checkpoint; go on from the best model so far by "
-                f"--ckpt_path {best}, or delete it to begin anew"
+                f"{path} cannot be read, it is damaged or not a checkpoint",
+                f"go on from the best model so far by --ckpt_path {best}, or delete it to begin anew",
             ) from error
         for weights in (checkpoint.get("state_dict"), checkpoint.get(RAW)):
             check_finite(weights or {}, path, DIVERGED)

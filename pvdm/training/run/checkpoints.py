@@ -92,5 +92,6 @@ def _check_shared(trainer: Trainer) -> None:
     if trainer.strategy.broadcast(here) != here:
         raise InputError(
             f"process {trainer.global_rank} {'finds' if here else 'does not find'} {LAST} in "
-            f"{trainer.default_root_dir}, unlike the first; choose a folder on a disk that all machines share"
+            f"{trainer.default_root_dir}, unlike the first",
+            "choose a folder on a disk that all machines share",
         )

@@ -39,8 +39,8 @@ class RunFolder:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InputError(
-                f"the folder of the run, {self.path}, cannot be written ({reason}); choose another as "
-                "--trainer.default_root_dir"
+                f"the folder of the run, {self.path}, cannot be written ({reason})",
+                "choose another as --trainer.default_root_dir",
             ) from error
 
     def clear(self) -> None:

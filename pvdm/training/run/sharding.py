@@ -43,8 +43,8 @@ class ShardedStrategy(ModelParallelStrategy):
         count = self.num_nodes * self.num_processes
         if count % self.copies:
             raise InputError(
-                f"trainer.strategy.copies is {self.copies} and there are {count} processes; give a number that "
-                "divides them, or leave it out"
+                f"trainer.strategy.copies is {self.copies} and there are {count} processes",
+                "give a number that divides them, or leave it out",
             )
         # Lightning's second axis is that of tensor parallelism; the parts of a copy lie along it here.
         self._data_parallel_size, self._tensor_parallel_size = self.copies, count // self.copies

@@ -36,7 +36,7 @@ def naming_the_file(
         try:
             return read(path, *args, **options)
         except DAMAGE as error:
-            raise InputError(f"{path} cannot be read ({_said(error)}); repair it or remove it") from error
+            raise InputError(f"{path} cannot be read ({_said(error)})", "repair it or remove it") from error
 
     return reading
 

@@ -15,7 +15,10 @@ from pvdm.video.transform import resize_and_crop
 def check_installed() -> None:
     """InputError unless decord can be imported."""
     if find_spec("decord") is None:
-        raise InputError('the reader decord is not installed; pip install "pvdm[decord]", or choose the reader auto')
+        raise InputError(
+            "the reader decord is not installed",
+            'pip install "pvdm[decord]", or choose the reader auto',
+        )
 
 
 def read(path: Path, indices: np.ndarray, index: PacketIndex) -> np.ndarray:

@@ -39,7 +39,7 @@ def frame_paths(folder: Path) -> list[Path]:
     """The frames in order, `frame_2.png` before `frame_10.png`; `InputError` if there are none."""
     paths = sorted((folder / name for name in frame_names(path.name for path in folder.iterdir())), key=_natural_order)
     if not paths:
-        raise InputError(f"{folder} holds no frames; {_remedy(folder)}")
+        raise InputError(f"{folder} holds no frames", f"{_remedy(folder)}")
     return paths
 
 
@@ -77,7 +77,8 @@ def read(paths: Sequence[Path], indices: np.ndarray) -> np.ndarray:
         if frame.shape != frames[0].shape:
             raise InputError(
                 f"{paths[i]} is {frame.shape[1]}x{frame.shape[0]}, but the clip it belongs to begins with "
-                f"{frames[0].shape[1]}x{frames[0].shape[0]}; give all frames of a folder one size"
+                f"{frames[0].shape[1]}x{frames[0].shape[0]}",
+                "give all frames of a folder one size",
             )
     return np.stack(frames)
 
@@ -86,10 +87,10 @@ def _read_image(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             if (count := _count(image)) > 1:
-                raise InputError(f"{path} holds {count} frames, and not one; make it a video file, such as an mp4")
+                raise InputError(f"{path} holds {count} frames, and not one", "make it a video file, such as an mp4")
             return as_shown(image)
     except DAMAGE as error:
-        raise InputError(f"{path} cannot be read as an image ({error}); remove or replace it") from error
+        raise InputError(f"{path} cannot be read as an image ({error})", "remove or replace it") from error
 
 
 def _count(image: Image.Image) -> int:

@@ -112,7 +112,7 @@ def display_times(path: Path, index: PacketIndex) -> np.ndarray | None:
 
 def undecodable(path: Path, reason: object) -> InputError:
     """The error for a file that is no video or a damaged one."""
-    return InputError(f"{path} cannot be decoded as a video ({reason}); remove it or encode it again")
+    return InputError(f"{path} cannot be decoded as a video ({reason})", "remove it or encode it again")
 
 
 def check_shape(path: Path, first: tuple[int, int], other: tuple[int, int]) -> None:
