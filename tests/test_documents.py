@@ -24,16 +24,12 @@ OTHERS = {
     "ntasks-per-node",
     "max-restarts",
     "trainer.strategy.copies",
-    "teraflops",
-    "stage2",
-    "price",
-    "bandwidth",
     "lacking",
     "minutes",
     "parts",
     "python",
 }
-"""Options of SLURM, of torchrun, of a strategy, of tools/training_cost.py and of docs/benchmarks/gpu.sh."""
+"""Options of SLURM, of torchrun, of a strategy, and of docs/benchmarks/gpu.sh."""
 CONTINUED = " ..."
 """Stands in a line for what the line before it says."""
 

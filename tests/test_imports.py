@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pvdm import cli
-from pvdm.benchmark.speed.settings import SIZES
-from pvdm.benchmark.speed.subject import AUTOENCODERS, UNETS
+from pvdm.benchmark.speed.measured_model import AUTOENCODERS, UNETS
+from pvdm.benchmark.speed.speed_options import SIZES
 from pvdm.commands import encode
 from pvdm.data.latents.shards import DTYPES
 from pvdm.diffusion import SAMPLERS

@@ -26,7 +26,7 @@ from typing import Any
 import carry
 import gpu_parts
 
-PRELOADED = ("pvdm.cli", "pvdm.benchmark.speed.command", "pvdm.training.cli.command", "pytest")
+PRELOADED = ("pvdm.cli", "pvdm.benchmark.speed.speed_command", "pvdm.training.cli.command", "pytest")
 """Imported once, before processes are forked: else each part would import for seconds."""
 
 PACKAGES = ("pvdm", "torch", "torchvision", "triton", "numpy", "pytorch-lightning", "av")

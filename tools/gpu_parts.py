@@ -138,11 +138,11 @@ def _make_tiny(device: str) -> None:
     import torch
     from torchvision.models import vgg
 
-    from pvdm.benchmark.speed import machine, steps
+    from pvdm.benchmark.speed import roofline, training_speed
     from pvdm.training import AdversaryConfig
 
-    machine.SIDE[device], machine.COPIED[device] = 64, 1 << 20
-    steps.AdversaryConfig = lambda: AdversaryConfig(channels=8)
+    roofline.SIDE[device], roofline.COPIED[device] = 64, 1 << 20
+    training_speed.AdversaryConfig = lambda: AdversaryConfig(channels=8)
     features = vgg.make_layers(vgg.cfgs["D"])
     lpips.pretrained_networks.tv.vgg16 = lambda pretrained: SimpleNamespace(features=features)
     if device == "cpu":

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pvdm.benchmark.speed.page import with_tables
+from pvdm.benchmark.speed.speed_report import with_tables
 
 docs = Path(__file__).parents[1] / "docs"
 page = docs / "speed.md"

@@ -96,8 +96,8 @@ def largest_batches(generator: VideoGenerator) -> list[dict[str, Any]]:
 def each_largest_batch(generator: VideoGenerator) -> Iterator[dict[str, Any]]:
     """Entries of `largest_batch`, of both stages, in the paper's memory and in all that the device has.
 
-    Mixed precision (bfloat16), AdamW, without LPIPS and discriminators; a batch fits if an update of it does. This is
-    tried, as the paper did; `speed.memory` counts, with all losses and activation checkpointing, and needs no GPU.
+    Mixed precision (bfloat16), AdamW, without LPIPS and discriminators; a batch fits if an update with it runs, which
+    is tried, as in the paper.
     """
     device = generator.device
     stages = {"autoencoder": autoencoder_update, "diffusion": diffusion_update}

@@ -7,13 +7,31 @@ from pathlib import Path
 from typing import Any
 
 from pvdm.benchmark.plan import DATASETS, NUM_VIDEOS, QUICK_SETTINGS, QUICK_VIDEOS, SETTINGS
-from pvdm.benchmark.speed.settings import KINDS, SIZE_OPTIONS, SIZES, TASK_NAMES
+from pvdm.benchmark.speed.speed_options import KINDS, SIZE_OPTIONS, SIZES, TASK_NAMES
 from pvdm.commands.terminal.options import SOLVER, device_of, natural, positive
 from pvdm.diffusion.sampler_config import SAMPLER_NAMES
+from pvdm.errors import InputError
 from pvdm.generation.model_files import check_model
 
 PATHS = {"i3d-400": "i3d", "c3d-ucf101": "c3d", "lpips": "lpips_weights"}
 """What the files of weights are for, and the options that name them."""
+
+SAVED_TENSORS = (
+    "memory is measured, no longer counted without a GPU",
+    "read peak_memory_bytes of the training steps, or try --largest-batches, both on a GPU",
+)
+"""Why --saved-tensors was removed, and what to use instead."""
+
+
+class _Removed(argparse.Action):
+    """An option that no longer exists: refused with the reason and the remedy in `const`."""
+
+    def __init__(self, option_strings: list[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, **options)
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        reason, remedy = self.const
+        raise InputError(f"{option_string} was removed: {reason}", remedy)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,9 +123,7 @@ def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--plain", action="store_true", help="beside the networks, the same as the released code does it"
     )
-    group.add_argument(
-        "--saved-tensors", action="store_true", help="count what training keeps for the backward pass, on no GPU either"
-    )
+    group.add_argument("--saved-tensors", action=_Removed, const=SAVED_TENSORS, help=argparse.SUPPRESS)
     group.add_argument(
         "--largest-batches", action="store_true", help="try, on a GPU, the largest batches of both stages' updates"
     )
@@ -137,7 +153,7 @@ def run(options: argparse.Namespace) -> None:
         run_solvers(options, device=device)
         return
     if options.what == "speed":
-        from pvdm.benchmark.speed.command import run_speed
+        from pvdm.benchmark.speed.speed_command import run_speed
 
         run_speed(options, device=device)
         return

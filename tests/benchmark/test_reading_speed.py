@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from pvdm.benchmark.speed.reading import measure_reading, read_whole
+from pvdm.benchmark.speed.reading_speed import on_one_core, read_whole
 from pvdm.data import Video
 from pvdm.video import ClipShape, probe, read_clip
 
@@ -27,11 +27,11 @@ def test_both_ways_read_the_same_clip(make_video, make_frame_folder, frame_numbe
 def test_what_is_told(make_video, make_frame_folder):
     path = make_video("a.mp4", g="1")
     threads = torch.get_num_threads()
-    told = measure_reading([video(path), video(path)], SHAPE, rounds=2).describe()
+    told = on_one_core([video(path), video(path)], SHAPE, rounds=2)
     assert torch.get_num_threads() == threads
     assert json.loads(json.dumps(told)) == told
     assert (told["clips"], told["videos"], told["frames_wanted"], told["frames_in_file"]) == (4, 2, 4, 40)
     assert told["frames_decoded"] == 4  # each is an entry point
     assert told["clips_per_second"] > 0 and told["whole_file_clips_per_second"] > 0 and told["ratio"] > 0
-    folder = measure_reading([video(make_frame_folder("b"))], SHAPE, rounds=1)
-    assert folder.frames_decoded is None and folder.frames_in_file == pytest.approx(12)
+    folder = on_one_core([video(make_frame_folder("b"))], SHAPE, rounds=1)
+    assert folder["frames_decoded"] is None and folder["frames_in_file"] == pytest.approx(12)

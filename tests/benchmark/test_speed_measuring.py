@@ -7,10 +7,9 @@ import pytest
 import torch
 from generation.small_models import small_generator
 
-from pvdm.benchmark.speed.machine import Ceiling, ceiling, machine
 from pvdm.benchmark.speed.measuring import Measured, Measurement, measure
-from pvdm.benchmark.speed.settings import KINDS, Repeats, Settings
-from pvdm.benchmark.speed.work import Work
+from pvdm.benchmark.speed.roofline import Ceiling, OperationCount, ceiling, machine
+from pvdm.benchmark.speed.speed_options import KINDS, Repeats, SpeedOptions
 
 CPU = torch.device("cpu")
 
@@ -30,7 +29,7 @@ def test_of_runs_that_do_the_same_the_first_is_counted():
     runs = {name: lambda name=name: order.append(name) or matrix @ matrix for name in "ab"}
     found = measure(runs, CPU, Repeats(count=2), alike=True)
     assert "".join(order) == "a" + "abab"
-    assert found["a"].work == found["b"].work and found["b"].work.flops == 2 * 4**3
+    assert found["a"].operations == found["b"].operations and found["b"].operations.flops == 2 * 4**3
 
 
 def test_a_run_beyond_the_limit_is_not_repeated():
@@ -55,16 +54,16 @@ def test_an_error_in_a_run_leaves_nothing_counting():
     (_, context), error = next(measurement.turns()), ZeroDivisionError
     with pytest.raises(error), context:
         raise error
-    assert torch.rand(2, 2) @ torch.rand(2, 2) is not None and not measurement.works
+    assert torch.rand(2, 2) @ torch.rand(2, 2) is not None and not measurement.counts
 
 
 def test_the_median_and_a_mixture():
-    few = Measured([3.0, 1.0, 2.0], peak=5, held=1, work=Work(100, 10))
-    many = Measured([20.0, 40.0, 30.0], peak=9, held=2, work=Work(200, 20))
+    few = Measured([3.0, 1.0, 2.0], peak=5, held=1, operations=OperationCount(100, 10))
+    many = Measured([20.0, 40.0, 30.0], peak=9, held=2, operations=OperationCount(200, 20))
     assert few.median == 2.0
     mixed = few.mixed(many, 0.3)
     assert mixed.median == pytest.approx(0.7 * 2.0 + 0.3 * 30.0)
-    assert (mixed.peak, mixed.work) == (9, Work(130, 13))
+    assert (mixed.peak, mixed.operations) == (9, OperationCount(130, 13))
 
 
 def test_a_ceiling_is_what_was_measured(monkeypatch):
@@ -81,7 +80,7 @@ def test_a_ceiling_is_what_was_measured(monkeypatch):
         ran.append(device)
         yield Clock()
 
-    monkeypatch.setattr("pvdm.benchmark.speed.machine.measured", half_a_second)
+    monkeypatch.setattr("pvdm.benchmark.speed.roofline.measured", half_a_second)
     found = ceiling(CPU, torch.float32, side=10, copied=400)
     assert found == Ceiling(2 * 10**3 / 0.5, 2 * 400 / 0.5), "a copy reads and writes"
     assert found.best(Ceiling(1.0, 1e9)) == Ceiling(found.flops_per_second, 1e9)
@@ -92,8 +91,8 @@ def test_a_ceiling_is_what_was_measured(monkeypatch):
     [(None, False, False), ((), True, True), (("mlp", "across"), ["mlp"], ["across"]), (("mlp",), ["mlp"], [])],
 )
 def test_each_stage_takes_its_kinds_of_checkpointing(given, first, second):
-    settings = Settings(CPU, activation_checkpointing=given)
-    assert (settings.checkpointing(1), settings.checkpointing(2)) == (first, second)
+    options = SpeedOptions(CPU, activation_checkpointing=given)
+    assert (options.checkpointing(1), options.checkpointing(2)) == (first, second)
 
 
 def test_kinds_are_those_of_the_networks():

@@ -1,22 +1,20 @@
-"""Entries, the table, and the comparison of two documents."""
+"""Entries, the table, the comparison of two files, and the tables of a document."""
 
 import copy
 import json
 
 import pytest
 
-from pvdm.benchmark.speed.compare import comparison, differences, read_document
-from pvdm.benchmark.speed.machine import Ceiling
 from pvdm.benchmark.speed.measuring import Measured
-from pvdm.benchmark.speed.report import FORMAT, entry, table
-from pvdm.benchmark.speed.work import Work
+from pvdm.benchmark.speed.roofline import Ceiling, OperationCount
+from pvdm.benchmark.speed.speed_report import FORMAT, comparison, differences, entry, read_speed, table, with_tables
 from pvdm.errors import InputError
 
 CEILING = Ceiling(flops_per_second=1000.0, bytes_per_second=400.0)
 
 
 def found(*seconds: float, **more) -> Measured:
-    return Measured(list(seconds), peak=3 << 30, held=1 << 30, work=Work(500, 100), **more)
+    return Measured(list(seconds), peak=3 << 30, held=1 << 30, operations=OperationCount(500, 100), **more)
 
 
 def document(*entries: dict) -> dict:
@@ -32,7 +30,7 @@ def document(*entries: dict) -> dict:
 
 
 def test_an_entry():
-    made = entry("encode", found(4.0, 2.0, 1.0, plain=found(6.0)), CEILING, unit="clip", batch=4)
+    made = entry("encode", found(4.0, 2.0, 1.0, reference=found(6.0)), CEILING, unit="clip", batch=4)
     assert (made["seconds"], made["all_seconds"]) == (2.0, [4.0, 2.0, 1.0])
     assert (made["items"], made["items_per_second"]) == (4, 2.0)
     assert made["share_of_product"] == 500 / 2.0 / 1000.0 and made["share_of_copy"] == 100 / 2.0 / 400.0
@@ -58,7 +56,7 @@ def test_a_table_is_aligned_and_says_what_is_missing():
         "stream: the first clip after 250 ms, then 64 frames per second",
     ]
     assert "ratio" not in lines[1]
-    beside = entry("encode", found(1.0, plain=found(1.5)), CEILING, unit="clip", batch=1)
+    beside = entry("encode", found(1.0, reference=found(1.5)), CEILING, unit="clip", batch=1)
     assert table(document(beside)).splitlines()[2].split()[-1] == "1.50"
 
 
@@ -97,4 +95,45 @@ def test_another_file_is_refused(tmp_path, text):
     path = tmp_path / "old.json"
     path.write_text(text)
     with pytest.raises(InputError, match=r"old.json is no result of pvdm benchmark speed; give the file of its --out"):
-        read_document(path)
+        read_speed(path)
+
+
+PAGE = "Before\n\n<!-- tables -->\nold\n<!-- end of tables -->\nafter\n"
+
+
+def whole_document() -> dict:
+    found = Measured([2.0], peak=None, held=None, operations=OperationCount(10**9, 10**9))
+    return {
+        "format": FORMAT,
+        "date": "2026-01-02T03:04:05+00:00",
+        "versions": {"torch": "9.9"},
+        "machine": {"device": "cpu", "name": "x86_64", "processor": "Abacus", "threads": 3},
+        "subject": {"name": "tiny"},
+        "settings": {"batch_size": 7},
+        "ceiling": {"dtype": "float32", "flops_per_second": 1e9, "bytes_per_second": 1e9},
+        "tasks": [entry("encode", found, Ceiling(1e9, 1e9), unit="clip", batch=7)],
+    }
+
+
+def test_tables_take_the_place_of_those_before(tmp_path):
+    for name in ("speed_b.json", "speed_a.json", "other.json"):
+        (tmp_path / name).write_text(json.dumps(whole_document()))
+    made = with_tables(PAGE, tmp_path)
+    told = "Abacus, 3 threads, torch 9.9, 2026-01-02; size tiny, float32, batch 7.\n\n```text\nproduct 1 GFLOP/s"
+    assert made.startswith(f"Before\n\n<!-- tables -->\n`speed_a.json`: {told}")
+    assert f"\n```\n\n`speed_b.json`: {told}" in made and "other" not in made and "old" not in made
+    assert made.endswith("\n```\n<!-- end of tables -->\nafter\n")
+    assert with_tables(made, tmp_path) == made
+
+
+def test_what_makes_it_faster_is_said(tmp_path):
+    found = whole_document()
+    found["settings"] |= {"compile": True, "cuda_graphs": True}
+    (tmp_path / "speed_a.json").write_text(json.dumps(found))
+    assert "size tiny, float32, batch 7, compiled, CUDA graphs.\n" in with_tables(PAGE, tmp_path)
+
+
+def test_a_file_that_is_none(tmp_path):
+    (tmp_path / "speed_a.json").write_text("{}")
+    with pytest.raises(InputError, match=r"speed_a.json is no result of pvdm benchmark speed"):
+        with_tables(PAGE, tmp_path)

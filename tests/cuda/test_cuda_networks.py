@@ -1,4 +1,4 @@
-"""The networks on a GPU: as on a CPU in float32, near it in TF32 and bfloat16; what they hold is what is counted."""
+"""The networks on a GPU: as on a CPU in float32, near it in TF32 and bfloat16, and what they hold."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from torch.testing import assert_close
 
 from pvdm.autoencoder import ProjectedAutoencoder
 from pvdm.autoencoder.attention import LAUNCHED, attend
-from pvdm.benchmark.speed.kept import kept
 from pvdm.benchmark.speed.measuring import held_bytes
-from pvdm.benchmark.speed.work import counted
+from pvdm.benchmark.speed.roofline import counted
 from pvdm.benchmark.timing import measured
 from pvdm.diffusion import Condition
 from pvdm.errors import no_memory
@@ -110,24 +109,14 @@ def test_a_full_memory_is_told(device):
     assert no_memory(error.value).startswith("the memory is full; take fewer samples at once")
 
 
-@pytest.mark.parametrize("parts", [False, ("mlp", "projections")])
-def test_training_keeps_what_is_counted(device, parts):
+def test_checkpointing_holds_less_for_the_backward_pass(device):
     config = replace(AUTOENCODER, frames=16, height=64, width=64, channels=64, head_dim=32, depth=2)
-
-    def make() -> ProjectedAutoencoder:
-        return ProjectedAutoencoder(config)
-
-    def run(network: ProjectedAutoencoder, batch: int) -> Tensor:
-        return network(torch.zeros(batch, 3, 16, 64, 64, device=next(network.parameters()).device))
-
-    network = randomized(make()).train().to(device)
-    set_activation_checkpointing(network, parts)
-    sizes = []
-    for batch in (2, 4):
+    network, sizes = randomized(ProjectedAutoencoder(config)).train().to(device), []
+    for parts in (False, ("mlp", "projections"), True):
+        set_activation_checkpointing(network, parts)
         before = held_bytes(device)
         with torch.autocast("cuda", torch.bfloat16, cache_enabled=False):
-            result = run(network, batch)
+            result = network(torch.zeros(2, 3, 16, 64, 64, device=device))
         sizes.append(held_bytes(device) - before)
         del result
-    found = (sizes[1] - sizes[0]) / 2
-    assert found == pytest.approx(kept(make, run, parts).per_clip, rel=0.15)
+    assert sizes[0] > sizes[1] > sizes[2] > 0

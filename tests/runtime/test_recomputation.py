@@ -9,9 +9,9 @@ import torch
 from generation.small_models import UNET, randomized, small_autoencoder
 from jsonargparse import ArgumentParser
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 
 from pvdm.autoencoder import ProjectedAutoencoder
-from pvdm.benchmark.speed.saved_tensors import SavedBytes
 from pvdm.diffusion import TriplaneUNet, UNetConfig
 from pvdm.errors import InputError
 from pvdm.runtime.recomputation import chosen, set_activation_checkpointing
@@ -45,9 +45,18 @@ def gradients(network: nn.Module) -> dict[str, Tensor]:
 
 
 def kept(network: nn.Module) -> int:
-    with SavedBytes(network.parameters()) as saved:
+    """Bytes that autograd keeps for the backward pass: each storage once, without the parameters."""
+    known, saved = {value.untyped_storage()._cdata for value in network.parameters()}, {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in known:
+            saved[storage._cdata] = storage  # held, so that its address is not given to another
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
         output(network)
-    return saved.total
+    return sum(storage.nbytes() for storage in saved.values())
 
 
 CASES = [(autoencoder, setting) for setting in FIRST] + [(unet, setting) for setting in SECOND]

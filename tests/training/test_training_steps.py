@@ -7,7 +7,7 @@ import pytest
 import torch
 from training.miniature import Toy
 
-from pvdm.benchmark.speed.training_steps import run_steps
+from pvdm.benchmark.speed.training_speed import run_steps
 from pvdm.training.module import GeneratorTraining
 
 CPU = torch.device("cpu")

@@ -1,4 +1,4 @@
-"""Repeated and interleaved measurements of pieces of code, and their medians."""
+"""Repeated, interleaved measurements of pieces of code, and their medians."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from pvdm.benchmark.speed.settings import Repeats
-from pvdm.benchmark.speed.work import Work, counted
+from pvdm.benchmark.speed.roofline import OperationCount, counted
+from pvdm.benchmark.speed.speed_options import Repeats
 from pvdm.benchmark.timing import Peak, measured
 
 Run = Callable[[], Any]
@@ -23,42 +23,42 @@ Turn = tuple[str, AbstractContextManager[Any]]
 
 @dataclass
 class Measured:
-    """What was found of one piece of code.
+    """What was found for one piece of code.
 
     Args:
         seconds: Of each repetition.
-        peak: The most memory of all repetitions, in bytes: allocated on CUDA, elsewhere the process's, if it is known.
-        held: What was in use before them: weights, inputs, and elsewhere than on CUDA the program itself.
-        work: Of one run.
-        items: Clips or frames of one run; None are those of a batch.
+        peak: The most memory of any repetition, in bytes: allocated on CUDA, else the process's, if known.
+        held: In use before them, in bytes: weights and inputs, and except on CUDA the program itself.
+        operations: Of one run.
+        items: Clips or frames of one run; None means the batch size.
         extra: What else there is to say, JSON-able.
-        plain: The plain computation, measured in turn with it.
+        reference: The reference network, measured in turn with it.
     """
 
     seconds: list[float]
     peak: int | None
     held: int | None
-    work: Work
+    operations: OperationCount
     items: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
-    plain: Measured | None = None
+    reference: Measured | None = None
 
     @property
     def median(self) -> float:
         return statistics.median(self.seconds)
 
     def mixed(self, other: Measured, share: float) -> Measured:
-        """As if `share` of the runs had been the other's: times and work in proportion, the larger peak."""
+        """As if `share` of the runs had been the other's: times and operations in proportion, the larger peak."""
         pairs = zip(sorted(self.seconds), sorted(other.seconds), strict=True)
         seconds = [(1 - share) * mine + share * theirs for mine, theirs in pairs]
-        work = self.work * (1 - share) + other.work * share
-        return Measured(seconds, _largest(self.peak, other.peak), self.held, work)
+        operations = self.operations * (1 - share) + other.operations * share
+        return Measured(seconds, _largest(self.peak, other.peak), self.held, operations)
 
 
 class Measurement:
     """Pieces of code by name, each counted once, warmed up, and then timed in turn with the others: A B, A B, ...
 
-    alike: They do the same work, and the first alone is counted.
+    alike: They do the same, so that only the first is counted.
     """
 
     def __init__(
@@ -72,11 +72,11 @@ class Measurement:
     ) -> None:
         self.device, self.repeats, self.counting, self.alike = device, repeats, counting, alike
         self.held: int | None = None
-        self.works: dict[str, Work] = {}
+        self.counts: dict[str, OperationCount] = {}
         self.peaks: dict[str, list[Peak]] = {name: [] for name in names}
 
     def turns(self) -> Iterator[Turn]:
-        """What is to run next, and within which context."""
+        """What runs next, and the context to run it in."""
         names = list(self.peaks)
         for name in names[:1] if self.alike else names:
             yield name, self._counted(name)
@@ -91,19 +91,19 @@ class Measurement:
                 yield name, self._timed(name)
 
     def found(self) -> dict[str, Measured]:
-        """Of each piece."""
+        """The result of each piece, when all turns have run."""
         return {name: self._found(name) for name in self.peaks}
 
     def _found(self, name: str) -> Measured:
         peaks = self.peaks[name]
-        work = next(iter(self.works.values())) if self.alike else self.works[name]
-        return Measured([peak.seconds for peak in peaks], _largest(*(peak.memory for peak in peaks)), self.held, work)
+        count = next(iter(self.counts.values())) if self.alike else self.counts[name]
+        return Measured([peak.seconds for peak in peaks], _largest(*(peak.memory for peak in peaks)), self.held, count)
 
     @contextmanager
     def _counted(self, name: str) -> Iterator[None]:
-        with self.counting(), counted() as work:
+        with self.counting(), counted() as count:
             yield
-        self.works[name] = work
+        self.counts[name] = count
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
@@ -120,10 +120,7 @@ def measure(
     counting: Context = nullcontext,
     alike: bool = False,
 ) -> dict[str, Measured]:
-    """Each of the runs, in turn; what is counted happens within the context that `counting` makes.
-
-    alike: see `Measurement`.
-    """
+    """Measures the runs in turn; those that are counted run in the context of `counting`. alike: see `Measurement`."""
     measurement = Measurement(list(runs), device, repeats, counting=counting, alike=alike)
     for name, context in measurement.turns():
         with context:
@@ -132,11 +129,11 @@ def measure(
 
 
 def held_bytes(device: torch.device) -> int | None:
-    """What is in use now: allocated on CUDA, elsewhere the process's memory; None where the system does not tell."""
+    """Memory in use now: allocated on CUDA, else the process's; None where the system does not say."""
     gc.collect()
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
-    with measured(device) as peak:  # the peak of nothing is what there is
+    with measured(device) as peak:  # the peak of nothing is what is in use
         pass
     return peak.memory
 

@@ -1,4 +1,4 @@
-"""The plain computation gives what the networks give, gradients too, and what the released code gave."""
+"""The reference networks give what the networks give, gradients too, and what the released code gave."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reference import golden, largest_error, normal, released_state_dict, video
 from torch import Tensor, nn
 
 from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder, Triplane
-from pvdm.benchmark.speed.plain import plain_decode, plain_denoise, plain_encode
+from pvdm.benchmark.speed.reference_networks import reference_decode, reference_denoise, reference_encode
 from pvdm.diffusion import Condition, TriplaneUNet, UNetConfig
 from pvdm.generation.released import UNET_RULES, infer_unet, load_released
 
@@ -55,7 +55,7 @@ def gradients(network: nn.Module, output: Tensor) -> dict[str, Tensor]:
 def test_encoding(sizes):
     autoencoder = autoencoder_of(sizes)
     with torch.no_grad():
-        found, wanted = autoencoder.encode(clip(autoencoder)), plain_encode(autoencoder, clip(autoencoder))
+        found, wanted = autoencoder.encode(clip(autoencoder)), reference_encode(autoencoder, clip(autoencoder))
     torch.testing.assert_close(found.flatten(), wanted.flatten(), rtol=0, atol=5e-6)
 
 
@@ -63,7 +63,7 @@ def test_encoding(sizes):
 def test_decoding(sizes):
     autoencoder = autoencoder_of(sizes)
     with torch.no_grad():
-        found, wanted = autoencoder.decode(latent(autoencoder)), plain_decode(autoencoder, latent(autoencoder))
+        found, wanted = autoencoder.decode(latent(autoencoder)), reference_decode(autoencoder, latent(autoencoder))
     torch.testing.assert_close(found, wanted, rtol=0, atol=5e-6)
 
 
@@ -71,7 +71,7 @@ def test_decoding(sizes):
 def test_denoising(shape):
     unet = unet_of(shape)
     with torch.no_grad():
-        torch.testing.assert_close(unet(*noisy(unet)), plain_denoise(unet, *noisy(unet)), rtol=0, atol=2e-5)
+        torch.testing.assert_close(unet(*noisy(unet)), reference_denoise(unet, *noisy(unet)), rtol=0, atol=2e-5)
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -79,7 +79,7 @@ def test_gradients_of_the_autoencoder(training):
     autoencoder = autoencoder_of(SIZES[0]).train(training).double()
     video = clip(autoencoder).double()
     found = gradients(autoencoder, autoencoder(video))
-    wanted = gradients(autoencoder, plain_decode(autoencoder, plain_encode(autoencoder, video)))
+    wanted = gradients(autoencoder, reference_decode(autoencoder, reference_encode(autoencoder, video)))
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
 
 
@@ -88,7 +88,7 @@ def test_gradients_of_the_denoiser(shape):
     unet = unet_of(shape).train().double()
     z, t, condition = noisy(unet)
     found = gradients(unet, unet(z.double(), t, condition))
-    wanted = gradients(unet, plain_denoise(unet, z.double(), t, condition))
+    wanted = gradients(unet, reference_denoise(unet, z.double(), t, condition))
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
 
 
@@ -99,5 +99,5 @@ def test_the_released_denoiser():
     load_released(unet, weights, UNET_RULES)
     context = normal(3, 3, 4, 2048).tanh()[:1]
     with torch.no_grad():
-        found = plain_denoise(unet.eval(), normal(2, 3, 4, 2048)[:1], torch.tensor([0]), context)
+        found = reference_denoise(unet.eval(), normal(2, 3, 4, 2048)[:1], torch.tensor([0]), context)
     assert largest_error(found, GOLDEN["unet_out_cond"][:1]) < 2e-5

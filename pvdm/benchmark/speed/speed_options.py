@@ -1,4 +1,4 @@
-"""How `pvdm benchmark speed` runs everything."""
+"""How `pvdm benchmark speed` runs everything; without PyTorch, so that the command line answers at once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TASK_NAMES = (
     *("read", "encode", "decode", "denoise", "sample_clip", "stream"),
     *("stage1_step", "stage2_step_pixels", "stage2_step_latents"),
 )
-"""What can be measured, in this order."""
+"""What can be measured, in the order in which it runs."""
 
 KINDS = {1: ("time", "space", "mlp", "projections"), 2: ("residual", "attention", "across")}
-"""Kinds of parts that activation checkpointing may compute again, by stage."""
+"""Kinds of parts that activation checkpointing can recompute, by stage."""
 
 SIZES = ("released", "pvdm-s", "tiny")
 SIZE_OPTIONS = {
@@ -28,17 +28,17 @@ SIZE_OPTIONS = {
     "channels": "width of the autoencoder",
     "unet_channels": "width of the U-Net at full resolution",
 }
-"""What of a size can be changed, and what it is."""
+"""The parts of a size that can be changed, and what they are."""
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """How often something is measured.
+    """How often each task runs.
 
     Args:
-        count: Repetitions of which the median is taken.
-        limit: Seconds after which no further repetition of a task begins; one is always made.
-        warm_up: Runs before them, besides the one that is counted.
+        count: Timed runs, of which the median is taken.
+        limit: Seconds after which no further run of a task starts; one is always made.
+        warm_up: Runs before the timed ones, in addition to the run whose operations are counted.
     """
 
     count: int = 5
@@ -47,24 +47,24 @@ class Repeats:
 
 
 @dataclass(frozen=True)
-class Settings:
+class SpeedOptions:
     """How everything is run.
 
     Args:
         device: Where.
-        precision: "32", or "bf16": autocast, and but in training weights in bfloat16, as `pvdm sample` has them; the
-            plain computation is always in float32.
+        precision: "32", or "bf16": autocast, and outside training weights in bfloat16, as in `pvdm sample`. The
+            reference networks always run in float32.
         batch_size: Clips at once; videos in sampling and streaming.
         compile: Compile the networks' repeated parts.
-        cuda_graphs: Launch the denoiser's kernels as one in sampling; on a GPU alone.
-        activation_checkpointing: In the training steps: None is without, kinds are those of `KINDS`, none is all.
-        plain: Measure the plain computation beside encode, decode and denoise.
-        saved_tensors: Count what training keeps for the backward pass, with each kind of activation checkpointing.
+        cuda_graphs: Launch the denoiser's kernels as one graph in sampling; on a GPU only.
+        activation_checkpointing: In the training steps: None switches it off, names are those of `KINDS`, an empty
+            tuple means everything.
+        plain: Time the reference networks next to encode, decode and denoise.
         sampler: Of the sampled clip and the stream, completed.
-        frames: Of the stream.
-        data: Folder of videos for the reading; None makes some.
-        vgg_weights: LPIPS's VGG-16 file; None takes random weights.
-        repeats: How often.
+        frames: Length of the stream.
+        data: Folder of videos to read; None makes some.
+        vgg_weights: LPIPS's VGG-16 file; None means random weights.
+        repeats: How often each task runs.
     """
 
     device: torch.device
@@ -74,7 +74,6 @@ class Settings:
     cuda_graphs: bool = False
     activation_checkpointing: tuple[str, ...] | None = None
     plain: bool = False
-    saved_tensors: bool = False
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     frames: int = 128
     data: Path | None = None
@@ -82,31 +81,27 @@ class Settings:
     repeats: Repeats = field(default_factory=Repeats)
 
     def checkpointing(self, stage: int) -> bool | list[str]:
-        """What the module of a stage takes: its kinds among those that are given."""
+        """The argument `activation_checkpointing` of a stage's module: the given kinds that the stage has."""
         given = self.activation_checkpointing
         return given == () if not given else [name for name in KINDS[stage] if name in given]
 
     @property
     def bfloat16_weights(self) -> bool:
-        """Whether the weights are in bfloat16, too, but in training and for the plain computation."""
+        """Whether the weights are bfloat16 outside training."""
         return self.precision == "bf16"
 
     @property
     def dtype(self) -> torch.dtype:
-        """In which the ceiling is measured."""
+        """The type in which the machine's ceiling is measured."""
         import torch
 
         return {"32": torch.float32, "bf16": torch.bfloat16}[self.precision]
 
     def describe(self) -> dict[str, Any]:
-        """JSON-able: what the figures depend on."""
+        """JSON-able: everything that the figures depend on."""
+        names = ("precision", "batch_size", "bfloat16_weights", "compile", "cuda_graphs", "activation_checkpointing")
         return {
-            "precision": self.precision,
-            "batch_size": self.batch_size,
-            "bfloat16_weights": self.bfloat16_weights,
-            "compile": self.compile,
-            "cuda_graphs": self.cuda_graphs,
-            "activation_checkpointing": self.activation_checkpointing,
+            **{name: getattr(self, name) for name in names},
             "sampler": self.sampler.name,
             "steps": self.sampler.steps,
             "grid": self.sampler.grid,

@@ -22,7 +22,7 @@ from pvdm.diffusion.blocks import Attention, GroupNorm32, ResidualBlock, timeste
 from pvdm.diffusion.unet import Stage
 
 
-def plain_encode(autoencoder: ProjectedAutoencoder, video: Tensor) -> Triplane:
+def reference_encode(autoencoder: ProjectedAutoencoder, video: Tensor) -> Triplane:
     """video: (b, 3, t, h, w), float in [-1, 1] -> planes in (-1, 1)."""
     patch = autoencoder.config.patch_size
     patches = rearrange(video, "b c t (h p) (w q) -> b t h w (p q c)", p=patch, q=patch)
@@ -35,7 +35,7 @@ def plain_encode(autoencoder: ProjectedAutoencoder, video: Tensor) -> Triplane:
     return Triplane(*(_projection(autoencoder.projections[plane], lines[plane]) for plane in PLANES))
 
 
-def plain_decode(autoencoder: ProjectedAutoencoder, triplane: Triplane) -> Tensor:
+def reference_decode(autoencoder: ProjectedAutoencoder, triplane: Triplane) -> Tensor:
     """Planes -> video (b, 3, t, h, w), float in (-1, 1)."""
     t, h, w = autoencoder.config.latent_shape
     planes = {plane: autoencoder.from_latent[plane](value) for plane, value in zip(PLANES, triplane, strict=True)}
@@ -53,7 +53,7 @@ def plain_decode(autoencoder: ProjectedAutoencoder, triplane: Triplane) -> Tenso
     return 2 * torch.sigmoid(rearrange(frames, "(b t) c h w -> b c t h w", t=t)) - 1
 
 
-def plain_denoise(unet: TriplaneUNet, z: Tensor, t: Tensor, condition: Condition | Tensor | None = None) -> Tensor:
+def reference_denoise(unet: TriplaneUNet, z: Tensor, t: Tensor, condition: Condition | Tensor | None = None) -> Tensor:
     """z: (b, c, l) flat latents; t: (b,) integer times -> the network's output (b, c, l)."""
     condition = Condition.of(condition)
     embedding = unet.embed_time(timestep_embedding(t, unet.config.channels).to(z.dtype))

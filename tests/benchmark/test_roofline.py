@@ -7,14 +7,14 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
-from pvdm.benchmark.speed.work import Work, counted
+from pvdm.benchmark.speed.roofline import OperationCount, counted
 
 
 def test_a_matrix_product():
     a, b = torch.rand(3, 5), torch.rand(5, 7)
     with counted() as work:
         a @ b
-    assert work == Work(flops=2 * 3 * 5 * 7, bytes=4 * (3 * 5 + 5 * 7 + 3 * 7))
+    assert work == OperationCount(flops=2 * 3 * 5 * 7, bytes=4 * (3 * 5 + 5 * 7 + 3 * 7))
 
 
 def test_a_tiny_network_forward_and_backward():
@@ -58,12 +58,12 @@ def test_attention_in_inference_mode():
 
 def test_what_is_computed_again_is_not_counted():
     layer, x = torch.nn.Linear(16, 16), torch.rand(4, 16, requires_grad=True)
-    works = []
+    counts = []
     for run in (layer, lambda x: checkpoint(layer, x, use_reentrant=False)):
         with counted() as work:
             run(x).square().sum().backward()
-        works.append(work)
-    assert works[0].flops == works[1].flops == 3 * 2 * 4 * 16 * 16
+        counts.append(work)
+    assert counts[0].flops == counts[1].flops == 3 * 2 * 4 * 16 * 16
 
 
 def test_a_view_moves_nothing():
@@ -86,5 +86,5 @@ def test_networks_are_counted_as_by_pytorch():
 
 
 def test_sums_and_shares():
-    assert Work(3, 5) + Work(1, 1) == Work(4, 6)
-    assert Work(10, 20) * 0.3 == Work(3, 6)
+    assert OperationCount(3, 5) + OperationCount(1, 1) == OperationCount(4, 6)
+    assert OperationCount(10, 20) * 0.3 == OperationCount(3, 6)

@@ -1,0 +1,121 @@
+"""The model that is measured: a given one, or networks of some size with the weights that training starts from."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+
+from pvdm.autoencoder import AutoencoderConfig
+from pvdm.benchmark.speed.speed_options import SpeedOptions
+from pvdm.diffusion import UNetConfig
+from pvdm.errors import InputError
+from pvdm.generation import VideoGenerator
+
+TINY_AUTOENCODER = AutoencoderConfig(
+    height=64,
+    width=64,
+    channels=32,
+    depth=1,
+    heads=2,
+    head_dim=16,
+    projection_depth=1,
+    projection_heads=2,
+    projection_head_dim=16,
+    projection_mlp_dim=32,
+)
+AUTOENCODERS = {"released": AutoencoderConfig(), "pvdm-s": AutoencoderConfig(), "tiny": TINY_AUTOENCODER}
+"""By size: 62.06 M parameters, the same, and configs/sizes/autoencoder-tiny.yaml."""
+
+UNETS = {
+    "released": UNetConfig(),
+    "pvdm-s": UNetConfig(channels=128),
+    "tiny": UNetConfig(channels=32, channel_multipliers=(1, 2), blocks_per_level=1, attention_factors=(2, 1), heads=4),
+}
+"""By size: 528.27 M parameters, 132.16 M, and configs/sizes/diffusion-tiny.yaml."""
+
+
+class MeasuredModel:
+    """The networks' configurations, and the networks themselves while a task needs them.
+
+    Args:
+        name: Of a size, or of a model.
+        make: Returns the model on the CPU.
+        options: The device, and how the model is accelerated.
+    """
+
+    def __init__(self, name: str, make: Callable[[], VideoGenerator], options: SpeedOptions) -> None:
+        self.name, self._make, self._options = name, make, options
+        self._generator: VideoGenerator | None = None
+        self._reference: VideoGenerator | None = None
+        generator = self.generator
+        self.autoencoder = generator.autoencoder.config
+        self.denoiser = generator.denoiser.config if generator.denoiser else None
+        self.diffusion = generator.diffusion
+        self.parameters = {name: sum(p.numel() for p in part.parameters()) for name, part in generator.named_children()}
+
+    @classmethod
+    def of_size(cls, name: str, options: SpeedOptions, **changed: int | None) -> MeasuredModel:
+        """Random weights; `changed` as in `sizes`. InputError for sizes that do not fit together."""
+        autoencoder, denoiser = sizes(name, **changed)
+        return cls(name, lambda: _random(autoencoder, denoiser), options)
+
+    @classmethod
+    def of_model(cls, path: str, options: SpeedOptions) -> MeasuredModel:
+        """An exported folder, a checkpoint, or a name on the Hub; InputError if it is none."""
+        return cls(path, lambda: VideoGenerator.load(path), options)
+
+    @property
+    def generator(self) -> VideoGenerator:
+        """The model on its device, in evaluation mode."""
+        if self._generator is None:
+            options, generator = self._options, self._make().to(self._options.device).eval()
+            self._generator = generator.accelerate(
+                compiled=options.compile, cuda_graphs=options.cuda_graphs, bfloat16=options.bfloat16_weights
+            )
+        return self._generator
+
+    @property
+    def reference(self) -> VideoGenerator:
+        """The same weights in float32 for the reference networks; a second copy if the model's are bfloat16."""
+        if not self._options.bfloat16_weights:
+            return self.generator
+        if self._reference is None:
+            self._reference = self._make().to(self._options.device).eval()
+        return self._reference
+
+    def release(self) -> None:
+        """Frees the memory until the model is needed again; the training steps build their own."""
+        self._generator = self._reference = None
+        gc.collect()
+        if self._options.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-able: configurations and numbers of parameters."""
+        return {
+            "name": self.name,
+            "parameters": self.parameters,
+            "autoencoder": asdict(self.autoencoder),
+            "denoiser": None if self.denoiser is None else asdict(self.denoiser),
+        }
+
+
+def sizes(name: str, **changed: int | None) -> tuple[AutoencoderConfig, UNetConfig]:
+    """The configurations of a named size; frames, height, width, channels and unet_channels may be changed."""
+    given = {field: value for field, value in changed.items() if value is not None}
+    width = {"channels": given.pop("unet_channels")} if "unet_channels" in given else {}
+    try:
+        autoencoder = replace(AUTOENCODERS[name], **given)
+        shape = {"latent_shape": tuple(autoencoder.latent_shape), "latent_channels": autoencoder.latent_channels}
+        return autoencoder, replace(UNETS[name], **shape, **width)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _random(autoencoder: AutoencoderConfig, denoiser: UNetConfig) -> VideoGenerator:
+    torch.manual_seed(0)  # the same every time
+    return VideoGenerator(autoencoder, denoiser)

@@ -1,0 +1,179 @@
+"""The file of `pvdm benchmark speed`: its entries, its table, two files side by side, and the tables of a document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pvdm.benchmark.speed.measuring import Measured
+from pvdm.benchmark.speed.roofline import Ceiling
+from pvdm.benchmark.timing import GIB
+from pvdm.benchmark.work import read_json
+from pvdm.errors import InputError
+
+FORMAT = "pvdm-speed"
+HEAD = ("task", "time", "least", "most", "of", "items/s", "GFLOP", "of product", "of copy", "peak GiB")
+PLAIN_HEAD = ("plain", "ratio")
+
+CONDITIONS = ("subject", "settings", "machine", "versions")
+"""Parts that two files should share."""
+
+VARYING = ("pvdm",)
+"""Versions that are compared, not controlled."""
+
+TABLES = re.compile(r"(?<=<!-- tables -->\n).*?(?=<!-- end of tables -->)", flags=re.DOTALL)
+"""The place of the tables in a document."""
+
+FILES = "speed_*.json"
+FASTER = {"compile": "compiled", "cuda_graphs": "CUDA graphs"}
+"""Settings that a document's table mentions when they are on."""
+
+
+def entry(task: str, found: Measured | str, ceiling: Ceiling, *, unit: str, batch: int) -> dict[str, Any]:
+    """Everything that the file says about a task; a text is the reason why there is nothing."""
+    if isinstance(found, str):
+        return {"task": task, "missing": found}
+    items = found.items or batch
+    values = {"task": task, "missing": None, "unit": unit, "items": items, "items_per_second": items / found.median}
+    values |= _figures(found, ceiling)
+    if found.reference is not None:
+        values["plain"] = {"precision": "32", **_figures(found.reference, ceiling)}
+        values["ratio_to_plain"] = found.reference.median / found.median
+    return values | found.extra
+
+
+def _figures(found: Measured, ceiling: Ceiling) -> dict[str, Any]:
+    return {
+        "seconds": found.median,
+        "all_seconds": found.seconds,
+        "flops": found.operations.flops,
+        "bytes_moved": found.operations.bytes,
+        "share_of_product": found.operations.flops / found.median / ceiling.flops_per_second,
+        "share_of_copy": found.operations.bytes / found.median / ceiling.bytes_per_second,
+        "peak_memory_bytes": found.peak,
+        "held_before_bytes": found.held,
+    }
+
+
+def read_speed(path: Path) -> dict[str, Any]:
+    """The content of a file; InputError if it is not one of `pvdm benchmark speed`."""
+    found = read_json(path)
+    if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("tasks"), list):
+        raise InputError(f"{path} is no result of pvdm benchmark speed", "give the file of its --output")
+    return found
+
+
+def table(document: Mapping[str, Any]) -> str:
+    """The ceilings, a line for each task, and notes below."""
+    entries = document["tasks"]
+    has_plain = any("plain" in task for task in entries)
+    rows = [(*HEAD, *PLAIN_HEAD * has_plain), *(_row(task)[: None if has_plain else len(HEAD)] for task in entries)]
+    notes = [f"{task['task']}: {note}" for task in entries if (note := _note(task))]
+    notes += [_largest(batch) for batch in document.get("largest_batches", ())]
+    product, copy = (document["ceiling"][name] / 1e9 for name in ("flops_per_second", "bytes_per_second"))
+    return "\n".join([f"product {product:.4g} GFLOP/s, copy {copy:.4g} GB/s", _aligned(rows), *notes])
+
+
+def _row(task: Mapping[str, Any]) -> tuple[str, ...]:
+    if task["missing"]:
+        return (task["task"], *["-"] * (len(HEAD) + len(PLAIN_HEAD) - 1))
+    seconds, peak, plain = task["all_seconds"], task["peak_memory_bytes"], task.get("plain")
+    shares = ("-", "-", "-")  # of reading, which uses no network
+    if task["flops"]:
+        shares = (f"{task['flops'] / 1e9:.4g}", f"{task['share_of_product']:.0%}", f"{task['share_of_copy']:.0%}")
+    return (
+        task["task"],
+        *map(_seconds, (task["seconds"], min(seconds), max(seconds))),
+        str(len(seconds)),
+        f"{task['items_per_second']:.3g}",
+        *shares,
+        "-" if peak is None else f"{peak / GIB:.2f}",
+        _seconds(plain["seconds"]) if plain else "",
+        f"{task['ratio_to_plain']:.2f}" if plain else "",
+    )
+
+
+def _note(task: Mapping[str, Any]) -> str | None:
+    if task["missing"]:
+        return task["missing"]
+    if task["task"] == "read":
+        core = task["one_core"]
+        rates = (f"{core[name]:.3g}" for name in ("clips_per_second", "whole_file_clips_per_second", "ratio"))
+        return "one core reads {} clips per second, and {} by whole files: {} times as many".format(*rates)
+    if task["task"] == "stream":
+        rate = task["frames_per_second_after_it"]
+        after = f", then {rate:.3g} frames per second" if rate is not None else ""
+        return f"the first clip after {_seconds(task['first_clip_seconds'])}{after}"
+    return None
+
+
+def _largest(batch: Mapping[str, Any]) -> str:
+    return f"largest batch, {batch['stage']}, {batch['memory_gib']} GiB: {batch['missing'] or batch['batch']}"
+
+
+def comparison(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Old, new and the speed-up for each task that both have, and everything else that differs."""
+    before = {task["task"]: task for task in old["tasks"]}
+    rows = [("task", "old", "new", "times as fast", "remark")]
+    rows += [_compared(before[task["task"]], task) for task in new["tasks"] if task["task"] in before]
+    lost = [name for name in before if name not in {task["task"] for task in new["tasks"]}]
+    remarks = differences(old, new) + ([f"only in the old one: {', '.join(lost)}"] if lost else [])
+    return "\n".join([_aligned(rows), *remarks])
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """A sentence for each setting, size and part of the machine that differs."""
+    found = []
+    for part in CONDITIONS:
+        mine, theirs = (_flat(document.get(part) or {}) for document in (new, old))
+        names = [name for name in {**theirs, **mine} if name not in VARYING and mine.get(name) != theirs.get(name)]
+        found += [f"{part}: {name} was {theirs.get(name)} and is {mine.get(name)}" for name in names]
+    return found
+
+
+def _compared(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+    times = [task.get("seconds") for task in (old, new)]
+    shown = ["-" if value is None else _seconds(value) for value in times]
+    per_item = [None if value is None else value / task["items"] for value, task in zip(times, (old, new), strict=True)]
+    ratio = "-" if None in per_item else f"{per_item[0] / per_item[1]:.2f}"
+    changed = old.get("flops") != new.get("flops") and None not in times
+    remark = f"{old['flops'] / 1e9:.4g} GFLOP became {new['flops'] / 1e9:.4g}" if changed else ""
+    return new["task"], *shown, ratio, remark
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by their dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat
+
+
+def with_tables(text: str, folder: Path) -> str:
+    """The document with a table for each file of the folder; InputError for a file of another kind."""
+    tables = "\n".join(_described(path) for path in sorted(folder.glob(FILES)))
+    return TABLES.sub(lambda _: tables, text)
+
+
+def _described(path: Path) -> str:
+    """What was measured, on what, how, and the table."""
+    document = read_speed(path)
+    machine, settings, ceiling = (document[part] for part in ("machine", "settings", "ceiling"))
+    name = machine["processor"] if machine["device"] == "cpu" else machine["name"]
+    where = f"{name}, {machine['threads']} threads, torch {document['versions']['torch']}, {document['date'][:10]}"
+    how = f"size {document['subject']['name']}, {ceiling['dtype']}, batch {settings['batch_size']}"
+    how += "".join(f", {words}" for name, words in FASTER.items() if settings.get(name))
+    return f"`{path.name}`: {where}; {how}.\n\n```text\n{table(document)}\n```\n"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    """The first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows)
+    return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3g} s" if value >= 1 else f"{value * 1e3:.3g} ms"
