@@ -96,13 +96,13 @@ def test_what_is_there_is_kept_unless_it_is_to_go(world, stage_2, tmp_path, capl
     for more, words in (
         (
             ["--stride", 4],
-            "latents holds other latents: --stride is 3 there and 4 here; make these agree, choose another",
+            "latents holds other latents: --stride is 3 there and 4 here; use the same settings, choose another",
         ),
         (
             ["--precision", "bf16", "--flips"],
             "--flips is False there and True here; --precision is 32 there and bf16 here",
         ),
-        ([f"--model.autoencoder={world}/other"], "holds other latents: they are of another autoencoder; make these"),
+        ([f"--model.autoencoder={world}/other"], "holds other latents: they are of another autoencoder; use the"),
         (["--data.part=both"], "holds other latents: they are of other videos (6 there and 6 here)"),
         (["--data.stride=2", "--data.max_bad_share=0.5"], "data.stride is 1 there and 2 here"),
     ):

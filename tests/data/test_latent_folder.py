@@ -4,11 +4,14 @@ import errno
 import json
 import os
 import pickle
+import resource
 
+import numpy as np
 import pytest
 import torch
 from data.test_encoding_plan import SETTINGS, plan
 
+from pvdm.data.latents import shards
 from pvdm.data.latents.latent_clips import LatentClips
 from pvdm.data.latents.latent_folder import begin, finish, open_latents
 from pvdm.data.latents.shards import ShardReader, write_shard
@@ -45,6 +48,23 @@ def test_what_is_written_is_read(folder):
     assert torch.equal(pickle.loads(pickle.dumps(read))(3), rows(3, 4)[0])  # as it goes to a worker
 
 
+def test_shuffled_reads_open_each_of_many_shards_once(tmp_path, monkeypatch):
+    many = plan(settings={**SETTINGS, "clips_per_shard": 1}, videos=plan().videos * 10, training=40, validation=[])
+    for shard in begin(tmp_path, many):
+        write_shard(tmp_path, shard, {name: rows(0, 1) for name in ("latents", "mirrored")}, many.digest)
+    files, safe_open, limits = [], shards.safe_open, resource.getrlimit(resource.RLIMIT_NOFILE)
+    monkeypatch.setattr(shards, "safe_open", lambda path, **kind: files.append(path) or safe_open(path, **kind))
+    read = ShardReader(tmp_path, many)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))  # fewer descriptors than shards
+    try:
+        for epoch in range(3):
+            for row in np.random.default_rng(epoch).permutation(many.clips).tolist():
+                read(row, mirrored=row % 2 == epoch % 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert len(files) == len(set(files)) == many.clips > 600
+
+
 def test_a_sample_is_its_context_and_its_target(folder):
     clips = LatentClips(folder, plan(), [0, 1, 2], training=True, horizontal_flip=True, clips_per_video=4)
     flipped = set()
@@ -78,7 +98,7 @@ def test_what_is_there_is_kept_and_what_is_missing_is_done(tmp_path):
 def test_other_latents_are_refused_unless_they_are_to_go(folder):
     other = plan(settings={**SETTINGS, "stride": 2})
     with pytest.raises(
-        InputError, match="holds other latents: --stride is 1 there and 2 here; make these agree, choose"
+        InputError, match="holds other latents: --stride is 1 there and 2 here; use the same settings, choose"
     ):
         begin(folder, other)
     assert open_latents(folder) == plan()
@@ -115,7 +135,7 @@ def test_whole_shards_outlive_their_index(folder, content):
 def test_an_index_without_shards_that_cannot_be_read_is_left_unless_it_is_to_go(tmp_path):
     begin(tmp_path, plan())
     (tmp_path / "plan.json").write_text("")
-    with pytest.raises(InputError, match=r"plan\.json is damaged \(JSONDecodeError\); encode anew with --overwrite"):
+    with pytest.raises(InputError, match=r"plan\.json is damaged \(JSONDecodeError\); encode again with --overwrite"):
         begin(tmp_path, plan())
     assert begin(tmp_path, plan(), overwrite=True) == plan().shards()
 
@@ -124,10 +144,10 @@ def test_an_index_without_shards_that_cannot_be_read_is_left_unless_it_is_to_go(
 def test_a_shard_that_is_cut_off_is_found_before_training(folder, cut):
     path = folder / plan().shards()[2].file
     path.write_bytes(path.read_bytes()[: -cut or None] + b"x" * (not cut))
-    with pytest.raises(InputError, match=rf"{path.name} has \d+ bytes and should have \d+; give the pvdm encode"):
+    with pytest.raises(InputError, match=rf"{path.name} has \d+ bytes and should have \d+; run the pvdm encode"):
         open_latents(folder)
     path.unlink()
-    with pytest.raises(InputError, match=f"{path.name} is missing; give the pvdm encode command that made it again"):
+    with pytest.raises(InputError, match=f"{path.name} is missing; run the pvdm encode command that made it again"):
         open_latents(folder)
 
 
@@ -138,9 +158,9 @@ def test_a_damaged_shard_is_found_when_it_is_read(folder):
     content[-1], content[-2] = 0x7F, 0xFF  # a NaN, in the mirrored row 39
     other.write_bytes(content)
     read = ShardReader(folder, plan())
-    with pytest.raises(InputError, match=f"{path.name} is damaged or incomplete; give the pvdm encode"):
+    with pytest.raises(InputError, match=f"{path.name} is damaged or incomplete; run the pvdm encode"):
         read(25)
-    with pytest.raises(InputError, match=rf"{other.name} is damaged \(a latent is outside of \[-1, 1\]\); give the"):
+    with pytest.raises(InputError, match=rf"{other.name} is damaged \(a latent is outside of \[-1, 1\]\); run the"):
         read(39, mirrored=True)
     assert torch.equal(read(38), rows(38, 39)[0])
 
@@ -152,11 +172,11 @@ def test_what_is_no_complete_folder_is_refused(folder, tmp_path):
     with pytest.raises(InputError, match=r"empty holds no index\.json; give a folder that pvdm encode has written"):
         open_latents(tmp_path / "empty")
     begin(tmp_path / "begun", plan())
-    with pytest.raises(InputError, match="begun are not finished; give the pvdm encode command again"):
+    with pytest.raises(InputError, match="begun are not finished; run the pvdm encode command again to resume it"):
         open_latents(tmp_path / "begun")
     stored = json.loads((folder / "index.json").read_text())
     for changes, words in (
-        ({"version": 2}, "of version 2 of the format, and this pvdm reads 1; encode anew"),
+        ({"version": 2}, "of version 2 of the format, and this pvdm reads 1; encode again"),
         ({"format": "another"}, "is not an index of latents"),
         ({"bytes": [1]}, r"is damaged \(ValueError\)"),
         ({"videos": {}}, r"is damaged \(KeyError\)"),
@@ -166,7 +186,7 @@ def test_what_is_no_complete_folder_is_refused(folder, tmp_path):
         with pytest.raises(InputError, match=words):
             open_latents(folder)
     (folder / "index.json").write_text('{"format": ')
-    with pytest.raises(InputError, match=r"is damaged \(JSONDecodeError\); encode anew with --overwrite"):
+    with pytest.raises(InputError, match=r"is damaged \(JSONDecodeError\); encode again with --overwrite"):
         open_latents(folder)
 
 

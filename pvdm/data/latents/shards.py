@@ -1,4 +1,4 @@
-"""Files of latents: each written whole or not at all, and read a row at a time."""
+"""Files of latents: written atomically, read one row at a time."""
 
 from __future__ import annotations
 
@@ -18,28 +18,26 @@ from pvdm.errors import InputError, outside_cause, unread
 from pvdm.files.atomic_write import write_through
 
 PLAIN, MIRRORED = "latents", "mirrored"
-"""The tensors of a shard, (rows, c, l) each; the second is absent where no clip is there mirrored."""
+"""The tensors of a shard, (rows, c, l) each; the second is absent if no clip of the shard is mirrored."""
 
+REPAIR = "run the pvdm encode command that made it again to repair it"
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
-OPEN = 256
-"""How many shards a process keeps open."""
+MAPPED = 1 << 15
+"""Most shards that a process keeps mapped, half of the mappings that Linux grants it; none holds a file descriptor."""
 
 
 def write_shard(folder: Path, shard: Shard, tensors: dict[str, Tensor], digest: str) -> None:
-    """Replaces the file of a shard; InputError if that fails, and then nothing of it is left."""
+    """Replaces the file of a shard; InputError if that fails, and then no partial file is left."""
     tensors = {name: value.contiguous() for name, value in tensors.items()}
     try:
         write_through(folder / shard.file, save(tensors, _metadata(digest, tensors)))
     except InputError as error:
-        cause = str(error).partition(";")[0]
-        raise InputError(
-            cause,
-            "free space or mend the permissions, and give the same command again, which goes on",
-        ) from error
+        remedy = "free space or fix the permissions, then run the same command again to resume"
+        raise InputError(error.problem, remedy) from error
 
 
-def is_whole(folder: Path, shard: Shard, plan: LatentPlan) -> bool:
-    """Whether the file of a shard is there, of these very latents, and as it was written to the last bit."""
+def is_intact(folder: Path, shard: Shard, plan: LatentPlan) -> bool:
+    """Whether the file of a shard exists, belongs to this plan, and is intact to the last bit."""
     try:
         file = _open(folder / shard.file, shard, plan)
         return file.metadata() == _metadata(plan.digest, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
@@ -48,57 +46,52 @@ def is_whole(folder: Path, shard: Shard, plan: LatentPlan) -> bool:
 
 
 class ShardReader:
-    """Rows of a folder of latents; files are opened when they are asked for, in each process for itself."""
+    """Reads single rows of a folder of latents.
+
+    Each process maps a shard when it first needs it, checks its header once and keeps it mapped, so that shuffled
+    reads open no file after the first of each shard. Pages of the mappings are the system's file cache, shared by all
+    workers.
+    """
 
     def __init__(self, folder: Path, plan: LatentPlan) -> None:
         self.folder, self.plan = folder, plan
 
     def __call__(self, row: int, *, mirrored: bool = False) -> Tensor:
-        """(c, l) as it is stored; InputError that names the file if it is absent or damaged."""
+        """(c, l) in the stored type; InputError that names the file if it is missing or damaged."""
         shard = self.plan.shard_of(row)
         path = self.folder / shard.file
         try:
-            found = _slice(self, shard.number, MIRRORED if mirrored else PLAIN)[row - shard.first]
+            latent = _mapped(self, shard).get_slice(MIRRORED if mirrored else PLAIN)[row - shard.first]
         except (OSError, SafetensorError, ValueError) as error:
             if (cause := outside_cause(error)) or (isinstance(error, FileNotFoundError) and path.is_file()):
                 raise unread(path, cause or "the system does not open it") from error
-            raise InputError(
-                f"{path} is damaged or incomplete",
-                "give the pvdm encode command that made it again, which mends it",
-            ) from error
-        if not found.abs().amax() <= 1:  # nor if there is a NaN
-            raise InputError(
-                f"{path} is damaged (a latent is outside of [-1, 1])",
-                "give the pvdm encode command that made it again, which mends it",
-            )
-        return found
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder, "plan": self.plan}
+            raise InputError(f"{path} is damaged or incomplete", REPAIR) from error
+        if not latent.abs().amax() <= 1:  # also true of NaN
+            raise InputError(f"{path} is damaged (a latent is outside of [-1, 1])", REPAIR)
+        return latent
 
 
-@lru_cache(maxsize=OPEN)
-def _slice(reader: ShardReader, number: int, name: str) -> Any:
-    """A tensor of a shard, of which single rows can be read."""
-    shard = reader.plan.shard_of(number * reader.plan.settings["clips_per_shard"])
-    return _open(reader.folder / shard.file, shard, reader.plan).get_slice(name)
+@lru_cache(maxsize=MAPPED)
+def _mapped(reader: ShardReader, shard: Shard) -> Any:
+    """The file of a shard, checked; all readers of a process share one limit."""
+    return _open(reader.folder / shard.file, shard, reader.plan)
 
 
 def _open(path: Path, shard: Shard, plan: LatentPlan) -> Any:
-    """The file, whose sizes are as they should be; else OSError, SafetensorError or ValueError."""
+    """Maps the file, whose header must be that of the shard; else OSError, SafetensorError or ValueError."""
     file = safe_open(path, framework="pt")
-    wanted = {PLAIN: shard.stop - shard.first, MIRRORED: shard.mirrored}
-    shapes = {name: [rows, *plan.latent] for name, rows in wanted.items() if rows}
-    found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    counts = {PLAIN: shard.stop - shard.first, MIRRORED: shard.mirrored}
+    expected = {name: [rows, *plan.latent] for name, rows in counts.items() if rows}
+    shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     digest, _, _ = (file.metadata() or {}).get("digest", "").partition(" ")
-    if found != shapes or digest != plan.digest:
-        raise ValueError(f"{path} is not what it should be")
+    if shapes != expected or digest != plan.digest:
+        raise ValueError(f"{path} does not hold the shard of this plan")
     return file
 
 
 def _metadata(digest: str, tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """The digest of the plan, and that of the bytes of the tensors: one entry, for several come in any order."""
-    found = sha256()
+    """The digest of the plan and that of the tensors' bytes, in one entry: safetensors writes several in any order."""
+    content = sha256()
     for name in sorted(tensors):
-        found.update(tensors[name].view(torch.uint8).numpy())
-    return {"digest": f"{digest} {found.hexdigest()}"}
+        content.update(tensors[name].view(torch.uint8).numpy())
+    return {"digest": f"{digest} {content.hexdigest()}"}
