@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 def tell_changes(before: str, now: str) -> None:
     """One line of what has changed that bears on what is learned; both are texts of a `config.yaml`.
 
-    All that has changed is applied; what cannot be has been refused before (see "Stop and go on" in docs/usage.md).
+    All that has changed is applied; what cannot be has been refused before (see "Resume" in docs/usage.md).
     """
     found = [change for change in changes(yaml.safe_load(before), yaml.safe_load(now)) if not _is_left_out(change[0])]
     if found:
