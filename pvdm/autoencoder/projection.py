@@ -1,4 +1,4 @@
-"""A projection of the token cube along one axis onto a plane; paper section 3.1, eq. 3."""
+"""The projection of the token cube along one axis onto a plane; paper section 3.1, eq. 3."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from pvdm.autoencoder.attention import MLP, SelfAttention
-from pvdm.autoencoder.chunks import chunks
 from pvdm.autoencoder.config import AutoencoderConfig
 
 
 class Projection(nn.Module):
-    """A transformer over the axis that is summed up, then 1x1 convolution and tanh.
+    """A transformer over the axis that the plane lacks, then a 1x1 convolution and tanh.
 
     Args:
         config: Sizes.
-        length: Positions along the axis that is summed up.
+        length: Positions along that axis.
     """
 
     def __init__(self, config: AutoencoderConfig, length: int) -> None:
@@ -32,19 +31,17 @@ class Projection(nn.Module):
         self.to_latent = nn.Conv2d(channels, config.latent_channels, kernel_size=1)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """tokens: (b, rows, columns, n, channels), summed up over n -> (b, latent channels, rows, columns)."""
-        plane = torch.cat([self._summed(part) for part in chunks(tokens, axis=1)], dim=1)
-        return torch.tanh(self.to_latent(rearrange(plane, "b r c d -> b d r c")))
+        """tokens: (b, rows, columns, n, channels) -> (b, latent channels, rows, columns), in (-1, 1)."""
+        return torch.tanh(self.to_latent(rearrange(self.summarize(tokens), "b r c d -> b d r c")))
 
-    def _summed(self, tokens: Tensor) -> Tensor:
-        """(b, rows, columns, n, channels) -> (b, rows, columns, channels)."""
+    def summarize(self, tokens: Tensor) -> Tensor:
+        """Each line of n tokens becomes one: (b, rows, columns, n, channels) -> (b, rows, columns, channels)."""
         summary = self.summary.to(tokens.dtype).expand(*tokens.shape[:3], 1, -1)
         position = self.position.to(tokens.dtype)  # else all that follows would be float32
         x = (torch.cat((tokens, summary), dim=3) + position).flatten(0, 2)
-        *layers, (attention, mlp) = zip(self.attention, self.mlp, strict=True)
-        for every_attention, every_mlp in layers:
-            x = x + every_attention(x)
-            x = x + every_mlp(x)
-        # The summary token is appended last and yet index 0 is read: the released weights depend on it.
-        first = x[:, 0] + attention.of_first(x)
-        return (first + mlp(first)).view(*tokens.shape[:3], -1)
+        for attention, mlp in zip(self.attention[:-1], self.mlp[:-1], strict=True):
+            x = x + attention(x)
+            x = x + mlp(x)
+        # The summary token comes last, yet index 0 is read, by the last layer alone: released weights depend on it.
+        first = x[:, 0] + self.attention[-1].pool(x)
+        return (first + self.mlp[-1](first)).view(*tokens.shape[:3], -1)

@@ -1,21 +1,18 @@
-"""The space-time transformer of encoder and decoder: attention over time, then over space, then an MLP."""
+"""The space-time transformer of encoder and decoder: each layer attends over time, then over space, then has an MLP."""
 
 from __future__ import annotations
-
-from functools import partial
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from pvdm.autoencoder.attention import GatedMLP, SelfAttention
-from pvdm.autoencoder.chunks import residual
 from pvdm.autoencoder.config import AutoencoderConfig
 from pvdm.autoencoder.rotary import Rotation, space_rotation, time_rotation
 
 
 class SpaceTimeLayer(nn.Module):
-    """Divided space-time attention (TimeSformer, Bertasius et al. 2021); tokens: (b, t, h, w, channels)."""
+    """Divided space-time attention (TimeSformer, Bertasius et al. 2021, arXiv 2102.05095)."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -24,17 +21,18 @@ class SpaceTimeLayer(nn.Module):
         self.mlp = GatedMLP(config.channels)
 
     def forward(self, tokens: Tensor, over_time: Rotation, over_space: Rotation) -> Tensor:
-        # Time and space are views of the same tokens, which so keep their place in memory.
+        """tokens: (b, t, h, w, channels) -> like tokens."""
+        _, t, h, w, _ = tokens.shape
         x = rearrange(tokens, "b t h w d -> b (h w) t d")
-        x = residual(x, partial(self.time, rotation=over_time), axis=1)
+        x = x + self.time(x, over_time)
         x = rearrange(x, "b n t d -> (b t) n d")
-        x = residual(x, partial(self.space, rotation=over_space), axis=0, in_place=True)
-        x = residual(x.flatten(0, 1), self.mlp, axis=0, in_place=True)
-        return x.view(tokens.shape)
+        x = x + self.space(x, over_space)
+        x = x + self.mlp(x)
+        return rearrange(x, "(b t) (h w) d -> b t h w d", t=t, h=h, w=w)
 
 
 class SpaceTimeTransformer(nn.Module):
-    """`config.depth` layers on tokens (b, t, h, w, channels); no norm at the end, as released."""
+    """`config.depth` layers; no norm at the end, as released."""
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
@@ -45,6 +43,7 @@ class SpaceTimeTransformer(nn.Module):
         self.register_buffer("over_space", torch.stack(space_rotation(h, w, config.head_dim)), persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """tokens: (b, t, h, w, channels) -> like tokens."""
         over_time, over_space = Rotation(*self.over_time), Rotation(*self.over_space)
         for layer in self.layers:
             tokens = layer(tokens, over_time, over_space)

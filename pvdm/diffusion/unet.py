@@ -27,7 +27,7 @@ class UNetConfig:
         attention_factors: Downsampling factors at which blocks attend within their plane.
         heads: Attention heads.
         dropout: Probability inside residual blocks.
-        classes: Number of classes whose labels it may be given; None is a network without labels.
+        classes: Number of classes; None is a network without labels.
     """
 
     latent_channels: int = 4
@@ -53,7 +53,7 @@ class UNetConfig:
 
 
 def _check_sizes(config: UNetConfig) -> None:
-    """ValueError unless there is a level, and every size, in a tuple too, is at least 1."""
+    """ValueError unless there is at least one level, and every size is at least 1."""
     if not config.channel_multipliers:
         raise ValueError("channel_multipliers is empty; give one for each level")
     for name in ("latent_channels", "latent_shape", "channels", "blocks_per_level", "heads"):
@@ -65,7 +65,7 @@ def _check_sizes(config: UNetConfig) -> None:
 
 
 class Stage(nn.Module):
-    """Blocks on each plane with shared weights, then one attention over all positions of all planes."""
+    """Blocks that share their weights among the planes, then attention over all positions of all planes."""
 
     def __init__(self, blocks: list[nn.Module], across: Attention) -> None:
         super().__init__()
@@ -73,32 +73,33 @@ class Stage(nn.Module):
         self.across = across
 
     def forward(self, planes: Triplane, embedding: Tensor, shape: TriplaneShape) -> Triplane:
-        """`shape`: sizes of the planes that a block which doubles them is to reach."""
-        groups = _alike(planes.shape, shape)
+        """embedding: (b, e); shape: of the triplane that a block which doubles the planes has to reach."""
+        groups = _planes_by_size(planes.shape, shape)
+        sizes = [shape.planes[group[0]] for group in groups]
         values = list(planes)
-        batches = [torch.cat([values[i] for i in group]) for group in groups]
+        batches = [torch.cat([values[plane] for plane in group]) for group in groups]
         for block in self.blocks:
             if isinstance(block, Attention):
                 batches = [block(batch.flatten(2)).view_as(batch) for batch in batches]
             else:
-                batches = block(batches, embedding, [shape.planes[group[0]] for group in groups])
+                batches = block(batches, embedding, sizes)
         for group, batch in zip(groups, batches, strict=True):
-            for i, plane in zip(group, batch.chunk(len(group)), strict=True):
-                values[i] = plane
+            for plane, value in zip(group, batch.chunk(len(group)), strict=True):
+                values[plane] = value
         planes = Triplane(*values)
         return Triplane.split(self.across(planes.flatten()), planes.shape)
 
 
-def _alike(shape: TriplaneShape, wanted: TriplaneShape) -> list[list[int]]:
-    """Planes by number, those of the same sizes, found and wanted, together: they are one batch of shared weights."""
+def _planes_by_size(before: TriplaneShape, after: TriplaneShape) -> list[list[int]]:
+    """Indices of the planes, grouped by their sizes before and after the stage: each group can be one batch."""
     groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
-    for i, sizes in enumerate(zip(shape.planes, wanted.planes, strict=True)):
-        groups.setdefault(sizes, []).append(i)
+    for plane, sizes in enumerate(zip(before.planes, after.planes, strict=True)):
+        groups.setdefault(sizes, []).append(plane)
     return list(groups.values())
 
 
 class TriplaneUNet(nn.Module):
-    """The raw network of the denoiser: (z, t, condition) -> what it was trained to predict."""
+    """The denoiser's network: (z, t, condition) -> what it was trained to predict, see parameterization.py."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
@@ -115,14 +116,11 @@ class TriplaneUNet(nn.Module):
         self.conv_out = zero(nn.Conv2d(width, config.latent_channels, kernel_size=3, padding=1))
 
     def forward(self, z: Tensor, t: Tensor, condition: Condition | Tensor | None = None) -> Tensor:
-        """z: (b, c, l) flat latents; t: (b,) integer times; condition: the context's latent like z, or none.
+        """z: (b, c, l) flat latents; t: (b,) integer times; condition: a tensor like z is the context.
 
-        ValueError for a label that is none of its classes, and ArgumentError, one as well, for another z.
+        ArgumentError, a ValueError, for z of another type or shape; ValueError for a label that is not a class.
         """
-        channels = self.config.latent_channels
-        if z.ndim != 3 or z.shape[1] != channels or not z.is_floating_point():
-            wanted = f"floats (b, {channels}, {self.shape.positions})"
-            raise ArgumentError(f"z is {z.dtype} {tuple(z.shape)}", f"this denoiser takes flat latents, {wanted}")
+        self._check(z)
         condition = Condition.of(condition)
         context, embedding = condition.channels(z), self._embedding(z, t, condition)
         planes = Triplane.split(torch.cat((z, context), dim=1), self.shape).map(self.conv_in)
@@ -137,12 +135,18 @@ class TriplaneUNet(nn.Module):
             planes = stage(joined, embedding, skips[-1].shape if skips else joined.shape)
         return planes.map(lambda plane: self.conv_out(functional.silu(self.norm_out(plane)))).flatten()
 
+    def _check(self, z: Tensor) -> None:
+        channels = self.config.latent_channels
+        if z.ndim != 3 or z.shape[1] != channels or not z.is_floating_point():
+            expected = f"floats (b, {channels}, {self.shape.positions})"
+            raise ArgumentError(f"z is {z.dtype} {tuple(z.shape)}", f"this denoiser takes flat latents, {expected}")
+
     def regions(self) -> list[nn.Module]:
-        """The repeated parts: all stages, in the order in which they run."""
+        """The repeated parts, which are compiled and sharded one by one: all stages, in the order in which they run."""
         return [*self.down, self.middle, *self.up]
 
     def recomputable(self) -> dict[str, list[nn.Module]]:
-        """Kinds of parts that may be computed again: residual blocks, attention within planes and across them."""
+        """What activation checkpointing can recompute: residual blocks, attention within planes and across them."""
         blocks = [block for stage in self.regions() for block in stage.blocks]
         return {
             "residual": [block for block in blocks if isinstance(block, ResidualBlock)],
@@ -151,7 +155,7 @@ class TriplaneUNet(nn.Module):
         }
 
     def _embedding(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """That of the time, and added to it that of the label, where there is one (ADM, Dhariwal & Nichol 2021)."""
+        """(b, e): the time's embedding plus, where there is a label, the label's (ADM, Dhariwal & Nichol 2021)."""
         embedding = self.embed_time(timestep_embedding(t, self.config.channels).to(z.dtype))
         if (given := condition.labels(len(z), self.config.classes)) is None:
             return embedding

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from pvdm.autoencoder import TriplaneShape
-from pvdm.diffusion import TriplaneUNet, UNetConfig
+from pvdm.diffusion import UNetConfig
 from pvdm.errors import InputError
 from pvdm.files.pickles import read_pickle
 from pvdm.generation.generator import VideoGenerator
@@ -31,15 +31,17 @@ def convert_released(autoencoder: str | Path, diffusion: str | Path | None = Non
     first = _state_dict(autoencoder, "encoder.to_patch_embedding.weight", "PVDM autoencoder")
     with _errors_name(autoencoder):
         sizes = infer_autoencoder(first)
-        generator = VideoGenerator(sizes)
-        load_released(generator.autoencoder, first, AUTOENCODER_RULES)
-    if diffusion is not None:
-        second = _state_dict(diffusion, "diffusion_model.out.2.weight", "PVDM diffusion model")
-        with _errors_name(diffusion):
-            unet = infer_unet(second, sizes)
-            _check_positions(second, unet)
-            generator.denoiser = TriplaneUNet(unet)
-            load_released(generator.denoiser, second, UNET_RULES)
+        stage_1 = VideoGenerator(sizes)
+        load_released(stage_1.autoencoder, first, AUTOENCODER_RULES)
+    if diffusion is None:
+        return stage_1.eval()
+    second = _state_dict(diffusion, "diffusion_model.out.2.weight", "PVDM diffusion model")
+    with _errors_name(diffusion):
+        unet = infer_unet(second, sizes)
+        _check_positions(second, unet)
+        generator = VideoGenerator(sizes, unet)
+        generator.autoencoder = stage_1.autoencoder
+        load_released(generator.denoiser, second, UNET_RULES)
     return generator.eval()
 
 

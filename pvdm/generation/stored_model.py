@@ -19,6 +19,7 @@ from pvdm.diffusion import DiffusionConfig, NoiseSchedule, TriplaneUNet, UNetCon
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import replacing
 from pvdm.generation import model_files as files
+from pvdm.generation.fast_inference import speed_up
 from pvdm.generation.model_card import model_card
 from pvdm.runtime.finite import check_finite, first_not_finite, is_finite
 
@@ -62,8 +63,8 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.autoencoder = ProjectedAutoencoder(autoencoder)
-        self.denoiser = TriplaneUNet(denoiser) if denoiser else None
+        self.autoencoder = speed_up(ProjectedAutoencoder(autoencoder))
+        self.denoiser = speed_up(TriplaneUNet(denoiser)) if denoiser else None
         self.diffusion = diffusion or DiffusionConfig()
         self.schedule = NoiseSchedule(self.diffusion)
         self.pace = fps

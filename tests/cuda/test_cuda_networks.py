@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from pvdm.autoencoder import ProjectedAutoencoder
-from pvdm.autoencoder.attention import LAUNCHED, attend
 from pvdm.benchmark.speed.measuring import held_bytes
 from pvdm.benchmark.speed.roofline import counted
 from pvdm.benchmark.timing import measured
 from pvdm.diffusion import Condition
 from pvdm.errors import no_memory
+from pvdm.runtime.attention import MAX_SEQUENCES, attend
 from pvdm.runtime.precision import allow_tf32
 from pvdm.runtime.recomputation import set_activation_checkpointing
 
@@ -74,7 +74,7 @@ def test_bfloat16_is_near_and_the_same_with_weights_in_it(device, on_gpu):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_attention_of_more_sequences_than_a_launch_takes(device, dtype):
     source = torch.Generator().manual_seed(2)
-    q, k, v = (torch.randn(LAUNCHED + 100, 1, 3, 32, generator=source).to(device, dtype) for _ in range(3))
+    q, k, v = (torch.randn(MAX_SEQUENCES + 100, 1, 3, 32, generator=source).to(device, dtype) for _ in range(3))
     q.requires_grad_()
     found = attend(q, k, v)
     found.float().sum().backward()
