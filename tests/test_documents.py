@@ -16,12 +16,16 @@ from pvdm.training.cli.command import TrainingCLI, main, parsed
 from pvdm.training.cli.parser_errors import option_names
 from pvdm.training.test_metrics import Evaluation
 
+DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENTS = [
-    Path(__file__).parents[1] / "docs" / name for name in ("usage.md", "evaluation.md", "scaling.md", "speed.md")
+    DOCS / f"{name}.md"
+    for name in ("usage", "evaluation", "scaling", "speed", "quickstart_own_videos", "quickstart_research")
 ]
 OTHERS = {
     "signal",
     "ntasks-per-node",
+    "nproc-per-node",
+    "logdir",
     "max-restarts",
     "trainer.strategy.copies",
     "lacking",
@@ -29,7 +33,7 @@ OTHERS = {
     "parts",
     "python",
 }
-"""Options of SLURM, of torchrun, of a strategy, and of docs/benchmarks/gpu.sh."""
+"""Options of SLURM, of torchrun, of TensorBoard, of a strategy, and of docs/benchmarks/gpu.sh."""
 CONTINUED = " ..."
 """Stands in a line for what the line before it says."""
 
@@ -42,7 +46,7 @@ def lines() -> list[str]:
     """Commands of the shell blocks."""
     text = "".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
     blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
-    commands = [line for block in blocks for line in block.splitlines()]
+    commands = [line for block in blocks for line in block.splitlines() if "pip install" not in line]
     assert all("pvdm" in line for line in commands)
     return commands
 

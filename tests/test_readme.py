@@ -1,10 +1,11 @@
-"""Every command of the README runs, in its order, on a miniature world of the names that it uses."""
+"""Every command of the README and the quickstarts runs, in order, on a miniature world of the names that they use."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,15 @@ from reference import BUFFERS, fill, released_shapes
 
 from pvdm import VideoGenerator
 from pvdm.cli import main
+from pvdm.diffusion import SamplerConfig
 from pvdm.evaluation.features.detectors import load_detector
 from pvdm.evaluation.features.i3d import random_i3d
 from pvdm.video import probe
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *(ROOT / "docs" / f"quickstart_{name}.md" for name in ("own_videos", "research"))]
+DEVELOPMENT = ROOT / "docs" / "quickstart_development.md"
 SMALLER = {
     "autoencoder": "-c configs/sizes/autoencoder-tiny.yaml --data.height 32 --data.width 32 --data.batch_size 1",
     "diffusion": "-c configs/sizes/diffusion-tiny.yaml --data.height 32 --data.width 32 --data.batch_size 1",
@@ -34,17 +39,16 @@ FEWER = {
 SHORTER = "--trainer.max_steps 1 --trainer.val_check_interval 1 --trainer.check_val_every_n_epoch null"
 
 
-def commands() -> list[str]:
-    """The lines of the README's shell blocks that begin with pvdm, comments removed."""
-    blocks = re.findall(r"```sh\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+def commands(page: Path) -> list[str]:
+    """The lines of a page's shell blocks that begin with pvdm, without comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     lines = [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line.startswith("pvdm ") and not line.startswith("pvdm push ")]  # has no network
+    return [line for line in lines if line.startswith("pvdm ") and not line.startswith("pvdm push ")]  # no network
 
 
-def python() -> str:
-    """The README's Python block."""
-    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    return block
+def python(page: Path) -> str:
+    """A page's Python blocks as one program."""
+    return "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL))
 
 
 def shortened(line: str) -> list[str]:
@@ -52,7 +56,7 @@ def shortened(line: str) -> list[str]:
     arguments = shlex.split(line)[1:]
     if arguments[0] == "fit":
         stage = Path(arguments[2]).stem
-        return [*arguments[:3], *SMALLER[stage].split(), *arguments[3:], *SHORTER.split()]
+        return [*arguments, *SMALLER[stage].split(), *SHORTER.split()]
     return [*arguments, *FEWER.get(arguments[0], "").split()]
 
 
@@ -88,12 +92,22 @@ def world(tmp_path, make_video, monkeypatch) -> Path:
     return tmp_path
 
 
+def follow(line: str, capfd) -> None:
+    """Runs a line, which must succeed and leave what it names."""
+    output = shlex.split(line)[shlex.split(line).index("--output") + 1] if "--output" in line else None
+    status = main([*shortened(line), *(["--overwrite"] if output and os.path.lexists(output) else [])])
+    assert status == 0, f"{line}: {capfd.readouterr().err}"
+    assert output is None or "--seeds" in line or Path(output).exists(), line
+
+
 def test_every_command_runs_and_leaves_what_it_names(world, capfd):
-    for line in commands():
-        output = shlex.split(line)[shlex.split(line).index("--output") + 1] if "--output" in line else None
-        status = main([*shortened(line), *(["--overwrite"] if output and os.path.lexists(output) else [])])
-        assert status == 0, f"{line}: {capfd.readouterr().err}"
-        assert output is None or "--seeds" in line or Path(output).exists(), line
+    run: set[str] = set()
+    for page in PAGES:
+        shutil.rmtree("runs", ignore_errors=True)  # a page's training is its own
+        for line in commands(page):
+            if line not in run:
+                follow(line, capfd)
+            run.add(line)
     assert probe("long.mp4").frames == 512
     assert probe("continued.mp4").frames == 512
     assert [probe(f"futures_seed{seed}.mp4").frames for seed in (0, 1, 2)] == [128] * 3
@@ -104,7 +118,7 @@ def test_the_python_runs_and_says_the_shapes(tmp_path, make_video, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_video("my_video.mp4", frames=40, fps=25)
     small_generator(frames=16, height=32, width=32).save_pretrained("my_model")
-    block = python().replace("steps=20", "steps=2").replace("seed=0)  # (3,", "seed=0, steps=1)  # (3,")
+    block = python(README).replace("steps=20", "steps=2").replace("seed=0)  # (3,", "seed=0, steps=1)  # (3,")
     names: dict = {}
     exec(block.replace("num_frames=512", "num_frames=16").replace("256", "32"), names)
     assert names["videos"].shape == (4, 3, 16, 32, 32) and names["longer"].shape == (3, 128, 32, 32)
@@ -116,6 +130,22 @@ def test_the_python_runs_and_says_the_shapes(tmp_path, make_video, monkeypatch):
         assert (grid.n_frames, grid.info["duration"]) == (16, 100)
 
 
+def test_the_python_of_the_quickstart_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small_generator(frames=16, height=32, width=32).save_pretrained("my_model")
+    names: dict = {}
+    exec(python(DEVELOPMENT).replace("steps=10", "steps=2").replace("frames=64", "frames=32"), names)
+    assert names["longer"].shape == (3, 32, 32, 32) and probe("longer.mp4").frames == 32
+    assert names["restored"].shape == names["videos"].shape == (2, 3, 16, 32, 32)
+    ddim = SamplerConfig("ddim", steps=2, grid="cubic")
+    assert torch.equal(names["mine"], names["generator"].sample(1, sampler=ddim, seed=0))
+
+
+@pytest.mark.parametrize("page", [*PAGES[1:], DEVELOPMENT], ids=lambda page: page.stem)
+def test_a_quickstart_is_a_page_of_a_screen(page):
+    assert len(page.read_text(encoding="utf-8").splitlines()) <= 60
+
+
 def test_the_readme_uses_all_verbs_that_a_newcomer_needs():
-    verbs = {line.split()[1] for line in commands()}
+    verbs = {line.split()[1] for line in commands(README)}
     assert {"fit", "export", "sample", "extend", "convert", "reconstruct", "evaluate", "benchmark"} <= verbs
