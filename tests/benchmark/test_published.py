@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pvdm.benchmark.report.published import efficiency, notes, published
+from pvdm.benchmark.report.published_figures import efficiency, notes, published
 from pvdm.evaluation.protocols import PROTOCOLS
 
 DATASETS = ("ucf101", "skytimelapse")

@@ -1,5 +1,5 @@
-"""The page that shows a benchmark: our figures beside published ones, plots, videos, and a blind comparison."""
+"""The page that shows a benchmark: our figures next to published ones, charts, videos, and a blind comparison."""
 
-from pvdm.benchmark.report.page import write_report
+from pvdm.benchmark.report.report_page import write_report
 
 __all__ = ["write_report"]

@@ -39,10 +39,25 @@ class Published:
     trained_on: str | None = None
     note: str | None = None
 
+    @property
+    def is_comparable(self) -> bool:
+        """Whether it belongs into the paper's table: 256x256, and the model is not told the class."""
+        return self.size == 256 and not self.classes
+
+    @property
+    def source_key(self) -> str:
+        """Equal for figures of one source, with the same note."""
+        return "\n".join(map(str, (self.trust, self.source, self.url, self.note)))
+
+    @property
+    def size_words(self) -> str | None:
+        """The size, where it is not the paper's."""
+        return None if self.size == 256 else f"{self.size}x{self.size}" if self.size else "size not stated"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Efficiency:
-    """Published time and memory to sample one video; memory in units of 10^9 bytes, batch the largest to train with."""
+    """Published seconds and memory (10^9 bytes) to sample one video; batch: the largest that can be trained with."""
 
     method: str
     frames: int
@@ -61,7 +76,7 @@ class Efficiency:
 
 @dataclass(frozen=True)
 class Note:
-    """What one must know of the published figures of a data set, and where it is said."""
+    """A caveat about the published figures of a data set, and its source."""
 
     text: str
     url: str
@@ -79,12 +94,12 @@ def efficiency() -> list[Efficiency]:
 
 
 def notes(dataset: str) -> list[Note]:
-    """Warnings that go with the published values on a data set."""
+    """The caveats about the published values on a data set."""
     return [Note(note["text"], note["url"]) for note in _content()["notes"] if dataset in note["datasets"]]
 
 
 def _with_source(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with its source's name and address in the place of its key."""
+    """The row with its source's name and address in place of the source's key."""
     source = _content()["sources"][row["source"]]
     return {**row, "source": source["name"], "url": row.get("url", source.get("url"))}
 

@@ -1,4 +1,4 @@
-"""What a benchmark has measured, read from its `results.json` and checked before a page is made of it."""
+"""A benchmark's `results.json`, read and checked before it becomes a page."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Row = TypeVar("Row")
 class Figure:
     """One measured figure; `missing` says why there is no value, `note` how it is to be read.
 
-    spread_over_splits: standard deviation of the parts of which an inception score is the mean.
-    floor: of a distance, that of real clips from other real clips, as many as `floor_clips` on either side.
-    better: "lower", "higher", or "like real": as near as can be to `real`, that of real clips.
+    spread_over_splits: standard deviation over the splits of an inception score.
+    floor: the distance between real clips and other real clips, `floor_clips` of them on each side.
+    better: "lower", "higher", or "like real": near `real`, the value of real clips.
     """
 
     id: str
@@ -51,6 +51,16 @@ class Figure:
     def is_random(self) -> bool:
         """Whether its detector has random weights, so that it checks the measurement and ranks nothing."""
         return self.id.endswith("_random")
+
+    @property
+    def measured_by(self) -> str:
+        """The protocol, or the one that was changed."""
+        return self.based_on or self.protocol
+
+    @property
+    def setting_words(self) -> str:
+        """Steps, solver and part of the data."""
+        return ", ".join(word for word in (self.setting, self.sampler, self.part) if word)
 
 
 @dataclass(frozen=True)
@@ -78,8 +88,8 @@ class LargestBatch:
 
 
 @dataclass(frozen=True)
-class Video:
-    """A video file of the wall."""
+class ShownVideo:
+    """A video file of the page."""
 
     file: str
     kind: str
@@ -102,7 +112,7 @@ class Nearest:
 
 @dataclass(frozen=True)
 class Results:
-    """All that the report shows; the texts in it are others' and must be escaped."""
+    """Everything that the report shows; its texts are untrusted and must be escaped."""
 
     folder: Path
     dataset: str
@@ -116,7 +126,7 @@ class Results:
     figures: list[Figure]
     speed: list[Speed]
     largest_batch: list[LargestBatch]
-    videos: list[Video]
+    videos: list[ShownVideo]
     nearest: list[Nearest]
     curves: dict[str, Any]
     seconds: dict[str, Any]
@@ -182,7 +192,7 @@ def _results(folder: Path, content: dict[str, Any]) -> Results:
         figures=_rows(content, "figures", Figure),
         speed=_rows(content, "speed", Speed),
         largest_batch=_rows(content, "largest_batch", LargestBatch),
-        videos=_rows(content, "videos", Video),
+        videos=_rows(content, "videos", ShownVideo),
         nearest=_rows(content, "nearest", Nearest),
     )
 
@@ -206,7 +216,7 @@ def _rows(content: dict[str, Any], name: str, make: Callable[..., Row]) -> list[
 
 
 def _row(entry: dict[str, Any], make: Callable[..., Row], where: str) -> Row:
-    """The fields that the page knows; more may be recorded, but none that it needs may be absent."""
+    """The fields that the page knows; others are ignored, and ValueError names one that is needed and absent."""
     known = {item.name: item for item in fields(make)}
     needed = [name for name, item in known.items() if item.default is MISSING and item.default_factory is MISSING]
     if absent := [name for name in needed if entry.get(name) is None]:
@@ -216,7 +226,7 @@ def _row(entry: dict[str, Any], make: Callable[..., Row], where: str) -> Row:
 
 
 def _checked(value: Any, kind: str, where: str) -> Any:
-    """The value as the type that its field names; numbers that are not finite become None."""
+    """The value in the type of its field; numbers that are not finite become None."""
     if kind.startswith("str"):
         return str(value)
     if kind.startswith(("int", "float")):

@@ -1,0 +1,116 @@
+"""The report of a benchmark: one page that carries its figures, charts and videos inside itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pvdm.benchmark.report import report_tables
+from pvdm.benchmark.report.benchmark_results import Results, number, read_results
+from pvdm.benchmark.report.line_chart import decimal
+from pvdm.benchmark.report.published_figures import efficiency, notes
+from pvdm.benchmark.report.report_charts import charts
+from pvdm.benchmark.report.report_media import KINDS, NO_CLASS, Media
+from pvdm.files.atomic_write import replacing
+
+TEMPLATES = Path(__file__).with_name("templates")
+SCRIPTS = ("wall.js", "blind.js", "sort.js")
+TRUST = {
+    "paper": "the method's own authors",
+    "secondary": "somebody else's table or notes; check it against the paper",
+    "measured here": "by this benchmark",
+}
+
+
+def write_report(folder: Path) -> Path:
+    """Writes `index.html` next to a benchmark's `results.json` and returns its path.
+
+    The page needs no other file and asks no host for anything. Videos and pictures that the results name and that
+    cannot be read are listed on it. InputError if there are no results or they are damaged.
+    """
+    folder = Path(folder)
+    page = render(read_results(folder))
+    path = folder / "index.html"
+    with replacing(path, overwrite=True) as temporary:
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
+    return path
+
+
+def render(results: Results) -> str:
+    """The page as text."""
+    media, script = Media(results.folder), _script()
+    lanes, nearest = media.lanes(results), media.nearest(results)  # before the list of what could not be read
+    return (
+        environment()
+        .get_template("page.html")
+        .render(
+            results=results,
+            lanes=lanes,
+            nearest=nearest,
+            missing_files=media.missing,
+            charts=charts(results),
+            policy=_policy(script),
+            script=Markup(script),
+            style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        )
+    )
+
+
+def environment() -> Environment:
+    """The templates' environment: every text is escaped unless it is markup of ours."""
+    jinja = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.do"],
+    )
+    jinja.filters |= {"decimal": decimal, "number": number, "day": _day, "in_short": _in_short}
+    jinja.tests["web_address"] = _is_web_address
+    names = ("RANKED", "RECONSTRUCTION", "rankings", "missing_reasons", "glance", "reconstruction", "speed_rows")
+    jinja.globals |= {name: getattr(report_tables, name) for name in (*names, "circumstances")}
+    jinja.globals |= {"TRUST": TRUST, "KINDS": KINDS, "NO_CLASS": NO_CLASS, "efficiency": efficiency, "notes": notes}
+    return jinja
+
+
+def _is_web_address(url: Any) -> bool:
+    """Whether a link to it is safe to follow."""
+    return isinstance(url, str) and urlsplit(url).scheme in ("http", "https")
+
+
+def _in_short(reason: str) -> str:
+    """The reason without the remedy, which is given further down the page."""
+    return shorten(reason.partition("; ")[0], 90, placeholder=" …")
+
+
+def _day(date: str) -> str:
+    """A date and time as people write it, or whatever is there instead."""
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError:
+        return date
+    return f"{moment:%Y-%m-%d, %H:%M %Z}".rstrip() if "T" in date else date
+
+
+def _script() -> str:
+    """The scripts as one, whose names nothing else on the page can see."""
+    parts = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
+
+
+def _policy(script: str) -> str:
+    """What the browser lets the page do: run this one script, show what is inside it, and ask no host."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
+        "media-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
