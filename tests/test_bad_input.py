@@ -174,7 +174,7 @@ FULL_DISK = [
     (
         f"{RECONSTRUCT} {{long}}.mp4",
         600,
-        "out.mp4 cannot be written (File too large); choose a folder that is writable",
+        "out.mp4 cannot be written (File too large); choose a writable folder",
     ),
     ("reconstruct {model} {long}.mp4 --output out", 50, "out cannot be written (File too large)"),
     (EXTEND, 600, "out.mp4 cannot be written (File too large)"),

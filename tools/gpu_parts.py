@@ -224,7 +224,7 @@ def _sample(settings: Settings) -> dict[str, Any]:
     from pvdm.diffusion import SamplerConfig
     from pvdm.generation import VideoGenerator
     from pvdm.video import write_video
-    from pvdm.video.grid import grid_video
+    from pvdm.video.writer import grid_video
 
     generator = VideoGenerator.from_checkpoint(_checkpoint(settings.work / "diffusion")).to(settings.device).eval()
     generator.accelerate(cuda_graphs=True, bfloat16=True)

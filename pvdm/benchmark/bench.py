@@ -16,8 +16,10 @@ from pvdm.benchmark.plan import LONG, QUICK_REAL, Plan, Setting
 from pvdm.benchmark.work import Work
 from pvdm.data import Part
 from pvdm.errors import InputError
-from pvdm.evaluation.clips.opening import LoadedModel, SampledClips, Sampling, VideoSet, clips_of
+from pvdm.evaluation.clips.model_clips import LoadedModel, SampledClips
+from pvdm.evaluation.clips.protocol_clips import Sampling, clips_of
 from pvdm.evaluation.clips.source import ClipSource
+from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.evaluation.features.detectors import DETECTORS, Detector, load_detector
 from pvdm.evaluation.features.extraction import extract_once
 from pvdm.evaluation.features.thumbnails import Thumbnails

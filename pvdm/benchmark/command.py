@@ -31,8 +31,7 @@ from pvdm.benchmark.runner import run, sampled_videos
 from pvdm.benchmark.tasks import detectors_of
 from pvdm.benchmark.work import Work, read_json
 from pvdm.errors import InputError
-from pvdm.evaluation.clips.model_clips import config_digest
-from pvdm.evaluation.clips.opening import LoadedModel
+from pvdm.evaluation.clips.model_clips import LoadedModel, config_digest
 from pvdm.evaluation.clips.training_overlap import other_data
 from pvdm.evaluation.protocol import shown_name
 from pvdm.evaluation.result_table import BETTER, shown_floor

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from pvdm.benchmark.bench import Bench, Unavailable
 from pvdm.benchmark.plan import Dataset
 from pvdm.errors import InputError
+from pvdm.evaluation.clip_counts import check_counts
 from pvdm.evaluation.clips.source import ClipSource
-from pvdm.evaluation.measurement import check_counts, plain
+from pvdm.evaluation.measurement import plain
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS
 

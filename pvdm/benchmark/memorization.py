@@ -14,8 +14,10 @@ from pvdm.benchmark.generation import setting_rows
 from pvdm.benchmark.measures import features_name
 from pvdm.benchmark.plan import CLIP, Setting
 from pvdm.evaluation.clips.source import Clip
+from pvdm.evaluation.features.distances import nearest
 from pvdm.evaluation.features.thumbnails import Thumbnails
-from pvdm.evaluation.metrics.nearest import FEWEST_HELD_OUT, diversity, find_copies, nearest, too_few
+from pvdm.evaluation.metrics.copies import FEWEST_HELD_OUT, find_copies, too_few
+from pvdm.evaluation.metrics.nearest import diversity
 from pvdm.evaluation.metrics.pairs_picture import Pair, pairs_picture
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS

@@ -13,10 +13,10 @@ from pvdm.benchmark.bench import Bench, Unavailable
 from pvdm.benchmark.chunks import Arrays, Chunked
 from pvdm.benchmark.figures import RECONSTRUCTION, RECONSTRUCTION_RANDOM, Spec, check_enough, computed, counts, named
 from pvdm.data import Part
-from pvdm.evaluation.clips.opening import ReconstructedClips
+from pvdm.evaluation.clips.model_clips import ReconstructedClips
 from pvdm.evaluation.clips.source import ClipSource
+from pvdm.evaluation.metrics.fidelity import Fidelity, fidelity_means
 from pvdm.evaluation.metrics.frechet import frechet_distance
-from pvdm.evaluation.metrics.reconstruction import Fidelity, fidelity_means
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS
 

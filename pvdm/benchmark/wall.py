@@ -10,9 +10,10 @@ from torch import Tensor
 from pvdm.benchmark.bench import Bench
 from pvdm.benchmark.plan import CLIP, LONG
 from pvdm.data.inspection.contact_sheet import choose
-from pvdm.evaluation.clips.opening import ReconstructedClips, VideoClips
+from pvdm.evaluation.clips.model_clips import ReconstructedClips
 from pvdm.evaluation.clips.scaling import Scaling
 from pvdm.evaluation.clips.source import Clip
+from pvdm.evaluation.clips.video_clips import VideoClips
 from pvdm.video import write_video
 
 LARGEST = 128

@@ -206,7 +206,8 @@ def _speak_alone(shared: Processes) -> None:
 
 def _tell(options: argparse.Namespace, measured: Sequence[Measurement], results: list[dict[str, Any]], device) -> None:
     """Writes the file and the picture, and prints the table."""
-    from pvdm.evaluation.results import document, table, write_document
+    from pvdm.evaluation.result_table import table
+    from pvdm.evaluation.results import document, write_document
 
     if options.picture:
         _draw(options, measured, results)
@@ -217,11 +218,11 @@ def _tell(options: argparse.Namespace, measured: Sequence[Measurement], results:
 
 def _draw(options: argparse.Namespace, measured: Sequence[Measurement], results: list[dict[str, Any]]) -> None:
     """The nearest pairs of the first seed of the first such protocol."""
-    from pvdm.evaluation.metrics.nearest import pairs
+    from pvdm.evaluation.metrics.nearest import read_pairs
     from pvdm.evaluation.metrics.pairs_picture import pairs_picture
 
     measurement, result = next(pair for pair in zip(measured, results, strict=True) if pair[1]["kind"] == "nearest")
     seed, (real, fake) = next(iter(measurement.pairs.items()))
-    picture = pairs_picture(pairs(real, fake, result["details"][str(seed)]["pairs"]), columns=2)
+    picture = pairs_picture(read_pairs(real, fake, result["details"][str(seed)]["pairs"]), columns=2)
     with replacing(options.picture, overwrite=options.overwrite) as temporary:
         picture.save(temporary)

@@ -19,7 +19,7 @@ from pvdm.demo.demo_settings import DemoSettings
 from pvdm.demo.pictures import filmstrips, plot_curves, read_scalars, save_image
 from pvdm.demo.source_videos import DemoVideo, prepare_clips
 from pvdm.diffusion import SamplerConfig
-from pvdm.evaluation.metrics.reconstruction import psnr
+from pvdm.evaluation.metrics.fidelity import psnr
 from pvdm.files.atomic_write import replacing
 from pvdm.generation import VideoGenerator
 from pvdm.generation.input_video import VideoSource

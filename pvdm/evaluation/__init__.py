@@ -1,4 +1,4 @@
-"""Figures that can be trusted: feature networks, metrics, protocols, and what they are computed from."""
+"""Evaluation by named protocols: clips, feature networks, metrics, results."""
 
 import lazy_loader as lazy
 

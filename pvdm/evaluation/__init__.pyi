@@ -1,4 +1,4 @@
-from .clips.opening import open_source, source_of
+from .clips.protocol_clips import open_source, source_of
 from .clips.source import Clip, ClipSource
 from .features.detectors import DETECTORS, Detector, load_detector
 from .features.i3d import I3D

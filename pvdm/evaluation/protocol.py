@@ -1,4 +1,4 @@
-"""What a measurement fixes so that its number can be compared: a protocol, `custom` once anything is changed."""
+"""Protocols: everything that must be fixed for a measurement to be comparable. `protocols.py` lists them all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pvdm.errors import InputError
 Kind = Literal["fvd", "is", "reconstruction", "coherence", "naturalness", "nearest"]
 CUSTOM = "custom"
 FIXED = {"name", "kind", "source", "parts", "fits", "free", "note", "based_on", "changed"}
-"""What belongs to a protocol and is not to be set."""
+"""Fields that identify a protocol and cannot be changed."""
 
 
 @dataclass(frozen=True)
@@ -20,30 +20,30 @@ class Protocol:
     """One measurement.
 
     Args:
-        name: `family/measurement`, such as `stylegan-v/fvd2048_16f`; `custom` if anything was changed.
-        kind: What is computed; the code of each is chosen by it.
-        source: Where it is written down: paper and section, or file of the published code.
+        name: `family/measurement`, such as `stylegan-v/fvd2048_16f`; `custom` once a value was changed.
+        kind: The metric, a key of `METRICS` in metrics/registry.py.
+        source: Where the protocol is defined: paper and section, or file of the published code.
         frames: Frames of a clip.
         stride: Frame stride in generated videos: 3 takes every third frame.
-        real_stride: That of the real videos.
-        size: Height and width of a clip in pixels; None leaves both as they are.
-        resize: Filter that scales real frames to `size`, after which the centre is cropped: Lanczos, bilinear as
-            the released codes have it (without antialiasing), or antialiased bilinear as training has it here.
-        jpeg_quality: Real frames that had to be scaled go through a JPEG of this quality; None: they do not.
-        part: Which part of a data set the real clips are from; see `part_of`.
-        parts: By layout of the data, the part where it is another.
+        real_stride: Frame stride in real videos.
+        size: Height and width of a clip in pixels; None keeps the size of the videos.
+        resize: Filter that scales real frames to `size` before the centre crop: Lanczos, bilinear without antialiasing
+            (as the published codes), or bilinear with antialiasing (as training here).
+        jpeg_quality: Quality of the JPEG that scaled real frames are stored as; None for none.
+        part: The part of a data set that real clips are taken from; see `part_of`.
+        parts: Exceptions to `part`, by layout of the data set.
         real_choice: Which real videos: all, the first in sorted order, or a random choice.
-        real_start: Where in a video its clip begins.
-        min_frames: Real videos shorter than this are dropped; None: shorter than a clip.
-        num_real, num_fake: Clips; None takes all there are (fake: as many as real).
-        min_real: Real clips that are enough where the data have no more; None: `num_real`.
-        detector: Feature network, by its name in `pvdm.evaluation.features.detectors`; None needs none.
-        splits: Splits over which an inception score is averaged.
-        seeds: Of the repetitions; each draws its own real clips and its own samples.
-        fits: The counts (num_real, num_fake) of which fewer are taken where there are fewer, and the result is marked.
-        free: What is left to the user, who sets it without making another protocol of it.
-        note: What the published code or text leaves open and we assume, or where we differ.
-        based_on: The protocol that was changed into this one, and `changed`: what is different.
+        real_start: Where in a video its clip starts.
+        min_frames: Real videos shorter than this are dropped; None: those shorter than a clip.
+        num_real, num_fake: Number of clips; None takes all real ones, and as many generated as real ones.
+        min_real: Real clips that suffice where the data set has no more; None: `num_real`.
+        detector: Feature network, a key of `DETECTORS` in features/detectors.py; None if it needs none.
+        splits: Splits that an inception score averages over.
+        seeds: One per repetition, each with its own real clips and its own samples.
+        fits: Counts (num_real, num_fake) that may be smaller if there are fewer clips; the result is then marked.
+        free: Fields that the user may set without making the protocol custom.
+        note: What the published code or text leaves open and is assumed here, or where this protocol differs.
+        based_on: The protocol that this one was changed from, and `changed`: the values that differ.
     """
 
     name: str
@@ -74,33 +74,33 @@ class Protocol:
 
     @property
     def family(self) -> str:
-        """Whose it is: the name before the slash."""
+        """The name before the slash."""
         return self.name.partition("/")[0]
 
     @property
     def title(self) -> str:
-        """What messages call it."""
+        """The name in messages."""
         return self.name if self.based_on is None else f"{self.based_on} as changed"
 
     @property
     def needed_frames(self) -> int:
-        """Frames that a real video must have."""
+        """Frames that a real video must have at least."""
         return max(self.min_frames or 0, (self.frames - 1) * self.real_stride + 1)
 
     @property
     def needed_real(self) -> int | None:
-        """Real clips without which it is refused; None where all that there are will do."""
+        """Real clips below which the measurement is refused; None if any number will do."""
         return self.num_real if self.min_real is None else self.min_real
 
     def part_of(self, layout: str | None) -> Part:
-        """The part of a data set of this layout that the real clips are from."""
+        """The part that real clips are taken from in a data set of this layout."""
         return self.parts.get(layout, self.part)
 
     def with_changes(self, **values: Any) -> Protocol:
-        """The same with other values where they differ; it is then `custom` and says what it was based on.
+        """A copy with these values. If any differs, it is `custom` and records what it was based on.
 
-        What is `free` may differ in a protocol of that name. A part is that of every layout; a count that is given
-        must be met. `InputError` for what cannot be set.
+        Fields in `free` may differ without that. `part` applies to every layout, and a given count must be met.
+        `InputError` for a field that cannot be set or a value that it cannot have.
         """
         if unknown := values.keys() - (asdict(self).keys() - FIXED):
             raise InputError(f"a protocol has no {min(unknown)} to set", "see pvdm evaluate --help")
@@ -120,36 +120,36 @@ class Protocol:
         return replace(self, **values, name=CUSTOM, based_on=based_on, changed={**self.changed, **named})
 
     def _differs(self, name: str, value: Any) -> bool:
-        """Whether it is another value; a part is set for every layout."""
+        """Whether the value differs from this protocol's; `part` from that of any layout."""
         parts = {self.part, *self.parts.values()} if name == "part" else {getattr(self, name)}
         return parts != {value}
 
     def describe(self) -> dict[str, Any]:
-        """All of it, JSON-able."""
+        """All fields, JSON-able."""
         return {**asdict(self), "seeds": list(self.seeds), "fits": list(self.fits), "free": list(self.free)}
 
 
 def shown_name(name: str, based_on: str | None, changed: Iterable[str]) -> str:
-    """What tables call a protocol: its name, and what of it was changed; `pvdm/fvd16 (changed: num_fake)`."""
+    """The name in tables, with the fields that were changed: `pvdm/fvd16 (changed: num_fake)`."""
     return name if based_on is None else f"{based_on} (changed: {', '.join(changed)})"
 
 
 def _check(name: str, value: Any) -> None:
-    """InputError for a value that such a setting cannot have."""
-    kind = get_type_hints(Protocol)[name]
-    types = get_args(kind) or (kind,)
+    """InputError for a value that the field cannot have."""
+    hint = get_type_hints(Protocol)[name]
+    types = get_args(hint) or (hint,)
     if name == "seeds":
-        is_right = isinstance(value, (list, tuple)) and value and all(_is_number(seed, 0) for seed in value)
-        wanted = "a list of whole numbers of 0 or more"
+        is_valid = isinstance(value, (list, tuple)) and value and all(_is_number(seed, 0) for seed in value)
+        allowed = "a list of whole numbers of at least 0"
     elif int in types:
-        is_right = _is_number(value, 1) or (value is None and type(None) in types)
-        wanted = "a whole number of at least 1" + (", or none" if type(None) in types else "")
-    elif get_origin(kind) is Literal:
-        is_right, wanted = value in types, "one of " + ", ".join(types)
+        is_valid = _is_number(value, 1) or (value is None and type(None) in types)
+        allowed = "a whole number of at least 1" + (", or none" if type(None) in types else "")
+    elif get_origin(hint) is Literal:
+        is_valid, allowed = value in types, "one of " + ", ".join(types)
     else:
         return
-    if not is_right:
-        raise InputError(f"{name} of a protocol is {value!r}", f"give {wanted}")
+    if not is_valid:
+        raise InputError(f"{name} of a protocol is {value!r}", f"give {allowed}")
 
 
 def _is_number(value: object, least: int) -> bool:

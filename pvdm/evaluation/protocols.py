@@ -1,4 +1,4 @@
-"""The protocols that have a name: what the published codes do, read there, and our own measures without downloads."""
+"""All protocols: those of published codes, as read in their sources, and our own metrics that need no downloads."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CD_FVD = "https://github.com/songweige/content-debiased-fvd"
 OURS = "docs/evaluation.md"
 
 ENOUGH = 512
-"""Real clips that are enough where the data have no more: the covariance of 400 features needs more than 400."""
+"""Real clips that suffice where the data set has no more: the covariance of 400 features needs more than 400."""
 
 
 def protocols_named(name: str) -> list[Protocol]:
-    """The protocol of this name, or all of a family (`pvdm`, `stylegan-v`, ...); InputError lists what there is."""
+    """The protocol of this name, or all of a family (`pvdm`, `stylegan-v`, ...); InputError lists the names."""
     family = [protocol for protocol in PROTOCOLS.values() if name in (protocol.name, protocol.family)]
     if not family:
         raise InputError(
@@ -48,9 +48,9 @@ _stylegan_v_fvd = Protocol(
     real_choice="first",
     min_real=ENOUGH,
     detector="i3d-torchscript",
-    note="It says q=95 for the JPEG, a name that Pillow does not know: its default of 75 is what is written. It takes "
-    f"fewer real clips where the data have no more, without a limit; ours is {ENOUGH}. Its offsets are not seeded. "
-    "It divides covariances by n and not by n - 1, a difference of a twentieth of a percent at 2048.",
+    note="The code passes q=95 for the JPEG, which Pillow ignores, so its default of 75 is used. It accepts any number "
+    f"of real clips where the data set has no more; our limit is {ENOUGH}. Its offsets are not seeded. It divides "
+    "covariances by n instead of n - 1, a difference of 0.05 percent at 2048.",
 )
 _pvdm_fvd = Protocol(
     name="pvdm/fvd16",
@@ -60,9 +60,9 @@ _pvdm_fvd = Protocol(
     frames=16,
     min_real=ENOUGH,
     detector="i3d-400",
-    note="The text says the training part, 2,048 real clips or as many as there are, and 2,048 samples; that they are "
-    "random clips, one of a video, is what the released code does in training, where it takes 16 clips. The code "
-    "rounds pixels down, we to the nearest.",
+    note="The text says the training part, 2,048 real clips or as many as there are, and 2,048 samples. That these are "
+    "random clips, one per video, is what the released code does during training, with 16 clips. The code rounds "
+    "pixels down, ours to the nearest.",
 )
 _tats_fvd = Protocol(
     name="tats/fvd16",
@@ -73,8 +73,8 @@ _tats_fvd = Protocol(
     size=128,
     min_real=ENOUGH,
     detector="i3d-400",
-    note="It draws from all clips of all videos, long videos more often; we draw one clip of each video. Its script "
-    "of long videos measures nothing, so that there is no tats/fvd128.",
+    note="The code draws from all clips of all videos, hence long videos more often; we draw one clip per video. Its "
+    "script for long videos computes no score, so there is no tats/fvd128.",
 )
 _inception_score = Protocol(
     name="tgan2/is",
@@ -86,8 +86,8 @@ _inception_score = Protocol(
     detector="c3d-ucf101",
     splits=1,
     seeds=tuple(range(10)),
-    note="C3D was tuned on the first training part of UCF101 (its authors' warning): a score says nothing of other "
-    "data. Ours is StyleGAN-V's conversion of these weights.",
+    note="C3D was fine-tuned on the first training split of UCF101 (its authors' warning): a score says nothing about "
+    "other data. We use StyleGAN-V's conversion of these weights.",
 )
 _reconstruction = Protocol(
     name="pvdm/reconstruction",
@@ -99,8 +99,8 @@ _reconstruction = Protocol(
     num_fake=None,
     detector="i3d-400",
     free=("part",),
-    note="Of the test part it takes 3,783 videos of UCF101 (testlist01) and 196 of SkyTimelapse; that it takes all "
-    "of the training part, and a clip at a random place in each, is assumed. LPIPS, SSIM and ST-RRED are ours.",
+    note="The test part has 3,783 videos of UCF101 (testlist01) and 196 of SkyTimelapse. That all of the training part "
+    "is used, and a clip at a random position in each video, is assumed. LPIPS, SSIM and ST-RRED are our additions.",
 )
 _content_debiased_fvd = Protocol(
     name="cd-fvd/fvd16",
@@ -113,8 +113,8 @@ _content_debiased_fvd = Protocol(
     num_real=None,
     min_real=2048,
     detector="videomae-v2-ssv2",
-    note="The package fills up with copies where there are fewer samples than 2,048; here that is refused. Its "
-    "published statistics are of a seed of its own, so that they differ from these in the clips drawn.",
+    note="The package repeats samples if there are fewer than 2,048; here that is refused. Its published statistics "
+    "use a seed of their own, so the clips drawn differ from these.",
 )
 _random_fvd = Protocol(
     name="fvd-random/16f",
@@ -124,7 +124,7 @@ _random_fvd = Protocol(
     resize="antialiased",
     min_real=ENOUGH,
     detector="i3d-random",
-    note="A check of the plumbing: never to rank models by.",
+    note="A check that the evaluation works; do not rank models by it.",
 )
 _coherence = Protocol(
     name="coherence/16f",
@@ -160,7 +160,7 @@ _nearest = Protocol(
     num_fake=256,
     fits=("num_fake",),
     detector="i3d-random",
-    note="One clip of each training video is looked at, its middle: a copy of another place in a video is not found.",
+    note="Only the middle clip of each training video is compared; copies of other parts of a video are not found.",
 )
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -188,7 +188,7 @@ PROTOCOLS: dict[str, Protocol] = {
             source=f"{TATS}/issues/5: 10,000 samples, by the code of {TGAN2}",
             num_fake=10_000,
             seeds=(0,),
-            note="Whether in one run or several is not said; one is assumed. PVDM's own count was not found; take this "
+            note="One run is assumed; the source does not say how many. PVDM's own number was not found, so use this "
             "for its table too.",
         ),
         replace(
@@ -199,9 +199,9 @@ PROTOCOLS: dict[str, Protocol] = {
             real_stride=3,
             min_frames=16 * 3,
             real_choice="random",
-            note="Real clips take every third frame, generated ones every one: it is for models trained so. An "
-            "early version took 20,480 clips. The JPEG is StyleGAN-V's, and so is the covariance. All of UCF101 is "
-            "assumed, as its training reads every video of the folder.",
+            note="Real clips use every third frame and generated clips every frame, for models that were trained this "
+            "way. An early version used 20,480 clips. The JPEG and the covariance are StyleGAN-V's. All of UCF101 is "
+            "assumed, because training reads every video of the folder.",
         ),
         _inception_score,
         replace(
@@ -211,8 +211,8 @@ PROTOCOLS: dict[str, Protocol] = {
             parts={"ucf101": "both", "skytimelapse": "test"},
             min_real=None,
             seeds=tuple(range(10)),
-            note="Ten repetitions go on from one seed there, here each has its own. It draws from all clips of all "
-            "videos, we one clip of each, of which SkyTimelapse's test part, which it reads, has too few.",
+            note="The code runs ten repetitions from one seed; here each has its own. It draws from all clips of all "
+            "videos; we draw one clip per video, and SkyTimelapse's test part, which it reads, has too few videos.",
         ),
         _content_debiased_fvd,
         replace(_content_debiased_fvd, name="cd-fvd/fvd128", frames=128),

@@ -1,4 +1,4 @@
-"""Results as a table for people: named metrics with their units and direction, and below it what restricts them."""
+"""Results as a text table: metrics with units and direction, and notes below it that qualify them."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ NAMES = {name: name.upper() for name in ("fvd", "kvd", "is", "psnr", "ssim", "lp
 UNITS = {"psnr": "dB", "motion": "pixels per frame", "occlusion": "share of pixels", "copied_share": "share of samples"}
 BETTER = {"lower": "↓", "higher": "↑", "like real": "≈ real"}
 WORDS = {"size": "native", None: "all"}
-"""What a value of none is called: of a size, and of any other setting."""
+"""What None means: for a size, and for any other setting."""
 HEAD = ("protocol", "metric", "value", "floor", "real clips have", "clips (real / generated)", "")
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:
-    """A line for each metric: value +- spread, the floor of a distance, the figure of real clips, counts, and marks.
+    """A line per metric: value +- spread, the floor of a distance, the value of real clips, counts, and marks.
 
-    Arrows say which values are good. Lines below tell what was changed of a protocol, which counts are short, and how
-    figures are to be read.
+    Arrows say which values are good. The notes below say what was changed in a protocol, which counts are short, and
+    how to read some values.
     """
     rows = [HEAD, *(_row(result, *metric) for result in results for metric in result["metrics"].items())]
-    used = [column for column in range(len(HEAD)) if any(row[column] for row in rows[1:])]
-    widths = [max(len(row[column]) for row in rows) for column in used]
+    shown = [column for column in range(len(HEAD)) if any(row[column] for row in rows[1:])]
+    widths = [max(len(row[column]) for row in rows) for column in shown]
     lines = [
-        "  ".join(row[column].ljust(width) for column, width in zip(used, widths, strict=True)).rstrip() for row in rows
+        "  ".join(row[column].ljust(width) for column, width in zip(shown, widths, strict=True)).rstrip()
+        for row in rows
     ]
     return "\n".join([*lines, *dict.fromkeys(_notes(results))])
 
 
 def metric_name(name: str, better: str) -> str:
-    """A metric as people write it: `PSNR (dB) ↑`."""
+    """A metric as it is written in papers: `PSNR (dB) ↑`."""
     unit = f" ({UNITS[name]})" if name in UNITS else ""
-    return f"{_called(name)}{unit} {BETTER[better]}"
+    return f"{_display_name(name)}{unit} {BETTER[better]}"
 
 
-def _called(name: str) -> str:
+def _display_name(name: str) -> str:
     return NAMES.get(name, name.replace("_", " "))
 
 
@@ -58,7 +59,7 @@ def _row(result: Mapping[str, Any], name: str, metric: Mapping[str, Any]) -> tup
 
 
 def shown_floor(metric: Mapping[str, Any]) -> str:
-    """The floor of a figure with its counts; empty without one."""
+    """The floor of a metric with its clip counts; empty if it has none."""
     if metric.get("floor") is None:
         return ""
     return f"{_number(metric['floor'])} ({' / '.join(map(str, metric['floor_clips']))})"
@@ -75,14 +76,14 @@ def _marks(result: Mapping[str, Any]) -> str:
 
 
 def _notes(results: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    """The lines below the table."""
+    """The notes below the table."""
     for result in results:
         yield from _restrictions(result)
     metrics = [metric for result in results for metric in result["metrics"].items()]
-    yield from (f"no {_called(name)}: {metric['missing']}" for name, metric in metrics if "missing" in metric)
-    yield from (f"{_called(name)}: {metric['note']}" for name, metric in metrics if "note" in metric)
+    yield from (f"no {_display_name(name)}: {metric['missing']}" for name, metric in metrics if "missing" in metric)
+    yield from (f"{_display_name(name)}: {metric['note']}" for name, metric in metrics if "note" in metric)
     if any("floor" in metric for _, metric in metrics):
-        yield "floor: real clips against other real clips (counts of both sides); fewer clips raise it"
+        yield "floor: real clips against other real clips (clips on each side); fewer clips raise it"
 
 
 def _restrictions(result: Mapping[str, Any]) -> Iterable[str]:
@@ -91,14 +92,14 @@ def _restrictions(result: Mapping[str, Any]) -> Iterable[str]:
         values = (f"{key} {_word(key, value)}" for key, value in result["changed"].items())
         yield f"{name} was changed: {', '.join(values)}"
     if result["few"]:
-        asked = {"real": result["settings"]["num_real"], "generated": result["settings"]["num_fake"]}
+        required = {"real": result["settings"]["num_real"], "generated": result["settings"]["num_fake"]}
         counts = {"real": result["counts"]["real"], "generated": result["counts"]["fake"]}
         short = [
-            f"{counts[side]} {side} clips of {number}"
-            for side, number in asked.items()
+            f"{counts[side]} of {number} {side} clips"
+            for side, number in required.items()
             if number is not None and counts[side] is not None and counts[side] < number
         ]
-        yield f"{name} was measured with few clips{': ' if short else ''}{' and '.join(short)}; its figures are rough"
+        yield f"{name} was measured with few clips{': ' if short else ''}{' and '.join(short)}; its values are rough"
     if result.get("other_data"):
         yield f"{name}: {result['other_data']}"
 

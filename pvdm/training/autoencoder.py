@@ -13,7 +13,7 @@ from torch.nn import functional
 from pvdm.autoencoder import AutoencoderConfig, Triplane
 from pvdm.autoencoder.perceptual import PerceptualDistance
 from pvdm.errors import check_range
-from pvdm.evaluation.metrics.reconstruction import Sharpness, frames_at, psnr, ssim
+from pvdm.evaluation.metrics.fidelity import Sharpness, frames_at, psnr, ssim
 from pvdm.generation import VideoGenerator
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.recomputation import set_activation_checkpointing

@@ -14,14 +14,9 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pvdm.data import Part
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError, check_range
-from pvdm.evaluation.clips.opening import (
-    LoadedModel,
-    Sampling,
-    VideoSet,
-    check_reconstructs,
-    reconstructions_of,
-    source_of,
-)
+from pvdm.evaluation.clips.model_clips import LoadedModel
+from pvdm.evaluation.clips.protocol_clips import Sampling, check_reconstructs, reconstructions_of, source_of
+from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.evaluation.features.detectors import DETECTORS
 from pvdm.evaluation.measurement import Measurement, prepare
 from pvdm.evaluation.protocol import Protocol

@@ -1,4 +1,4 @@
-"""Pixels in and out: clips read from files, videos written to files, and the ranges between."""
+"""Reading and writing video: files, clips, frame rates, pixel ranges, colours."""
 
 import lazy_loader as lazy
 

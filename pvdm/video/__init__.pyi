@@ -1,14 +1,13 @@
 from .clip import ClipShape, read_clip
 from .color import ColorJitter, change_colors
 from .decoding.frame_folder import number_gap
-from .grid import grid_video, near_square
 from .info import VideoInfo
+from .paced_video import PacedVideo, frames_at, read_video
 from .pixels import check_pixels, to_float, to_uint8
 from .reader import Reader, probe, read_frames
 from .suffixes import FRAME_SUFFIXES, VIDEO_SUFFIXES, WRITABLE
 from .transform import resize_and_crop
-from .whole_video import PacedVideo, frames_at, read_video, save_video
-from .writer import VideoWriter, write_video
+from .writer import VideoWriter, grid_video, near_square, save_video, write_video
 
 __all__ = [
     "FRAME_SUFFIXES",

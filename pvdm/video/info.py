@@ -1,4 +1,4 @@
-"""What is known of a video before it is decoded."""
+"""What is known about a video before it is decoded."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Number of frames that can be decoded, their size as shown (after rotation), frames per second.
+    """The number of decodable frames, their displayed size (after rotation), and the frame rate.
 
-    `fps` is from the timestamps, the mean where it varies, and None for a folder of frames, which has none. `index` is
-    that of the file's packets (`PacketIndex.pack`), which spares readers to go through the file for it; it takes no
-    part in comparisons. `times` are those of the frames (`timeline.packed`) where the rate varies, and else None.
+    Args:
+        frames, height, width: As decoded and displayed.
+        fps: Frames per second by the timestamps, the mean if the rate varies; None for a folder of frames.
+        index: The packed index of the file's packets (`PacketIndex.pack`), so that readers need not scan the file
+            again; ignored in comparisons.
+        times: The packed times of the frames (`timeline.packed`) if the rate varies, else None.
     """
 
     frames: int
@@ -27,9 +30,9 @@ class VideoInfo:
 
     @property
     def timeline(self) -> Timeline | None:
-        """When the frames are shown, where the rate varies."""
+        """The times of the frames if the rate varies, else None."""
         if self.times is None:
             return None
-        from pvdm.video.timeline import timeline  # NumPy, which not all who ask for suffixes need
+        from pvdm.video.timeline import timeline  # imports NumPy, which is not always needed
 
         return timeline(self.times)

@@ -1,4 +1,4 @@
-"""The one place where pixels change between uint8 (files, loaders, metrics) and floats (models)."""
+"""Conversion of pixels between uint8 (files, loaders, metrics) and floats (models), in this one place."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch import Tensor
 from pvdm.errors import ArgumentError
 
 REMEDY = (
-    "floats in [0, 1] become uint8 by (255 * video).round().to(torch.uint8), and those in [-1, 1] by "
+    "convert floats in [0, 1] by (255 * video).round().to(torch.uint8), and floats in [-1, 1] by "
     "pvdm.video.to_uint8(video)"
 )
 
@@ -14,30 +14,30 @@ REMEDY = (
 def to_float(video: Tensor) -> Tensor:
     """uint8 of any layout -> float32 in [-1, 1], the same layout; ArgumentError for another type."""
     if video.dtype != torch.uint8:
-        raise ArgumentError(f"to_float found pixels of {video.dtype}", f"wanted uint8, 0 to 255: {REMEDY}")
+        raise ArgumentError(f"to_float was given {video.dtype}", f"give uint8, 0 to 255: {REMEDY}")
     return video.float() / 127.5 - 1
 
 
 def to_uint8(video: Tensor) -> Tensor:
     """Floats in [-1, 1], any layout -> uint8, rounded to the nearest; values outside are clamped.
 
-    ArgumentError for whole numbers, of which 0 would be grey and all others white.
+    ArgumentError for integers, where 0 would be grey and every other value black or white.
     """
     if not video.is_floating_point():
         raise ArgumentError(
-            f"to_uint8 found pixels of {video.dtype}",
-            "wanted floats in [-1, 1], of which it makes uint8",
+            f"to_uint8 was given {video.dtype}",
+            "give floats in [-1, 1]",
         )
     return (video.float() * 127.5 + 127.5).clamp(0, 255).round().byte()
 
 
 def check_pixels(video: Tensor, layout: str, *, what: str) -> None:
-    """ArgumentError unless a video is uint8 and of this layout, such as "b 3 t h w", where 3 is the axis of RGB."""
-    axes, wanted = layout.split(), f"uint8 ({', '.join(layout.split())})"
+    """ArgumentError unless a video is uint8 and has this layout, such as "b 3 t h w", where 3 is the axis of RGB."""
+    axes, expected = layout.split(), f"uint8 ({', '.join(layout.split())})"
     if not isinstance(video, Tensor):
-        raise ArgumentError(f"{what} is a {type(video).__name__}", f"wanted a tensor of {wanted}")
-    found = f"{what} is {video.dtype} {tuple(video.shape)}; wanted {wanted}"
+        raise ArgumentError(f"{what} is a {type(video).__name__}", f"give a tensor of {expected}")
+    given = f"{what} is {video.dtype} {tuple(video.shape)}"
     if video.dtype != torch.uint8:
-        raise ArgumentError(f"{found}, 0 to 255: {REMEDY}")
+        raise ArgumentError(given, f"give {expected}, 0 to 255: {REMEDY}")
     if video.ndim != len(axes) or video.shape[axes.index("3")] != 3:
-        raise ArgumentError(f"{found}, its axes in this order")
+        raise ArgumentError(given, f"give {expected}, its axes in this order")

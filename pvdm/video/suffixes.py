@@ -1,4 +1,4 @@
-"""Which files count as videos and which as frames, by the ends of their names, in lower case."""
+"""The file name suffixes of videos and of frames, in lower case."""
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".avi", ".mkv", ".webm", ".mov", ".m4v", ".mp4v", ".qt", ".3gp", ".3g2", ".f4v", ".flv"),
@@ -7,10 +7,10 @@ VIDEO_SUFFIXES = (
     *(".nut", ".y4m", ".mjpeg", ".mjpg", ".ivf", ".gif", ".apng"),
 )
 WRITABLE = (".mp4", ".webm", ".gif", ".webp")
-"""Of the video files that can be written."""
+"""Suffixes that videos can be written with."""
 
 ANIMATION_SUFFIXES = (".gif", ".apng")
-"""Those of VIDEO_SUFFIXES that may hold a single picture or a preview of a video."""
+"""Video suffixes of files that may hold a single picture or a preview of a video."""
 
 FRAME_SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".avif"),
@@ -22,4 +22,4 @@ OTHER_MEDIA_SUFFIXES = (
     *(".h264", ".264", ".avc", ".h265", ".265", ".hevc", ".amv", ".swf", ".rmvb"),
     *(".mod", ".tod", ".r3d", ".braw", ".ari", ".crm", ".insv", ".360", ".lrv", ".dav", ".bik", ".yuv"),
 )
-"""What a person takes for a video or a frame and is not read here; such files are counted."""
+"""Other formats of videos and pictures, which cannot be read; such files are counted to warn about them."""

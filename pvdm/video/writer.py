@@ -1,5 +1,6 @@
-"""Writing videos frame by frame; a file appears under its name only when it is complete."""
+"""Writing videos: frame by frame, whole, or several in a grid; a file gets its name only when it is complete."""
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,7 +9,9 @@ from types import TracebackType
 
 import av
 import torch
+from einops import rearrange
 from torch import Tensor
+from torch.nn import functional
 
 from pvdm.errors import ArgumentError, InputError
 from pvdm.files.atomic_write import missing_parents, put_in_place, remove, remove_empty
@@ -18,18 +21,20 @@ from pvdm.video.suffixes import WRITABLE
 
 ENCODERS = dict(zip((*WRITABLE, ""), (Mp4Encoder, WebmEncoder, GifEncoder, WebpEncoder, PngEncoder), strict=True))
 SLOWEST, FASTEST = 0.01, 1000
-"""Frames per second that a file can record."""
+"""Frames per second that can be written."""
+
+WHITE = 255
 
 GIF_FASTEST = 50
-"""Browsers show a GIF of more frames per second at a tenth of its pace."""
+"""Browsers play a GIF with more frames per second ten times too slowly."""
 
 
 class VideoWriter:
     """Context manager that writes `NAME.mp4` (H.264), .webm (VP9), .gif, .webp or, without suffix, a folder of PNG.
 
-    PNG frames are exact. The video grows under a hidden name beside the target and is renamed when the block ends; an
-    exception in the block leaves nothing behind. `InputError` if the suffix is another, fps is out
-    of range, the target cannot be written, or it exists without `overwrite`.
+    PNG frames are lossless. The video is written under a hidden name beside the target and renamed when the block ends;
+    an exception in the block leaves nothing behind. `InputError` if the suffix is none of these, if `fps` is out of
+    range, or if the target cannot be written or exists without `overwrite`.
     """
 
     def __init__(self, path: str | Path, *, fps: float, overwrite: bool = False) -> None:
@@ -54,15 +59,17 @@ class VideoWriter:
         return self
 
     def write(self, frames: Tensor) -> None:
-        """frames: (3, t, h, w) uint8, the next t frames; h and w are those of the first call, else ArgumentError."""
+        """Appends t frames, (3, t, h, w) uint8; ArgumentError for another type, or a size other than the first."""
         if frames.ndim != 4 or frames.shape[0] != 3 or frames.dtype != torch.uint8:
             raise ArgumentError(
                 f"frames are {frames.dtype} {tuple(frames.shape)}",
-                f"want uint8 (3, t, h, w): {REMEDY}",
+                f"give uint8 (3, t, h, w): {REMEDY}",
             )
         size = tuple(frames.shape[-2:])
         if self._size not in (None, size):
-            raise ArgumentError(f"frames are {size} after frames of {self._size}", "write one size to one video")
+            raise ArgumentError(
+                f"frames of {size} follow frames of {self._size}", "give all frames of a video one size"
+            )
         with self._writing():
             for frame in frames.permute(1, 2, 3, 0).contiguous().cpu().numpy():
                 self._encoder.write(frame)
@@ -85,7 +92,7 @@ class VideoWriter:
         with self._writing():
             self._encoder.close()
             if self._size is None:
-                raise InputError(f"no frame was written to {self.path}", "ask for at least one")
+                raise InputError(f"no frame was written to {self.path}", "write at least one")
             put_in_place(self._partial, self.path)
 
     def _check(self) -> None:
@@ -103,24 +110,24 @@ class VideoWriter:
         if self.path.exists() and not self._overwrite:
             raise InputError(f"{self.path} exists", "pass --overwrite or choose another name")
         if self.path.exists() and not self._replaceable():
-            raise InputError(f"{self.path} exists and is no video that may be replaced", "choose another name")
+            raise InputError(f"{self.path} exists and is not a video that can be replaced", "choose another name")
 
     def _replaceable(self) -> bool:
-        """A file for a file, a folder that holds nothing but written frames for a folder."""
+        """Whether the target is a file, or for a folder target a folder that holds only frames written here."""
         if self.path.suffix:
             return self.path.is_file()
         return self.path.is_dir() and all(name.match("frame_*.png") and name.is_file() for name in self.path.iterdir())
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Turns what the system refuses into an `InputError` that names the target."""
+        """Turns errors of the system into an `InputError` that names the target."""
         try:
             yield
         except (OSError, av.error.FFmpegError) as error:
             reason = error.strerror or error
             raise InputError(
                 f"{self.path} cannot be written ({reason})",
-                "choose a folder that is writable and has room",
+                "choose a writable folder with free space",
             ) from error
 
 
@@ -128,3 +135,39 @@ def write_video(path: str | Path, video: Tensor, *, fps: float, overwrite: bool 
     """Writes a whole video, (3, t, h, w) uint8, as `VideoWriter` does and with its errors."""
     with VideoWriter(path, fps=fps, overwrite=overwrite) as writer:
         writer.write(video)
+
+
+def save_video(video: Tensor, path: str | Path, *, fps: float, overwrite: bool = True) -> None:
+    """Saves a video (3, t, h, w), or several (n, 3, t, h, w) in a grid, uint8, in the format of the path's suffix.
+
+    The suffix is .mp4, .webm, .gif or .webp; without one, PNG frames are written to a folder. fps: frames per second;
+    for videos of a model, `generator.fps`. An existing file is replaced unless `overwrite` is False. InputError if it
+    cannot be written.
+    """
+    if isinstance(path, Tensor):  # the order of torchvision's write_video and of ours
+        video, path = path, video
+    if video.ndim not in (4, 5):
+        raise InputError(
+            f"the video has the shape {tuple(video.shape)}",
+            "give (3, t, h, w), or (n, 3, t, h, w) for a grid",
+        )
+    if video.ndim == 5:
+        video = video[0] if len(video) == 1 else grid_video(video, near_square(len(video))[1])
+    write_video(path, video, fps=fps, overwrite=overwrite)
+
+
+def grid_video(videos: Tensor, columns: int) -> Tensor:
+    """Videos (n, 3, t, h, w) uint8 in rows, each in a white frame: (3, t, rows * (h + 2), columns * (w + 2)).
+
+    The last row is filled up with white.
+    """
+    missing = -len(videos) % columns
+    whole = torch.cat([videos, videos.new_full((missing, *videos.shape[1:]), WHITE)])
+    bordered = functional.pad(whole, (1, 1, 1, 1), value=WHITE)
+    return rearrange(bordered, "(r k) c t h w -> c t (r h) (k w)", k=columns)
+
+
+def near_square(count: int) -> tuple[int, int]:
+    """(rows, columns) of a nearly square grid for `count` items, with at least as many columns as rows."""
+    columns = math.ceil(math.sqrt(count))
+    return math.ceil(count / columns), columns

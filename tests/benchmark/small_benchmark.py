@@ -16,7 +16,7 @@ from pvdm.benchmark.command import key_of
 from pvdm.benchmark.plan import Plan, Setting
 from pvdm.benchmark.runner import run
 from pvdm.benchmark.work import Work
-from pvdm.evaluation.clips.opening import LoadedModel
+from pvdm.evaluation.clips.model_clips import LoadedModel
 from pvdm.runtime.processes import ALONE, Processes
 
 SETTINGS = (Setting.parse("2/1"), Setting.parse("dpmpp_2m:1/1"))

@@ -26,7 +26,8 @@ from generation.small_models import small_generator
 from pvdm.benchmark.command import about
 from pvdm.benchmark.runner import merged, others, run
 from pvdm.errors import InputError
-from pvdm.evaluation.clips.opening import LoadedModel, SampledClips, Sampling, reconstructions_of, source_of
+from pvdm.evaluation.clips.model_clips import LoadedModel, SampledClips
+from pvdm.evaluation.clips.protocol_clips import Sampling, reconstructions_of, source_of
 from pvdm.evaluation.measurement import evaluate
 from pvdm.evaluation.protocols import PROTOCOLS
 from pvdm.video import probe, read_frames, write_video
@@ -169,7 +170,7 @@ def _check_copies(results, plan, model):
     assert (found["value"], found["real"]) == (wanted["diversity"]["value"], 1)
     found = figure(results, "copied_share")
     assert found["value"] is None and found["missing"] == wanted["copied_share"]["missing"]
-    assert "of which there are 3; give data whose test part has 9 or more" in found["missing"]
+    assert "there are 3 of them; give data whose test part has at least 9" in found["missing"]
 
 
 def _check_files(results, report):
@@ -243,8 +244,8 @@ def test_few_clips_are_refused_unless_allowed(root, model, tmp_path):
     plan = small_plan(root, allow_few=False)
     results = measured(plan, model, tmp_path / "report")
     missing = figure(results, "fvd16")["missing"]
-    assert "pvdm/fvd16 takes 512 real clips and there are 6" in missing
-    assert "takes 2048 generated clips and there are 2; pass --allow-few, which marks the figure" in missing
+    assert "pvdm/fvd16 needs 512 real clips and there are 6" in missing
+    assert "needs 2048 generated clips and there are 2; pass --allow-few, which marks the figure" in missing
     assert figure(results, "psnr", part="train")["few"] is False
 
 
@@ -272,7 +273,7 @@ def test_data_without_a_test_part(tmp_path, make_video):
     results = measured(plan, str(tmp_path / "model"), tmp_path / "report")
     assert figure(results, "psnr", part="train")["value"] > 0
     assert "sky has no test part; give the whole data set" in figure(results, "psnr", part="test")["missing"]
-    assert "a distance of sets takes at least 2 of each" in figure(results, "rfvd", part="train")["missing"]
+    assert "give at least 2 clips on each side" in figure(results, "rfvd", part="train")["missing"]
     assert not [found for found in results["figures"] if found["id"] == "is"], "it is of UCF101's table"
 
 

@@ -86,7 +86,7 @@ def test_a_quick_benchmark_ends_in_a_page_and_goes_on_with_what_is_done(
         (["--lpips-weights", "nowhere.pt"], "there is no file nowhere.pt (vgg16-397923af.pth is wanted)"),
         (["--against", "nowhere"], "nowhere holds no results of pvdm benchmark; give its --output as --against"),
         (["--device", "toaster"], "there is no device toaster here"),
-        ([], "takes 2048 generated clips and there are 3; pass --allow-few, which marks the figure"),
+        ([], "needs 2048 generated clips and there are 3; pass --allow-few, which marks the figure"),
     ],
 )
 def test_what_is_refused_leaves_nothing(refusal, model, root, tmp_path, options, message):

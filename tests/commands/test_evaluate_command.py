@@ -117,8 +117,8 @@ def test_several_protocols_and_families(evaluated, networks, real):
 def test_few_clips_are_marked(evaluated, refused, networks, real):
     common = ["--fake", real, "--protocol", "fvd-random/16f", "--frames", 8]
     message = refused(*common)
-    assert "fvd-random/16f as changed takes 512 real clips and there are 5 and " in message
-    assert "takes 2048 generated clips and there are 5; give more, or change the numbers" in message
+    assert "fvd-random/16f as changed needs 512 real clips and there are 5 and " in message
+    assert "needs 2048 generated clips and there are 5; give more, or change the numbers" in message
     assert networks["i3d-random"].clips == 0
     (result,) = evaluated(*common, "--allow-few")
     assert result["few"] is True
@@ -137,8 +137,8 @@ def test_a_folder_of_eight_videos_is_enough_for_what_only_looks(pvdm, networks, 
         ("nearest/16f", True, 8, 8),
     ]
     shown = capsys.readouterr().out
-    assert "coherence/16f was measured with few clips: 8 real clips of 256 and 8 generated clips of 256" in shown
-    assert "motion (pixels per frame) ≈ real" in shown and "no copied share: the limit of a copy is set by" in shown
+    assert "coherence/16f was measured with few clips: 8 of 256 real clips and 8 of 256 generated clips" in shown
+    assert "motion (pixels per frame) ≈ real" in shown and "no copied share: the threshold for copies is set by" in shown
 
 
 def test_reconstructions(evaluated, networks, model, generator, real, frames, caplog):
@@ -251,7 +251,7 @@ def test_the_list(pvdm, capsys, tmp_path):
         (["--protocol", "pvdm/fvd16", "--detector", "c3d-ucf101=a.pt"], "--detector c3d-ucf101=a.pt is for none of"),
         (["--protocol", "coherence/16f", "--device", "toaster"], "there is no device toaster here"),
         (["--protocol", "coherence/16f", "--frames", 9], "the 5 video(s) of"),
-        (["--protocol", "coherence/16f", *SMALL, "--frames", 2], "coherence found 2 frames of 32x32; give at least 3"),
+        (["--protocol", "coherence/16f", *SMALL, "--frames", 2], "coherence was given 2 frames of 32x32; give at least 3"),
     ],
 )
 def test_options_that_do_not_fit(refused, real, options, message):
@@ -286,16 +286,19 @@ def test_folders_that_cannot_be_used(refused, networks, real, tmp_path, make_fra
     make_frame_folder("mixed/a", frames=8, height=32, width=32)
     make_frame_folder("mixed/b", frames=9, height=24, width=32)
     message = refused("--fake", tmp_path / "mixed", *common, "--num-fake", 2)
-    assert "mixed/a is 32x32 and " in message and "mixed/b is 24x32; give videos of one size, or a --size" in message
+    assert "mixed/a is 32x32 and " in message and "mixed/b is 24x32; give videos of one size, or scale" in message
     make_frame_folder("short/a", frames=5, height=32, width=32)
     message = refused("--fake", tmp_path / "short", *common)
     assert "the 1 video(s) of" in message and "short have 5 frames, and a clip of 8 frames needs 8" in message
     message = refused("--fake", make_video("a.mp4", frames=8), *common)
-    assert "a.mp4 is no model, and videos are given by the folder that holds them" in message
+    assert "a.mp4 is not a model; give a model, or the folder that holds the videos" in message
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     (tmp_path / "run" / "checkpoints" / "last.ckpt").touch()
     message = refused("--fake", tmp_path / "run", *common)
-    assert "run is the folder of a training; give a checkpoint of it, such as" in message and "last.ckpt" in message
+    assert (
+        "run is the folder of a training run; give one of its checkpoints, such as" in message
+        and "last.ckpt" in message
+    )
     (tmp_path / "short" / "broken.mp4").write_bytes(b"")
     assert "broken.mp4 cannot be" in refused("--fake", tmp_path / "short", *common)
     message = refused("--fake", real, *common, "--real-layout", "ucf101")
@@ -320,7 +323,9 @@ def test_weights_that_are_not_what_they_should_be(refused, real, tmp_path):
     options = ["--detector", tmp_path / "a.pt", "--detector", tmp_path / "b.pt"]
     assert "--detector is given twice" in refused(*common, "--protocol", "pvdm/fvd16", *options)
     options = ["--st-rred", "--size", 64]
-    assert "ST-RRED takes frames of 72x72" in refused(*common, "--protocol", "reconstruction-random/16f", *options)
+    assert "ST-RRED needs frames of at least 72x72" in refused(
+        *common, "--protocol", "reconstruction-random/16f", *options
+    )
     options = ["--lpips-weights", tmp_path / "notes.pt", "--real-stride", 1]
     assert "notes.pt" in refused(*common, "--protocol", "reconstruction-random/16f", *options)
 
@@ -333,7 +338,7 @@ def test_the_table_says_why_there_is_no_figure_and_what_was_measured(evaluated, 
     evaluated(*common, "--protocol", "reconstruction-random/16f")
     shown = capsys.readouterr().out
     assert "of reconstructions" not in shown and "PSNR (dB) ↑" in shown
-    assert "\nno ST-RRED: ST-RRED takes its time; ask for it with --st-rred\n" in shown
+    assert "\nno ST-RRED: ST-RRED is slow; request it with --st-rred\n" in shown
 
 
 def test_existing_output_is_kept(pvdm, refusal, networks, real, tmp_path):
@@ -393,5 +398,5 @@ def test_of_two_processes_the_first_writes_and_speaks(real, model, tmp_path):
     assert one["metrics"] == two["metrics"] and (one["processes"], two["processes"]) == (1, 2)
     assert "fvd-random/16f was changed: frames 8" in said
     first, second = forked(started(*common, "--num-real", 9, "--output", tmp_path / "none.json"))
-    assert first[0] == 2 and "takes 9 real clips and there are 5" in first[1] and second == (2, "")
+    assert first[0] == 2 and "needs 9 real clips and there are 5" in first[1] and second == (2, "")
     assert not (tmp_path / "none.json").exists()

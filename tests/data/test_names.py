@@ -12,7 +12,7 @@ from pvdm.cli import main
 from pvdm.data import IndexCache, find_parts, index_videos, split_by_file
 from pvdm.data.inspection.contact_sheet import contact_sheet
 from pvdm.data.table import VideoTable
-from pvdm.evaluation.clips.video_clips import VideoSet
+from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.evaluation.results import write_document
 from pvdm.training import VideoData
 

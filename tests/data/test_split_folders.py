@@ -7,7 +7,7 @@ from data.small_layouts import touch
 
 from pvdm.data import SplitFolders, find_parts
 from pvdm.errors import InputError
-from pvdm.evaluation.clips.video_clips import VideoSet
+from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.training import VideoData
 
 

@@ -159,10 +159,13 @@ def test_a_curve_of_one_window_is_the_clip():
 @pytest.mark.parametrize(
     ("video", "message"),
     [
-        (torch.zeros(3, 2, 16, 16, dtype=torch.uint8), "found 2 frames of 16x16; give at least 3 of 16x16"),
-        (torch.zeros(3, 3, 15, 16, dtype=torch.uint8), "found 3 frames of 15x16"),
-        (torch.zeros(3, 3, 16, 16), r"found \(3, 3, 16, 16\) of torch.float32; give a clip \(3, t, h, w\) of uint8"),
-        (torch.zeros(1, 3, 16, 16, dtype=torch.uint8), r"found \(1, 3, 16, 16\) of torch.uint8"),
+        (torch.zeros(3, 2, 16, 16, dtype=torch.uint8), "was given 2 frames of 16x16; give at least 3 frames of 16x16"),
+        (torch.zeros(3, 3, 15, 16, dtype=torch.uint8), "was given 3 frames of 15x16"),
+        (
+            torch.zeros(3, 3, 16, 16),
+            r"was given \(3, 3, 16, 16\) of torch.float32; give a clip \(3, t, h, w\) of uint8",
+        ),
+        (torch.zeros(1, 3, 16, 16, dtype=torch.uint8), r"was given \(1, 3, 16, 16\) of torch.uint8"),
     ],
 )
 def test_what_is_no_clip_is_said(video, message):

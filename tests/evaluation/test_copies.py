@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pvdm.errors import InputError
-from pvdm.evaluation.clips.opening import open_source
+from pvdm.evaluation.clips.protocol_clips import open_source
 from pvdm.evaluation.features.thumbnails import WIDTH, Thumbnails, mirrored
-from pvdm.evaluation.metrics.nearest import FEWEST_HELD_OUT, find_copies
+from pvdm.evaluation.metrics.copies import FEWEST_HELD_OUT, find_copies
 from pvdm.evaluation.protocols import PROTOCOLS
 
 
@@ -50,21 +50,24 @@ def test_held_out_clips_that_were_trained_on_set_no_limit():
     training, held = rows(80, 1), rows(60, 2)
     clean, leaked = (find_copies(rows(50, 3), training, new) for new in (held, np.concatenate([held, training[:5]])))
     assert (leaked.share, leaked.expected, leaked.held_out, leaked.leaked) == (clean.share, clean.expected, 60, 5)
-    assert "5 of the held-out clips are training clips" in leaked.note and "training clips" not in clean.note
-    with pytest.raises(InputError, match="of which there are 8; give data"):
+    assert "5 of the held-out clips are training clips and were ignored" in leaked.note
+    assert "training clips" not in clean.note
+    with pytest.raises(InputError, match="and there are 8 of them; give data"):
         find_copies(held, training, np.concatenate([held[:8], training]))
 
 
 def test_what_a_rough_limit_means_is_said():
     training = rows(50, 1)
-    wanted = "by the limit that 44 held-out clips set, 2.2% of new real clips would count as copies; 99 of them"
-    assert find_copies(rows(9, 3), training, rows(44, 2)).note == f"{wanted} would set one of 1%"
+    note = (
+        "44 held-out clips give a threshold that calls 2.2% of new real clips copies; 99 of them would give one of 1%"
+    )
+    assert find_copies(rows(9, 3), training, rows(44, 2)).note == note
     assert find_copies(rows(9, 3), training, rows(99, 2)).note is None
 
 
 def test_too_few_held_out_clips_set_no_limit():
     with pytest.raises(
-        InputError, match="of which there are 8; give data whose test part has 9 or more, or such clips"
+        InputError, match="there are 8 of them; give data whose test part has at least 9, or pass such clips"
     ):
         find_copies(rows(5, 0), rows(50, 1), rows(FEWEST_HELD_OUT - 1, 2))
 

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from pvdm.errors import InputError
 from pvdm.evaluation.features.detectors import DETECTORS, Detector, load_detector
-from pvdm.evaluation.features.i3d import I3D
-from pvdm.evaluation.features.preprocessing import square
+from pvdm.evaluation.features.i3d import I3D, square
 from pvdm.video.pixels import to_uint8
 
 
@@ -109,11 +108,11 @@ def content_of(kind: str, path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("text", "is no TorchScript file, or is incomplete"),
-        ("empty", "is no TorchScript file, or is incomplete"),
-        ("half", "is no TorchScript file, or is incomplete"),
-        ("weights", "is no TorchScript file, or is incomplete"),
-        ("narrow", r"makes \(1, 399\) of 1 clip of 16 frames of 64x64, where \(1, 400\) is wanted"),
+        ("text", "is not a TorchScript file, or is incomplete"),
+        ("empty", "is not a TorchScript file, or is incomplete"),
+        ("half", "is not a TorchScript file, or is incomplete"),
+        ("weights", "is not a TorchScript file, or is incomplete"),
+        ("narrow", r"returns \(1, 399\) for 1 clip of 16 frames of 64x64, instead of \(1, 400\)"),
         ("other options", "fails with 1 clip of 16 frames of 64x64: .*"),
     ],
 )
@@ -121,7 +120,7 @@ def test_another_file_is_told_before_any_clip(tmp_path, kind, reason):
     path = tmp_path / "wrong.pt"
     content_of(kind, path)
     wanted = (
-        rf"wrong\.pt does not serve as i3d_torchscript\.pt: it {reason}; fetch https://www\.dropbox.*--detector-path"
+        rf"wrong\.pt cannot be used as i3d_torchscript\.pt: it {reason}; fetch https://www\.dropbox.*--detector-path"
     )
     with pytest.raises(InputError, match=wanted) as error:
         load_detector("i3d-torchscript", path)
@@ -133,12 +132,12 @@ def test_a_file_of_torchs_cache_that_is_another_is_to_be_deleted(tmp_path, monke
     path = tmp_path / "hub" / "checkpoints" / "c3d_ucf101.pt"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"an older web page")
-    with pytest.raises(InputError, match=r"c3d_ucf101\.pt does not serve .*; delete it to have it fetched again$"):
+    with pytest.raises(InputError, match=r"c3d_ucf101\.pt cannot be used .*; delete it so that it is fetched again$"):
         load_detector("c3d-ucf101")
 
 
 def test_a_network_that_gives_no_tensor_is_told(tmp_path):
-    with pytest.raises(InputError, match=r"makes tuple of 1 clip"):
+    with pytest.raises(InputError, match=r"returns tuple for 1 clip"):
         load_detector("c3d-ucf101", scripted(Pair(), tmp_path / "pair.pt"))
 
 
@@ -170,7 +169,7 @@ def test_i3d_400_is_i3d_on_squares_of_224(tmp_path, clips):
     [
         ({"logits.conv3d.weight": torch.zeros(600, 1024, 1, 1, 1)}, r"no logits\.conv3d\.weight of size \[400, 1024"),
         ({"logits.conv3d.bias": None}, r"no logits\.conv3d\.bias of size \[400\]"),
-        ({"epoch": 3}, "does not hold I3D alone .it has epoch."),
+        ({"epoch": 3}, "does not hold only I3D .it has epoch."),
     ],
 )
 def test_weights_of_another_network_are_told(tmp_path, change, reason):
@@ -192,7 +191,7 @@ def test_random_i3d_is_the_same_each_time(random):
     assert random.describe() == again
     assert again["file"] is again["url"] is None
     assert len(again["sha256"]) == 64
-    with pytest.raises(InputError, match="i3d-random takes no file"):
+    with pytest.raises(InputError, match="i3d-random needs no file"):
         load_detector("i3d-random", "weights.pt")
 
 

@@ -97,13 +97,13 @@ def test_what_cannot_be_kept_is_said_and_computed(tmp_path, monkeypatch, caplog)
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PVDM_CACHE", str(tmp_path / "file"))
     assert stored(KEY, Counted()).tolist() == Counted().rows.tolist()
-    assert "features are not kept: " in caplog.text
+    assert "features are not cached: " in caplog.text
     caplog.clear()
     monkeypatch.delenv("PVDM_CACHE")
     monkeypatch.setattr("pvdm.data.index_cache.Path.home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert stored(KEY, Counted()).tolist() == Counted().rows.tolist()
-    assert "features are not kept: this user has no home; PVDM_CACHE can name a folder" in caplog.text
+    assert "features are not cached: this user has no home directory; set PVDM_CACHE to a folder" in caplog.text
 
 
 def test_nothing_is_kept_of_what_fails(cache_folder):

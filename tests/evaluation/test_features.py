@@ -43,7 +43,7 @@ def test_a_table_refuses_what_is_no_row_for_each_clip_or_there_twice():
             table.update([0, 1], rows)
     table.update([4, 5], torch.ones(2, 3))
     table.update([5], torch.ones(1, 3))
-    with pytest.raises(InputError, match="the features of clip 5 are there twice"):
+    with pytest.raises(InputError, match="the features of clip 5 were added twice"):
         table.compute()
 
 
@@ -117,8 +117,8 @@ def test_progress_is_told_after_each_batch():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({4: (5, 6, 8)}, "clip-0 has 4 frames of 6x8 and clip-4 has 5 frames of 6x8; a measurement takes clips of one"),
-        ({1: (4, 9, 8)}, "clip-0 has 4 frames of 6x8 and clip-1 has 4 frames of 9x8; a measurement takes clips of one"),
+        ({4: (5, 6, 8)}, "clip-0 has 4 frames of 6x8 and clip-4 has 5 frames of 6x8; a measurement needs clips of one"),
+        ({1: (4, 9, 8)}, "clip-0 has 4 frames of 6x8 and clip-1 has 4 frames of 9x8; a measurement needs clips of one"),
     ],
 )
 def test_clips_that_differ_in_size_or_length(changed, message):
@@ -128,7 +128,7 @@ def test_clips_that_differ_in_size_or_length(changed, message):
 
 
 def test_a_source_that_has_less_than_it_says():
-    with pytest.raises(InputError, match="the source ends before clip 5, which it is to have; look for lost files"):
+    with pytest.raises(InputError, match="the source ends before clip 5; check for missing files"):
         extract(LiveClips(5, says=8), Projection(), batch_size=2)
 
 
@@ -138,13 +138,15 @@ def test_a_source_that_gives_other_clips():
             clip = super()._clip(index)
             return replace(clip, index=2) if index == 3 else clip
 
-    with pytest.raises(InputError, match=re.escape("gives clip 2 (clip-3) for clip 3; each is wanted once")):
+    with pytest.raises(
+        InputError, match=re.escape("returned clip 2 (clip-3) instead of clip 3; return each clip once")
+    ):
         extract(Repeats(5), Projection(), batch_size=2)
 
 
 def test_numbers_that_cannot_be_measured():
-    wrong = {"clip 5 is asked for and there are 5": [0, 5], "clip -1 is asked for": [-1, 0]}
-    wrong |= {"a clip is asked for twice": [1, 0, 1], "there are no clips to measure": []}
+    wrong = {"clip 5 does not exist, the source has 5": [0, 5], "clip -1 does not exist": [-1, 0]}
+    wrong |= {"a clip number is given twice": [1, 0, 1], "there are no clips to measure": []}
     for message, indices in wrong.items():
         with pytest.raises(InputError, match=message):
             extract(LiveClips(5), Projection(), batch_size=2, indices=indices)
@@ -158,7 +160,7 @@ def test_clips_that_are_none():
             clip = super()._clip(index)
             return replace(clip, video=clip.video.float())
 
-    with pytest.raises(ValueError, match=re.escape("clip-0 is torch.float32 (3, 4, 6, 8); wanted uint8 (3, t, h, w)")):
+    with pytest.raises(ValueError, match=re.escape("clip-0 is torch.float32 (3, 4, 6, 8); give uint8 (3, t, h, w)")):
         extract(Floats(5), Projection(), batch_size=2)
 
 
@@ -168,5 +170,5 @@ def test_a_row_that_is_not_finite_is_refused_by_the_name_of_its_clip(value):
         is_fourth = torch.tensor([torch.equal(clip, noise(4)) for clip in video])
         return torch.where(is_fourth[:, None], value, Projection()(video))
 
-    with pytest.raises(InputError, match=r"what was measured of 4 is not finite \(NaN or infinity\); look at this"):
+    with pytest.raises(InputError, match=r"the features of 4 are not finite \(NaN or infinity\); check this"):
         extract(LiveClips(6), spoiled, batch_size=4)

@@ -11,8 +11,8 @@ from torch.multiprocessing import start_processes
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from pvdm.errors import InputError
+from pvdm.evaluation.metrics.fidelity import Fidelity, Sharpness, frames_at, high_frequency_energy, psnr, ssim
 from pvdm.evaluation.metrics.naturalness import st_rred
-from pvdm.evaluation.metrics.reconstruction import Fidelity, Sharpness, frames_at, high_frequency_energy, psnr, ssim
 from pvdm.video import to_float
 
 
@@ -203,13 +203,13 @@ def test_st_rred_is_that_of_the_clips_which_have_one():
     ],
 )
 def test_what_cannot_be_compared_is_said(found, wanted):
-    with pytest.raises(InputError, match=r"fidelity found clips .*; give both as \(b, 3, t, h, w\) of uint8"):
+    with pytest.raises(InputError, match=r"fidelity was given clips .*; give both as \(b, 3, t, h, w\) of uint8"):
         Fidelity().update([0], found, wanted)
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_no_clips_have_no_fidelity():
-    with pytest.raises(InputError, match="fidelity found no clips; give at least one"):
+    with pytest.raises(InputError, match="fidelity was given no clips; give at least one"):
         Fidelity().compute()
 
 
@@ -239,5 +239,5 @@ def share_of_fidelity(rank: int, folder: Path, shares: tuple[tuple[int, ...], ..
 def test_a_measure_that_is_not_finite_is_refused_and_not_passed_over():
     clips = torch.zeros(2, 3, 4, 16, 16, dtype=torch.uint8)
     fidelity = Fidelity(lpips=lambda found, wanted: torch.full((len(found),), torch.nan))
-    with pytest.raises(InputError, match="lpips of clip 7 is nan; look at this clip"):
+    with pytest.raises(InputError, match="lpips of clip 7 is nan; check this clip"):
         fidelity.update([7, 8], clips, clips)

@@ -180,20 +180,20 @@ def damaged(value: float, *rows: int) -> np.ndarray:
 
 GOOD = features(5, 4)
 BAD = {
-    "the first features of 2 of 9 clips are no numbers (NaN or infinity), those of clips 3, 7; look at these clips, "
-    "and at the detector's weights": (damaged(np.nan, 3, 7), GOOD),
-    "the second features of 1 of 9 clips are no numbers (NaN or infinity), those of clips 0;": (
+    "the first features of 2 of 9 clips are not finite (NaN or infinity): clips 3, 7; check these clips "
+    "and the detector's weights": (damaged(np.nan, 3, 7), GOOD),
+    "the second features of 1 of 9 clips are not finite (NaN or infinity): clips 0;": (
         GOOD,
         damaged(np.inf, 0),
     ),
-    "of 7 of 9 clips are no numbers (NaN or infinity), those of clips 0, 1, 2, 3, 4, ...;": (
+    "of 7 of 9 clips are not finite (NaN or infinity): clips 0, 1, 2, 3, 4, ...;": (
         damaged(-np.inf, *range(7)),
         GOOD,
     ),
-    "the first features are of 1 clips; a distance of sets takes at least 2 of each": (GOOD[:1], GOOD),
-    "the second features are of 0 clips;": (GOOD, GOOD[:0]),
-    "the first features are 4 wide and the others 3; use one detector for both": (GOOD, GOOD[:, :3]),
-    "the first features have the shape (4,); give (n, d), a row for each clip": (GOOD[0], GOOD),
+    "the first features come from 1 clips; give at least 2 clips on each side": (GOOD[:1], GOOD),
+    "the second features come from 0 clips;": (GOOD, GOOD[:0]),
+    "the first features have width 4, the others 3; use one detector for both": (GOOD, GOOD[:, :3]),
+    "the first features have the shape (4,); give (n, d), one row per clip": (GOOD[0], GOOD),
     "the first features have the shape (5, 0);": (GOOD[:, :0], GOOD),
 }
 
@@ -209,9 +209,9 @@ def test_moments_that_belong_to_no_features():
     mean, cov = np.zeros(3), np.eye(3)
     with pytest.raises(InputError, match=re.escape("the shapes (3,), (3, 3), (2,), (2, 2); give (d,), (d, d), (d,)")):
         frechet_of_moments(mean, cov, np.zeros(2), np.eye(2))
-    with pytest.raises(InputError, match="the eigenvalue -1 is no covariance"):
+    with pytest.raises(InputError, match="the eigenvalue -1 is not a covariance"):
         frechet_of_moments(mean, -cov, mean, cov)
-    with pytest.raises(InputError, match="the moments hold values that are no numbers"):
+    with pytest.raises(InputError, match="the moments are not finite"):
         frechet_of_moments(mean, cov * np.nan, mean, cov)
 
 
@@ -220,10 +220,10 @@ def test_probabilities_that_have_no_score():
     for splits in (0, 7):
         with pytest.raises(InputError, match=f"6 clips cannot be divided into {splits} splits; give 1 to 6"):
             inception_score(rows, splits=splits)
-    with pytest.raises(InputError, match=r"go from 1 to 2 and sum up to 8; give those of a softmax"):
+    with pytest.raises(InputError, match=r"range from 1 to 2 and sum to 8; give the output of a softmax"):
         inception_score(np.array([[1.0, 2, 1, 1], [2, 2, 2, 2]]), splits=1)
     with pytest.raises(InputError, match=r"the probabilities have the shape \(0, 4\)"):
         inception_score(rows[:0], splits=1)
     rows[4, 1] = np.nan
-    with pytest.raises(InputError, match="the probabilities of 1 of 6 clips are no numbers"):
+    with pytest.raises(InputError, match="the probabilities of 1 of 6 clips are not finite"):
         inception_score(rows, splits=1)

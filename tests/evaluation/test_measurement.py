@@ -20,15 +20,19 @@ from tiny_detector import TinyNetwork, install
 from pvdm.data.description import fingerprint
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
-from pvdm.evaluation.clips.opening import LoadedModel, Sampling, VideoSet, reconstructions_of, source_of
+from pvdm.evaluation.clips.model_clips import LoadedModel
+from pvdm.evaluation.clips.protocol_clips import Sampling, reconstructions_of, source_of
+from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.evaluation.measurement import evaluate
 from pvdm.evaluation.metrics.coherence import coherence
 from pvdm.evaluation.metrics.frechet import frechet_distance, kernel_distance
 from pvdm.evaluation.metrics.naturalness import viideo
-from pvdm.evaluation.metrics.nearest import pairs
+from pvdm.evaluation.metrics.nearest import read_pairs
 from pvdm.evaluation.metrics.pairs_picture import pairs_picture
+from pvdm.evaluation.metrics.score import Score, Scores
 from pvdm.evaluation.protocol import Protocol
-from pvdm.evaluation.results import Outcome, Score, document, over_seeds, table, write_document
+from pvdm.evaluation.result_table import table
+from pvdm.evaluation.results import document, over_seeds, write_document
 from pvdm.video import write_video
 
 REAL, FAKE = 9, 6
@@ -207,7 +211,7 @@ def test_fewer_clips_are_refused_or_marked(real, fake, networks):
     protocol = replace(FVD, num_real=30, num_fake=20)
     message = refused(lambda: measured(real, real, protocol))
     assert message == (
-        "ours/fvd takes 30 real clips and there are 9 and ours/fvd takes 20 generated clips and there are 9; "
+        "ours/fvd needs 30 real clips and there are 9 and ours/fvd needs 20 generated clips and there are 9; "
         "give more, or change the numbers (--num-real, --num-fake: the result is then custom), or pass --allow-few, "
         "which marks the result"
     )
@@ -223,10 +227,10 @@ def test_fewer_clips_are_refused_or_marked(real, fake, networks):
 
 def test_clips_of_which_there_can_be_no_number(real, networks):
     score = replace(FVD, kind="is", detector="c3d-ucf101", splits=10, num_fake=9)
-    message = "ours/fvd cannot be computed of 9 clip(s); give at least 10"
+    message = "ours/fvd cannot be computed from 9 clip(s); give at least 10"
     assert refused(lambda: measured(None, real, score)) == message
     message = refused(lambda: measured(real, real, replace(FVD, num_real=1)))
-    assert message == "ours/fvd cannot be computed of 1 clip(s); give at least 2"
+    assert message == "ours/fvd cannot be computed from 1 clip(s); give at least 2"
     assert not any(network.clips for network in networks.values())
 
 
@@ -235,7 +239,7 @@ def test_short_videos_are_counted(real, tmp_path, make_frame_folder):
         write_video(tmp_path / "videos" / f"{number}", clip(number, frames=8 if number else 5), fps=10)
     protocol = replace(FVD, num_real=4, num_fake=3)
     message = refused(lambda: measured(tmp_path / "videos", tmp_path / "videos", protocol))
-    assert "ours/fvd takes 4 real clips and there are 3 (1 more are too short)" in message
+    assert "ours/fvd needs 4 real clips and there are 3 (1 more are too short)" in message
     result = measured(tmp_path / "videos", tmp_path / "videos", replace(protocol, num_real=3))
     assert result["counts"]["dropped_short"] == result["counts"]["fake_dropped_short"] == 1
 
@@ -245,7 +249,7 @@ def test_as_many_generated_clips_as_real_ones_where_no_number_is_fixed(real, tmp
         write_video(tmp_path / "few" / f"{number}", video, fps=10)
     protocol = replace(FVD, num_real=None, num_fake=None)
     assert measured(tmp_path / "few", real, protocol)["counts"]["fake"] == 4
-    assert "takes 9 generated clips and there are 4" in refused(lambda: measured(real, tmp_path / "few", protocol))
+    assert "needs 9 generated clips and there are 4" in refused(lambda: measured(real, tmp_path / "few", protocol))
 
 
 def test_features_of_real_clips_are_computed_once(real, fake, networks, cache_folder):
@@ -337,7 +341,7 @@ def test_lpips_that_cannot_be_fetched_stops_nothing(real, model, monkeypatch):
     """Where the protocol has downloads; what is asked for by name is wanted."""
 
     def absent(weights):
-        raise InputError("VGG is needed and cannot be fetched; place it somewhere")
+        raise InputError("VGG is needed and cannot be fetched", "place it somewhere")
 
     monkeypatch.setattr("pvdm.evaluation.measurement.PerceptualDistance", absent)
     protocol = replace(RECONSTRUCTION, detector="i3d-400")
@@ -356,7 +360,7 @@ def test_reconstructions_in_files(real, model, tmp_path):
     assert values(stored) == values(measured(real, source, RECONSTRUCTION))
     (tmp_path / "files" / "03").rename(tmp_path / "files" / "03b")
     message = refused(lambda: measured(real, tmp_path / "files", RECONSTRUCTION))
-    assert message.startswith("clip 3 is 03 of the real videos and 03b of the others; give reconstructions under")
+    assert message.startswith("clip 3 is 03 of the real videos and 03b of the fake ones; name reconstructions like")
 
 
 def test_r_fvd_by_any_protocol_takes_as_many_as_there_are(real, model):
@@ -379,12 +383,12 @@ def test_the_nearest_training_clips(real, tmp_path):
     assert [pair["distance"] for pair in listed[:2]] == [0, 0] and listed[2]["distance"] > 0.1 and len(listed) == 4
     metric = result["metrics"]["copied_share"]
     assert metric["value"] in (0.5, 0.75) and metric["real"] == pytest.approx(0.1)
-    assert "by the limit that 9 held-out clips set, 10.0% of new real clips would count as copies" in metric["note"]
+    assert "9 held-out clips give a threshold that calls 10.0% of new real clips copies" in metric["note"]
     assert values(result)["nearer_than_held_out"] >= 0.5
     sources = (
         source_of(folder, protocol, role=role)(0) for folder, role in ((real, "real"), (tmp_path / "clips", "fake"))
     )
-    first, *_ = shown = pairs(*sources, listed)
+    first, *_ = shown = read_pairs(*sources, listed)
     assert torch.equal(first.sample, clip(4)) and torch.equal(first.training, clip(4)) and first.training_name == "04"
     assert isinstance(pairs_picture(shown), Image.Image)
 
@@ -399,7 +403,10 @@ def test_without_held_out_clips_nobody_says_what_is_a_copy(real, fake, tmp_path)
     for result, count in ((alone, 0), (few, 8)):
         metric = result["metrics"]["copied_share"]
         assert metric["value"] is None and "real" not in metric
-        assert f"clips that were not trained on, of which there are {count}; give data whose" in metric["missing"]
+        assert (
+            f"clips that the model was not trained on, and there are {count} of them; give data whose"
+            in metric["missing"]
+        )
         assert f"no copied share: {metric['missing']}" in table([result])
 
 
@@ -430,14 +437,14 @@ def test_counts_that_fit_take_what_is_there_and_say_so(real, fake, model):
     assert (result["counts"]["real"], result["counts"]["fake"], result["few"]) == (REAL, FAKE, True)
     assert result["protocol"] == "ours/fvd"
     wanted = (
-        "ours/fvd was measured with few clips: 9 real clips of 20 and 6 generated clips of 20; its figures are rough"
+        "ours/fvd was measured with few clips: 9 of 20 real clips and 6 of 20 generated clips; its values are rough"
     )
     assert wanted in table([result])
     source = source_of(model, protocol, role="fake", num=REAL)
     assert len(source(0)) == REAL  # a model is sampled as often as there are real clips
     asked = protocol.with_changes(num_fake=20)
     assert len(source_of(model, asked, role="fake", num=REAL)(0)) == 20
-    assert "takes 20 generated clips and there are 6" in refused(lambda: measured(real, fake, asked))
+    assert "needs 20 generated clips and there are 6" in refused(lambda: measured(real, fake, asked))
 
 
 def test_a_model_that_was_trained_on_other_data_is_told(real, model, tmp_path, caplog):
@@ -515,13 +522,13 @@ def test_two_processes_find_what_one_does(real, model, protocol):
 
 
 def test_figures_over_seeds():
-    outcomes = {seed: Outcome({"a": Score(value, "lower", real=2.0)}) for seed, value in enumerate((1.0, 2.0, 6.0))}
+    outcomes = {seed: Scores({"a": Score(value, "lower", real=2.0)}) for seed, value in enumerate((1.0, 2.0, 6.0))}
     (metric,) = over_seeds(outcomes).values()
     assert (metric["value"], metric["real"]) == (3, 2) and metric["spread"] == pytest.approx(7**0.5)
-    absent = over_seeds({0: Outcome({"a": Score(None, "lower", missing="no weights")})})["a"]
+    absent = over_seeds({0: Scores({"a": Score(None, "lower", missing="no weights")})})["a"]
     assert (absent["value"], absent["missing"]) == (None, "no weights")
-    endless = over_seeds({0: Outcome({"a": Score(float("inf"), "lower")})})["a"]
-    assert endless["value"] is None and endless["missing"].startswith("the value is no number")
+    endless = over_seeds({0: Scores({"a": Score(float("inf"), "lower")})})["a"]
+    assert endless["value"] is None and endless["missing"].startswith("the value is not finite")
 
 
 def test_the_document_is_whole_or_absent(tmp_path):

@@ -109,11 +109,19 @@ def test_lost_names_are_lost_again_after_an_error():
 @pytest.mark.parametrize(
     ("measure", "shape", "message"),
     [
-        (viideo, (3, 3, 32, 32), "VIIDEO found 3 frames of 32x32; give at least 4 frames of 32x32"),
-        (viideo, (3, 4, 64, 31), "VIIDEO found 4 frames of 64x31"),
-        (viideo, (1, 4, 32, 32), r"VIIDEO found \(1, 4, 32, 32\) of torch.uint8; give a clip \(3, t, h, w\) of uint8"),
-        (st_rred, (3, 1, 72, 72), "ST-RRED found 1 frame of 72x72; give at least 2 frames of 72x72, or leave it out"),
-        (st_rred, (3, 2, 71, 72), "ST-RRED found 2 frames of 71x72"),
+        (viideo, (3, 3, 32, 32), "VIIDEO was given 3 frames of 32x32; give at least 4 frames of 32x32"),
+        (viideo, (3, 4, 64, 31), "VIIDEO was given 4 frames of 64x31"),
+        (
+            viideo,
+            (1, 4, 32, 32),
+            r"VIIDEO was given \(1, 4, 32, 32\) of torch.uint8; give a clip \(3, t, h, w\) of uint8",
+        ),
+        (
+            st_rred,
+            (3, 1, 72, 72),
+            "ST-RRED was given 1 frame of 72x72; give at least 2 frames of 72x72, or leave this metric out",
+        ),
+        (st_rred, (3, 2, 71, 72), "ST-RRED was given 2 frames of 71x72"),
     ],
 )
 def test_what_is_too_small_is_said(measure, shape, message):

@@ -7,8 +7,9 @@ from PIL import Image
 from scipy.stats import mannwhitneyu
 
 from pvdm.errors import InputError
-from pvdm.evaluation.metrics import nearest as module
-from pvdm.evaluation.metrics.nearest import diversity, mean_pairwise_distance, nearer_than_held_out, nearest
+from pvdm.evaluation.features import distances
+from pvdm.evaluation.features.distances import mean_pairwise_distance, nearest
+from pvdm.evaluation.metrics.nearest import diversity, nearer_than_held_out
 from pvdm.evaluation.metrics.pairs_picture import FRAME_HEIGHT, GAP, LINE, MARGIN, PAPER, SEAM, Pair, pairs_picture
 
 
@@ -23,7 +24,7 @@ def all_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 @pytest.fixture(params=[1, 7, 1 << 22])
 def block(request, monkeypatch):
     """Distances held at once: less than a row, some rows, all of them."""
-    monkeypatch.setattr(module, "BLOCK", request.param)
+    monkeypatch.setattr(distances, "BLOCK", request.param)
 
 
 def test_the_nearest_is_that_of_all_distances(block):
@@ -91,7 +92,7 @@ def test_what_cannot_be_compared_is_said(samples, training, message):
 
 
 def test_one_clip_is_no_diversity():
-    with pytest.raises(InputError, match="diversity found one clip; give at least two"):
+    with pytest.raises(InputError, match="diversity needs more than one clip; give at least two"):
         mean_pairwise_distance(np.zeros((1, 3)))
 
 

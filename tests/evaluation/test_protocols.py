@@ -9,11 +9,16 @@ import pytest
 from pvdm.errors import InputError
 from pvdm.evaluation import CUSTOM
 from pvdm.evaluation.features.detectors import DETECTORS
+from pvdm.evaluation.metrics.registry import METRICS
 from pvdm.evaluation.protocol import Kind
 from pvdm.evaluation.protocols import PROTOCOLS, families, protocols_named
 
 WITHOUT_DOWNLOADS = {"fvd-random", "coherence", "viideo", "nearest", "reconstruction-random"}
 each = pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
+
+
+def test_every_kind_of_protocol_has_a_metric():
+    assert set(METRICS) == set(get_args(Kind)) == {protocol.kind for protocol in PROTOCOLS.values()}
 
 
 @each
@@ -152,9 +157,9 @@ def test_an_unknown_name_is_answered_with_those_there_are(name):
         ("size", True, "a whole number of at least 1, or none"),
         ("num_fake", 0, "a whole number of at least 1, or none"),
         ("num_real", float("nan"), "a whole number of at least 1, or none"),
-        ("seeds", [], "a list of whole numbers of 0 or more"),
-        ("seeds", [-1], "a list of whole numbers of 0 or more"),
-        ("seeds", 3, "a list of whole numbers of 0 or more"),
+        ("seeds", [], "a list of whole numbers of at least 0"),
+        ("seeds", [-1], "a list of whole numbers of at least 0"),
+        ("seeds", 3, "a list of whole numbers of at least 0"),
         ("part", "validation", "one of train, test, both"),
         ("resize", "nearest", "one of bilinear, antialiased, lanczos"),
     ],

@@ -61,7 +61,7 @@ def test_a_file_of_something_else_is_refused(package, tmp_path):
 
 def test_without_the_package_it_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "cdfvd", None)
-    with pytest.raises(InputError, match=r"needs the package cd-fvd .*; pip install 'pvdm\[cdfvd\]' installs it"):
+    with pytest.raises(InputError, match=r"needs the package cd-fvd .*; install it by pip install 'pvdm\[cdfvd\]'"):
         VideoMAE(tmp_path / "none.pth")
 
 

@@ -440,12 +440,12 @@ def test_videos_are_uint8_and_said_to_be_another_kind(generator):
         lambda: generator.encode_context(2 * floats - 1),
     ):
         with pytest.raises(
-            InputError, match=r"is torch.float32 .*; wanted uint8 \(.*3, .*\), 0 to 255: floats in \[0, 1\]"
+            InputError, match=r"is torch.float32 .*; give uint8 \(.*3, .*\), 0 to 255: convert floats in \[0, 1\]"
         ):
             refused()
-    with pytest.raises(InputError, match=r"the video is torch.uint8 \(8, 3, 32, 32\); wanted uint8 \(3, n, h, w\)"):
+    with pytest.raises(InputError, match=r"the video is torch.uint8 \(8, 3, 32, 32\); give uint8 \(3, n, h, w\)"):
         generator.reconstruct(video(8).transpose(0, 1))
-    with pytest.raises(InputError, match=r"the video is a ndarray; wanted a tensor of uint8"):
+    with pytest.raises(InputError, match=r"the video is a ndarray; give a tensor of uint8"):
         generator.reconstruct(video(8)[None].numpy())
     with pytest.raises(InputError, match=r"video has shape \(1, 3, 9, 32, 32\); this autoencoder takes"):
         generator.reconstruct(video(9)[None])

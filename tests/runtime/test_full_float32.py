@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pvdm.evaluation.metrics.reconstruction import Fidelity
+from pvdm.evaluation.metrics.fidelity import Fidelity
 from pvdm.runtime.precision import full_float32
 
 

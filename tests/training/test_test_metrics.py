@@ -55,7 +55,7 @@ def test_it_finds_what_pvdm_evaluate_finds_of_the_exported_model(command, videos
     assert not (folder / "evaluation.json").exists()
     few = json.dumps({**CHANGES, "num_real": 9})
     assert main([str(word) for word in command("test", "diffusion", **of_test(evaluation__changes=few))]) == 2
-    assert "takes 9 real clips and there are 5; give more, or" in caplog.text
+    assert "needs 9 real clips and there are 5; give more, or" in caplog.text
     assert (
         "num_real in --evaluation.changes" in caplog.text and "pass --evaluation.allow_few true, which" in caplog.text
     )
@@ -157,7 +157,7 @@ def test_each_network_takes_its_own_file(monkeypatch):
             "give --size 64, or --size native",
             "give --evaluation.changes '{\"size\": 64}', or --evaluation.changes '{\"size\": null}'",
         ),
-        ("choose fewer --frames", "choose fewer frames in --evaluation.changes"),
+        ("set fewer --frames", "set fewer frames in --evaluation.changes"),
         ("pass --allow-few, which", "pass --evaluation.allow_few true, which"),
         ("leave out --other 3", "leave out --other 3"),
     ],

@@ -5,7 +5,7 @@ import torch
 
 import pvdm
 from pvdm.errors import InputError
-from pvdm.video.whole_video import PacedVideo
+from pvdm.video.paced_video import PacedVideo
 
 SHOWN = [0, 20, 40, 60, 80, 100, 300, 500, 700, 900, 1100, 1300]
 
@@ -44,5 +44,5 @@ def test_a_folder_is_read_frame_by_frame(make_frame_folder):
 
 def test_a_pace_that_repeats_almost_every_frame_is_refused(make_video):
     path = make_video("a.mp4", 3, milliseconds=[0, 40, 4_000_000])
-    with pytest.raises(InputError, match=r"has 3 frames in \d+ s, .* or ask for 0.0005 frames per second"):
+    with pytest.raises(InputError, match=r"has 3 frames in \d+ s, .* or use 0.0005 frames per second"):
         PacedVideo(path, fps=25)

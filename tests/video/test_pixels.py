@@ -33,12 +33,12 @@ def test_low_precision_is_accepted():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.int64, torch.bool])
 def test_only_uint8_becomes_floats(dtype):
-    with pytest.raises(ArgumentError, match=r"wanted uint8, 0 to 255: floats in \[0, 1\] become uint8 by"):
+    with pytest.raises(ArgumentError, match=r"give uint8, 0 to 255: convert floats in \[0, 1\] by"):
         to_float(torch.ones(2, dtype=dtype))
 
 
 def test_only_floats_become_uint8():
-    with pytest.raises(ArgumentError, match=r"to_uint8 found pixels of torch.uint8; wanted floats in \[-1, 1\]"):
+    with pytest.raises(ArgumentError, match=r"to_uint8 was given torch.uint8; give floats in \[-1, 1\]"):
         to_uint8(LEVELS)
 
 
@@ -47,11 +47,11 @@ def test_only_floats_become_uint8():
     [
         (
             torch.rand(2, 3, 4, 8, 8),
-            "x is torch.float32 (2, 3, 4, 8, 8); wanted uint8 (b, 3, t, h, w), 0 to 255: floats",
+            "x is torch.float32 (2, 3, 4, 8, 8); give uint8 (b, 3, t, h, w), 0 to 255: convert floats",
         ),
-        (torch.zeros(3, 4, 8, 8).byte(), "x is torch.uint8 (3, 4, 8, 8); wanted uint8 (b, 3, t, h, w), its axes"),
-        (torch.zeros(2, 4, 3, 8, 8).byte(), "x is torch.uint8 (2, 4, 3, 8, 8); wanted uint8 (b, 3, t, h, w), its axes"),
-        (torch.zeros(2, 3, 4, 8, 8).byte().numpy(), "x is a ndarray; wanted a tensor of uint8 (b, 3, t, h, w)"),
+        (torch.zeros(3, 4, 8, 8).byte(), "x is torch.uint8 (3, 4, 8, 8); give uint8 (b, 3, t, h, w), its axes"),
+        (torch.zeros(2, 4, 3, 8, 8).byte(), "x is torch.uint8 (2, 4, 3, 8, 8); give uint8 (b, 3, t, h, w), its axes"),
+        (torch.zeros(2, 3, 4, 8, 8).byte().numpy(), "x is a ndarray; give a tensor of uint8 (b, 3, t, h, w)"),
     ],
 )
 def test_what_is_no_video_of_uint8(video, message):

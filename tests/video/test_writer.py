@@ -9,7 +9,7 @@ from PIL import Image
 from torch.testing import assert_close
 
 from pvdm.errors import InputError
-from pvdm.video import VideoWriter, probe, read_frames, write_video
+from pvdm.video import VideoWriter, grid_video, near_square, probe, read_frames, write_video
 
 
 def smooth_video(frames: int = 8, height: int = 48, width: int = 64) -> torch.Tensor:
@@ -167,7 +167,7 @@ def test_overwriting_only_on_demand(tmp_path, name):
 def test_a_folder_of_other_things_is_never_replaced(tmp_path):
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.txt").write_text("precious")
-    with pytest.raises(InputError, match="no video that may be replaced"):
+    with pytest.raises(InputError, match="not a video that can be replaced"):
         VideoWriter(tmp_path / "work", fps=25, overwrite=True)
 
 
@@ -183,7 +183,7 @@ def test_other_suffix_and_rate_are_refused(tmp_path):
 def test_unwritable_place(tmp_path, name):
     (tmp_path / "file").write_text("no folder")
     with (
-        pytest.raises(InputError, match=r"cannot be written \(.*\); choose a folder"),
+        pytest.raises(InputError, match=r"cannot be written \(.*\); choose a writable folder"),
         VideoWriter(tmp_path / "file" / name, fps=25),
     ):
         pass
@@ -198,10 +198,33 @@ def test_no_frames(tmp_path):
 def test_layout_is_checked(tmp_path):
     with VideoWriter(tmp_path / "out", fps=25) as writer:
         writer.write(smooth_video(2))
-        with pytest.raises(ValueError, match="want uint8"):
+        with pytest.raises(ValueError, match="give uint8"):
             writer.write(torch.zeros(2, 48, 64, 3, dtype=torch.uint8))
-        with pytest.raises(ValueError, match="want uint8"):
+        with pytest.raises(ValueError, match="give uint8"):
             writer.write(torch.zeros(3, 2, 48, 64))
         with pytest.raises(ValueError, match="one size"):
             writer.write(smooth_video(2, height=20))
     assert probe(tmp_path / "out").frames == 2
+
+
+def grey(count: int) -> torch.Tensor:
+    """Videos (count, 3, 2, 4, 6) uint8, each of the grey level of its number."""
+    return torch.arange(count, dtype=torch.uint8).reshape(-1, 1, 1, 1, 1).expand(count, 3, 2, 4, 6)
+
+
+def test_videos_stand_in_rows():
+    grid = grid_video(grey(4), columns=2)
+    assert grid.shape == (3, 2, 2 * 6, 2 * 8)
+    assert [grid[0, 0, row, column].item() for row in (3, 9) for column in (4, 12)] == [0, 1, 2, 3]
+    assert (grid[:, :, 0] == 255).all() and (grid[:, :, :, 7:9] == 255).all()
+
+
+def test_the_last_row_ends_in_white():
+    grid = grid_video(grey(5), columns=3)
+    assert grid.shape == (3, 2, 2 * 6, 3 * 8)
+    assert grid[0, 0, 9, 12] == 4 and (grid[:, :, 6:, 16:] == 255).all()
+
+
+@pytest.mark.parametrize(("count", "arrangement"), [(1, (1, 1)), (2, (1, 2)), (4, (2, 2)), (5, (2, 3)), (16, (4, 4))])
+def test_near_a_square(count, arrangement):
+    assert near_square(count) == arrangement

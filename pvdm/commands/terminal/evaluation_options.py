@@ -11,22 +11,21 @@ from typing import Any
 import torch
 
 from pvdm.commands.terminal.options import SOLVER, labels_of, sampler_of, with_solver
-from pvdm.data import Part
+from pvdm.data import Part, layout_of
 from pvdm.errors import InputError
-from pvdm.evaluation.clips.opening import (
-    LoadedModel,
+from pvdm.evaluation.clips.model_clips import LoadedModel
+from pvdm.evaluation.clips.protocol_clips import (
     Sampling,
     Source,
-    VideoSet,
     check_reconstructs,
     is_model,
-    layout_of,
     reconstructions_of,
     source_of,
 )
+from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.evaluation.features.detectors import DETECTORS
 from pvdm.evaluation.measurement import Measurement, prepare
-from pvdm.evaluation.metrics.setup import Progress
+from pvdm.evaluation.metrics.metric_setup import Progress
 from pvdm.evaluation.protocol import Protocol
 from pvdm.runtime.processes import Processes
 

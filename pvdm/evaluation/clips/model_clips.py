@@ -1,4 +1,4 @@
-"""Clips of a model: sampled from noise, or real clips through its autoencoder and back."""
+"""Clips of a model: samples, or real clips that its autoencoder has encoded and decoded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pvdm.video import FRAME_SUFFIXES, VIDEO_SUFFIXES
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A generator and where it is from; its weights are the averaged ones, which is all that exports hold."""
+    """A generator and the file it was loaded from. Its weights are the averaged ones, the only ones in an export."""
 
     generator: VideoGenerator
     path: str
@@ -34,14 +34,14 @@ class LoadedModel:
 
     @classmethod
     def load(cls, path: str | Path, *, device: str | torch.device = "cpu", precision: str = "32") -> LoadedModel:
-        """From an exported folder, a training checkpoint or `owner/name` on the Hub; else InputError."""
+        """Loads an exported folder, a training checkpoint or `owner/name` on the Hub; InputError for anything else."""
         _check_is_model(Path(path))
         file = Path(path) if Path(path).is_file() else resolve_folder(path) / WEIGHTS
         generator = VideoGenerator.load(file if file.name != WEIGHTS else file.parent)
         return cls(generator.to(device), str(path), sha256_of(file), precision)
 
     def describe(self) -> dict[str, Any]:
-        """JSON-able."""
+        """The record for the result, JSON-able."""
         config = self.generator.autoencoder.config
         sizes = {name: getattr(config, name) for name in ("frames", "height", "width")}
         return {
@@ -56,37 +56,38 @@ class LoadedModel:
 
 
 def config_digest(generator: VideoGenerator) -> str:
-    """SHA-256 of all but the weights that its videos depend on: of a folder that is another file than theirs."""
+    """SHA-256 of the configuration that the videos depend on; an exported folder keeps it beside the weights."""
     config = generator.to_config()
     text = json.dumps({name: config[name] for name in ("autoencoder", "denoiser", "diffusion")}, sort_keys=True)
     return sha256(text.encode()).hexdigest()
 
 
 def _check_is_model(path: Path) -> None:
-    """InputError for what is easily taken for a model: a video, and the folder of a training."""
+    """InputError for paths that are easily mistaken for a model: a video, or the folder of a training run."""
     if path.suffix.lower() in (*VIDEO_SUFFIXES, *FRAME_SUFFIXES):
-        raise InputError(f"{path} is no model, and videos are given by the folder that holds them", "give that")
+        raise InputError(f"{path} is not a model", "give a model, or the folder that holds the videos")
     if found := checkpoints_in(path):
-        raise InputError(f"{path} is the folder of a training", f"give a checkpoint of it, such as {found[0]}")
+        raise InputError(f"{path} is the folder of a training run", f"give one of its checkpoints, such as {found[0]}")
 
 
 def checkpoints_in(run: Path) -> list[Path]:
-    """The checkpoints in the folder of a training, and none where it is something else."""
+    """The checkpoints in the folder of a training run; none in any other folder."""
     return sorted((run / "checkpoints").glob("*.ckpt"))
 
 
 class SampledClips(ClipSource):
-    """Samples of a model; video i depends on the seed and i alone, and is called `seed 0, video i`.
+    """Samples of a model. Video i depends only on the seed and i, and is named `seed 0, video i`.
 
     Args:
-        generator: With a denoiser, else InputError.
-        num: Clips.
-        frames: Of a clip; those beyond the model's own come by extension.
+        generator: A generator with a denoiser, else InputError.
+        num: Number of clips.
+        frames: Frames of a clip; a clip longer than the model's is extended.
         stride: Frame stride: 3 takes every third frame.
         sampler, later_sampler: Solvers of the first clip and of those that extend it.
-        labels: Classes that the videos take in turn, by index or name; without, videos of no class in particular.
-        scaling: To the size of the other side.
-        model: What a result says of the generator.
+        seed: Seed of all videos.
+        labels: Classes, by index or name, that the videos take in turn; without them, samples are unconditional.
+        scaling: Scales the clips to the size of the real ones.
+        model: The record of the generator in the result.
         precision: "32" or "bf16".
     """
 
@@ -109,7 +110,7 @@ class SampledClips(ClipSource):
         most = generator.diffusion.timesteps
         first, later = (given.completed(most) for given in (sampler, later_sampler or sampler))
         if (steps := max(first.steps, later.steps)) > most:
-            raise InputError(f"{steps} steps were asked for", f"this model has {most} times, choose at most that")
+            raise InputError(f"{steps} steps are more than the {most} timesteps of this model", f"give at most {most}")
         self.generator, self.num, self.frames, self.stride = generator, num, frames, stride
         self.sampler, self.later_sampler, self.seed = first, later, seed
         self.labels = None if labels is None else generator.class_labels(labels, len(labels)).tolist()
@@ -162,10 +163,10 @@ class SampledClips(ClipSource):
 
 
 class ReconstructedClips(ClipSource):
-    """Clips of another source as the autoencoder gives them back, by the same numbers and names.
+    """Clips of another source, encoded and decoded by the autoencoder, with the same numbers and names.
 
-    The source's clips are of the model's size and at least as long as its own; longer ones go through it clip by clip,
-    of which the last overlaps to end with the video. `InputError` for others.
+    The clips must have the model's size and at least its length. Longer ones are reconstructed clip by clip; the last
+    overlaps the one before it, so that it ends with the video. `InputError` for others.
     """
 
     def __init__(
@@ -190,8 +191,8 @@ class ReconstructedClips(ClipSource):
                 yield Clip(clip.index, video, clip.name, clip.label)
 
     def describe(self) -> dict[str, Any]:
-        of = self.source.describe()
-        return {"kind": "reconstructions", "model": self.model and dict(self.model), "of": of}
+        model = self.model and dict(self.model)
+        return {"kind": "reconstructions", "model": model, "of": self.source.describe()}
 
     def name(self, index: int) -> str:
         return self.source.name(index)
@@ -200,24 +201,24 @@ class ReconstructedClips(ClipSource):
         return {**self.describe(), "model": self.model or _contents(self.generator), "of": self.source.key()}
 
     def reconstruct(self, video: Tensor) -> Tensor:
-        """(b, 3, t, h, w) uint8 -> the same."""
+        """(b, 3, t, h, w) uint8 -> their reconstructions, of the same shape and type."""
         check_fits(self.generator, *video.shape[2:])
         frames, result = self.generator.frames, torch.empty_like(video)
         with self.generator.precision(self.precision):
             for begin in range(0, video.shape[2], frames):
                 first = min(begin, video.shape[2] - frames)
-                found = self.generator.reconstruct(video[:, :, first : first + frames])
-                result[:, :, begin : begin + frames] = found[:, :, begin - first :]
+                clip = self.generator.reconstruct(video[:, :, first : first + frames])
+                result[:, :, begin : begin + frames] = clip[:, :, begin - first :]
         return result
 
 
 def _contents(generator: VideoGenerator) -> dict[str, str]:
-    """What tells a model apart that came from no file."""
+    """The identity of a model that was not loaded from a file."""
     return {"weights": sha256_of_weights(generator), "config_sha256": config_digest(generator)}
 
 
 def check_fits(generator: VideoGenerator, frames: int, height: int, width: int) -> None:
-    """InputError unless the autoencoder takes such clips."""
+    """InputError unless the autoencoder can reconstruct clips of this length and size."""
     config = generator.autoencoder.config
     if (height, width) != (config.height, config.width):
         remedy = f"--size {config.height}" if config.height == config.width else "--size native"

@@ -1,4 +1,4 @@
-"""Frames of any size to those of a protocol, by the filter that its published code uses."""
+"""Scales frames to the size of a protocol, with the filter that its published code uses."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ FRAMES_AT_ONCE = 16  # bounds the memory for large frames
 
 @dataclass(frozen=True)
 class Scaling:
-    """What is done to the frames of every clip.
+    """How the frames of every clip are scaled.
 
     Args:
-        size: (height, width) in pixels, of which the centre is cropped once the frame covers it; None: as they are.
-        resize: lanczos is Pillow's, as StyleGAN-V makes its data sets; bilinear is that of the released codes (without
-            antialiasing, on floats); antialiased is bilinear as in training.
-        jpeg_quality: Frames that had to be scaled go through a JPEG of this quality; None: they do not.
+        size: (height, width) in pixels: frames are scaled to cover it and cropped at the centre; None keeps their size.
+        resize: "lanczos" is Pillow's, as StyleGAN-V prepares its data sets; "bilinear" is that of the published codes
+            (without antialiasing, on floats); "antialiased" is bilinear as in training.
+        jpeg_quality: Quality of the JPEG that scaled frames are stored as; None for none.
     """
 
     size: tuple[int, int] | None = None
@@ -42,7 +42,7 @@ class Scaling:
         return self(scaled if self.jpeg_quality is None else _through_jpeg(scaled, self.jpeg_quality))
 
     def describe(self) -> dict[str, Any]:
-        """JSON-able."""
+        """The record for the result, JSON-able."""
         return {**asdict(self), "size": self.size and list(self.size)}
 
 
@@ -56,7 +56,7 @@ def _antialiased(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _bilinear(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The same without antialiasing; pixels are rounded to the nearest."""
+    """Bilinear without antialiasing; pixels are rounded to the nearest integer."""
     (height, width), (h, w) = size, frames.shape[1:3]
     scale = max(height / h, width / w)
     scaled = (max(height, round(h * scale)), max(width, round(w * scale)))
@@ -68,27 +68,27 @@ def _bilinear(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def cover(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Scaled by Lanczos until it just covers size (height, width); the longer side is rounded down."""
+    """The picture scaled by Lanczos until it just covers size (height, width); the longer side is rounded down."""
     (height, width), (w, h) = size, picture.size
-    by_height = height * w >= width * h  # then the height is the side that fits exactly
+    by_height = height * w >= width * h  # whether the height is the side that fits exactly
     scaled = (height * w // h, height) if by_height else (width, width * h // w)
     return picture if scaled == picture.size else picture.resize(scaled, Image.Resampling.LANCZOS)
 
 
 def center_crop(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The middle (height, width) of a picture that covers it; halves of a pixel are rounded to even."""
+    """The centre (height, width) of a picture that covers it; half pixels are rounded to even."""
     (height, width), (w, h) = size, picture.size
     top, left = round((h - height) / 2), round((w - width) / 2)
     return picture.crop((left, top, left + width, top + height))
 
 
 def _through_jpeg(frames: np.ndarray, quality: int) -> np.ndarray:
-    """(t, h, w, 3) uint8, each frame as a JPEG gives it back."""
+    """(t, h, w, 3) uint8, each frame compressed as JPEG and decoded again."""
     return np.stack([np.asarray(_jpeg(Image.fromarray(frame), quality)) for frame in frames])
 
 
 def _jpeg(picture: Image.Image, quality: int) -> Image.Image:
-    """As Pillow writes and reads it."""
+    """The picture after Pillow has written and read it as JPEG."""
     file = BytesIO()
     picture.save(file, "jpeg", quality=quality)
     return Image.open(file).convert("RGB")

@@ -1,4 +1,4 @@
-"""Where evaluated clips come from: anything that gives numbered uint8 clips one at a time."""
+"""The interface of evaluated clips: anything that yields numbered uint8 clips, one at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 class Clip:
     """One clip of a source.
 
-    video: (3, t, h, w) uint8; index: its number in the source, from 0; name: what a person would find it by.
+    video: (3, t, h, w) uint8; index: its number in the source, from 0; name: for people, such as a path.
     """
 
     index: int
@@ -24,9 +24,9 @@ class Clip:
 
 
 class ClipSource(ABC):
-    """Clips by number, each the same whenever, wherever and in whatever company it is asked for.
+    """Clips by number. A clip is the same whenever it is read, and whichever others are read with it.
 
-    A source holds no video in memory: clips are read or sampled when asked for.
+    A source holds no video in memory: clips are read or sampled on demand.
     """
 
     classes: tuple[str, ...] | None = None
@@ -34,27 +34,49 @@ class ClipSource(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many clips there are."""
+        """The number of clips."""
 
     @abstractmethod
     def read(self, indices: Sequence[int], *, batch_size: int = 1) -> Iterator[Clip]:
-        """The clips of these numbers, in this order; at most `batch_size` are held or sampled at once.
+        """The clips with these numbers, in this order; at most `batch_size` are in memory or sampled at once.
 
-        `InputError` names the file that cannot be decoded.
+        `InputError` names a file that cannot be decoded.
         """
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """What a result says of it, JSON-able: kind, path, counts, sizes, digests; equal for equal clips."""
+        """The record for the result, JSON-able: kind, path, counts, sizes, digests; equal for equal clips."""
 
     def name(self, index: int) -> str:
-        """That of a clip, without reading it."""
+        """The name of a clip, without reading it."""
         return str(index)
 
     def others(self, num: int) -> ClipSource | None:
-        """At most `num` clips of what these were chosen from and that are not among them; None if there are none."""
+        """At most `num` clips that the source could have chosen and did not; None if there are none."""
         return None
 
     def key(self) -> dict[str, Any]:
-        """What is computed of these clips is kept under it on this machine: `describe`, unless that says too little."""
+        """The cache key of what is computed from these clips: `describe`, unless that is too coarse."""
         return self.describe()
+
+
+class FirstClips(ClipSource):
+    """The first `num` clips of another source."""
+
+    def __init__(self, source: ClipSource, num: int) -> None:
+        self.source, self.num, self.classes = source, num, source.classes
+
+    def __len__(self) -> int:
+        return self.num
+
+    def read(self, indices: Sequence[int], *, batch_size: int = 1) -> Iterator[Clip]:
+        return self.source.read(indices, batch_size=batch_size)
+
+    def describe(self) -> dict[str, Any]:
+        return {**self.source.describe(), "first": self.num}
+
+    def name(self, index: int) -> str:
+        return self.source.name(index)
+
+    def key(self) -> dict[str, Any]:
+        return {**self.source.key(), "first": self.num}

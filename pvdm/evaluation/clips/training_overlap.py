@@ -7,28 +7,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from pvdm.data.description import known_share
-from pvdm.evaluation.clips.video_clips import VideoSet
+from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.generation import VideoGenerator
 
 PUBLISHED = ("ucf101", "skytimelapse")
-"""Layouts that name one data set."""
+"""Layouts that identify a data set."""
 ENOUGH = 0.5
-"""Share of the videos that must be of the training data, whichever part of them, to be the same data."""
+"""Share of the videos that must be in the training data, in any part of it, for both to count as the same data."""
 
 
 def other_data(generator: VideoGenerator, videos: VideoSet) -> str | None:
-    """A sentence if the model was trained on other data than these; None if not, or if the model does not know.
+    """A sentence if the model was trained on other data than these videos; None if not, or if it is not known.
 
-    What counts is the files, wherever they lie, by the fingerprint that a model keeps of its data, training and
-    validation part alike; without one, names of the data set and of its classes. A published data set is the same one
-    in other files too, such as scaled ones.
+    Files are compared, wherever they are, by the fingerprint that a model keeps of its data (training and validation
+    part). Without one, the names of the data set and its classes are compared. A published data set counts as the same
+    in other files, too, such as scaled ones.
     """
     data = generator.data
     if not data or (data.get("layout") in PUBLISHED and data["layout"] == videos.layout):
         return None
     share = known_share(data.get("files") or "", (video.path for video in videos.videos))
     why = _by_names(generator, videos) if share is None else _by_files(share)
-    return why and f"the model was trained on {_called(data)}, and {videos.root} is other data: {why}"
+    return why and f"the model was trained on {_description(data)}, and {videos.root} is other data: {why}"
 
 
 def _by_files(share: float) -> str | None:
@@ -38,7 +38,7 @@ def _by_files(share: float) -> str | None:
 
 
 def _by_names(generator: VideoGenerator, videos: VideoSet) -> str | None:
-    """By the layout, the name on the card, or the classes."""
+    """Compares the layouts, the name on the data card, and the classes."""
     trained, name = generator.data.get("layout"), (generator.data.get("card") or {}).get("name")
     theirs, ours = set(generator.classes or ()), set(videos.classes or ())
     is_named = bool(name) and videos.layout in _plain(name)
@@ -51,16 +51,18 @@ def _by_names(generator: VideoGenerator, videos: VideoSet) -> str | None:
     return None
 
 
-def _called(data: Mapping[str, Any]) -> str:
+def _description(data: Mapping[str, Any]) -> str:
     """The training data in a few words: `kittens (folder, 40 videos)`."""
     name, counts = (data.get("card") or {}).get("name"), data.get("videos") or {}
     count = sum(counts.get(part) or 0 for part in ("training", "validation"))
-    told = [data.get("layout") or "layout not recorded", *([f"{count} videos"] if count else [])]
+    facts = [data.get("layout") or "layout not recorded", *([f"{count} videos"] if count else [])]
     return (
-        f"{name} ({', '.join(told)})" if name else f"data of the layout {told[0]}" + (f" ({told[1]})" if count else "")
+        f"{name} ({', '.join(facts)})"
+        if name
+        else f"data of the layout {facts[0]}" + (f" ({facts[1]})" if count else "")
     )
 
 
 def _plain(name: str) -> str:
-    """Letters and digits alone: `UCF-101` is ucf101."""
+    """Lower-case letters and digits only: `UCF-101` is ucf101."""
     return re.sub(r"[^a-z0-9]", "", name.lower())

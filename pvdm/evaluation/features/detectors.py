@@ -1,4 +1,4 @@
-"""Frozen networks that turn clips into feature rows: which there are, where their weights are, how they are called."""
+"""The feature networks by name: where their weights come from, and how they are called."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pvdm.errors import ArgumentError, InputError
-from pvdm.evaluation.features.i3d import CLASSES, I3D, random_i3d
-from pvdm.evaluation.features.preprocessing import square
+from pvdm.evaluation.features.i3d import CLASSES, I3D, random_i3d, square
 from pvdm.evaluation.features.torchscript import ScriptedNetwork
 from pvdm.evaluation.features.videomae import DIMENSIONS, VIDEOMAE, VideoMAE
 from pvdm.files.pickles import read_pickle
@@ -52,9 +51,9 @@ class _Network(Protocol):
 
 
 class Detector:
-    """A feature network by name: frozen, in evaluation mode, in float32, and no part of any module that holds it.
+    """A frozen feature network in evaluation mode and float32; not a submodule of a module that holds it.
 
-    name: One of `DETECTORS`; dimensions: width of a feature row; device: where it computes.
+    name: A key of `DETECTORS`; dimensions: width of a feature row; device: where it computes.
     """
 
     def __init__(self, name: str, network: _Network, *, dimensions: int, record: dict[str, Any]) -> None:
@@ -63,11 +62,11 @@ class Detector:
         self.device = torch.device("cpu")
 
     def describe(self) -> dict[str, Any]:
-        """What a result records: name, file (its name), sha256 (of the file, or of random weights), url."""
+        """The record for the result: name, file name, sha256 (of the file, or of random weights), url."""
         return {"name": self.name, **self._record}
 
     def to(self, device: torch.device | str) -> Detector:
-        """Moves it to a device, to which it then moves its clips."""
+        """Moves the network; clips are moved to the same device when it is called."""
         self.device = torch.device(device)
         self._network = self._network.to(self.device)
         return self
@@ -75,38 +74,38 @@ class Detector:
     def __call__(self, video: Tensor) -> Tensor:
         """Clips (b, 3, t, h, w) uint8, any h and w -> features (b, dimensions) float32 on the detector's device.
 
-        Each clip's row is its own. TF32 is not used, so that a GPU gives a CPU's numbers up to rounding.
+        A row depends only on its clip. TF32 is off, so a GPU gives the numbers of a CPU up to rounding.
         """
         if video.dtype != torch.uint8 or video.ndim != 5 or video.shape[1] != 3:
-            found = f"{tuple(video.shape)} {video.dtype}"
-            raise ArgumentError(f"a detector takes clips (b, 3, t, h, w) in uint8, not {found}: {REMEDY}")
+            given = f"{tuple(video.shape)} {video.dtype}"
+            raise ArgumentError(f"a detector takes clips (b, 3, t, h, w) in uint8, not {given}: {REMEDY}")
         with torch.no_grad(), full_float32(self.device):
             return self._network(video.to(self.device)).float()
 
 
 def load_detector(name: str, path: str | Path | None = None, *, device: torch.device | str = "cpu") -> Detector:
-    """The detector of this name, one of `DETECTORS`.
+    """The detector of this name, a key of `DETECTORS`.
 
-    path: Its file of weights; None fetches it on first use where it has an address. `InputError` if there is no such
-    detector, no file, or another file than is wanted.
+    path: The file of its weights; None downloads it on first use if it has an address. `InputError` if the name is
+    unknown, or the file is missing or is not the expected one.
     """
     if name not in DETECTORS:
         raise InputError(f"there is no detector {name}", f"choose one of {', '.join(DETECTORS)}")
-    kind = DETECTORS[name]
-    if kind.file is None:
+    entry = DETECTORS[name]
+    if entry.file is None:
         if path is not None:
-            raise InputError(f"{name} takes no file, its weights are computed", f"leave out {path}")
-        network = kind.load(None)
+            raise InputError(f"{name} needs no file, its weights are computed", f"leave out {path}")
+        network = entry.load(None)
         record = {"file": None, "sha256": network.digest(), "url": None}
     else:
-        path = kind.file.path(path)
-        network = kind.load(path)
-        record = kind.file.record(path)
-    return Detector(name, network, dimensions=kind.dimensions, record=record).to(device)
+        path = entry.file.path(path)
+        network = entry.load(path)
+        record = entry.file.record(path)
+    return Detector(name, network, dimensions=entry.dimensions, record=record).to(device)
 
 
 class _Logits:
-    """I3D's logits of square clips of one size."""
+    """I3D on clips that are scaled and cropped to a square."""
 
     def __init__(self, network: I3D, size: int) -> None:
         self._network, self._size = network.requires_grad_(False), size
@@ -124,23 +123,23 @@ class _Logits:
 
 
 def _i3d_400(path: Path) -> _Logits:
-    """I3D with the released weights, on 224x224."""
+    """I3D with the published weights, on 224x224."""
     network = I3D()
     _fill(network, read_pickle(path, remedy=I3D_400.remedy), path)
     return _Logits(network, 224)
 
 
 def _fill(network: nn.Module, state: dict[str, Any], path: Path) -> None:
-    for key, wanted in network.state_dict().items():
-        if getattr(state.get(key), "shape", None) != wanted.shape:
-            raise InputError(f"{path} does not hold I3D (no {key} of size {list(wanted.shape)})", I3D_400.remedy)
+    for key, value in network.state_dict().items():
+        if getattr(state.get(key), "shape", None) != value.shape:
+            raise InputError(f"{path} does not hold I3D (no {key} of size {list(value.shape)})", I3D_400.remedy)
     if foreign := state.keys() - network.state_dict().keys():
-        raise InputError(f"{path} does not hold I3D alone (it has {min(foreign)})", I3D_400.remedy)
+        raise InputError(f"{path} does not hold only I3D (it has {min(foreign)})", I3D_400.remedy)
     network.load_state_dict(state)
 
 
 def _i3d_torchscript(path: Path) -> ScriptedNetwork:
-    """StyleGAN-V's port of TensorFlow Hub's I3D: it changes range and size itself, and stretches non-square clips.
+    """StyleGAN-V's port of TensorFlow Hub's I3D, which scales range and size itself, and stretches non-square clips.
 
     Called as in src/metrics/frechet_video_distance.py of github.com/universome/stylegan-v.
     """
@@ -157,23 +156,23 @@ def _c3d_ucf101(path: Path) -> ScriptedNetwork:
 
 
 def _scripted(path: Path, file: WeightsFile, *, options: dict[str, bool], width: int) -> ScriptedNetwork:
-    remedy = "delete it to have it fetched again" if path == file.cached else f"fetch {file.url} or {file.remedy}"
+    remedy = "delete it so that it is fetched again" if path == file.cached else f"fetch {file.url} or {file.remedy}"
     return ScriptedNetwork(path, file.name, options=options, width=width, remedy=remedy)
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """Width of its rows, its file if it has one, and what makes the network of it."""
+class _Entry:
+    """The width of a feature row, the file of weights if there is one, and the function that loads it."""
 
     dimensions: int
     file: WeightsFile | None
     load: Callable[[Path | None], _Network]
 
 
-DETECTORS: dict[str, _Kind] = {
-    "i3d-400": _Kind(CLASSES, I3D_400, _i3d_400),
-    "i3d-torchscript": _Kind(CLASSES, I3D_TORCHSCRIPT, _i3d_torchscript),
-    "i3d-random": _Kind(CLASSES, None, lambda _: _Logits(random_i3d(), 112)),
-    "c3d-ucf101": _Kind(101, C3D_UCF101, _c3d_ucf101),
-    "videomae-v2-ssv2": _Kind(DIMENSIONS, VIDEOMAE, VideoMAE),
+DETECTORS: dict[str, _Entry] = {
+    "i3d-400": _Entry(CLASSES, I3D_400, _i3d_400),
+    "i3d-torchscript": _Entry(CLASSES, I3D_TORCHSCRIPT, _i3d_torchscript),
+    "i3d-random": _Entry(CLASSES, None, lambda _: _Logits(random_i3d(), 112)),
+    "c3d-ucf101": _Entry(101, C3D_UCF101, _c3d_ucf101),
+    "videomae-v2-ssv2": _Entry(DIMENSIONS, VIDEOMAE, VideoMAE),
 }

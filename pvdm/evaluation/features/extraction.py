@@ -1,4 +1,4 @@
-"""Features of clips: a row for each, whatever the batches and however many processes share the work."""
+"""Extraction of features: one row per clip, independent of order and of the number of processes."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from pvdm.video import check_pixels
 
 Progress = Callable[[int, int], None]
 PACKAGES = ("torch", "pillow", "av")
-"""Those by which frames are read and scaled, and features computed."""
+"""Packages that read and scale frames and compute features; their versions are part of the cache key."""
 
 
 class FeatureTable(Metric):
-    """Rows of features by the numbers of their clips, of all processes; kept in float64 on the CPU.
+    """Feature rows by clip number, from all processes; float64, on the CPU.
 
-    The table is the same for any order and batches of the updates and any number of processes.
+    The result does not depend on the order and size of the updates or on the number of processes.
     """
 
     full_state_update = False
@@ -39,24 +39,24 @@ class FeatureTable(Metric):
             self.add_state(name, [], dist_reduce_fx="cat")
 
     def update(self, indices: Sequence[int] | Tensor, features: Tensor) -> None:
-        """Numbers of b clips and their features (b, d) on any device; InputError if they are not as many."""
+        """Adds the features (b, d), on any device, of the clips with these b numbers; InputError if b differs."""
         numbers = torch.as_tensor(indices, dtype=torch.long).cpu()
         if features.ndim != 2 or len(features) != len(numbers):
             raise InputError(
                 f"features of shape {tuple(features.shape)} for {len(numbers)} clips",
-                "give a row for each",
+                "give one row per clip",
             )
         self.indices.append(numbers)
         self.rows.append(features.detach().cpu().double())
 
     def compute(self) -> np.ndarray:
-        """(n, d) float64, by the number of the clip; InputError if there is none, or if one is there twice."""
+        """(n, d) float64, sorted by clip number; InputError if there are no clips, or if one was added twice."""
         if not sum(map(len, self.rows)):
             raise InputError("there are no features", "give at least one clip")
         numbers, order = dim_zero_cat(self.indices).sort()
         twice = numbers[1:][numbers[1:] == numbers[:-1]]
         if len(twice):
-            raise InputError(f"the features of clip {int(twice[0])} are there twice", "measure each clip once")
+            raise InputError(f"the features of clip {int(twice[0])} were added twice", "measure each clip once")
         return dim_zero_cat(self.rows)[order].numpy()
 
 
@@ -69,26 +69,26 @@ def extract(
     processes: Processes = ALONE,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Features (n, d) float64 of the clips of these numbers (None: of all), by number, in all processes.
+    """Features (n, d) float64 of the clips with these numbers (None: of all), sorted by number, in all processes.
 
-    Only a batch of clips is in memory at once. The same batches are formed for any order of `indices` and any number
-    of processes, which take turns with them, so that the features are equal to the bit; another batch size changes
-    their rounding. detector: a `Detector`, or what else makes rows (b, d) of clips (b, 3, t, h, w) uint8.
-    progress: called with the clips done and all clips of this process.
-    InputError if clips differ in size or length, if the source ends too early, or if a row is not finite.
+    One batch of clips is in memory at a time. Batches are formed before they are divided among processes, so features
+    are equal to the bit for any order of `indices` and any number of processes; another batch size changes rounding.
+    detector: a `Detector`, or another function from clips (b, 3, t, h, w) uint8 to rows (b, d). progress: called with
+    the clips done and all clips of this process. InputError if clips differ in size or length, if the source ends too
+    early, or if a row is not finite.
     """
     numbers = _share(_ordered(source, indices), batch_size, processes)
-    table, looks, clips = FeatureTable(), Looks(), source.read(numbers, batch_size=batch_size)
+    table, shape, clips = FeatureTable(), CommonShape(), source.read(numbers, batch_size=batch_size)
     for start in range(0, len(numbers), batch_size):
-        wanted = numbers[start : start + batch_size]
-        rows = detector(_batch(clips, wanted, looks))
-        _check_finite(rows, [source.name(number) for number in wanted])
-        table.update(wanted, rows)
+        batch = numbers[start : start + batch_size]
+        rows = detector(_next_clips(clips, batch, shape))
+        _check_finite(rows, [source.name(number) for number in batch])
+        table.update(batch, rows)
         if progress is not None:
-            progress(start + len(wanted), len(numbers))
-    if not numbers:  # a table that nothing was put into warns
+            progress(start + len(batch), len(numbers))
+    if not numbers:  # a metric that was never updated warns
         table.update([], torch.empty(0, 0))
-    looks.check_all(processes)
+    shape.check_all(processes)
     return table.compute()
 
 
@@ -100,7 +100,7 @@ def extract_once(
     processes: Processes = ALONE,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """`extract` of all clips, which is kept for as long as clips, detector, batches, device and packages are the same.
+    """`extract` for all clips, cached on disk by clips, detector, batch size, device and package versions.
 
     All processes must call it.
     """
@@ -116,19 +116,19 @@ def extract_once(
     return stored(key, lambda: extract(source, detector, **options), processes=processes)
 
 
-class Looks:
-    """What all clips of a measurement have in common: their frames, height and width."""
+class CommonShape:
+    """The frames, height and width that all clips of a measurement must share."""
 
     def __init__(self) -> None:
         self.first: tuple[str, tuple[int, ...]] | None = None
 
     def check(self, clip: Clip) -> None:
-        """InputError if it is unlike the first, or no clip at all."""
+        """InputError if the clip differs from the first one, or is not (3, t, h, w) uint8."""
         check_pixels(clip.video, "3 t h w", what=clip.name)
         self._compare((clip.name, tuple(clip.video.shape[1:])))
 
     def check_all(self, processes: Processes) -> None:
-        """InputError if the clips of other processes are unlike ours; all processes must call it."""
+        """InputError if the clips of other processes differ from ours; all processes must call it."""
         for other in processes.gather(self.first):
             if other is not None:
                 self._compare(other)
@@ -137,31 +137,33 @@ class Looks:
         self.first = self.first or other
         if other[1] != self.first[1]:
             raise InputError(
-                f"{_look(*self.first)} and {_look(*other)}",
-                "a measurement takes clips of one size and length, so scale or cut them first, or give a size",
+                f"{_shape_of(*self.first)} and {_shape_of(*other)}",
+                "a measurement needs clips of one size and length, so scale or cut them first, or give a size",
             )
 
 
-def _look(name: str, shape: tuple[int, ...]) -> str:
+def _shape_of(name: str, shape: tuple[int, ...]) -> str:
     frames, height, width = shape
     return f"{name} has {frames} frames of {height}x{width}"
 
 
 def _ordered(source: ClipSource, indices: Sequence[int] | None) -> list[int]:
-    """The numbers in rising order; InputError for one that the source has not, or twice."""
+    """The numbers in ascending order; InputError for one that the source does not have, or that comes twice."""
     numbers = sorted(range(len(source)) if indices is None else indices)
     if not numbers:
         raise InputError("there are no clips to measure", "give at least one")
     if numbers[0] < 0 or numbers[-1] >= len(source):
         wrong = numbers[0] if numbers[0] < 0 else numbers[-1]
-        raise InputError(f"clip {wrong} is asked for and there are {len(source)}", "give numbers from 0 on")
+        raise InputError(
+            f"clip {wrong} does not exist, the source has {len(source)}", f"give numbers from 0 to {len(source) - 1}"
+        )
     if len(set(numbers)) < len(numbers):
-        raise InputError("a clip is asked for twice", "give each number once")
+        raise InputError("a clip number is given twice", "give each number once")
     return numbers
 
 
 def _share(numbers: list[int], batch_size: int, processes: Processes) -> list[int]:
-    """This process's numbers: whole batches, so that each clip has the same company whoever measures it."""
+    """The numbers for this process: whole batches, so that a clip is always computed with the same others."""
     if batch_size < 1:
         raise InputError(f"batch_size is {batch_size}", "give at least 1")
     batches = [numbers[start : start + batch_size] for start in range(0, len(numbers), batch_size)]
@@ -169,29 +171,29 @@ def _share(numbers: list[int], batch_size: int, processes: Processes) -> list[in
 
 
 def _check_finite(rows: Tensor, names: Sequence[str]) -> None:
-    """InputError that names the first clip of which a number is NaN or infinite: it would spoil every figure."""
+    """InputError that names the first clip with a NaN or infinite value, which would spoil every score."""
     is_bad = ~rows.detach().isfinite().flatten(1).all(1).cpu()
     if is_bad.any():
         name = names[int(is_bad.nonzero()[0])]
         raise InputError(
-            f"what was measured of {name} is not finite (NaN or infinity)",
-            "look at this clip, or leave it out",
+            f"the features of {name} are not finite (NaN or infinity)",
+            "check this clip, or leave it out",
         )
 
 
-def _batch(clips: Iterator[Clip], wanted: Sequence[int], looks: Looks) -> Tensor:
-    """The next clips of a source as (b, 3, t, h, w) uint8, which must be those that are wanted."""
-    taken = list(islice(clips, len(wanted)))
-    for number, clip in zip(wanted, taken, strict=False):
+def _next_clips(clips: Iterator[Clip], numbers: Sequence[int], shape: CommonShape) -> Tensor:
+    """The next clips of a source, (b, 3, t, h, w) uint8; InputError if they do not have these numbers."""
+    taken = list(islice(clips, len(numbers)))
+    for number, clip in zip(numbers, taken, strict=False):
         if clip.index != number:
             raise InputError(
-                f"the source gives clip {clip.index} ({clip.name}) for clip {number}",
-                "each is wanted once",
+                f"the source returned clip {clip.index} ({clip.name}) instead of clip {number}",
+                "return each clip once, in the order of the numbers",
             )
-        looks.check(clip)
-    if len(taken) < len(wanted):
+        shape.check(clip)
+    if len(taken) < len(numbers):
         raise InputError(
-            f"the source ends before clip {wanted[len(taken)]}, which it is to have",
-            "look for lost files",
+            f"the source ends before clip {numbers[len(taken)]}",
+            "check for missing files",
         )
     return torch.stack([clip.video for clip in taken])

@@ -1,7 +1,8 @@
-"""I3D, the video classifier whose logits FVD compares, under the names of `i3d_pretrained_400.pt`."""
+"""I3D, the video classifier whose logits FVD compares, and how clips are scaled for it."""
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pvdm.errors import ArgumentError
+from pvdm.video.pixels import to_float
 
 CLASSES = 400
 
@@ -25,19 +27,19 @@ MIXED = {
     "Mixed_5b": (832, (256, 160, 320, 32, 128, 128)),
     "Mixed_5c": (832, (384, 192, 384, 48, 128, 128)),
 }
-"""Channels into each mixed layer, and out of its convolutions b0, b1a, b1b, b2a, b2b, b3b."""
+"""Input channels of each mixed layer, and output channels of its convolutions b0, b1a, b1b, b2a, b2b, b3b."""
 
 SPATIAL_POOL = (1, 3, 3), (1, 2, 2)
 POOL_4 = (3, 3, 3), (2, 2, 2)
 POOL_5 = (2, 2, 2), (2, 2, 2)
 BRANCH_POOL = (3, 3, 3), (1, 1, 1)
-"""Kernel and stride of the pools: before 2b and 3b, before 4b, before 5b, within mixed layers."""
+"""Kernel and stride of the pools: before 2b and 3b, before 4b, before 5b, and in mixed layers."""
 
 
 class I3D(nn.Module):
     """Two-stream inflated 3D ConvNet, RGB stream (Carreira & Zisserman 2017, arXiv 1705.07750, Fig. 3).
 
-    It takes the keys of `i3d_pretrained_400.pt` unchanged and is always in evaluation mode.
+    Its keys are those of `i3d_pretrained_400.pt`. It is always in evaluation mode.
     """
 
     def __init__(self) -> None:
@@ -52,19 +54,19 @@ class I3D(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> I3D:
-        """Stays in evaluation mode: its statistics are those it was trained with."""
+        """Stays in evaluation mode, with the statistics that it was trained with."""
         return super().train(False)
 
     def forward(self, video: Tensor) -> Tensor:
-        """Video (b, 3, t, h, w), float in [-1, 1], made for h = w = 224 -> logits (b, 400), the mean over time.
+        """Video (b, 3, t, h, w), float in [-1, 1], meant for h = w = 224 -> logits (b, 400), the mean over time.
 
-        Smaller video is taken as it is (the last pool then takes the whole of it); of larger video the mean is over
-        space as well. ArgumentError for another type or other axes.
+        In smaller video the last pool covers the whole frame; in larger video the mean is over space as well.
+        ArgumentError for another type or other axes.
         """
         if not video.is_floating_point() or video.ndim != 5 or video.shape[1] != 3:
             raise ArgumentError(
                 f"video is {video.dtype} {tuple(video.shape)}",
-                "I3D takes floats in [-1, 1], (b, 3, t, h, w), which pvdm.video.to_float makes of uint8",
+                "I3D takes floats in [-1, 1], (b, 3, t, h, w); pvdm.video.to_float converts uint8",
             )
         x = pool(self.Conv3d_1a_7x7(video), *SPATIAL_POOL)
         x = pool(self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(x)), *SPATIAL_POOL)
@@ -100,7 +102,7 @@ class Unit(nn.Module):
 
 
 class Mixed(nn.Module):
-    """Four branches side by side: 1x1x1; 1x1x1 and 3x3x3, twice; pool and 1x1x1."""
+    """Four parallel branches: 1x1x1; 1x1x1 and 3x3x3 (twice); pool and 1x1x1."""
 
     def __init__(self, inward: int, outward: Sequence[int]) -> None:
         super().__init__()
@@ -117,18 +119,18 @@ class Mixed(nn.Module):
 
 
 def pool(x: Tensor, kernel: Sequence[int], stride: Sequence[int]) -> Tensor:
-    """Largest value of each window with "same" padding; x is not negative, so padding with zeros adds nothing.
+    """Max pooling with "same" padding; x is not negative, so zero padding does not change the maximum.
 
-    `ceil_mode` stands for the padding that is left over on the far side, which holds for this network's pools.
+    `ceil_mode` replaces the extra padding on the far side, which is exact for the pools of this network.
     """
     before, _ = same_padding(x.shape[2:], kernel, stride)
     return functional.max_pool3d(x, kernel, stride, padding=before, ceil_mode=True)
 
 
 def same_padding(size: Sequence[int], kernel: Sequence[int], stride: Sequence[int]) -> tuple[list[int], list[int]]:
-    """TensorFlow's "SAME": what each axis lacks for ceil(size / stride) windows, before and after it.
+    """TensorFlow's "SAME" padding before and after each axis, for ceil(size / stride) windows.
 
-    The odd one is on the far side.
+    An odd total has the larger part after the axis.
     """
     lacking = [
         max((-(-length // step) - 1) * step + width - length, 0)
@@ -138,19 +140,46 @@ def same_padding(size: Sequence[int], kernel: Sequence[int], stride: Sequence[in
 
 
 def random_i3d() -> I3D:
-    """I3D with weights that are a function of its keys alone: see `random_value`."""
+    """I3D with fixed random weights, a function of the keys alone: see `random_value`."""
     network = I3D()
     network.load_state_dict({key: random_value(key, value) for key, value in network.state_dict().items()})
     return network
 
 
 def random_value(key: str, like: Tensor) -> Tensor:
-    """Kernels are normal with variance 2 / fan-in (He et al. 2015, arXiv 1502.01852); all else keeps its neutral value.
+    """Kernels are normal with variance 2 / fan-in (He et al. 2015, arXiv 1502.01852); other values stay neutral.
 
-    NumPy's generator is seeded by the key, so that the values depend neither on torch's seed nor on its version.
+    NumPy's generator is seeded with the key, so the values depend neither on the seed nor on the version of torch.
     """
     if like.ndim < 2:
         return torch.zeros_like(like) if key.endswith("conv3d.bias") else like
     generator = np.random.default_rng(zlib.crc32(f"pvdm/i3d-random/{key}".encode()))
     normal = generator.standard_normal(tuple(like.shape), dtype=np.float32)
     return torch.from_numpy(normal * np.float32(np.sqrt(2 / np.prod(like.shape[1:]))))
+
+
+def square(video: Tensor, size: int) -> Tensor:
+    """The centre of clips (b, 3, t, h, w) uint8, any h and w -> (b, 3, t, size, size), float32 in [-1, 1].
+
+    The shorter side is scaled to `size`, bilinear without antialiasing, and the longer one is rounded up, as in
+    `preprocess_single` of evals/fvd/fvd.py in github.com/sihyun-yu/PVDM, which is VideoGPT's. TATS (tats/fvd/fvd.py of
+    github.com/songweige/TATS) differs only where h != w: it scales both sides to `size` and does not crop.
+    """
+    height, width = scaled_size(*video.shape[-2:], size)
+    frames = to_float(video.transpose(1, 2).flatten(0, 1))
+    frames = functional.interpolate(frames, (height, width), mode="bilinear", align_corners=False)
+    top, left = (height - size) // 2, (width - size) // 2
+    frames = frames[..., top : top + size, left : left + size]
+    return frames.unflatten(0, (video.shape[0], video.shape[2])).transpose(1, 2).contiguous()
+
+
+def scaled_size(height: int, width: int, shorter: int) -> tuple[int, int]:
+    """Height and width scaled so that the smaller is `shorter`.
+
+    The height of a square is rounded up as well, so it is one too large where the quotient is inexact (400 gives 225
+    instead of 224); this is kept for parity.
+    """
+    scale = shorter / min(height, width)
+    if height < width:
+        return shorter, math.ceil(width * scale)
+    return math.ceil(height * scale), shorter

@@ -1,4 +1,4 @@
-"""Thumbnails of clips as feature rows: what is near in them looks alike."""
+"""Thumbnails of clips as feature rows, to find clips that look the same."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch.nn import functional as F
 from pvdm.video import to_float
 
 FRAMES, FINE, SMOOTHING, SIDE = 4, 32, 5, 8
-"""Of a thumbnail: its frames, the grid on which it is smoothed over so many cells, and its height and width."""
+"""A thumbnail's frames, the grid and the number of its cells it is smoothed over, and its height and width."""
 WIDTH = 3 * FRAMES * SIDE**2
 
 
 class Thumbnails:
-    """Clips (b, 3, t, h, w) uint8 -> rows (b, 768) float32: small smooth pictures, of one brightness and contrast.
+    """Clips (b, 3, t, h, w) uint8 -> rows (b, 768) float32: small smooth pictures of equal brightness and contrast.
 
-    What is near in them looks alike, whatever compression, blur, noise, brightness and a shift of a few pixels have
-    made of it. A kind of detector, see `pvdm.evaluation.features.detectors`, without weights.
+    Rows stay close under compression, blur, noise, changes of brightness and shifts of a few pixels. Used like a
+    `Detector`, but without weights.
     """
 
     name, device = "thumbnails", torch.device("cpu")
@@ -35,11 +35,11 @@ class Thumbnails:
         return (centred / (centred.std((1, 2, 3, 4), keepdim=True) + 1e-3)).flatten(1)
 
     def describe(self) -> dict[str, Any]:
-        """As a detector does it."""
+        """The record of a detector; the sizes stand in for a digest."""
         sizes = f"{FRAMES} frames of {SIDE}x{SIDE}, smoothed over {SMOOTHING} of {FINE} cells"
         return {"name": self.name, "sha256": sizes}
 
 
 def mirrored(thumbnails: np.ndarray) -> np.ndarray:
-    """Thumbnails (n, 768) of the clips with left and right exchanged."""
+    """Thumbnails (n, 768) of the same clips flipped left to right."""
     return thumbnails.reshape(len(thumbnails), 3, FRAMES, SIDE, SIDE)[..., ::-1].reshape(len(thumbnails), -1)

@@ -1,4 +1,4 @@
-"""Feature networks that come as TorchScript, tried out before anything depends on them."""
+"""Feature networks published as TorchScript, tried on one clip when they are loaded."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from torch import Tensor
 from pvdm.errors import InputError, one_line, outside_cause, sentence, unread
 
 TRIAL = (1, 3, 16, 64, 64)
-"""Size of the clip with which a network is tried."""
+"""Shape of the clip that a network is tried with."""
 
 
 class ScriptedNetwork:
     """A network from a TorchScript file, called with clips and fixed options.
 
     Args:
-        path: The file; InputError if it is of another kind, or if its network does not do what is wanted.
-        name: What it should be.
+        path: The file; InputError if it is no TorchScript file or its network does not return rows of this width.
+        name: Name of the network in messages.
         options: Keyword arguments of every call.
-        width: Of a row of its output.
-        remedy: The end of the error's sentence.
+        width: Width of an output row.
+        remedy: What the user should do, for the error.
     """
 
     def __init__(self, path: Path, name: str, *, options: Mapping[str, bool], width: int, remedy: str) -> None:
@@ -39,7 +39,7 @@ class ScriptedNetwork:
         return self
 
     def __call__(self, video: Tensor) -> Tensor:
-        """Clips (b, 3, t, h, w) uint8, as the published code calls it -> (b, width)."""
+        """Clips (b, 3, t, h, w) uint8 -> (b, width), called as in the published code."""
         try:
             rows = self._network(video, **self._options)
         except (RuntimeError, torch.jit.Error) as error:
@@ -47,24 +47,24 @@ class ScriptedNetwork:
                 raise
             reason = one_line(str(error).strip().rpartition("\n")[2])
             raise self._refusal(f"fails with {_size(video)}: {reason}") from error
-        found = tuple(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
-        if found != (len(video), self._width):
-            raise self._refusal(f"makes {found} of {_size(video)}, where {(len(video), self._width)} is wanted")
+        shape = tuple(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
+        if shape != (len(video), self._width):
+            raise self._refusal(f"returns {shape} for {_size(video)}, instead of {(len(video), self._width)}")
         return rows
 
     def _loaded(self) -> torch.jit.ScriptModule:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript, in which the files are published
+                warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript itself is deprecated
                 network = torch.jit.load(self._path, map_location="cpu")
-        except (RuntimeError, ValueError, OSError) as error:  # what a damaged archive makes of it
+        except (RuntimeError, ValueError, OSError) as error:  # what it raises for a damaged archive
             if cause := outside_cause(error):
                 raise unread(self._path, cause) from error
-            raise self._refusal("is no TorchScript file, or is incomplete") from error
+            raise self._refusal("is not a TorchScript file, or is incomplete") from error
         return network.eval()
 
-    def _refusal(self, found: str) -> InputError:
-        return InputError(f"{self._path} does not serve as {self._name}: it {found}", self._remedy)
+    def _refusal(self, fault: str) -> InputError:
+        return InputError(f"{self._path} cannot be used as {self._name}: it {fault}", self._remedy)
 
 
 def _size(video: Tensor) -> str:

@@ -1,4 +1,4 @@
-"""VideoMAE v2, in whose features content-debiased FVD compares clips, by the package cd-fvd."""
+"""VideoMAE v2, the feature network of content-debiased FVD, from the package cd-fvd."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ VIDEOMAE = WeightsFile(
     sha256=None,
     remedy="give its path as --detector-path",
 )
-"""The giant network, tuned on Something-Something v2: the file that the package itself fetches."""
+"""The giant network, fine-tuned on Something-Something v2: the file that the package itself downloads."""
 
 
 class VideoMAE:
-    """Features of the package's network, of clips as the package gives them to it."""
+    """The package's network on clips that the package preprocesses."""
 
     def __init__(self, path: Path) -> None:
         """`InputError` if the package is not installed or the file does not hold the network."""
@@ -40,24 +40,24 @@ class VideoMAE:
         return self
 
     def __call__(self, video: Tensor) -> Tensor:
-        """Clips (b, 3, t, h, w) uint8, t even -> (b, 1408), of the device of the clips."""
+        """Clips (b, 3, t, h, w) uint8, t even -> (b, 1408) on the device of the clips."""
         clips = self._preprocess(video.permute(0, 2, 3, 4, 1).cpu().numpy())
         return self._network.forward_features(clips.to(video.device))
 
 
 def _module(name: str) -> ModuleType:
-    """A module of the package's VideoMAE."""
+    """A module of the package's VideoMAE; InputError if the package is not installed."""
     try:
         return import_module(f"cdfvd.third_party.VideoMAEv2.{name}")
     except ImportError as error:
         raise InputError(
             f"content-debiased FVD needs the package cd-fvd ({one_line(error)})",
-            "pip install 'pvdm[cdfvd]' installs it",
+            "install it by pip install 'pvdm[cdfvd]'",
         ) from error
 
 
 def _fill(network: nn.Module, path: Path) -> None:
-    """Weights under `model` or `module`, or bare, as the package takes them."""
+    """Loads weights under `model` or `module`, or at the top level, as the package does."""
     content: dict[str, Any] = read_pickle(path, remedy=VIDEOMAE.remedy)
     state = next((content[key] for key in ("model", "module") if key in content), content)
     try:

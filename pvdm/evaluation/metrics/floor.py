@@ -1,4 +1,4 @@
-"""The floor of a distance: what real clips have against other real ones, which no generator can be expected to beat."""
+"""The floor of a distance: the distance between two sets of real clips, which no generator can be expected to beat."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from pvdm.evaluation.clips.source import ClipSource
 
 DRAWS = 5
-"""Random divisions of the real clips over which a floor is averaged where there are too few for one of full size."""
+"""Random divisions of the real clips that a floor averages where there are too few clips for one of full size."""
 LEAST = 2
-"""Clips of either side of which there is a covariance."""
+"""Clips on either side below which there is no covariance."""
 
 Halves = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Floor:
-    """A distance of real clips from other real clips.
+    """The distance between two sets of real clips.
 
-    clips: how many on either side; fewer than the figure's own where the data have no more, which raises a Fréchet
-    distance.
+    clips: The size of either set. Where the data set is too small the sets are smaller than those of the score, which
+    raises a Fréchet distance.
     """
 
     value: float
@@ -32,10 +32,10 @@ class Floor:
 def halves(
     real: ClipSource, rows: np.ndarray, count: int, *, features: Callable[[ClipSource], np.ndarray], seed: int = 0
 ) -> Halves:
-    """Disjoint sets of features of real clips, (n, d) and (m, d), of which the distances are the floor's.
+    """Pairs of disjoint sets of features of real clips, (n, d) and (m, d), whose distances make the floor.
 
-    The rows (n, d) of `real` against those of `count` videos that are not among them. Where the data have no such
-    many, all there are, divided at random in the same proportion, several times; none if there are fewer than 4.
+    One pair, the rows (n, d) of `real` and those of `count` videos that `real` left out, if there are that many. Else
+    `DRAWS` random divisions of all clips in the same proportion, or none if there are fewer than 4.
     """
     others = real.others(count)
     extra = rows[:0] if others is None else features(others)
@@ -49,9 +49,9 @@ def halves(
     return [(pool[order[:first]], pool[order[first:]]) for order in orders]
 
 
-def floor_of(distance: Callable[[np.ndarray, np.ndarray], float], found: Halves) -> Floor | None:
-    """The mean distance of the halves; None if there are none."""
-    if not found:
+def floor_of(distance: Callable[[np.ndarray, np.ndarray], float], pairs: Halves) -> Floor | None:
+    """The mean distance over the pairs of `halves`; None if there are none."""
+    if not pairs:
         return None
-    value = float(np.mean([distance(second, first) for first, second in found]))
-    return Floor(value, (len(found[0][0]), len(found[0][1])))
+    value = float(np.mean([distance(second, first) for first, second in pairs]))
+    return Floor(value, (len(pairs[0][0]), len(pairs[0][1])))

@@ -1,4 +1,4 @@
-"""Pairs of samples and their nearest training clips as one picture."""
+"""A picture of samples and the training clips nearest to them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXT = 13
 
 @dataclass(frozen=True)
 class Pair:
-    """A sample and the training clip nearest to it, both (3, t, h, w) uint8, and what to call them."""
+    """A sample and the training clip nearest to it, both (3, t, h, w) uint8, with their names and distance."""
 
     sample: Tensor
     training: Tensor
@@ -46,7 +46,7 @@ def pairs_picture(pairs: Sequence[Pair], *, columns: int = 1) -> Image.Image:
 
 
 def _block(pair: Pair) -> Image.Image:
-    """One pair: a caption above the sample and one below the training clip, their strips close together."""
+    """One pair: the two film strips, with a caption above the sample and one below the training clip."""
     above, below = _strip(pair.sample), _strip(pair.training)
     width = max(above.width, below.width, LEAST_WIDTH)
     block = Image.new("RGB", (width, LINE + above.height + 2 * SEAM + below.height + LINE + SEAM), PAPER)
@@ -59,7 +59,7 @@ def _block(pair: Pair) -> Image.Image:
 
 
 def _strip(video: Tensor) -> Image.Image:
-    """Frames spread evenly over a clip (3, t, h, w) uint8, side by side."""
+    """Up to 8 frames spread evenly over a clip (3, t, h, w) uint8, side by side."""
     chosen = np.linspace(0, video.shape[1] - 1, min(STRIP_FRAMES, video.shape[1])).round().astype(int)
     frames = [Image.fromarray(frame) for frame in rearrange(video[:, chosen].cpu().numpy(), "c t h w -> t h w c")]
     width = max(1, round(FRAME_HEIGHT * video.shape[3] / video.shape[2]))
@@ -70,18 +70,18 @@ def _strip(video: Tensor) -> Image.Image:
     return strip
 
 
-def _caption(block: Image.Image, top: int, kind: str, name: str, *, aside: str = "") -> None:
-    """What it is, faint; its name, cut to what is left of the line; what is said aside at the right end."""
+def _caption(block: Image.Image, top: int, label: str, name: str, *, aside: str = "") -> None:
+    """A faint label, the name, cut to the space that is left, and `aside` at the right end."""
     draw, font = ImageDraw.Draw(block), ImageFont.load_default(TEXT)
-    left = font.getlength(f"{kind}  ")
+    left = font.getlength(f"{label}  ")
     right = block.width - font.getlength(aside)
-    draw.text((0, top), kind, FAINT, font=font)
+    draw.text((0, top), label, FAINT, font=font)
     draw.text((right, top), aside, FAINT, font=font)
     draw.text((left, top), _cut(name, right - left - TEXT, font), INK, font=font)
 
 
 def _cut(text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
-    """The text, or as much of it as has room, with three dots."""
+    """The text, shortened with three dots if it is too wide."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "...") > width:

@@ -1,21 +1,49 @@
-"""The metrics by name: each a function from real and generated clips to its figures."""
+"""All metrics, by the `kind` of the protocols that use them.
+
+To add a metric:
+
+1. Write `metrics/<name>.py`: the equations as functions of tensors or arrays, each with its source, and
+   `measure(real, fake, setup) -> Scores`, which reads the clips (`setup.features`, `setup.rows`) and names the scores.
+2. Add a line to `METRICS` below, and the name to `Kind` in `protocol.py`.
+3. Add a protocol of this kind to `protocols.py`: the number of clips, their size and length, the source.
+4. Optional: give the scores a display name or a unit in `result_table.py`.
+5. Describe the protocol in docs/evaluation.md; a test compares its table with `PROTOCOLS`.
+
+`metrics/inception.py` is the shortest example.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pvdm.evaluation.clips.source import ClipSource
 from pvdm.evaluation.metrics import coherence, frechet, inception, naturalness, nearest, reconstruction
-from pvdm.evaluation.metrics.setup import MetricSetup
-from pvdm.evaluation.results import Outcome
+from pvdm.evaluation.metrics.metric_setup import MetricSetup
+from pvdm.evaluation.metrics.score import Scores
+from pvdm.evaluation.protocol import Kind
 
-METRICS: dict[str, Callable[[ClipSource | None, ClipSource, MetricSetup], Outcome]] = {
-    "fvd": frechet.measure,
-    "is": inception.measure,
-    "reconstruction": reconstruction.measure,
-    "coherence": coherence.measure,
-    "naturalness": naturalness.measure,
-    "nearest": nearest.measure,
+
+@dataclass(frozen=True)
+class Metric:
+    """How a kind of protocol is measured.
+
+    Args:
+        measure: Computes the scores of generated clips; real clips may be None unless `needs_real`.
+        needs_real: Whether it compares with real clips, so that they must be given.
+        min_clips: Clips of each side below which it is undefined.
+    """
+
+    measure: Callable[[ClipSource | None, ClipSource, MetricSetup], Scores]
+    needs_real: bool
+    min_clips: int
+
+
+METRICS: dict[Kind, Metric] = {
+    "fvd": Metric(frechet.measure, needs_real=True, min_clips=2),
+    "is": Metric(inception.measure, needs_real=False, min_clips=1),  # at least one clip for each of its splits, too
+    "reconstruction": Metric(reconstruction.measure, needs_real=True, min_clips=2),
+    "coherence": Metric(coherence.measure, needs_real=False, min_clips=1),
+    "naturalness": Metric(naturalness.measure, needs_real=False, min_clips=1),
+    "nearest": Metric(nearest.measure, needs_real=True, min_clips=2),
 }
-NEED_REAL = ("fvd", "reconstruction", "nearest")
-"""Those that compare; the others can do without real clips."""

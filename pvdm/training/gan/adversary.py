@@ -12,7 +12,7 @@ from torch.autograd import grad
 from pvdm.autoencoder import gan_losses as adversarial
 from pvdm.autoencoder.discriminator import PatchDiscriminator, clip_strides, frame_strides
 from pvdm.errors import check_range
-from pvdm.evaluation.metrics.reconstruction import frames_at
+from pvdm.evaluation.metrics.fidelity import frames_at
 from pvdm.training.optimization import OptimizerConfig, check_clip_norm, clip_gradient
 from pvdm.training.reductions import UpdateMeans, average_over_ranks
 

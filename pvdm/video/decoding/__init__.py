@@ -1,1 +1,1 @@
-"""Frames from files: PyAV and decord, packet indices, and what a player would show."""
+"""Decoding of video files and folders of images: the frames that a player would show."""

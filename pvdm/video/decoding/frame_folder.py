@@ -1,17 +1,20 @@
 """A video that is a folder of images, in the natural order of their names."""
 
+from __future__ import annotations
+
 import re
+import struct
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pvdm.errors import InputError
 from pvdm.video.decoding.damage import DAMAGE
-from pvdm.video.decoding.image import as_shown
 from pvdm.video.info import VideoInfo
 from pvdm.video.suffixes import ANIMATION_SUFFIXES, FRAME_SUFFIXES, VIDEO_SUFFIXES
 
@@ -102,3 +105,24 @@ def _natural_order(path: Path) -> tuple[list[str | int], str]:
     """Numbers in a name count as numbers; the name itself settles what is equal (`1.png`, `01.png`)."""
     pieces = re.split(r"(\d+)", path.name.casefold())
     return [int(piece) if piece.isdecimal() else piece for piece in pieces], path.name
+
+
+def as_shown(image: Image.Image) -> np.ndarray:
+    """(h, w, 3) uint8; transparency shows black. ValueError for pixels of unknown range, and Pillow's for damage."""
+    image.load()
+    with suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):  # tags that nobody can read
+        image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers, whose range it does not tell")
+    if image.mode.startswith("I"):
+        return _from_deep_grey(np.asarray(image), image.info.get("transparency"))
+    if not image.has_transparency_data:
+        return np.asarray(image.convert("RGB"))
+    image = image.convert("RGBA")
+    return np.asarray(Image.alpha_composite(Image.new("RGBA", image.size, "black"), image).convert("RGB"))
+
+
+def _from_deep_grey(grey: np.ndarray, transparent: int | None) -> np.ndarray:
+    """grey: (h, w) integers of 16 bits, one of which may stand for transparency -> (h, w, 3) uint8."""
+    grey = np.where(grey == transparent, 0, grey).clip(0, 0xFFFF).astype(np.uint32)
+    return np.repeat(((grey + 128) // 257).astype(np.uint8)[..., None], 3, axis=-1)

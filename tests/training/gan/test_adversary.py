@@ -6,7 +6,7 @@ from torch import nn
 
 from pvdm.autoencoder import gan_losses as adversarial
 from pvdm.errors import InputError
-from pvdm.evaluation.metrics.reconstruction import frames_at
+from pvdm.evaluation.metrics.fidelity import frames_at
 from pvdm.training import AdversaryConfig, OptimizerConfig
 from pvdm.training.gan.adversary import Adversary
 

@@ -1,4 +1,4 @@
-"""What a path is, a model, a data set or a folder of videos, and the clips of it that a protocol wants."""
+"""The clips that a protocol takes from a path: a model, a data set or a folder of videos."""
 
 from __future__ import annotations
 
@@ -14,36 +14,20 @@ from pvdm.errors import InputError
 from pvdm.evaluation.clips.model_clips import LoadedModel, ReconstructedClips, SampledClips, check_fits, checkpoints_in
 from pvdm.evaluation.clips.scaling import Scaling
 from pvdm.evaluation.clips.source import ClipSource
-from pvdm.evaluation.clips.video_clips import VideoClips, VideoSet
+from pvdm.evaluation.clips.video_clips import VideoClips
+from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.evaluation.protocol import Protocol
 from pvdm.generation.class_labels import Label
 from pvdm.generation.model_files import CONFIG
 
-__all__ = [
-    "LoadedModel",
-    "ReconstructedClips",
-    "SampledClips",
-    "Sampling",
-    "Scaling",
-    "VideoClips",
-    "VideoSet",
-    "check_reconstructs",
-    "clips_of",
-    "is_model",
-    "layout_of",
-    "open_source",
-    "reconstructions_of",
-    "source_of",
-]
-
 Role = Literal["real", "fake"]
 Source = Callable[[int], ClipSource]
-"""The clips of a repetition, by its seed."""
+"""A function from the seed of a repetition to its clips."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a model is sampled: `labels` are taken by the videos in turn, and `every_class` is all there are."""
+    """How a model is sampled. Videos take the `labels` in turn, or with `every_class` all classes of the model."""
 
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     later_sampler: SamplerConfig | None = None
@@ -59,7 +43,7 @@ def open_source(
     seed: int = 0,
     **options: Any,
 ) -> ClipSource:
-    """The clips of one repetition; see `source_of`, which several repetitions share."""
+    """The clips of one repetition; use `source_of` for several."""
     return source_of(path, protocol, role=role, **options)(seed)
 
 
@@ -77,26 +61,27 @@ def source_of(
     device: Any = "cpu",
     precision: str = "32",
 ) -> Source:
-    """A function from a seed to clips; models are loaded and folders are looked through once, here.
+    """A function from a seed to clips. Models are loaded and folders are indexed here, once.
 
     Args:
-        path: An exported model, a checkpoint, a folder of videos, or a data set; or one that is there already.
-        role: Real clips are chosen, cut and scaled as the protocol says; of generated videos the first are taken, and
-            of each its first frames.
-        layout: Of a data set; found out if not given, see `layout_of`.
-        part: Of a data set; the protocol's if not given.
-        split: Of UCF101.
-        num: Clips, where the protocol leaves the number open; of a model the most, where its number fits what is there.
-        size: (height, width), where the protocol leaves sizes as they are.
-        sampling: Of a model; as the real side it is sampled by the same seeds as on the other.
+        path: An exported model, a checkpoint, a folder of videos, or a data set; or a loaded model or video set.
+        role: Real clips are chosen, cut and scaled as the protocol says; of generated videos the first are used, from
+            their first frames.
+        layout: Layout of a data set; detected if not given, see `layout_of`.
+        part: Part of a data set; the protocol's if not given.
+        split: Split of UCF101.
+        num: Number of clips if the protocol leaves it open; for a model the maximum if the protocol permits fewer.
+        size: (height, width) if the protocol keeps the size of the videos.
+        sampling: How a model is sampled; on the real side with the same seeds as on the generated one.
+        device, precision: Where and how a model computes.
     """
     if isinstance(path, (str, Path)):
-        found = found_in(path, protocol, layout=layout, part=part, split=split, device=device, precision=precision)
-        return source_of(found, protocol, role=role, num=num, size=size, sampling=sampling)
+        content = open_path(path, protocol, layout=layout, part=part, split=split, device=device, precision=precision)
+        return source_of(content, protocol, role=role, num=num, size=size, sampling=sampling)
     return lambda seed: clips_of(path, protocol, role=role, seed=seed, num=num, size=size, sampling=sampling)
 
 
-def found_in(
+def open_path(
     path: str | Path,
     protocol: Protocol,
     *,
@@ -106,7 +91,7 @@ def found_in(
     device: Any,
     precision: str,
 ) -> LoadedModel | VideoSet:
-    """The model or the videos at a path."""
+    """The model, or the videos, at a path."""
     if layout is None and is_model(path):
         return LoadedModel.load(path, device=device, precision=precision)
     layout = layout or layout_of(path)
@@ -114,7 +99,7 @@ def found_in(
 
 
 def clips_of(
-    found: LoadedModel | VideoSet,
+    content: LoadedModel | VideoSet,
     protocol: Protocol,
     *,
     role: Role,
@@ -123,19 +108,19 @@ def clips_of(
     size: tuple[int, int] | None = None,
     sampling: Sampling = Sampling(),
 ) -> ClipSource:
-    """What the protocol takes of a model or of videos in one repetition."""
-    wanted = protocol.num_real if role == "real" else protocol.num_fake
-    is_model = isinstance(found, LoadedModel)
-    if wanted is not None:
-        num = min(wanted, num) if is_model and num and f"num_{role}" in protocol.fits else wanted
-    if is_model:
+    """The clips that the protocol takes from a model or from videos in one repetition."""
+    count = protocol.num_real if role == "real" else protocol.num_fake
+    is_sampled = isinstance(content, LoadedModel)
+    if count is not None:
+        num = min(count, num) if is_sampled and num and f"num_{role}" in protocol.fits else count
+    if is_sampled:
         if num is None:
-            raise InputError(f"{protocol.title} does not say how many clips a model is to sample", f"give --num-{role}")
+            raise InputError(f"{protocol.title} does not set how many clips to sample", f"give --num-{role}")
         scaling = _scaling(protocol, size, "fake")
-        return _samples(found, protocol, seed=seed, num=num, scaling=scaling, sampling=sampling)
+        return _samples(content, protocol, seed=seed, num=num, scaling=scaling, sampling=sampling)
     is_real = role == "real"
     return VideoClips(
-        found,
+        content,
         frames=protocol.frames,
         stride=protocol.real_stride if is_real else protocol.stride,
         min_frames=protocol.min_frames if is_real else None,
@@ -148,13 +133,13 @@ def clips_of(
 
 
 def reconstructions_of(model: LoadedModel, real: Source) -> Source:
-    """The real clips of each repetition through the model's autoencoder and back."""
-    said = model.describe()
-    return lambda seed: ReconstructedClips(model.generator, real(seed), model=said, precision=model.precision)
+    """The real clips of each repetition, encoded and decoded by the model's autoencoder."""
+    record = model.describe()
+    return lambda seed: ReconstructedClips(model.generator, real(seed), model=record, precision=model.precision)
 
 
 def check_reconstructs(model: LoadedModel, protocol: Protocol) -> tuple[int, int]:
-    """(height, width) of the clips that the model gets; InputError if the protocol's are not such."""
+    """(height, width) of the clips that the model reconstructs; InputError if the protocol uses other ones."""
     config = model.generator.autoencoder.config
     size = (config.height, config.width) if protocol.size is None else (protocol.size, protocol.size)
     check_fits(model.generator, protocol.frames, *size)
@@ -162,7 +147,7 @@ def check_reconstructs(model: LoadedModel, protocol: Protocol) -> tuple[int, int
 
 
 def is_model(path: str | Path) -> bool:
-    """Whether it is an exported folder, a training's, a file (a checkpoint), or the name of a model on the Hub."""
+    """Whether a path is an exported folder, a training run, a checkpoint file, or the name of a model on the Hub."""
     path = Path(path)
     if path.is_dir():
         return (path / CONFIG).is_file() or bool(checkpoints_in(path))
@@ -191,6 +176,6 @@ def _samples(
 
 
 def _scaling(protocol: Protocol, size: tuple[int, int] | None, role: Role) -> Scaling:
-    """Real frames alone go through a JPEG: those of the published data sets have."""
+    """Only real frames are compressed as JPEG, as in the published data sets."""
     size = size if protocol.size is None else (protocol.size, protocol.size)
     return Scaling(size, protocol.resize, protocol.jpeg_quality if role == "real" else None)

@@ -18,22 +18,14 @@ from PIL import Image
 from torch.nn.functional import interpolate
 from torchvision.transforms import functional as vision
 
+from pvdm.data import layout_of
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
-from pvdm.evaluation.clips.opening import (
-    LoadedModel,
-    ReconstructedClips,
-    SampledClips,
-    Sampling,
-    VideoClips,
-    VideoSet,
-    check_reconstructs,
-    is_model,
-    layout_of,
-    open_source,
-    source_of,
-)
+from pvdm.evaluation.clips.model_clips import LoadedModel, ReconstructedClips, SampledClips
+from pvdm.evaluation.clips.protocol_clips import Sampling, check_reconstructs, is_model, open_source, source_of
 from pvdm.evaluation.clips.scaling import Scaling
+from pvdm.evaluation.clips.video_clips import VideoClips
+from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.evaluation.protocol import Protocol
 from pvdm.video import number_gap, read_frames, resize_and_crop, write_video
 
@@ -163,11 +155,11 @@ def test_refusals_of_a_folder(folder, make_frame_folder, make_video, tmp_path):
     message = refused(lambda: VideoClips(VideoSet.find(folder), frames=21))
     assert message == (
         f"the 4 video(s) of {folder} have 5 to 20 frames, and a clip of 21 frames needs 21; "
-        "give longer videos, or choose fewer --frames"
+        "give longer videos, or set fewer --frames"
     )
     make_frame_folder("videos/d", height=24)
     message = refused(lambda: VideoClips(VideoSet.find(folder), frames=8))
-    assert message.startswith(f"{folder}/a/x is 48x64 and {folder}/d is 24x64; give videos of one size, or a --size")
+    assert message.startswith(f"{folder}/a/x is 48x64 and {folder}/d is 24x64; give videos of one size, or scale")
     scaled = VideoClips(VideoSet.find(folder), frames=8, scaling=Scaling((16, 16)))
     assert {clip.video.shape for clip in scaled.read(range(4))} == {(3, 8, 16, 16)}
     (folder / "broken.mp4").write_bytes(b"no video")
@@ -182,7 +174,7 @@ def test_gaps_in_the_numbers_of_frames_are_told_once(make_frame_folder, tmp_path
     (tmp_path / "gaps" / "b" / "f_7.png").unlink()
     assert len(VideoSet.find(tmp_path / "gaps").videos) == 3
     wanted = (
-        f"{tmp_path / 'gaps' / 'b'} has a gap between f_6.png and f_8.png: clips jump there; put back what is missing"
+        f"{tmp_path / 'gaps' / 'b'} has a gap between f_6.png and f_8.png: clips jump there; add the missing frames"
     )
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [wanted]
     (tmp_path / "gaps" / "c" / "f_3.png").unlink()
@@ -344,15 +336,15 @@ def test_refusals_of_a_model(generator):
     stage_1 = small_generator(denoiser=False)
     assert "stage-1 autoencoder without a denoiser" in refused(lambda: SampledClips(stage_1, num=1, frames=8))
     steps = SamplerConfig(steps=201)
-    message = "201 steps were asked for; this model has 200 times, choose at most that"
+    message = "201 steps are more than the 200 timesteps of this model; give at most 200"
     assert refused(lambda: SampledClips(generator, num=1, frames=8, sampler=steps)) == message
     assert refused(lambda: SampledClips(generator, num=1, frames=8, later_sampler=steps)) == message
     assert "this model has no classes" in refused(lambda: SampledClips(generator, num=1, frames=8, labels=[0]))
     loaded = LoadedModel(generator, "here", "0" * 64)
     uncounted = source_of(loaded, replace(PROTOCOL, num_fake=None), role="fake")
-    assert "does not say how many clips a model is to sample; give --num-fake" in refused(lambda: uncounted(0))
+    assert "does not set how many clips to sample; give --num-fake" in refused(lambda: uncounted(0))
     uncounted = source_of(loaded, PROTOCOL, role="real")
-    assert refused(lambda: uncounted(0)) == "p does not say how many clips a model is to sample; give --num-real"
+    assert refused(lambda: uncounted(0)) == "p does not set how many clips to sample; give --num-real"
 
 
 @pytest.mark.parametrize("kind", ["samples", "reconstructions"])

@@ -7,7 +7,7 @@ from torch.nn import functional
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import center_crop, resize
 
-from pvdm.evaluation.features.preprocessing import scaled_size, square
+from pvdm.evaluation.features.i3d import scaled_size, square
 
 SIZE = 32
 

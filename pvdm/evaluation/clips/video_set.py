@@ -1,0 +1,103 @@
+"""The videos of a folder or of a data set, and what identifies them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+
+from pvdm.data import IndexCache, Layout, Part, SplitFolders, Video, find_parts, index_videos, some
+from pvdm.errors import InputError
+from pvdm.video import number_gap
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class VideoSet:
+    """The videos of a folder, sorted by their path below it.
+
+    part: The part of the data set; None if the folder has no parts, so that all videos are used.
+    """
+
+    root: Path
+    layout: Layout
+    part: Part | None
+    videos: tuple[Video, ...]
+    split: int | None = None
+    classes: tuple[str, ...] | None = None
+
+    @classmethod
+    def find(
+        cls,
+        root: str | Path,
+        *,
+        layout: Layout = "folder",
+        part: Part = "train",
+        split: int = 1,
+        folders: SplitFolders | None = None,
+    ) -> VideoSet:
+        """The videos below `root`, all of them if it has no parts; logs what is left out.
+
+        `InputError` if the folder is missing, empty or of another layout, or if one of its videos cannot be read.
+        """
+        root = Path(root)
+        parts = find_parts(root, layout, split=split, validation_fraction=0.0, folders=folders)
+        has_parts = bool(parts.training and parts.validation)
+        entries = parts.train_on(part).training if has_parts else parts.entries
+        for note in parts.notes:
+            logger.warning("%s: %s", root, note)
+        cache = IndexCache.of(root)
+        index = index_videos(sorted(entries, key=lambda entry: _name(entry.path, root)), cache=cache, progress=True)
+        cache.save()
+        if index.bad:
+            raise InputError(f"{some(index.bad)}", "repair or remove it, so that the result says what was measured")
+        if not index.videos:
+            raise InputError(f"{root} has no videos in its part {part}", "choose another --part, or fix the folder")
+        _warn_of_gaps(index.videos)
+        official = {"split": split if layout == "ucf101" else None, "classes": parts.classes}
+        return cls(root, layout, part if has_parts else None, tuple(index.videos), **official)
+
+    def name(self, video: Video) -> str:
+        """Path below the root."""
+        return _name(video.path, self.root)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the names and sizes of all files; it does not depend on where the folder is."""
+        return self._digest(_bytes)
+
+    @cached_property
+    def marks(self) -> str:
+        """SHA-256 of names, sizes and modification times; it changes whenever a file does."""
+        return self._digest(IndexCache.mark)
+
+    def _digest(self, mark: Callable[[Path], str]) -> str:
+        lines = (f"{self.name(video)} {mark(video.path)}" for video in self.videos)
+        return sha256(os.fsencode("\n".join(lines))).hexdigest()
+
+
+def _warn_of_gaps(videos: Sequence[Video]) -> None:
+    """One warning for all folders of frames whose numbers have gaps: their clips jump there."""
+    folders = [video.path for video in videos if video.path.is_dir()]
+    gaps = {folder: gap for folder in folders if (gap := number_gap(folder))}
+    if not gaps:
+        return
+    folder, (before, after) = next(iter(gaps.items()))
+    which = f"{folder} has a gap" if len(gaps) == 1 else f"{len(gaps)} folders have gaps, such as {folder}"
+    logger.warning("%s between %s and %s: clips jump there; add the missing frames", which, before, after)
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _bytes(path: Path) -> str:
+    """The size of a file, or the names and sizes of the files in a folder."""
+    if not path.is_dir():
+        return str(path.stat().st_size)
+    return " ".join(sorted(f"{file.name}:{file.stat().st_size}" for file in path.iterdir()))
