@@ -138,7 +138,9 @@ def test_a_folder_of_eight_videos_is_enough_for_what_only_looks(pvdm, networks, 
     ]
     shown = capsys.readouterr().out
     assert "coherence/16f was measured with few clips: 8 of 256 real clips and 8 of 256 generated clips" in shown
-    assert "motion (pixels per frame) ≈ real" in shown and "no copied share: the threshold for copies is set by" in shown
+    assert (
+        "motion (pixels per frame) ≈ real" in shown and "no copied share: the threshold for copies is set by" in shown
+    )
 
 
 def test_reconstructions(evaluated, networks, model, generator, real, frames, caplog):
@@ -251,7 +253,10 @@ def test_the_list(pvdm, capsys, tmp_path):
         (["--protocol", "pvdm/fvd16", "--detector", "c3d-ucf101=a.pt"], "--detector c3d-ucf101=a.pt is for none of"),
         (["--protocol", "coherence/16f", "--device", "toaster"], "there is no device toaster here"),
         (["--protocol", "coherence/16f", "--frames", 9], "the 5 video(s) of"),
-        (["--protocol", "coherence/16f", *SMALL, "--frames", 2], "coherence was given 2 frames of 32x32; give at least 3"),
+        (
+            ["--protocol", "coherence/16f", *SMALL, "--frames", 2],
+            "coherence was given 2 frames of 32x32; give at least 3",
+        ),
     ],
 )
 def test_options_that_do_not_fit(refused, real, options, message):
