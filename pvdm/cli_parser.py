@@ -1,58 +1,185 @@
-"""The parser of our own commands: what is wrong with a command line in one sentence."""
+"""All verbs of the command line, and the parser of our own, which refuses a command line in one sentence.
+
+It builds on argparse. jsonargparse, which LightningCLI uses for training, does not suit our verbs: it has neither
+`parse_known_args`, which `pvdm encode` needs, nor `add_subparsers`, and reports what a type refuses as text.
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from pvdm.errors import InputError
 
-WANTED = {"positive": "a whole number", "natural": "a whole number", "int": "a whole number"}
-"""What the functions that read an option's value want, where it is not simply a number."""
+
+class Verb(NamedTuple):
+    """What `pvdm --help` says of a command, and the arguments of the example that its own help ends with."""
+
+    summary: str
+    example: str
+
+
+STAGE_1 = "-c configs/autoencoder.yaml --data.path my_videos"
+
+TRAINING = {
+    "fit": Verb("train either stage: the config says which", STAGE_1),
+    "validate": Verb(
+        "compute the validation metrics of a checkpoint",
+        f"{STAGE_1} --ckpt_path runs/autoencoder/checkpoints/best.ckpt",
+    ),
+    "test": Verb(
+        "compute the test metrics of a checkpoint", f"{STAGE_1} --ckpt_path runs/autoencoder/checkpoints/best.ckpt"
+    ),
+    "predict": Verb(
+        "write reconstructions (stage 1) or samples (stage 2) of a checkpoint as mp4 files",
+        f"{STAGE_1} --ckpt_path runs/autoencoder/checkpoints/best.ckpt",
+    ),
+}
+"""Lightning's verbs, see `pvdm.training.cli`."""
+
+COMMANDS = {
+    "sample": Verb("sample new clips from noise", "my_model --num-videos 8 --output samples"),
+    "extend": Verb(
+        "continue a video, or a new clip, to any number of frames",
+        "my_model --input my_video.mp4 --frames 512 --output continued.mp4",
+    ),
+    "reconstruct": Verb(
+        "encode and decode a video with the autoencoder",
+        "my_model my_video.mp4 --side-by-side --output beside.mp4",
+    ),
+    "evaluate": Verb(
+        "measure FVD, IS and other metrics of videos or a model by a named protocol",
+        "--real my_videos --fake my_model --protocol coherence/16f --output looks.json",
+    ),
+    "benchmark": Verb(
+        "measure the paper's tables for a model, the speed of each part, or the solvers",
+        "ucf101 --root UCF-101 --model my_model --quick --output report",
+    ),
+    "encode": Verb(
+        "encode a data set into latents once, for every training of stage 2 on it",
+        "-c configs/diffusion.yaml --data.path my_videos --model.autoencoder my_autoencoder --output latents",
+    ),
+    "inspect": Verb(
+        "report what a data set holds, what is damaged, and the clips that training would take",
+        "my_videos --size 128x128 --fps 12 --output report",
+    ),
+    "configs": Verb(
+        "list, print or copy the configs that come with the package",
+        "copy autoencoder diffusion --output configs",
+    ),
+    "export": Verb(
+        "export a training checkpoint to a model folder",
+        "runs/diffusion/checkpoints/best.ckpt --license cc-by-4.0 --output my_model",
+    ),
+    "push": Verb("upload a model and its card to the Hugging Face Hub", "my_model owner/name --license cc-by-4.0"),
+    "convert": Verb(
+        "convert the released checkpoints to a model folder",
+        "--autoencoder autoencoder.pth --diffusion diffusion.pth --output pvdm_ucf101",
+    ),
+    "demo": Verb(
+        "train a small model on real clips and show its samples, in minutes on a CPU",
+        "--data my_videos --output my_demo",
+    ),
+}
+"""Our own verbs; each has a module in `pvdm.commands`."""
+
+
+def example(verb: str) -> str:
+    """The line that a verb's help ends with."""
+    return f"Example: pvdm {verb} {({**TRAINING, **COMMANDS})[verb].example}"
+
+
+class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows the defaults that say something, and the example as a line that can be copied."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        tells_nothing = action.required or action.default is None or action.default is False
+        return action.help if tells_nothing else super()._get_help_string(action)
 
 
 class CommandParser(argparse.ArgumentParser):
-    """Raises `InputError` where argparse would print its usage and end the program; numbers are finite."""
+    """Raises `InputError` where argparse would print its usage and exit.
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
+    An option's `type` raises `InputError` for a value that it refuses; any other exception is a bug.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"formatter_class": Help, "allow_abbrev": False, "exit_on_error": False, **options})
         self.register("type", float, finite)
+        self.register("type", int, whole)
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        self._values = argparse.Namespace() if namespace is None else namespace
+        try:
+            return super().parse_known_args(args, self._values)
+        except argparse.ArgumentError as error:
+            if error.argument_name is None:  # newer versions of Python raise this for missing arguments
+                self.error(error.message)
+            raise InputError(f"{error.argument_name}: {error.message}", f"see {self.prog} --help") from error
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(f"{_plain(message, self._known())}", f"see {self.prog} --help")
+        """Refuses missing arguments; argparse raises everything else, see `exit_on_error`."""
+        values = vars(self._values)
+        missing = [_name(action) for action in self._actions if action.required and values.get(action.dest) is None]
+        raise InputError(f"{' and '.join(missing)} must be given", f"see {self.prog} --help")
 
-    def _known(self) -> list[str]:
-        """All options, and the names of the commands."""
-        choices = [name for action in self._actions for name in action.choices or () if isinstance(name, str)]
-        return [*self._option_string_actions, *choices]
+    def refuse_unknown(self, arguments: Sequence[str]) -> NoReturn:
+        """InputError for the first of the arguments that `parse_known_args` did not know."""
+        name = arguments[0].partition("=")[0]
+        if not name.startswith("-"):
+            raise InputError(f"{name} is one argument too many", f"see {self.prog} --help")
+        close = nearest(name, self._option_string_actions)
+        raise InputError(f"{name} is no option of {self.prog}{close}", f"see {self.prog} --help")
+
+    def _get_value(self, action: argparse.Action, text: str) -> Any:
+        try:
+            return self._registry_get("type", action.type, action.type)(text)
+        except InputError as error:
+            raise InputError(f"{_name(action)} is {text}", error.remedy, option=action.dest) from error
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        if isinstance(action, argparse._SubParsersAction):
+            close = nearest(str(value), action.choices)
+            raise InputError(f"there is no command {self.prog} {value}{close}", f"see {self.prog} --help")
+        choices = ", ".join(map(str, action.choices))
+        raise InputError(f"{_name(action)} is {value}", f"choose one of {choices}", option=action.dest)
+
+
+def _name(action: argparse.Action) -> str:
+    """An option by its long name, a positional argument as the help names it."""
+    long = (option for option in action.option_strings if option.startswith("--"))
+    return next(long, None) or action.metavar or action.dest
 
 
 def finite(text: str) -> float:
-    """A number that is not infinite and is one."""
-    number = float(text)
+    """A number, neither infinite nor NaN."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
     if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
+        raise InputError(f"{text} is not a finite number", "give a finite number")
+    return number
+
+
+def whole(text: str, least: int | None = None) -> int:
+    """A whole number, of at least `least`."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = None
+    if number is None or (least is not None and number < least):
+        wanted = "a whole number" if least is None else f"a whole number of at least {least}"
+        raise InputError(f"{text} is not {wanted}", f"give {wanted}")
     return number
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A question after a known name that is like this one, in brackets, or nothing."""
+    """The known name that is most like this one, as a question in brackets, or nothing."""
     found = get_close_matches(name, list(known), n=1, cutoff=0.75)
     return f" (did you mean {found[0]}?)" if found else ""
-
-
-def _plain(message: str, known: list[str]) -> str:
-    """argparse's message in our words, where it is one of those that say little."""
-    if match := re.fullmatch(r"argument COMMAND: invalid choice: '(.*?)' .*", message):
-        return f"there is no command {match[1]}{nearest(match[1], known)}"
-    if match := re.fullmatch(r"argument (\S+): invalid choice: '(.*?)' \(choose from (.*)\)", message):
-        return f"{match[1]} is {match[2]}; choose one of {match[3]}".replace("'", "")
-    if match := re.fullmatch(r"argument (\S+): invalid (\w+) value: '(.*)'", message):
-        return f"{match[1]} is {match[3]}; give {WANTED.get(match[2], 'a number')}"
-    if match := re.fullmatch(r"unrecognized arguments: (\S+).*", message):
-        return f"{match[1]} is no option here{nearest(match[1].partition('=')[0], known)}"
-    return message.removeprefix("argument ")

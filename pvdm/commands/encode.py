@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description += (
-        ".\nAll options of pvdm fit for stage 2 are taken, too; of them data.*, model.autoencoder, trainer.precision\n"
-        "and seed_everything matter."
+        "\nIt also takes the options of pvdm fit for stage 2, of which it uses data.*, model.autoencoder,\n"
+        "trainer.precision and seed_everything."
     )
     parser.add_argument("--output", type=Path, required=True, help="folder; one that is unfinished is continued")
     parser.add_argument("--overwrite", action="store_true", help="replace other latents that are there")

@@ -101,8 +101,8 @@ def _or(word: str) -> Callable[[str], int | str]:
     def positive_or_word(text: str) -> int | str:
         try:
             return word if text == word else positive(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{text} is neither a whole number nor {word}") from error
+        except InputError as error:
+            raise InputError(error.problem, f"{error.remedy}, or {word}") from error
 
     return positive_or_word
 
@@ -130,7 +130,7 @@ def check_options(options: argparse.Namespace) -> None:
     """InputError for what is missing or cannot be written, before anything is loaded."""
     missing = [flag for name, flag in NEEDED.items() if not getattr(options, name)]
     if missing:
-        raise InputError(f"the following arguments are required: {', '.join(missing)}", "see pvdm evaluate --help")
+        raise InputError(f"{' and '.join(missing)} must be given", "see pvdm evaluate --help")
     read = [options.real, options.fake, options.lpips_weights, *(options.detector or [])]
     check_output_file(options.output, overwrite=options.overwrite, inputs=read)
     if options.picture:

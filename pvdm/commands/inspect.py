@@ -121,5 +121,5 @@ def _size(text: str) -> tuple[int, int]:
     """`256x256`: height and width."""
     height, cross, width = text.partition("x")
     if not cross:
-        raise argparse.ArgumentTypeError(f"{text} is no size; give height and width as in 256x256")
+        raise InputError(f"{text} is no size", "give height and width as in 256x256")
     return positive(height), positive(width)

@@ -244,4 +244,4 @@ class _Arrangement(argparse.Action):
         elif rows.isdecimal() and columns.isdecimal() and int(rows) and int(columns):
             namespace.arrangement = (int(rows), int(columns))
         else:
-            parser.error(f"{option} is {value}; give rows and columns as in 4x4")
+            raise InputError(f"{option} is {value}", "give rows and columns as in 4x4", option="grid")

@@ -113,18 +113,18 @@ def test_a_stage_1_model_has_what_it_can(pvdm, stage_1_model, tmp_path):
     ("options", "message"),
     [
         (["--tasks", "encode,fly"], "--tasks names 'fly'; give names of read, encode, decode, denoise, sample_clip"),
-        (["--size", "huge"], "--size is huge; choose one of released, pvdm-s, tiny; see pvdm benchmark speed --help"),
+        (["--size", "huge"], "--size is huge; choose one of released, pvdm-s, tiny"),
         (["--height", "20"], "height 20 is not divisible by the patch size 8; choose a multiple of 8"),
         (["--unet-channels", "40"], "a level of 40 channels: must be a multiple of 32"),
         (["--sampler", "euler"], "--sampler is euler; choose one of"),
-        (["--repeats", "0"], "--repeats: 0 is not a number of at least 1"),
+        (["--repeats", "0"], "--repeats is 0; give a whole number of at least 1"),
         (["--compare", "nowhere.json"], "nowhere.json is no result of pvdm benchmark speed"),
         (["--data", "nowhere", "--tasks", "read"], "there is no folder nowhere; give one with videos as --data"),
         (
             ["--model", __file__, "--frames", "8"],
             "--frames is given together with a --model, which has its own sizes",
         ),
-        (["--quick"], "--quick is no option here"),
+        (["--quick"], "--quick is no option of pvdm benchmark speed"),
         (["--saved-tensors"], "--saved-tensors was removed: memory is measured, no longer counted without a GPU; read"),
     ],
 )

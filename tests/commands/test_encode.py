@@ -130,7 +130,7 @@ def refused(arguments, caplog) -> str:
         (["--model.autoencoder=none"], "there is no model at none"),
         (["--data.path=none"], "the folder none does not exist"),
         (["--data.layout=latents"], "is to hold latents (data.layout), not videos; give the videos' own layout"),
-        (["--stride=0"], "--stride: 0 is not a number of at least 1"),
+        (["--stride=0"], "--stride is 0; give a whole number of at least 1"),
         (["--dtype=float8"], "--dtype is float8; choose one of float16, bfloat16"),
         (["--data.steps=3"], "data.steps is no option"),
         (["--strid=3"], "strid is no option"),

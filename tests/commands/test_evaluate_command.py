@@ -235,7 +235,10 @@ def test_the_list(pvdm, capsys, tmp_path):
     ("options", "message"),
     [
         (["--protocol", "fvd"], "there is no protocol fvd; choose one of stylegan-v/fvd2048_16f,"),
-        (["--protocol", "coherence/16f", "--size", "big"], "big is neither a whole number nor native"),
+        (
+            ["--protocol", "coherence/16f", "--size", "big"],
+            "--size is big; give a whole number of at least 1, or native",
+        ),
         (["--protocol", "coherence/16f", "--seeds", 1, 1], "a seed is given twice"),
         (["--protocol", "coherence/16f", "--picture", "p.jpg"], "name a protocol that finds them (nearest/16f)"),
         (["--protocol", "nearest/16f", "--picture", "p.gif"], "--picture is p.gif; give a name that ends in .jpg"),
@@ -276,7 +279,7 @@ def test_a_model_s_options_that_do_not_fit(refused, networks, model, stage_1_mod
 def test_what_is_missing(refusal, real, tmp_path):
     for options in ([], ["--real", real]):
         message = refusal("evaluate", *options)
-        assert "the following arguments are required: --fake, --protocol, --output; see pvdm evaluate" in message
+        assert "--fake and --protocol and --output must be given; see pvdm evaluate" in message
     common = ["--fake", real, "--protocol", "fvd-random/16f", "--output", tmp_path / "out.json"]
     assert "compares with real clips; give them as --real" in refusal("evaluate", *common)
     assert "the folder none does not exist" in refusal("evaluate", "--real", "none", *common)

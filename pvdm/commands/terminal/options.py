@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pvdm.cli_parser import finite, whole
 from pvdm.diffusion.sampler_config import (
     DDIM_STEPS,
     FEW_STEPS,
@@ -40,25 +41,19 @@ SOLVER = {
 
 def positive(text: str) -> int:
     """A whole number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of at least 1")
-    return number
+    return whole(text, 1)
 
 
 def natural(text: str) -> int:
     """A whole number of at least 0."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative; give 0 or more")
-    return number
+    return whole(text, 0)
 
 
 def rate(text: str) -> float:
-    """Frames per second, above 0."""
-    number = float(text)
+    """Frames per second, above 0 and below 1000."""
+    number = finite(text)
     if not 0 < number < 1000:
-        raise argparse.ArgumentTypeError(f"{text} is not a frame rate; give frames per second above 0")
+        raise InputError(f"{text} is not a frame rate", "give frames per second, above 0 and below 1000")
     return number
 
 

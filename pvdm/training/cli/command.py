@@ -17,6 +17,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
 from yaml import YAMLError
 
+from pvdm.cli_parser import TRAINING, example
 from pvdm.errors import InputError
 from pvdm.runtime.processes import LOST, is_lost_process
 from pvdm.runtime.signals import ended_by_sigterm
@@ -41,14 +42,6 @@ from pvdm.training.run.lost_processes import EndWithOthers
 from pvdm.training.run.run_result import tell_result
 from pvdm.training.run.stop_signals import StopBetweenBatches, Stopped
 from pvdm.training.test_metrics import Evaluation
-
-EXAMPLES = {
-    "fit": "-c configs/autoencoder.yaml --data.path my_videos",
-    "validate": "-c configs/autoencoder.yaml --data.path my_videos --ckpt_path runs/autoencoder/checkpoints/best.ckpt",
-    "test": "-c configs/autoencoder.yaml --data.path my_videos --ckpt_path runs/autoencoder/checkpoints/best.ckpt",
-    "predict": "-c configs/autoencoder.yaml --data.path my_videos --ckpt_path runs/autoencoder/checkpoints/best.ckpt",
-}
-"""A line of use for each verb, which its help ends with."""
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +76,11 @@ class TrainingCLI(CheckedCLI):
         for size in ("frames", "height", "width"):
             parser.link_arguments(f"data.{size}", f"model.init_args.autoencoder.{size}")
         parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
+
+    def setup_parser(self, *arguments: Any) -> None:
+        super().setup_parser(*arguments)
+        for verb, parser in self._subcommand_parsers.items():
+            parser.prog = f"pvdm {verb}"
 
     def instantiate_classes(self) -> None:
         """As ever, but what a constructor says of its values is said alone."""
@@ -148,19 +146,37 @@ class TrainingCLI(CheckedCLI):
 
 
 def parsed(arguments: Sequence[str]) -> Namespace:
-    """What `pvdm fit` would make of these options and configs, of which nothing is built."""
+    """What `pvdm fit` reads from these options and configs; nothing is built."""
+    with needless_off():
+        return _cli(_unbuilt("fit"), ["fit", *arguments]).config.fit
 
-    class Parsed(_only("fit")):
+
+def parser_of(verb: str) -> LightningArgumentParser:
+    """A verb's parser, for documents; the options of each stage depend on model.class_path, see `option_names`."""
+
+    class Unparsed(_unbuilt(verb)):
+        def parse_arguments(self, *_: Any) -> None:
+            self.config = Namespace({"subcommand": verb, verb: Namespace()})
+
+        def _add_instantiators(self) -> None:
+            """They are made from what was parsed."""
+
+    return _cli(Unparsed, [])._subcommand_parsers[verb]
+
+
+def _unbuilt(verb: str) -> type[TrainingCLI]:
+    """The command line of one verb, which builds and runs nothing."""
+
+    class Unbuilt(_only(verb)):
         def instantiate_classes(self) -> None:
-            """Nothing is to run."""
+            """Builds nothing."""
 
         after_instantiate_classes = _set_seed = instantiate_classes
 
         def _run_subcommand(self, subcommand: str) -> None:
-            """Nor this."""
+            """Runs nothing."""
 
-    with needless_off():
-        return _cli(Parsed, ["fit", *arguments]).config.fit
+    return Unbuilt
 
 
 def main(arguments: Sequence[str], *, tells_next: bool = True) -> None:
@@ -212,7 +228,7 @@ def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
             "callbacks": [ExactResume(), StopBetweenBatches(), EndWithOthers(), Throughput(), TrainingTime()]
         },
         save_config_kwargs={"overwrite": True},
-        parser_kwargs={"parser_mode": "omegaconf", "allow_abbrev": False, **_epilogs(kind)},
+        parser_kwargs={"prog": "pvdm", "parser_mode": "omegaconf", "allow_abbrev": False, **_help(kind)},
         args=find_configs(arguments),
     )
 
@@ -223,9 +239,9 @@ def _with_default(given: Any, kind: type, default: Callable[[], Any]) -> list[An
     return found if any(isinstance(part, kind) for part in found) else [*found, default()]
 
 
-def _epilogs(kind: type[TrainingCLI]) -> dict[str, dict[str, str]]:
-    """An example at the end of the help of each verb of a command line."""
-    return {verb: {"epilog": f"Example: pvdm {verb} {EXAMPLES[verb]}"} for verb in kind.subcommands()}
+def _help(kind: type[TrainingCLI]) -> dict[str, dict[str, str]]:
+    """The summary of each verb of a command line, and its example at the end of the help."""
+    return {verb: {"description": TRAINING[verb].summary, "epilog": example(verb)} for verb in kind.subcommands()}
 
 
 def _only(verb: str) -> type[TrainingCLI]:
