@@ -1,4 +1,4 @@
-"""What a benchmark is to measure: data, counts and the solvers' settings, as one JSON-able plan."""
+"""What a benchmark measures: data, counts and sampling settings, as one JSON-able plan."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Setting:
 
     @classmethod
     def parse(cls, text: str, *, eta: float = 1.0) -> Setting:
-        """Of "400/400" (DDIM with this eta) or "unipc:20/20"; InputError for anything else."""
+        """From "400/400" (DDIM with this eta) or "unipc:20/20"; InputError for anything else."""
         match = re.fullmatch(r"(?:(\w+):)?(\d+)/(\d+)", text.strip())
         sampler = match[1] or "ddim" if match else None
         if match is None or sampler not in SAMPLER_NAMES or not (int(match[2]) and int(match[3])):
@@ -48,26 +48,27 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """The paper's way to write it."""
+        """As the paper writes it."""
         return f"{self.first}/{self.later}"
 
     @property
+    def names(self) -> dict[str, str]:
+        """How an entry of the results names it."""
+        return {"setting": self.name, "sampler": self.sampler}
+
+    @property
     def slug(self) -> str:
-        """For names of files."""
+        """For file names."""
         eta = "" if self.eta in (0.0, 1.0) else f"-eta{self.eta:g}"
         return f"{self.sampler}{'0' if self.sampler == 'ddim' and not self.eta else ''}{eta}-{self.first}-{self.later}"
 
     def samplers(self) -> tuple[SamplerConfig, SamplerConfig]:
-        """That of the first clip and that of later ones; InputError if eta is impossible."""
+        """The samplers of the first clip and of later ones; InputError if eta is out of range."""
         try:
             first, later = (SamplerConfig(self.sampler, steps, self.eta) for steps in (self.first, self.later))
         except ValueError as error:
             raise InputError(str(error)) from error
         return first, later
-
-    def evaluations(self, frames: int, clip_frames: int) -> int:
-        """How often the network is asked for a video of so many frames, by a model of clips of `clip_frames`."""
-        return self.first + self.later * (-(-frames // clip_frames) - 1)
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,12 @@ class Plan:
         root: The data set's folder.
         settings: Solvers and steps.
         num_videos: Videos sampled for each setting.
-        seed: Of sampled videos and of the choice of real clips.
-        batch_size: Clips sampled or seen by a network at once.
+        seed: Of the sampled videos and of the choice of real clips.
+        batch_size: Clips that are sampled or seen by a network at once.
         precision: "32" or "bf16".
-        quick: Small counts and sizes; no figure is to be compared.
-        allow_few: Measure with fewer clips than the protocols ask for, and mark it.
-        shown: Videos of each kind on the wall.
+        quick: Small counts; no figure may be compared.
+        allow_few: Measure with fewer clips than the protocols ask for, and mark the figures.
+        shown: Videos of each kind on the page.
         split: Of UCF101.
     """
 
@@ -106,5 +107,5 @@ class Plan:
             raise InputError("a setting is given twice, or none is", "give each of --settings once")
 
     def describe(self) -> dict[str, Any]:
-        """JSON-able; equal for benchmarks whose figures are."""
+        """JSON-able; equal for benchmarks whose figures are equal."""
         return {**asdict(self), "root": str(Path(self.root).absolute()), "settings": [asdict(s) for s in self.settings]}

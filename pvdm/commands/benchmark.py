@@ -157,7 +157,7 @@ def run(options: argparse.Namespace) -> None:
 
         run_speed(options, device=device)
         return
-    from pvdm.benchmark.command import run_benchmark
+    from pvdm.benchmark.paper_tables import run_benchmark
     from pvdm.runtime.processes import device_of_rank
 
     given = {name: getattr(options, option) for name, option in PATHS.items()}

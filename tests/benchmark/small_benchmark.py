@@ -11,11 +11,11 @@ from data.small_layouts import CLASSES, clip_name, write_lists
 from evaluation import tiny_detector
 from torch import Tensor
 
-from pvdm.benchmark.bench import Bench
-from pvdm.benchmark.command import key_of
+from pvdm.benchmark.benchmark_tasks import run_tasks
+from pvdm.benchmark.context import BenchmarkContext
+from pvdm.benchmark.paper_tables import key_of
 from pvdm.benchmark.plan import Plan, Setting
-from pvdm.benchmark.runner import run
-from pvdm.benchmark.work import Work
+from pvdm.benchmark.result_store import ResultStore
 from pvdm.evaluation.clips.model_clips import LoadedModel
 from pvdm.runtime.processes import ALONE, Processes
 
@@ -38,12 +38,12 @@ def small_plan(root: Path, **options: Any) -> Plan:
     return Plan(**{"dataset": "ucf101", "root": root, **few, **options})
 
 
-def bench_of(plan: Plan, model: str, report: Path, processes: Processes = ALONE, **options: Any) -> Bench:
+def context_of(plan: Plan, model: str, report: Path, processes: Processes = ALONE, **options: Any) -> BenchmarkContext:
     """A benchmark that is about to run, its folder its own."""
-    bench = Bench(plan, LoadedModel.load(model), Work(report, {}), processes, **options)
-    bench.work = Work(report, key_of(bench))
-    bench.alone(lambda bench: bench.work.claim())
-    return bench
+    context = BenchmarkContext(plan, LoadedModel.load(model), ResultStore(report, {}), processes, **options)
+    context.store = ResultStore(report, key_of(context))
+    context.alone(lambda context: context.store.claim())
+    return context
 
 
 def figures(results: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def figures(results: dict[str, Any]) -> dict[str, Any]:
 
 def measured(plan: Plan, model: str, report: Path, processes: Processes = ALONE, **options: Any) -> dict[str, Any]:
     """The results of a whole run."""
-    return run(bench_of(plan, model, report, processes, **options), about={})
+    return run_tasks(context_of(plan, model, report, processes, **options), about={})
 
 
 def with_tiny_detectors(monkeypatch) -> dict[str, tiny_detector.TinyNetwork]:
@@ -61,7 +61,7 @@ def with_tiny_detectors(monkeypatch) -> dict[str, tiny_detector.TinyNetwork]:
     networks = tiny_detector.install(monkeypatch)
     from pvdm.evaluation import measurement
 
-    monkeypatch.setattr("pvdm.benchmark.bench.load_detector", measurement.load_detector)
+    monkeypatch.setattr("pvdm.benchmark.context.load_detector", measurement.load_detector)
     return networks
 
 
@@ -73,7 +73,7 @@ def without_curves(monkeypatch) -> None:
         means = [video[:, start : start + window].float().mean().item() for start in starts]
         return {"start_frames": starts, "sharpness": means, "warping_error": means, "second_differences": means}
 
-    monkeypatch.setattr("pvdm.benchmark.measures.coherence_curve", brightness)
+    monkeypatch.setattr("pvdm.benchmark.sample_measures.coherence_curve", brightness)
 
 
 def quick(plan: Plan) -> Plan:

@@ -33,11 +33,6 @@ def test_an_impossible_eta():
         Setting.parse("4/4", eta=2.0).samplers()
 
 
-@pytest.mark.parametrize(("frames", "evaluations"), [(16, 100), (17, 120), (32, 120), (128, 100 + 7 * 20)])
-def test_evaluations_of_a_long_video(frames, evaluations):
-    assert Setting.parse("100/20").evaluations(frames, 16) == evaluations
-
-
 def test_names_of_files_tell_settings_apart():
     texts = [("8/4", 1.0), ("8/4", 0.0), ("8/4", 0.5), ("4/8", 1.0), ("dpmpp_2m:8/4", 1.0), ("ddpm:8/4", 1.0)]
     assert len({Setting.parse(text, eta=eta).slug for text, eta in texts}) == len(texts)

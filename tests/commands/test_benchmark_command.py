@@ -7,9 +7,9 @@ import logging
 import shutil
 
 import pytest
-from benchmark.small_benchmark import bench_of, make_ucf101, small_plan, with_tiny_detectors, without_curves
+from benchmark.small_benchmark import context_of, make_ucf101, small_plan, with_tiny_detectors, without_curves
 
-from pvdm.benchmark.command import about
+from pvdm.benchmark.paper_tables import about
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_quick_benchmark_ends_in_a_page_and_goes_on_with_what_is_done(
     assert "holds a benchmark of other settings; pass --overwrite" in refusal("benchmark", *options, "--seed", 1)
 
     with monkeypatch.context() as later:
-        later.setattr("pvdm.benchmark.command.versions", lambda: {"torch": "99.0"})
+        later.setattr("pvdm.benchmark.paper_tables.versions", lambda: {"torch": "99.0"})
         assert "holds a benchmark of other versions; pass --overwrite" in refusal("benchmark", *options)
 
     shutil.copytree(report, tmp_path / "other")
@@ -130,5 +130,5 @@ def test_output_that_cannot_be_written(refusal, model, root, tmp_path):
 
 
 def test_the_results_say_how_labels_are_chosen(root, labelled_model, tmp_path):
-    settings = about(bench_of(small_plan(root), labelled_model, tmp_path / "report"))["settings"]
+    settings = about(context_of(small_plan(root), labelled_model, tmp_path / "report"))["settings"]
     assert settings["labels"] == "all classes in turn"

@@ -162,7 +162,9 @@ def test_largest_batches_are_written_with_the_rest(pvdm, model, tmp_path, caplog
 def test_the_largest_batches_are_of_weights_in_float32(monkeypatch):
     given = []
     monkeypatch.setattr(
-        speed_command, "each_largest_batch", lambda generator: given.append(generator) or iter([{"batch": 3}])
+        speed_command.largest_batch,
+        "largest_batches",
+        lambda generator: given.append(generator) or iter([{"batch": 3}]),
     )
     model = MeasuredModel("small", small_generator, SpeedOptions(torch.device("cpu"), precision="bf16"))
     assert list(speed_command.largest_batches(model)) == [{"batch": 3}]

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from pvdm.benchmark import largest_batch
 from pvdm.benchmark.speed.inference_speed import decode, denoise, encode, sample_clip, stream
 from pvdm.benchmark.speed.measured_model import MeasuredModel
 from pvdm.benchmark.speed.measuring import Measured
@@ -21,7 +22,6 @@ from pvdm.benchmark.speed.roofline import Ceiling, ceiling, machine
 from pvdm.benchmark.speed.speed_options import SIZE_OPTIONS, SIZES, TASK_NAMES, Repeats, SpeedOptions
 from pvdm.benchmark.speed.speed_report import FORMAT, comparison, entry, read_speed, table
 from pvdm.benchmark.speed.training_speed import stage1_step, stage2_step_latents, stage2_step_pixels
-from pvdm.benchmark.timing import each_largest_batch
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError, no_memory
 from pvdm.evaluation.results import versions, write_document
@@ -127,7 +127,7 @@ def _measured(task: SpeedTask, model: MeasuredModel, options: SpeedOptions) -> M
 def largest_batches(model: MeasuredModel) -> Iterator[dict[str, Any]]:
     """Entries of the largest training batches, as they are found, of weights in float32."""
     model.release()
-    yield from each_largest_batch(model.reference)
+    yield from largest_batch.largest_batches(model.reference)
 
 
 def chosen(text: str | None) -> list[str]:

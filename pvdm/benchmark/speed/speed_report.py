@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pvdm.benchmark.result_store import read_json
 from pvdm.benchmark.speed.measuring import Measured
 from pvdm.benchmark.speed.roofline import Ceiling
 from pvdm.benchmark.timing import GIB
-from pvdm.benchmark.work import read_json
 from pvdm.errors import InputError
 
 FORMAT = "pvdm-speed"

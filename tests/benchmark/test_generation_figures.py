@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pvdm.benchmark.figures import INCEPTION
-from pvdm.benchmark.generation import _figure
-from pvdm.benchmark.measures import features_name
+from pvdm.benchmark.figure_specs import INCEPTION
+from pvdm.benchmark.generation_figures import figure_of
+from pvdm.benchmark.sample_measures import features_name
 from pvdm.evaluation.metrics import inception
 from pvdm.evaluation.metrics.inception import inception_score
 
@@ -16,8 +16,8 @@ from pvdm.evaluation.metrics.inception import inception_score
 def test_clips_in_the_order_of_their_classes_are_mixed_before_they_are_split(spec):
     rows = np.repeat(np.full((10, 10), 0.01) + 0.9 * np.eye(10), 4, axis=0)
     protocol = spec.wanted
-    bench = SimpleNamespace(protocol=lambda protocol: protocol, plan=SimpleNamespace(allow_few=True, quick=False))
-    found = _figure(bench, spec, {features_name(protocol): rows})
+    context = SimpleNamespace(protocol=lambda protocol: protocol, plan=SimpleNamespace(allow_few=True, quick=False))
+    found = figure_of(context, spec, {features_name(protocol): rows})
     setting = SimpleNamespace(protocol=protocol, features=lambda source, what: rows.copy())
     wanted = inception.measure(None, None, setting).figures["is"]
     assert (found["value"], found["spread_over_splits"]) == (wanted.value, wanted.spread_over_splits)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pvdm.benchmark.generation import CURVES, curve, wanted
-from pvdm.benchmark.measures import coherence_of
+from pvdm.benchmark.generation_figures import CURVES, curve, wanted_figures
+from pvdm.benchmark.sample_measures import coherence_of
 from pvdm.evaluation.metrics.coherence import coherence, coherence_curve
 
 VIDEOS = torch.randint(256, (3, 3, 48, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -42,7 +42,7 @@ def test_no_curve_without_videos():
 )
 def test_the_inception_score_takes_as_many_videos_as_there_are(videos, protocol):
     plan = SimpleNamespace(num_videos=videos, dataset="ucf101")
-    [found] = [spec for spec in wanted(SimpleNamespace(plan=plan, wants_random=False)) if spec.id == "is"]
+    [found] = [spec for spec in wanted_figures(SimpleNamespace(plan=plan, wants_random=False)) if spec.id == "is"]
     assert found.protocol == protocol
     plan.dataset = "skytimelapse"
-    assert [spec.id for spec in wanted(SimpleNamespace(plan=plan, wants_random=False))] == ["fvd16", "fvd128"]
+    assert [spec.id for spec in wanted_figures(SimpleNamespace(plan=plan, wants_random=False))] == ["fvd16", "fvd128"]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from benchmark.small_benchmark import (
     SETTINGS,
-    bench_of,
+    context_of,
     figures,
     make_ucf101,
     measured,
@@ -23,8 +23,9 @@ from benchmark.small_benchmark import (
 from evaluation.forked import SILENT, forked
 from generation.small_models import small_generator
 
-from pvdm.benchmark.command import about
-from pvdm.benchmark.runner import merged, others, run
+from pvdm.benchmark.benchmark_tasks import merged, run_tasks
+from pvdm.benchmark.paper_tables import about
+from pvdm.benchmark.shown_videos import videos_of_other
 from pvdm.errors import InputError
 from pvdm.evaluation.clips.model_clips import LoadedModel, SampledClips
 from pvdm.evaluation.clips.protocol_clips import Sampling, reconstructions_of, source_of
@@ -58,7 +59,7 @@ def root(folder, make_video):
 def networks(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)
-    monkeypatch.setattr("pvdm.benchmark.tasks.sampling_speed", lambda *arguments, **options: {"seconds": 1.0})
+    monkeypatch.setattr("pvdm.benchmark.benchmark_tasks.sampling_speed", lambda *arguments, **options: {"seconds": 1.0})
     without_curves(monkeypatch)
     return with_tiny_detectors(monkeypatch)
 
@@ -192,16 +193,16 @@ def test_two_processes_equal_one_also_after_a_kill(root, model, tmp_path):
     plan = small_plan(root)
 
     def killed(group):
-        bench = bench_of(plan, model, tmp_path / "two", group)
-        store, stored = bench.work.store_arrays, []
+        context = context_of(plan, model, tmp_path / "two", group)
+        store, stored = context.store.store_arrays, []
 
         def store_or_die(*arguments):
             if len(stored) == 5 and group.rank == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
             stored.append(store(*arguments))
 
-        bench.work.store_arrays = store_or_die
-        return run(bench, about={})
+        context.store.store_arrays = store_or_die
+        return run_tasks(context, about={})
 
     [first, second] = forked(killed, patience=PATIENCE)
     assert second == SILENT and "another process of this run has ended" in first
@@ -215,7 +216,7 @@ def test_two_processes_equal_one_also_after_a_kill(root, model, tmp_path):
 
 
 def test_what_cannot_be_had_is_missing_and_comes_later(root, model, tmp_path, monkeypatch):
-    from pvdm.benchmark import bench as module
+    from pvdm.benchmark import context as module
 
     load = module.load_detector
 
@@ -306,14 +307,14 @@ def test_what_is_told_of_a_model_of_other_data(root, tmp_path):
     generator = small_generator(frames=16)
     generator.data = {"layout": "skytimelapse", "card": {"name": "clouds"}}
     generator.save_pretrained(tmp_path / "model")
-    bench = bench_of(small_plan(root), str(tmp_path / "model"), tmp_path / "report")
-    said = about(bench)
+    context = context_of(small_plan(root), str(tmp_path / "model"), tmp_path / "report")
+    said = about(context)
     assert (
         said["other_data"] == f"the model was trained on clouds (skytimelapse), and {root} is other data: it is ucf101"
     )
     assert said["remark"].startswith("The model was trained on clouds") and "marked as few" in said["remark"]
-    bench.generator.data = {"layout": "ucf101"}
-    assert about(bench)["other_data"] is None and about(bench)["remark"].startswith("Figures marked as few")
+    context.generator.data = {"layout": "ucf101"}
+    assert about(context)["other_data"] is None and about(context)["remark"].startswith("Figures marked as few")
 
 
 def test_parts_are_put_together_in_order():
@@ -336,10 +337,10 @@ def test_videos_of_another_report_are_copied(tmp_path):
     (other / "videos" / "a.mp4").write_bytes(b"video")
     videos = [entry, {**entry, "kind": "real"}]
     (other / "results.json").write_text(json.dumps({"format": "pvdm-benchmark", "videos": videos}))
-    assert others(tmp_path / "report", other) == [{**entry, "kind": "other", "file": "videos/other_000.mp4"}]
+    assert videos_of_other(tmp_path / "report", other) == [{**entry, "kind": "other", "file": "videos/other_000.mp4"}]
     assert (tmp_path / "report" / "videos" / "other_000.mp4").read_bytes() == b"video"
     (other / "videos" / "a.mp4").unlink()
     with pytest.raises(InputError, match=r"videos/a.mp4 is not there, which .* names; give the whole report"):
-        others(tmp_path / "report", other)
+        videos_of_other(tmp_path / "report", other)
     with pytest.raises(InputError, match="holds no results of pvdm benchmark; give its --output as --against"):
-        others(tmp_path / "report", tmp_path)
+        videos_of_other(tmp_path / "report", tmp_path)

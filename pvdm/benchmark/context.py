@@ -1,4 +1,4 @@
-"""What all tasks of a benchmark share: the model, the data, the detectors, and what is done already."""
+"""What all tasks of a benchmark share: the model, the data, the detectors, and what is finished."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from pvdm.autoencoder.perceptual import VGG, PerceptualDistance
 from pvdm.benchmark.plan import LONG, QUICK_REAL, Plan, Setting
-from pvdm.benchmark.work import Work
+from pvdm.benchmark.result_store import ResultStore
 from pvdm.data import Part
 from pvdm.errors import InputError
 from pvdm.evaluation.clips.model_clips import LoadedModel, SampledClips
@@ -32,34 +32,30 @@ from pvdm.generation import VideoGenerator
 from pvdm.runtime.processes import ALONE, Processes
 
 OPTIONS = {"i3d-400": "--i3d", "c3d-ucf101": "--c3d"}
-"""Options by which the command takes a detector's file."""
-
-Tick = Callable[[float], None]
+"""Options of the command that name a detector's file."""
 
 
 class Unavailable(Exception):
-    """What a figure needs is not to be had here; its text is a sentence that says why and what to do."""
+    """Something that a figure needs is not to be had; its text says why and what to do."""
 
 
 @dataclass
-class Bench:
-    """One benchmark while it runs, in each of its processes.
+class BenchmarkContext:
+    """One running benchmark, in each of its processes.
 
     Args:
         plan: What is measured.
-        model: Of which.
-        work: What is done.
-        processes: Which share what is not.
-        weights: Files of detectors and of LPIPS, by name; one that is not given is downloaded, if it can be.
-        tick: Told of every piece of work that is done, in the unit of `Task.cost`.
+        model: The model that is measured.
+        store: What is finished.
+        processes: Those that share the rest.
+        weights: Files of detectors and of LPIPS by name; a missing one is downloaded if possible.
     """
 
     plan: Plan
     model: LoadedModel
-    work: Work
+    store: ResultStore
     processes: Processes = ALONE
     weights: dict[str, Path] = field(default_factory=dict)
-    tick: Tick = lambda cost: None
     _detectors: dict[str, Detector | InputError] = field(default_factory=dict)
     _videos: dict[Part, VideoSet] = field(default_factory=dict)
     _no_lpips: str = ""
@@ -75,22 +71,13 @@ class Bench:
         config = self.generator.autoencoder.config
         return config.height, config.width
 
-    def detector(self, name: str) -> Detector:
-        """On the device; Unavailable says why it cannot be had."""
-        return self._loaded(name).to(self.generator.device)
-
-    def known(self, *names: str) -> dict[str, Any]:
-        """What a result records of those of these detectors that are there."""
-        found = {name: self._described(name) for name in names}
-        return {name: record for name, record in found.items() if record}
-
-    def records(self, *names: str) -> dict[str, Any]:
-        """As `known`, among whose names "lpips" may be."""
-        lpips = {"lpips": self.lpips.record} if "lpips" in names and self.lpips else {}
-        return {**self.known(*(name for name in names if name != "lpips")), **lpips}
+    @property
+    def shown(self) -> int:
+        """Videos of each kind on the page."""
+        return min(self.plan.shown, self.plan.num_videos)
 
     def protocol(self, protocol: Protocol) -> Protocol:
-        """The protocol for this model and plan: `custom` if its size is another, or if it is cut down to be quick."""
+        """The protocol for this model and plan: `custom` if its size differs, or if --quick cuts it down."""
         height, width = self.size
         changes: dict[str, Any] = {}
         if protocol.size is not None:
@@ -105,7 +92,7 @@ class Bench:
         return protocol.with_changes(**changes)
 
     def videos(self, part: Part) -> VideoSet:
-        """The data set's videos of a part, looked through once."""
+        """The data set's videos of a part, scanned once; InputError if there is no such part."""
         if part not in self._videos:
             layout, split = self.plan.dataset, self.plan.split
             self._videos[part] = VideoSet.find(self.plan.root, layout=layout, part=part, split=split)
@@ -122,23 +109,18 @@ class Bench:
         try:
             return clips_of(videos, protocol, role="real", seed=self.plan.seed, size=self.size)
         except InputError as error:
-            raise Unavailable(f"{str(error).partition(';')[0]}; give data with longer videos, or do without") from error
+            raise Unavailable(f"{error.problem}; give data with longer videos, or do without") from error
 
     def samples(self, setting: Setting, frames: int = LONG) -> SampledClips:
-        """The sampled videos of a setting, as the model makes them; Unavailable for a model of stage 1.
+        """The sampled videos of a setting; Unavailable for a model of stage 1.
 
-        Of a model with classes they take all classes in turn, as of `pvdm evaluate --every-class`.
+        A model with classes samples all of them in turn, as in `pvdm evaluate --every-class`.
         """
         first, later = setting.samplers()
         protocol = Protocol("benchmark", "fvd", "", frames, size=None, num_fake=self.plan.num_videos)
+        sampling = Sampling(first, later, every_class=True)
         try:
-            return clips_of(
-                self.model,
-                protocol,
-                role="fake",
-                seed=self.plan.seed,
-                sampling=Sampling(first, later, every_class=True),
-            )
+            return clips_of(self.model, protocol, role="fake", seed=self.plan.seed, sampling=sampling)
         except InputError as error:
             if self.generator.denoiser is None:
                 raise Unavailable(str(error)) from error
@@ -147,12 +129,8 @@ class Bench:
     def real_features(
         self, protocol: Protocol, *, part: Part | None = None, detector: Thumbnails | None = None
     ) -> np.ndarray:
-        """Features of the real clips (n, d), kept beyond this benchmark; all processes must call it."""
-        return self.features_once(self.real(protocol, part=part), detector or self.detector(protocol.detector))
-
-    def features_once(self, source: ClipSource, detector: Detector | Thumbnails) -> np.ndarray:
-        """Features of any clips (n, d), kept likewise."""
-        return extract_once(source, detector, batch_size=self.plan.batch_size, processes=self.processes)
+        """Features of the real clips (n, d), stored beyond this benchmark; all processes must call it."""
+        return self._features(self.real(protocol, part=part), detector or self.detector(protocol.detector))
 
     def floor(self, protocol: Protocol, rows: np.ndarray, fake: int, *, part: Part | None = None) -> dict[str, Any]:
         """The floor of a Fréchet distance as values of an entry of `figures`; rows (n, d): the real clips' features."""
@@ -160,16 +138,36 @@ class Bench:
             self.real(protocol, part=part),
             rows,
             fake,
-            features=lambda others: self.features_once(others, self.detector(protocol.detector)),
+            features=lambda others: self._features(others, self.detector(protocol.detector)),
             seed=self.plan.seed,
         )
         floor = floor_of(frechet_distance, found)
         return {} if floor is None else {"floor": floor.value, "floor_clips": list(floor.clips)}
 
-    @cached_property
-    def shown(self) -> int:
-        """Videos of each kind on the wall."""
-        return min(self.plan.shown, self.plan.num_videos)
+    def _features(self, source: ClipSource, detector: Detector | Thumbnails) -> np.ndarray:
+        return extract_once(source, detector, batch_size=self.plan.batch_size, processes=self.processes)
+
+    def detector(self, name: str) -> Detector:
+        """On the device; Unavailable says why it cannot be had."""
+        return self._loaded(name).to(self.generator.device)
+
+    def records(self, *names: str) -> dict[str, Any]:
+        """What a result records about those of these detectors, and "lpips", that can be had."""
+        found = {}
+        for name in names:
+            if name == "lpips":
+                found |= {"lpips": self.lpips.record} if self.lpips else {}
+                continue
+            try:
+                found[name] = self._loaded(name).describe()
+            except Unavailable:
+                continue
+        return found
+
+    @property
+    def wants_random(self) -> bool:
+        """Whether figures of random weights replace those of I3D, which is not there or would be too slow."""
+        return self.plan.quick or not self.records("i3d-400")
 
     def _loaded(self, name: str) -> Detector:
         """On the CPU at first, so that it does not count as memory of sampling and training."""
@@ -177,35 +175,24 @@ class Bench:
             self._detectors[name] = self._load(name)
         found = self._detectors[name]
         if isinstance(found, InputError):
-            raise Unavailable(_in_options(name, found))
+            raise Unavailable(_with_own_options(name, found))
         return found
 
     def _load(self, name: str) -> Detector | InputError:
         if reason := self._not_fetched(name, DETECTORS[name].file):
-            return InputError(f"{reason}", f"give its path as {OPTIONS.get(name, '--detector')}")
+            return InputError(reason, f"give its path as {OPTIONS.get(name, '--detector')}")
         try:
             return load_detector(name, self.weights.get(name))
         except InputError as error:
             if name in self.weights:  # a file that was given must be right
-                raise InputError(_in_options(name, error)) from error
+                raise InputError(_with_own_options(name, error)) from error
             return error
 
     def _not_fetched(self, name: str, file: WeightsFile | None) -> str | None:
-        """Why a file is not fetched that could be: a quick look takes what is there."""
+        """Why a file that could be fetched is not: --quick downloads nothing."""
         if not self.plan.quick or name in self.weights or file is None or not file.url or file.cached.is_file():
             return None
         return f"{file.name} is not here, and --quick fetches nothing"
-
-    def _described(self, name: str) -> dict[str, Any] | None:
-        try:
-            return self._loaded(name).describe()
-        except Unavailable:
-            return None
-
-    @property
-    def wants_random(self) -> bool:
-        """Whether figures of random weights stand in for those of I3D, which is not there or would be too slow."""
-        return self.plan.quick or not self.known("i3d-400")
 
     @cached_property
     def lpips(self) -> PerceptualDistance | None:
@@ -223,7 +210,7 @@ class Bench:
 
     @property
     def has_st_rred(self) -> bool:
-        """Whether ST-RRED is measured, which takes its time and frames that are not too small."""
+        """Whether ST-RRED is measured: it is slow, and needs frames that are not too small."""
         return not self.plan.quick and min(self.size) >= ST_RRED_SIZE
 
     def why_missing(self, name: str) -> str:
@@ -234,15 +221,11 @@ class Bench:
             return f"ST-RRED takes clips of at least {ST_RRED_SIZE}x{ST_RRED_SIZE} pixels, and a run without --quick"
         return f"{name} has no value for any of these clips; look at them and at their reconstructions"
 
-    def alone(self, action: Callable[[Bench], Any]) -> Any:
-        """What the first process makes of it, in all of them."""
-        return self.agreed(action(self) if self.processes.is_main else None)
-
-    def agreed(self, value: Any) -> Any:
-        """The first process's value, in all of them."""
-        return self.processes.gather(value)[0]
+    def alone(self, action: Callable[[BenchmarkContext], Any]) -> Any:
+        """What the first process computes, in all of them."""
+        return self.processes.gather(action(self) if self.processes.is_main else None)[0]
 
 
-def _in_options(detector: str, error: InputError) -> str:
-    """What is said of a detector, with the benchmark's option for it."""
+def _with_own_options(detector: str, error: InputError) -> str:
+    """The error's text with the benchmark's option for the detector's file."""
     return re.sub(r"--detector(-path)?\b", OPTIONS.get(detector, r"\g<0>"), str(error))

@@ -1,4 +1,4 @@
-"""What `pvdm benchmark` does with its options: a plan, a run in one or several processes, the page and a table."""
+"""What `pvdm benchmark ucf101` and `skytimelapse` do: a plan, a run in one or several processes, a table and a page."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 
-from pvdm.benchmark.bench import Bench, Unavailable
-from pvdm.benchmark.figures import FRECHET, check_enough
+from pvdm.benchmark.benchmark_tasks import detectors_of, run_tasks
+from pvdm.benchmark.context import BenchmarkContext, Unavailable
+from pvdm.benchmark.figure_specs import FRECHET, check_enough
 from pvdm.benchmark.plan import (
     NUM_VIDEOS,
     QUICK_REAL,
@@ -27,9 +28,8 @@ from pvdm.benchmark.plan import (
     Setting,
 )
 from pvdm.benchmark.report import write_report
-from pvdm.benchmark.runner import run, sampled_videos
-from pvdm.benchmark.tasks import detectors_of
-from pvdm.benchmark.work import Work, read_json
+from pvdm.benchmark.result_store import ResultStore, read_json
+from pvdm.benchmark.shown_videos import videos_of_report
 from pvdm.errors import InputError
 from pvdm.evaluation.clips.model_clips import LoadedModel, config_digest
 from pvdm.evaluation.clips.training_overlap import other_data
@@ -42,13 +42,13 @@ logger = logging.getLogger(__name__)
 
 
 def run_benchmark(options: argparse.Namespace, *, device: torch.device, weights: Mapping[str, Path]) -> None:
-    """Runs, or goes on with, the benchmark of these options and writes its report; all processes must call it."""
+    """Runs or resumes the benchmark and writes its report; all processes must call it."""
     plan = plan_of(options)
     if options.against:
-        sampled_videos(options.against)  # refused before anything is computed
+        videos_of_report(options.against)  # refused before anything is computed
     with processes() as group:
-        bench = together(group, lambda: prepared(options, plan, device, weights, group))
-        results = run(bench, about=about(bench), against=options.against)
+        context = together(group, lambda: prepared(options, plan, device, weights, group))
+        results = run_tasks(context, about=about(context), against=options.against)
         if group.is_main:
             logger.info("%s", table(results))
             if results["other_data"]:
@@ -58,17 +58,17 @@ def run_benchmark(options: argparse.Namespace, *, device: torch.device, weights:
 
 def prepared(
     options: argparse.Namespace, plan: Plan, device: torch.device, weights: Mapping[str, Path], group: Processes
-) -> Bench:
-    """The benchmark, when all that can be refused has been, its folder its own."""
+) -> BenchmarkContext:
+    """The benchmark, after everything that can be refused, with a folder of its own."""
     model = LoadedModel.load(options.model, device=device, precision=options.precision)
-    bench = Bench(plan, model, Work(options.output, {}), group, dict(weights))
-    check(bench)
+    context = BenchmarkContext(plan, model, ResultStore(options.output, {}), group, dict(weights))
+    check(context)
     if options.against:
-        check_differs(bench, options.against)
-    bench.work = Work(options.output, key_of(bench))
+        check_differs(context, options.against)
+    context.store = ResultStore(options.output, key_of(context))
     if group.is_main:
-        bench.work.claim(overwrite=options.overwrite)
-    return bench
+        context.store.claim(overwrite=options.overwrite)
+    return context
 
 
 def plan_of(options: argparse.Namespace) -> Plan:
@@ -89,67 +89,67 @@ def plan_of(options: argparse.Namespace) -> Plan:
     )
 
 
-def check(bench: Bench) -> None:
-    """InputError for what makes the whole of it impossible, before anything is written."""
-    real = bench.protocol(FRECHET[0].wanted)
-    bench.videos("train")
-    bench.records(*bench.weights)
+def check(context: BenchmarkContext) -> None:
+    """InputError for what makes the benchmark impossible, before anything is written."""
+    real = context.protocol(FRECHET[0].wanted)
+    context.videos("train")
+    context.records(*context.weights)
     try:
-        for setting in bench.plan.settings:
-            bench.samples(setting)
-        check_enough(bench, FRECHET[0].wanted, real=bench.real(real), fake=bench.plan.num_videos)
+        for setting in context.plan.settings:
+            context.samples(setting)
+        check_enough(context, FRECHET[0].wanted, real=context.real(real), fake=context.plan.num_videos)
     except Unavailable as error:
-        if bench.generator.denoiser is not None:
+        if context.generator.denoiser is not None:
             raise InputError(str(error)) from error
 
 
-def check_differs(bench: Bench, other: Path) -> None:
-    """InputError for a report whose videos are the ones that this benchmark samples."""
-    found, model, plan = read_json(other / "results.json"), bench.model.describe(), bench.plan.describe()
+def check_differs(context: BenchmarkContext, other: Path) -> None:
+    """InputError for a report with the videos that this benchmark samples."""
+    found, model, plan = read_json(other / "results.json"), context.model.describe(), context.plan.describe()
     pairs = (("model", model, ("sha256", "config_sha256")), ("settings", plan, ("settings", "seed", "precision")))
     theirs = {part: found[part] if isinstance(found.get(part), dict) else {} for part, *_ in pairs}
     if all(theirs[part].get(name) == mine[name] for part, mine, names in pairs for name in names):
         raise InputError(f"{other} is of this model and these settings", "give as --against a report of another model")
 
 
-def key_of(bench: Bench) -> dict[str, Any]:
-    """What the figures depend on, by the names that a refusal uses; that of weights is each task's own."""
-    plan = bench.plan.describe()
+def key_of(context: BenchmarkContext) -> dict[str, Any]:
+    """What the figures depend on, by the names that a refusal uses; the weights are part of each task's key."""
+    plan = context.plan.describe()
     data = {name: plan.pop(name) for name in ("dataset", "split")}
     plan.pop("root")
-    files = bench.videos("both").digest
+    files = context.videos("both").digest
     return {
-        "model": [bench.model.sha256, config_digest(bench.generator)],
+        "model": [context.model.sha256, config_digest(context.generator)],
         "data": {**data, "files": files},
         "settings": plan,
         "versions": versions(),
     }
 
 
-def about(bench: Bench) -> dict[str, Any]:
-    """What the results say besides figures."""
-    generator = bench.generator
-    elsewhere = other_data(generator, bench.videos("both"))
+def about(context: BenchmarkContext) -> dict[str, Any]:
+    """Everything in the results besides figures."""
+    generator = context.generator
+    elsewhere = other_data(generator, context.videos("both"))
     parameters = {name: sum(p.numel() for p in part.parameters()) for name, part in generator.named_children()}
     return {
-        "dataset": bench.plan.dataset,
-        "quick": bench.plan.quick,
-        "remark": remark(bench.plan, elsewhere),
+        "dataset": context.plan.dataset,
+        "quick": context.plan.quick,
+        "remark": remark(context.plan, elsewhere),
         "other_data": elsewhere,
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "versions": versions(),
-        "hardware": {**hardware(generator.device), "processes": bench.processes.size},
+        "hardware": {**hardware(generator.device), "processes": context.processes.size},
         "command": shlex.join(["pvdm", *sys.argv[1:]]),
-        "model": {**bench.model.describe(), "parameters": sum(parameters.values()), "fps": generator.fps}
+        "model": {**context.model.describe(), "parameters": sum(parameters.values()), "fps": generator.fps}
         | {"networks": parameters},
-        "settings": {**bench.plan.describe(), "labels": "all classes in turn" if generator.class_count else "none"},
-        "data": bench.videos("train").digest,
-        "weights": bench.records(*detectors_of(bench), "lpips"),
+        "settings": {**context.plan.describe(), "labels": "all classes in turn" if generator.class_count else "none"},
+        "data": context.videos("train").digest,
+        "weights": context.records(*detectors_of(context), "lpips"),
     }
 
 
 def remark(plan: Plan, elsewhere: str | None = None) -> str | None:
-    """What a reader must know before the first figure; `elsewhere`: that the model was trained on other data."""
+    """What a reader must know first; `elsewhere`: that the model was trained on other data."""
     lines = [f"{elsewhere[0].upper()}{elsewhere[1:]}."] if elsewhere else []
     if plan.quick:
         lines.append(
@@ -165,7 +165,7 @@ def remark(plan: Plan, elsewhere: str | None = None) -> str | None:
 
 
 def table(results: Mapping[str, Any]) -> str:
-    """A line for each figure, and below why some have no value."""
+    """A line for each figure, and below the reasons why some have no value."""
     rows = [("figure", "setting", "part", "value", "floor", "real clips have", "protocol", "")]
     rows += [_row(figure) for figure in results["figures"]]
     widths = [max(len(row[column]) for row in rows) for column in range(7)]
