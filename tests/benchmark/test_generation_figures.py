@@ -18,8 +18,8 @@ def test_clips_in_the_order_of_their_classes_are_mixed_before_they_are_split(spe
     protocol = spec.wanted
     context = SimpleNamespace(protocol=lambda protocol: protocol, plan=SimpleNamespace(allow_few=True, quick=False))
     found = figure_of(context, spec, {features_name(protocol): rows})
-    setting = SimpleNamespace(protocol=protocol, features=lambda source, what: rows.copy())
-    wanted = inception.measure(None, None, setting).figures["is"]
+    setup = SimpleNamespace(protocol=protocol, features=lambda source: rows.copy())
+    wanted = inception.measure(None, None, setup).by_name["is"]
     assert (found["value"], found["spread_over_splits"]) == (wanted.value, wanted.spread_over_splits)
     if protocol.splits == 1:
         assert found["spread_over_splits"] is None

@@ -80,7 +80,7 @@ def test_a_quick_benchmark_ends_in_a_page_and_goes_on_with_what_is_done(
             "the setting 'fast' is not understood; give steps of the first clip and of later ones",
         ),
         (["--settings", "4/4", "4/4"], "a setting is given twice, or none is"),
-        (["--settings", "400/400"], "400 steps were asked for; this model has 200 times, choose at most that"),
+        (["--settings", "400/400"], "400 steps are more than the 200 timesteps of this model; give at most 200"),
         (["--eta", "2"], "eta is 2.0; it must be in [0, 1]"),
         (["--i3d", "nowhere.pt"], "nowhere.pt does not hold i3d-400; give another file"),
         (["--lpips-weights", "nowhere.pt"], "there is no file nowhere.pt (vgg16-397923af.pth is wanted)"),
