@@ -5,10 +5,9 @@ from functools import partial
 import pytest
 import torch
 
-from pvdm.benchmark.solvers.command import of_mixture
-from pvdm.benchmark.solvers.mixture import Mixture
-from pvdm.benchmark.solvers.report import PAPER, default_case
-from pvdm.benchmark.solvers.study import SOLVERS, cases, distance
+from pvdm.benchmark.solvers.solver_command import of_mixture
+from pvdm.benchmark.solvers.solver_report import PAPER, default_case
+from pvdm.benchmark.solvers.solver_study import SOLVERS, Mixture, cases, distance
 from pvdm.diffusion import DiffusionConfig, NoiseSchedule, VideoNoise, sample_unipc
 
 

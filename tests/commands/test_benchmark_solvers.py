@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pvdm.benchmark.solvers import command
-from pvdm.benchmark.solvers.report import BEGIN, END, PAPER, default_case, errors, into_document
+from pvdm.benchmark.solvers import solver_command
+from pvdm.benchmark.solvers.solver_report import BEGIN, END, PAPER, default_case, errors, into_document
 from pvdm.cli import main
 from pvdm.diffusion import TriplaneUNet
 
@@ -19,9 +19,9 @@ RESULTS = json.loads((DOCS / "benchmarks" / "solvers.json").read_text(encoding="
 
 def test_a_study_of_a_model(pvdm, model, tmp_path, monkeypatch):
     monkeypatch.setattr(TriplaneUNet, "forward", lambda self, z, t, condition=None: 0.5 * z.tanh())
-    monkeypatch.setattr(command, "MIXTURE_VALUES", 4)
+    monkeypatch.setattr(solver_command, "MIXTURE_VALUES", 4)
     for name in ("WHOLE", "PART"):
-        monkeypatch.setattr(command, name, {"grids": ("uniform", "cubic"), "steps": (20, 100)})
+        monkeypatch.setattr(solver_command, name, {"grids": ("uniform", "cubic"), "steps": (20, 100)})
     output, page, picture = tmp_path / "s.json", tmp_path / "s.md", tmp_path / "s.png"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
     options = ["--document", page, "--picture", picture, "--num-videos", 1, "--device", "cpu"]

@@ -1,4 +1,4 @@
-"""`pvdm benchmark solvers`: a study on data in closed form and on a model, and the JSON, tables and picture of it."""
+"""`pvdm benchmark solvers`: a study on data in closed form and on a model, as JSON, tables and a picture."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from pvdm.benchmark.solvers.mixture import Mixture
-from pvdm.benchmark.solvers.report import into_document, picture, tables
-from pvdm.benchmark.solvers.study import STEPS, evaluations, study
+from pvdm.benchmark.solvers.solver_report import into_document, picture, tables
+from pvdm.benchmark.solvers.solver_study import STEPS, Mixture, evaluations, study
 from pvdm.diffusion import GRIDS, DiffusionConfig, NoiseSchedule, VideoNoise, make_denoise
 from pvdm.evaluation.clips.model_clips import LoadedModel
 from pvdm.evaluation.results import hardware, versions, write_document
@@ -26,13 +25,13 @@ from pvdm.generation import VideoGenerator
 MIXTURE_VALUES = 4096
 WHOLE: dict[str, Any] = {"grids": GRIDS, "steps": STEPS}
 PART: dict[str, Any] = {"grids": ("uniform", "cubic"), "steps": (10, 20, 100)}
-"""What is studied, and what is enough to see whether the ranking is another without clamping."""
+"""What is studied, and the part that is enough to see whether clamping changes the ranking."""
 FORMAT = "pvdm-solvers"
 logger = logging.getLogger(__name__)
 
 
 def run_solvers(options: argparse.Namespace, *, device: torch.device) -> None:
-    """Studies the solvers by these options and writes what they ask for; InputError for a model of stage 1."""
+    """Studies the solvers and writes the output files; InputError for a model of stage 1."""
     check_output_file(options.output, overwrite=options.overwrite)
     if options.document is not None:
         into_document(options.document, {"subjects": {}})  # refused before anything is computed
@@ -51,7 +50,7 @@ def run_solvers(options: argparse.Namespace, *, device: torch.device) -> None:
 
 
 def document(model: LoadedModel, *, videos: int, seed: int) -> dict[str, Any]:
-    """All that the file holds."""
+    """Everything that the file holds."""
     mixture, generator = Mixture(), model.generator
     return {
         "format": FORMAT,
@@ -79,7 +78,7 @@ def of_mixture(mixture: Mixture, *, seed: int, values: int = MIXTURE_VALUES, **g
 
 
 def of_model(generator: VideoGenerator, *, videos: int, seed: int, clamp: bool = True, **given: Any) -> dict[str, Any]:
-    """The study on first clips of a model, from the noise that `pvdm sample` gives them."""
+    """The study on first clips of a model, from the noise of `pvdm sample`."""
     noise = VideoNoise([(seed, index, 0) for index in range(videos)])
     shape = (generator.denoiser.config.latent_channels, generator.denoiser.shape.positions)
     prediction = generator.diffusion.prediction

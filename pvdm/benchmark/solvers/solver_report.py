@@ -1,4 +1,4 @@
-"""What a study of solvers found, as tables and as a picture."""
+"""The results of a study of solvers, as tables and as a picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pvdm.errors import InputError
 
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 PAPER = ("ddim", "uniform", 100)
-"""Solver, grid and steps of the paper's quicker setting."""
+"""Solver, grid and steps of the paper's faster setting."""
 
 
 def tables(results: Mapping[str, Any]) -> str:
@@ -20,7 +20,7 @@ def tables(results: Mapping[str, Any]) -> str:
 
 
 def into_document(path: Path, results: Mapping[str, Any]) -> str:
-    """The document's text with the tables of these results; InputError if it has no place for them."""
+    """The document's text with the tables of these results; InputError if it has no place for tables."""
     text = path.read_text(encoding="utf-8")
     if BEGIN not in text or END not in text:
         raise InputError(f"{path} has no place for tables", f"put the lines {BEGIN} and {END} where they belong")
@@ -34,7 +34,7 @@ def errors(subject: Mapping[str, Any]) -> dict[tuple[str, str, int], float]:
 
 
 def default_case() -> tuple[str, str, int]:
-    """Solver, grid and steps that are taken if nothing is said."""
+    """Solver, grid and steps of the default."""
     default = SamplerConfig().completed(1000)
     return default.name, default.grid, default.steps
 
