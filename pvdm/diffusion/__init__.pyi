@@ -2,16 +2,16 @@ from .condition import Condition
 from .denoise import Denoise, Network, make_denoise
 from .multistep import sample_dpmpp_2m, sample_unipc
 from .noise import NoiseSource, VideoNoise
-from .process import (
+from .parameterization import (
+    PARAMETERIZATIONS,
+    NetworkOutput,
     Prediction,
-    diffusion_loss,
     min_snr_weight,
-    posterior,
-    q_sample,
     to_prediction,
     training_target,
     velocity,
 )
+from .process import diffusion_loss, posterior, q_sample
 from .sampler_config import GRIDS, Grid, SamplerConfig
 from .samplers import SAMPLERS, sample_ddim, sample_ddpm
 from .schedule import DiffusionConfig, Level, NoiseSchedule, Parameterization
@@ -20,6 +20,7 @@ from .unet import TriplaneUNet, UNetConfig
 
 __all__ = [
     "GRIDS",
+    "PARAMETERIZATIONS",
     "SAMPLERS",
     "Condition",
     "Denoise",
@@ -27,6 +28,7 @@ __all__ = [
     "Grid",
     "Level",
     "Network",
+    "NetworkOutput",
     "NoiseSchedule",
     "NoiseSource",
     "Parameterization",

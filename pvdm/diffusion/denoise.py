@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pvdm.diffusion.condition import Condition
-from pvdm.diffusion.process import Prediction, to_prediction
+from pvdm.diffusion.parameterization import Prediction, to_prediction
 from pvdm.diffusion.schedule import NoiseSchedule, Parameterization
 
 Denoise = Callable[[Tensor, Tensor], Prediction]

@@ -13,7 +13,8 @@ from torch import Tensor
 from pvdm.diffusion.denoise import Denoise
 from pvdm.diffusion.multistep import sample_dpmpp_2m, sample_unipc
 from pvdm.diffusion.noise import NoiseSource
-from pvdm.diffusion.process import Prediction, posterior, weighted_sum
+from pvdm.diffusion.parameterization import Prediction
+from pvdm.diffusion.process import posterior, weighted_sum
 from pvdm.diffusion.sampler_config import Grid, SamplerName, check_eta
 from pvdm.diffusion.schedule import Level, NoiseSchedule
 from pvdm.diffusion.time_grids import Progress, walk
