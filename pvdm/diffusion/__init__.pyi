@@ -1,6 +1,5 @@
 from .condition import Condition
 from .denoise import Denoise, Network, make_denoise
-from .multistep import sample_dpmpp_2m, sample_unipc
 from .noise import NoiseSource, VideoNoise
 from .parameterization import (
     PARAMETERIZATIONS,
@@ -13,7 +12,7 @@ from .parameterization import (
 )
 from .process import diffusion_loss, posterior, q_sample
 from .sampler_config import GRIDS, Grid, SamplerConfig
-from .samplers import SAMPLERS, sample_ddim, sample_ddpm
+from .samplers import SAMPLERS, sample, sample_ddim, sample_ddpm, sample_dpmpp_2m, sample_unipc
 from .schedule import DiffusionConfig, Level, NoiseSchedule, Parameterization
 from .time_grids import time_grid
 from .unet import TriplaneUNet, UNetConfig
@@ -42,6 +41,7 @@ __all__ = [
     "min_snr_weight",
     "posterior",
     "q_sample",
+    "sample",
     "sample_ddim",
     "sample_ddpm",
     "sample_dpmpp_2m",

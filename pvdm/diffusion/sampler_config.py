@@ -1,29 +1,36 @@
-"""What a sampler is asked for: its name, its steps and its grid; plain values, which need no PyTorch."""
+"""Settings of a sampler as plain values, which need no PyTorch: names, numbers of steps, grids. See samplers.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from pvdm.diffusion.denoise import Denoise
-    from pvdm.diffusion.noise import NoiseSource
-    from pvdm.diffusion.schedule import NoiseSchedule
+from typing import Literal, NamedTuple, get_args
 
 SamplerName = Literal["ddpm", "ddim", "dpmpp_2m", "unipc"]
 SAMPLER_NAMES: tuple[SamplerName, ...] = get_args(SamplerName)
 Grid = Literal["uniform", "quadratic", "cubic", "karras", "logsnr"]
 GRIDS: tuple[Grid, ...] = get_args(Grid)
-FEW_STEPS, FEW_STEPS_GRID = 20, "cubic"  # of dpmpp_2m and unipc, see docs/solvers.md
+FEW_STEPS, FEW_STEPS_GRID = 20, "cubic"  # see docs/solvers.md
 DDIM_STEPS = 100
+
+
+class Defaults(NamedTuple):
+    """What a sampler does unless told otherwise; `steps` None is one for each diffusion time."""
+
+    steps: int | None
+    grid: Grid
+
+
+DEFAULTS: dict[SamplerName, Defaults] = {
+    "ddpm": Defaults(None, "uniform"),
+    "ddim": Defaults(DDIM_STEPS, "uniform"),
+    "dpmpp_2m": Defaults(FEW_STEPS, FEW_STEPS_GRID),
+    "unipc": Defaults(FEW_STEPS, FEW_STEPS_GRID),
+}
 
 
 @dataclass(frozen=True)
 class SamplerConfig:
-    """How latents are sampled. What is left out is the solver's own, see `completed`.
+    """How latents are sampled; steps and grid default to the sampler's own, see `completed`.
 
     Args:
         name: "unipc" or "dpmpp_2m" (DPM-Solver++(2M)), good from about 10 steps; "ddim" or "ddpm" (ancestral), the
@@ -58,31 +65,10 @@ class SamplerConfig:
             raise ValueError(f"eta {self.eta} belongs to ddim, not to {self.name}; leave it out, or choose ddim")
 
     def completed(self, timesteps: int) -> SamplerConfig:
-        """This one with steps and grid, for a model of so many diffusion times."""
-        few = self.name in ("unipc", "dpmpp_2m")
-        own_steps = FEW_STEPS if few else DDIM_STEPS if self.name == "ddim" else timesteps
-        own_grid = FEW_STEPS_GRID if few else "uniform"
-        return replace(self, steps=self.steps or min(own_steps, timesteps), grid=self.grid or own_grid)
-
-    def sample(
-        self,
-        denoise: Denoise,
-        x: Tensor,
-        *,
-        schedule: NoiseSchedule,
-        noise: NoiseSource,
-        progress: Callable[[int, int], Any] | None = None,
-    ) -> Tensor:
-        """The clean latents (b, c, l) that this sampler reaches from standard normal x (b, c, l), like x.
-
-        `guidance`, `label_guidance` and `clamp` are not its matter but that of `make_denoise`, which makes `denoise`.
-        """
-        from pvdm.diffusion import samplers  # with PyTorch, which a command line that is refused does without
-
-        whole = self.completed(schedule.config.timesteps)
-        own = {"ddpm": {"noise": noise}, "ddim": {"eta": self.eta, "noise": noise}}.get(self.name, {})
-        walked = {"schedule": schedule, "steps": whole.steps, "grid": whole.grid, "progress": progress}
-        return samplers.SAMPLERS[self.name](denoise, x, **walked, **own)
+        """This configuration with steps and grid filled in, for a model of so many diffusion times."""
+        own = DEFAULTS[self.name]
+        steps = min(own.steps or timesteps, timesteps)
+        return replace(self, steps=self.steps or steps, grid=self.grid or own.grid)
 
 
 def check_grid(name: str) -> None:

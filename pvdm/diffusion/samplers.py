@@ -1,23 +1,55 @@
-"""Samplers: plain functions of `denoise` (its contract stands in denoise.py) from noise to a clean latent.
+"""All samplers: plain functions from noise to a clean latent, which see the network as `denoise` alone.
 
-All walk the times of a grid, see grids.py. x: (b, c, l), float, standard normal; the result is like x.
-Gradients are the caller's matter: wrap a call in `torch.inference_mode()`.
+The contract of a sampler:
+
+    sample_x(denoise, x, *, schedule, steps, grid, progress) -> clean latents like x
+
+denoise is that of denoise.py; x is (b, c, l), float, standard normal; `walk` gives the steps of a grid. A sampler that
+draws noise also takes `noise`, and one whose noise can be scaled `eta`. To add one, write its function here, add it to
+`SAMPLERS`, and add its name and what it does by default to sampler_config.py.
+
+Gradients are the caller's choice: wrap a call in `torch.no_grad()`.
 """
 
+import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pvdm.diffusion.denoise import Denoise
-from pvdm.diffusion.multistep import sample_dpmpp_2m, sample_unipc
 from pvdm.diffusion.noise import NoiseSource
 from pvdm.diffusion.parameterization import Prediction
 from pvdm.diffusion.process import posterior, weighted_sum
-from pvdm.diffusion.sampler_config import Grid, SamplerName, check_eta
+from pvdm.diffusion.sampler_config import Grid, SamplerConfig, SamplerName, check_eta
 from pvdm.diffusion.schedule import Level, NoiseSchedule
-from pvdm.diffusion.time_grids import Progress, walk
+from pvdm.diffusion.time_grids import walk
+from pvdm.runtime.progress import Progress
+
+QUADRATURE = np.polynomial.legendre.leggauss(16)  # exact to float64 for the polynomials and steps that occur
+
+
+def sample(
+    denoise: Denoise,
+    x: Tensor,
+    config: SamplerConfig,
+    *,
+    schedule: NoiseSchedule,
+    noise: NoiseSource,
+    progress: Progress | None = None,
+) -> Tensor:
+    """The clean latents (b, c, l) that the sampler of `config` reaches from standard normal x (b, c, l), like x.
+
+    Guidance and clamping are not applied here but in `make_denoise`, which makes `denoise`.
+    """
+    complete, sampler = config.completed(schedule.config.timesteps), SAMPLERS[config.name]
+    walked = {"schedule": schedule, "steps": complete.steps, "grid": complete.grid, "progress": progress}
+    optional = {"noise": noise, "eta": complete.eta}
+    taken = optional.keys() & inspect.signature(sampler).parameters
+    return sampler(denoise, x, **walked, **{name: optional[name] for name in taken})
 
 
 def sample_ddpm(
@@ -61,12 +93,62 @@ def sample_ddim(
     return x
 
 
+def sample_dpmpp_2m(
+    denoise: Denoise,
+    x: Tensor,
+    *,
+    schedule: NoiseSchedule,
+    steps: int,
+    grid: Grid = "uniform",
+    progress: Progress | None = None,
+) -> Tensor:
+    """DPM-Solver++(2M) (arXiv 2211.01095) algorithm 2: data prediction, multistep, second order.
+
+    The first step is of first order; so is the last, which for sigma = 0 is the clean latent itself.
+    """
+    known: list[Known] = []
+    for step in walk(x, schedule, steps, grid=grid, progress=progress):
+        known = [*known[-1:], Known(step.at, denoise(x, step.t).clean)]
+        x = known[-1].clean if step.is_last else integrate(x, known, step.at, step.to)
+    return x
+
+
+def sample_unipc(
+    denoise: Denoise,
+    x: Tensor,
+    *,
+    schedule: NoiseSchedule,
+    steps: int,
+    grid: Grid = "uniform",
+    order: int = 2,
+    progress: Progress | None = None,
+) -> Tensor:
+    """UniPC (arXiv 2302.04867) sec. 3 with B(h) = e^h - 1: data prediction, multistep.
+
+    A step of `order` (the predictor) leads to the next time. The network's prediction there serves twice: to repeat
+    that step with one order more (the corrector), and for the step that follows. So each step evaluates it once.
+    """
+    known: list[Known] = []
+    before = x  # the latent at the time of the last of `known`
+    for step in walk(x, schedule, steps, grid=grid, progress=progress):
+        here = Known(step.at, denoise(x, step.t).clean)
+        if step.is_last:
+            x = here.clean
+            continue
+        if known:
+            x = integrate(before, [*known, here], known[-1].at, step.at)
+        known = [*known, here][-order:]
+        before, x = x, integrate(x, known, step.at, step.to)
+    return x
+
+
 SAMPLERS: dict[SamplerName, Callable[..., Tensor]] = {
     "ddpm": sample_ddpm,
     "ddim": sample_ddim,
     "dpmpp_2m": sample_dpmpp_2m,
     "unipc": sample_unipc,
 }
+"""Every sampler by its name in configs and options; the names and defaults are in sampler_config.py."""
 
 
 def ddim_sigma(at: Level, to: Level, *, eta: float) -> float:
@@ -75,7 +157,7 @@ def ddim_sigma(at: Level, to: Level, *, eta: float) -> float:
 
 
 def ddim_mean(prediction: Prediction, to: Level, sigma: float) -> Tensor:
-    """x at a level without its fresh noise of deviation sigma, DDIM eq. 12: (b, c, l), like the prediction."""
+    """x at a level before its fresh noise of deviation sigma is added, DDIM eq. 12: (b, c, l), like the prediction."""
     direction = math.sqrt(1 - to.alpha_bar - sigma**2)
     return weighted_sum([(to.alpha, prediction.clean), (direction, prediction.noise)])
 
@@ -86,3 +168,45 @@ def add_noise(mean: Tensor, deviation: Tensor | float, noise: NoiseSource) -> Te
     if fresh.shape != mean.shape:
         raise ValueError(f"noise is {tuple(fresh.shape)}, latents {tuple(mean.shape)}; give one key per sample")
     return (mean + deviation * fresh).to(mean.dtype)
+
+
+class Known(NamedTuple):
+    """A clean latent that the network has predicted, and at which level."""
+
+    at: Level
+    clean: Tensor
+
+
+def integrate(x: Tensor, known: Sequence[Known], at: Level, to: Level) -> Tensor:
+    """x (b, c, l) taken from the level `at` to the level `to`, which is not clean, by what is known along the way.
+
+    x_to = (sigma_to / sigma_at) x_at + sigma_to * integral of e^lambda D(lambda), DPM-Solver++ (arXiv 2211.01095)
+    prop. 4.1, with D, the clean latent predicted along the way, replaced by the polynomial in
+    lambda = log(alpha / sigma) through the known predictions.
+    """
+    weights = integral_weights([point.at.half_log_snr for point in known], at.half_log_snr, to.half_log_snr)
+    terms = [(to.alpha * weight, point.clean) for weight, point in zip(weights, known, strict=True)]
+    return weighted_sum([(to.sigma / at.sigma, x), *terms])
+
+
+def integral_weights(nodes: Sequence[float], start: float, stop: float) -> list[float]:
+    """Weights of the values at the nodes in the integral of e^(lambda - stop) times their polynomial.
+
+    One node has the weight 1 - e^-h for a step h. The straight line through two nodes is evaluated at the middle of the
+    step, as in both papers: that is of second order, too, and damps.
+    """
+    if len(nodes) <= 2:
+        whole, middle = -float(np.expm1(start - stop)), np.array([(start + stop) / 2])
+        return [whole * value.item() for value in lagrange(nodes, middle)]
+    places, weights = QUADRATURE
+    half = (stop - start) / 2
+    at = start + half * (places + 1)
+    return [float(np.sum(half * weights * np.exp(at - stop) * values)) for values in lagrange(nodes, at)]
+
+
+def lagrange(nodes: Sequence[float], at: np.ndarray) -> list[np.ndarray]:
+    """For each node the polynomial that is 1 there and 0 at the other nodes, evaluated at (n,): each (n,)."""
+    return [
+        np.prod([np.ones_like(at), *((at - other) / (node - other) for other in nodes if other != node)], axis=0)
+        for node in nodes
+    ]

@@ -4,9 +4,9 @@ A network was trained at integer times, so a grid's ideal times are moved to dis
 noise there are numbers of Python, computed once: a step moves nothing between host and device.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,10 +14,10 @@ from torch import Tensor
 
 from pvdm.diffusion.sampler_config import Grid, check_grid
 from pvdm.diffusion.schedule import Level, NoiseSchedule
+from pvdm.runtime.progress import Progress
 
 POWERS: dict[str, int] = {"quadratic": 2, "cubic": 3}
 RHO = 7  # of the Karras grid, as its authors recommend
-Progress = Callable[[int, int], Any]  # called after each step with the number of steps done and of all steps
 
 
 class Step(NamedTuple):
@@ -36,7 +36,7 @@ class Step(NamedTuple):
 def walk(
     x: Tensor, schedule: NoiseSchedule, steps: int, *, grid: Grid, progress: Progress | None = None
 ) -> Iterator[Step]:
-    """The steps of a grid for a batch like x (b, c, l); `progress` is told after each."""
+    """The steps of a grid for a batch like x (b, c, l); `progress` is called after each with (steps done, steps)."""
     levels = [schedule.level(time) for time in time_grid(schedule, steps, grid=grid)]
     for done, (at, to) in enumerate(pairwise(levels), start=1):
         yield Step(x.new_full((len(x),), at.time, dtype=torch.int64), at, to)

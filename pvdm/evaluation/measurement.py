@@ -20,11 +20,12 @@ from pvdm.evaluation.clips.source import FirstClips
 from pvdm.evaluation.clips.training_overlap import other_data
 from pvdm.evaluation.clips.video_clips import VideoClips
 from pvdm.evaluation.features.detectors import DETECTORS, load_detector
-from pvdm.evaluation.metrics.metric_setup import MetricSetup, Progress
+from pvdm.evaluation.metrics.metric_setup import MetricSetup
 from pvdm.evaluation.metrics.registry import METRICS
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.results import over_seeds
 from pvdm.runtime.processes import ALONE, Processes
+from pvdm.runtime.progress import NamedProgress
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def prepare(
     batch_size: int = 4,
     device: torch.device | str = "cpu",
     processes: Processes = ALONE,
-    progress: Progress | None = None,
+    progress: NamedProgress | None = None,
 ) -> Measurement:
     """Checks everything that can be checked before clips are read or sampled, and loads the networks.
 

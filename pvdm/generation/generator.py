@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from pvdm.autoencoder import Triplane
-from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise
+from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise, sample
 from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
 from pvdm.generation.class_labels import Label, class_index, one_each
@@ -23,13 +23,11 @@ from pvdm.generation.stored_model import StoredModel
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.precision import bfloat16_weights
 from pvdm.runtime.prefetch import prefetch
+from pvdm.runtime.progress import Progress
 from pvdm.video import check_pixels, read_video, to_float, to_uint8
 
 TOKENS_AT_ONCE = 2**15
 """Of clips that go through the autoencoder at once: two at 256x256 and 16 frames, which fill a GPU, and many small."""
-
-Progress = Callable[[int, int], None]
-"""Told (steps done, steps in all) of the clip that is being sampled."""
 
 
 class VideoGenerator(StoredModel):
@@ -253,7 +251,7 @@ class VideoGenerator(StoredModel):
 
         shape = (self.denoiser.config.latent_channels, self.denoiser.shape.positions)
         start = noise.normal(shape, device=self.device)
-        latent = sampler.sample(watched, start, schedule=self.schedule, noise=noise, progress=progress)
+        latent = sample(watched, start, sampler, schedule=self.schedule, noise=noise, progress=progress)
         self.check_result(torch.stack([*peaks, latent.abs().amax().float()]), "sampling")
         return latent
 

@@ -25,6 +25,7 @@ from pvdm.data.latents.shards import DTYPES, MIRRORED, PLAIN, write_shard
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.runtime.processes import ALONE, Processes, together
+from pvdm.runtime.progress import NamedProgress
 from pvdm.training.cached_latents import digest_of
 from pvdm.training.data import VideoData
 from pvdm.video import ClipShape, Reader, read_clip, to_float
@@ -33,8 +34,6 @@ WINDOW = 1 << 28
 """Bytes of frames, as they are in the file or as they are encoded, that are read at once."""
 
 logger = logging.getLogger(__name__)
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def encode(
     reader: Reader = "auto",
     processes: Processes = ALONE,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: NamedProgress | None = None,
 ) -> int:
     """Fills a folder with the latents of a plan, of which it may have some already -> how many shards were missing.
 
@@ -96,7 +95,7 @@ def encode(
 
 
 def _encode_share(
-    encoder: ShardEncoder, folder: Path, missing: list[Shard], processes: Processes, progress: Progress | None
+    encoder: ShardEncoder, folder: Path, missing: list[Shard], processes: Processes, progress: NamedProgress | None
 ) -> None:
     """Of several processes, one that fails says so at once, and not only when the slowest is done."""
     try:
@@ -107,7 +106,7 @@ def _encode_share(
         raise
 
 
-def _encode_all(encoder: ShardEncoder, folder: Path, shards: list[Shard], progress: Progress | None) -> None:
+def _encode_all(encoder: ShardEncoder, folder: Path, shards: list[Shard], progress: NamedProgress | None) -> None:
     done, total = 0, sum(shard.stop - shard.first for shard in shards)
     for shard in shards:
         tell = partial(_tell, progress, done, total)
@@ -115,7 +114,7 @@ def _encode_all(encoder: ShardEncoder, folder: Path, shards: list[Shard], progre
         done += shard.stop - shard.first
 
 
-def _tell(progress: Progress | None, before: int, total: int, within: int) -> None:
+def _tell(progress: NamedProgress | None, before: int, total: int, within: int) -> None:
     """Clips of the shard that is being encoded count as done before it is written."""
     if progress:
         progress("encode", before + within, total)

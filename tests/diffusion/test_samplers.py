@@ -16,6 +16,7 @@ from pvdm.diffusion import (
     SamplerConfig,
     VideoNoise,
     make_denoise,
+    sample,
     sample_ddim,
     sample_ddpm,
     sample_dpmpp_2m,
@@ -162,15 +163,15 @@ def test_a_video_depends_on_its_key_and_condition_alone(schedule, config):
     def network(z, t, condition):
         return torch.sin(z + t[:, None, None] / 100) + condition.channels(z)
 
-    def sample(videos: list[int]) -> Tensor:
+    def sampled(videos: list[int]) -> Tensor:
         noise = VideoNoise([(3, video) for video in videos])
         context = torch.stack([torch.full((2, 6), 0.1 * video) for video in videos])
         denoise = make_denoise(network, schedule, parameterization="eps", condition=context)
-        return config.sample(denoise, noise.normal((2, 6)), schedule=schedule, noise=noise)
+        return sample(denoise, noise.normal((2, 6)), config, schedule=schedule, noise=noise)
 
-    together = sample([0, 1, 2])
+    together = sampled([0, 1, 2])
     assert together.dtype == torch.float32 and together.isfinite().all()
-    assert torch.equal(sample([2, 0]), together[[2, 0]])
+    assert torch.equal(sampled([2, 0]), together[[2, 0]])
 
 
 def test_config_runs_its_sampler(schedule, denoise, x):
@@ -188,7 +189,7 @@ def test_config_runs_its_sampler(schedule, denoise, x):
         SamplerConfig("unipc", 7, grid="karras"): sample_unipc(denoise, x, schedule=schedule, steps=7, grid="karras"),
     }
     for config, expected in wanted.items():
-        assert torch.equal(config.sample(denoise, x, schedule=schedule, noise=key_noise()), expected)
+        assert torch.equal(sample(denoise, x, config, schedule=schedule, noise=key_noise()), expected)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ def test_no_number_leaves_the_device_during_sampling(schedule, name):
         return Prediction(x, x)
 
     x = torch.empty(2, 3, 4, device="meta")
-    found = SamplerConfig(name).sample(denoise, x, schedule=schedule, noise=VideoNoise([(0,), (1,)]))
+    found = sample(denoise, x, SamplerConfig(name), schedule=schedule, noise=VideoNoise([(0,), (1,)]))
     assert found.device.type == "meta" and found.shape == x.shape
 
 

@@ -17,6 +17,7 @@ from pvdm.diffusion import (
     make_denoise,
     posterior,
     q_sample,
+    sample,
     to_prediction,
 )
 from pvdm.generation import VideoGenerator
@@ -101,5 +102,6 @@ def test_ddim(model, context, name, guidance, tolerance):
     sampler, first = SamplerConfig("ddim", steps=10, eta=0.0, guidance=guidance), context[:1]
     denoise = make_denoise(model.denoiser, model.schedule, parameterization="eps", condition=first, guidance=guidance)
     with torch.no_grad():
-        found = sampler.sample(denoise, normal(6, 3, 4, 2048)[:1], schedule=model.schedule, noise=VideoNoise([(0, 0)]))
+        x, noise = normal(6, 3, 4, 2048)[:1], VideoNoise([(0, 0)])
+        found = sample(denoise, x, sampler, schedule=model.schedule, noise=noise)
     assert largest_error(found, GOLDEN[name][:1]) < tolerance

@@ -25,9 +25,9 @@ from pvdm.evaluation.clips.protocol_clips import (
 from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.evaluation.features.detectors import DETECTORS
 from pvdm.evaluation.measurement import Measurement, prepare
-from pvdm.evaluation.metrics.metric_setup import Progress
 from pvdm.evaluation.protocol import Protocol
 from pvdm.runtime.processes import Processes
+from pvdm.runtime.progress import NamedProgress
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Plan:
                 "leave that out, or give a model",
             )
 
-    def prepare(self, protocol: Protocol, progress: Progress | None) -> Measurement:
+    def prepare(self, protocol: Protocol, progress: NamedProgress | None) -> Measurement:
         """The measurement by a protocol; InputError for all that can be refused, see `pvdm.evaluation.measurement`."""
         options, model = self.options, self.models.get(self.options.fake)
         reconstructs = options.reconstruct or (protocol.kind == "reconstruction" and model is not None)

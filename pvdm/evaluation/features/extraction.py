@@ -18,9 +18,9 @@ from pvdm.evaluation.features.detectors import Detector
 from pvdm.evaluation.features.thumbnails import Thumbnails
 from pvdm.evaluation.results import versions
 from pvdm.runtime.processes import ALONE, Processes, gathered_rows
+from pvdm.runtime.progress import Progress
 from pvdm.video import check_pixels
 
-Progress = Callable[[int, int], None]
 PACKAGES = ("torch", "pillow", "av")
 """Packages that read and scale frames and compute features; their versions are part of the cache key."""
 

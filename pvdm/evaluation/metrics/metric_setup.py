@@ -17,9 +17,7 @@ from pvdm.evaluation.features.thumbnails import Thumbnails
 from pvdm.evaluation.metrics.floor import Halves, halves
 from pvdm.evaluation.protocol import Protocol
 from pvdm.runtime.processes import ALONE, Processes
-
-Progress = Callable[[str, int, int], None]
-"""Called with (label of the pass, clips done, clips in total) of this process."""
+from pvdm.runtime.progress import NamedProgress
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class MetricSetup:
     batch_size: int = 4
     device: torch.device | str = "cpu"
     processes: Processes = ALONE
-    progress: Progress | None = None
+    progress: NamedProgress | None = None
 
     def features(self, source: ClipSource, label: str = "generated clips") -> np.ndarray:
         """The detector's features of all clips, (n, d) float64."""
