@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,29 @@ def test_a_room_knows_those_above_it_alone(room):
     if room not in WITH_LIGHTNING:
         wrong += [f"{path}: {name}" for path, name in imported(room) if "lightning" in name.split(".")[0]]
     assert not wrong
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_modules_of_a_room_import_each_other_in_no_circle(room):
+    """Imports within functions count; those for the type checker alone do not."""
+    modules = {".".join(path.with_suffix("").relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("*.py")}
+    graph = {}
+    for path in (PACKAGE / room).rglob("*.py"):
+        name = ".".join(path.with_suffix("").relative_to(PACKAGE.parent).parts)
+        graph[name] = set()
+        for node in nodes_at_runtime(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = {f"{node.module}.{alias.name}" for alias in node.names}
+                graph[name] |= names & modules or {node.module} & modules
+    graphlib.TopologicalSorter(graph).prepare()  # CycleError otherwise
+
+
+def nodes_at_runtime(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below a node, but not what is for the type checker alone."""
+    for child in ast.iter_child_nodes(tree):
+        if not (isinstance(child, ast.If) and getattr(child.test, "id", None) == "TYPE_CHECKING"):
+            yield child
+            yield from nodes_at_runtime(child)
 
 
 def test_every_package_is_installed():
