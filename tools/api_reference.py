@@ -18,7 +18,7 @@ PAGE = ROOT / "docs" / "api.md"
 PLACE = re.compile(r"(<!-- names of ([\w.]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 FIRST = ("VideoGenerator", "Triplane")
 """Stand first, with their methods."""
-WIDTH = 110
+WIDTH = 88
 
 
 def page(text: str) -> str:
