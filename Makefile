@@ -13,6 +13,7 @@ test: $(VENV)/.installed-test
 
 docs: $(VENV)/.installed
 	$(BIN)/python tools/api_reference.py
+	$(BIN)/python tools/cli_reference.py
 	$(BIN)/python tools/speed_tables.py
 
 $(VENV)/bin/python:
