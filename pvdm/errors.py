@@ -80,7 +80,8 @@ def _input(error: BaseException) -> str | None:
     """The error's own text, without the traceback that a DataLoader's worker process puts around it."""
     if not isinstance(error, InputError):
         return None
-    return " ".join(str(error).rpartition(f"{InputError.__module__}.{InputError.__qualname__}: ")[2].split())
+    kind = type(error)
+    return " ".join(str(error).rpartition(f"{kind.__module__}.{kind.__qualname__}: ")[2].split())
 
 
 def no_memory(error: BaseException) -> str | None:

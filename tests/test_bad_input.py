@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import pickle
 import shutil
+from functools import wraps
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from PIL import Image
 from test_fuzz import problem
 from training.miniature import autoencoder_training, diffusion_training
 
+from pvdm.cli import main
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
@@ -74,7 +78,7 @@ BAD = [
     (f"{EXTEND} --input {{long}}.mp4 --frames 12", "has 20 frames already; ask for more --frames, or for --only-new"),
     # options of ours
     (f"{SAMPLE} --steps -1", "--steps is -1; give a whole number of at least 1"),
-    (f"{SAMPLE} --steps 201", "201 steps were asked for; this model has 200 times, choose at most that"),
+    (f"{SAMPLE} --steps 201", "201 steps are more than the 200 timesteps of this model; give at most 200"),
     (f"{SAMPLE} --num-videos -3", "--num-videos is -3; give a whole number of at least 1"),
     (f"{SAMPLE} --batch-size -3", "--batch-size is -3; give a whole number of at least 1"),
     (f"{SAMPLE} --seed -1", "--seed is -1; give a whole number of at least 0"),
@@ -91,7 +95,7 @@ BAD = [
     (f"{SAMPLE} --device hpu", "there is no device hpu here"),
     (f"{EXTEND} --frames -5", "--frames is -5; give a whole number of at least 1"),
     (f"{EXTEND} --seeds 1 -1", "--seeds is -1; give a whole number of at least 0"),
-    (f"{EXTEND} --later-steps 500", "500 steps were asked for"),
+    (f"{EXTEND} --later-steps 500", "500 steps are more than the"),
     ("demo --autoencoder-steps -1", "--autoencoder-steps is -1; give a whole number of"),
     ("demo --output {videos}", "holds something else than a demo; choose another --output"),
     # output
@@ -115,7 +119,7 @@ BAD = [
     (f"{FIT} --data.frames 400", "400"),
     (f"{FIT_2} --data.clips 1", "the data gives 1 clip(s) of 4 frames of 16x16, the model takes 2"),
     # options of training
-    ("fit", "data.path and model must be given, in a config (-c configs/autoencoder.yaml) or as an option"),
+    ("fit", "data.path and model must be given; use a config (stage 1: -c configs/autoencoder.yaml"),
     ("fit -c none.yaml", "there is no config none.yaml; check -c"),
     (f"{FIT} --data.height 20", "height 20 is not divisible by the patch size 8; choose a multiple of 8"),
     (f"{FIT} --data.frames -4", "frames is -4; it must be at least 1"),
@@ -146,7 +150,10 @@ BAD = [
     (f"{FIT} --trainer.precision 16-mixed", "trainer.precision is 16-mixed"),
     (f"{FIT} --trainer.precision bf16-true", "choose one of 32, 32-true, bf16, bf16-mixed"),
     (f"{FIT} --trainer.val_check_interval 0", "trainer.val_check_interval is 0; give a number of batches, or a share"),
-    (f"{FIT} --trainer.val_check_interval 9999", "val_check_interval (9999) must be less than or equal to the number"),
+    (
+        f"{FIT} --trainer.val_check_interval 9999",
+        "`val_check_interval` (9999) must be less than or equal to the",
+    ),
     (f"{FIT} --trainer.gradient_clip_val 1", "the trainer cannot do that: automatic gradient clipping is not supp"),
     (f"{FIT_2} --trainer.gradient_clip_val -1", "gradient_clip_val is -1; give a value at least 0"),
     (f"{FIT} --checkpoint.mode mean", "the trainer cannot do that: `mode` can be min, max but got mean"),
@@ -262,8 +269,41 @@ def test_a_full_disk(isolation, files, tmp_path, line, size, words):
 )
 def test_debug_shows_the_traceback(isolation, files, tmp_path, line):
     ended = isolation([*arguments(line, files), "--debug"], tmp_path)
-    assert ended.status == 1 and "Traceback" in ended.err and "InputError: " in ended.err
+    assert ended.status == 1 and "Traceback" in ended.err and "pvdm.errors." in ended.err
     assert list(tmp_path.iterdir()) == []
+
+
+def with_a_bug(arguments: list[str]) -> int:
+    """`pvdm` where a function, such as a constructor, raises; the first two arguments name it and the exception."""
+    place, error, *command = arguments
+    module, _, path = place.partition(":")
+    kind, _, name = path.partition(".")
+    owner = getattr(import_module(module), kind)
+
+    @wraps(getattr(owner, name))
+    def broken(*_: object, **__: object) -> None:
+        raise getattr(builtins, error)("a bug")
+
+    setattr(owner, name, broken)
+    return main(command)
+
+
+@pytest.mark.parametrize("error", ["ValueError", "TypeError", "KeyError"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "pvdm.autoencoder:AutoencoderConfig.__post_init__",
+        "pvdm.autoencoder:ProjectedAutoencoder.__init__",
+        "pvdm.data.collection:VideoCollection.__init__",
+        "pvdm.training.callbacks.averaging:AveragedWeights.__init__",
+        "pvdm.training.run.checkpoint_files:CheckpointFiles.__init__",
+    ],
+)
+def test_a_bug_in_a_constructor_shows_its_traceback(isolation, files, tmp_path, place, error):
+    target = f"{with_a_bug.__module__}:{with_a_bug.__name__}"
+    ended = isolation([place, error, *arguments(FIT, files)], tmp_path, target=target)
+    assert ended.status == 1 and "Traceback" in ended.err and "raise getattr(builtins, error)(" in ended.err
+    assert "pvdm: error: " not in ended.err
 
 
 @pytest.mark.parametrize("line", [f"{SAMPLE} --num-videos 5000 --batch-size 1", f"{EXTEND} --frames 100000"])

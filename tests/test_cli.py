@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from pvdm import cli
-from pvdm.errors import InputError
+from pvdm.errors import ArgumentError, InputError
 from pvdm.training.cli.command import parsed
 
 TOOLS = Path(__file__).parents[1] / "tools"
@@ -179,6 +179,7 @@ def test_wrong_usage_ends_with_2_and_one_sentence(capsys, caplog, arguments, mes
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "model.activation_checkpointing true"),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), "set data.workers lower, or 0"),
         (InputError("Caught\nTraceback\npvdm.errors.InputError: a is b;\n  give c\n"), "pvdm: error: a is b; give c"),
+        (ArgumentError("Caught\nTraceback\npvdm.errors.ArgumentError: a is b\n"), "pvdm: error: a is b"),
     ],
 )
 def test_what_a_user_can_mend_is_one_sentence(monkeypatch, caplog, error, words):
@@ -241,7 +242,7 @@ def test_an_interruption_ends_with_130(monkeypatch, caplog):
 
 def test_help_answers_at_once():
     """No network library is imported for it."""
-    command = [sys.executable, "-X", "importtime", "-m", "pvdm.cli", "--help"]
+    command = [sys.executable, "-X", "importtime", "-m", "pvdm", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "usage: pvdm" in done.stdout
     assert "import time" in done.stderr and "torch" not in done.stderr

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from pvdm.cli import COMMANDS, TRAINING, _parser
+from pvdm.config_parser import option_names
 from pvdm.training import AutoencoderTraining, DiffusionTraining
 from pvdm.training.cli.command import TrainingCLI, main, parsed
-from pvdm.training.cli.parser_errors import option_names
 from pvdm.training.test_metrics import Evaluation
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pvdm.autoencoder.triplane import TriplaneShape
+from pvdm.errors import ArgumentError
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,17 @@ class AutoencoderConfig:
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
             if size < 1:
-                raise ValueError(f"{name} is {size}; it must be at least 1")
+                raise ArgumentError(f"{name} is {size}", "it must be at least 1", option=name)
         for name in ("height", "width"):
             if getattr(self, name) % self.patch_size:
-                raise ValueError(
-                    f"{name} {getattr(self, name)} is not divisible by the patch size {self.patch_size}; "
-                    f"choose a multiple of {self.patch_size}"
+                raise ArgumentError(
+                    f"{name} {getattr(self, name)} is not divisible by the patch size {self.patch_size}",
+                    f"choose a multiple of {self.patch_size}",
+                    option=name,
                 )
         if self.head_dim % 4:
-            raise ValueError(f"head_dim is {self.head_dim}; rotary positions need a multiple of 4")
+            remedy = "give a multiple of 4, which rotary positions need"
+            raise ArgumentError(f"head_dim is {self.head_dim}", remedy, option="head_dim")
 
     @property
     def latent_shape(self) -> TriplaneShape:

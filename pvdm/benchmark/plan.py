@@ -64,10 +64,7 @@ class Setting:
 
     def samplers(self) -> tuple[SamplerConfig, SamplerConfig]:
         """The samplers of the first clip and of later ones; InputError if eta is out of range."""
-        try:
-            first, later = (SamplerConfig(self.sampler, steps, self.eta) for steps in (self.first, self.later))
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        first, later = (SamplerConfig(self.sampler, steps, self.eta) for steps in (self.first, self.later))
         return first, later
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,10 +88,11 @@ def _ready(options: argparse.Namespace) -> tuple[VideoData, VideoGenerator]:
     from pvdm.generation import VideoGenerator
     from pvdm.runtime.precision import warn_of_slow_bfloat16
     from pvdm.training import VideoData
+    from pvdm.training.cli.command import parsed
 
     device = device_of_rank(device_of(options.device))
     check_place(options.output)
-    config = _parsed(options.of_training)
+    config = parsed(options.of_training)
     options.precision = options.precision or _precision(config.trainer.precision)
     data, autoencoder = data_of(config.data.as_dict(), VideoData), _autoencoder(config)
     if options.precision == "bf16":
@@ -116,15 +116,6 @@ def _plan(data: VideoData, generator: VideoGenerator, options: argparse.Namespac
         "clips_per_shard": options.clips_per_shard,
     }
     return plan_of(data, generator.autoencoder, settings)
-
-
-def _parsed(arguments: Sequence[str]) -> Any:
-    from pvdm.training.cli.command import parsed
-
-    try:
-        return parsed(arguments)
-    except InputError as error:  # which names a config of stage 1, as for pvdm fit
-        raise InputError(str(error).replace("configs/autoencoder.yaml", "configs/diffusion.yaml")) from error
 
 
 def _autoencoder(config: Any) -> Path:

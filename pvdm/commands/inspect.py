@@ -119,7 +119,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
 
 def _size(text: str) -> tuple[int, int]:
     """`256x256`: height and width."""
-    height, cross, width = text.partition("x")
-    if not cross:
+    sizes = text.split("x")
+    if len(sizes) != 2 or not all(size.isdecimal() and int(size) for size in sizes):
         raise InputError(f"{text} is no size", "give height and width as in 256x256")
-    return positive(height), positive(width)
+    return int(sizes[0]), int(sizes[1])

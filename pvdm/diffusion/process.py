@@ -10,6 +10,7 @@ from typing import Literal
 from torch import Tensor
 
 from pvdm.diffusion.schedule import NoiseSchedule, computation_dtype
+from pvdm.errors import ArgumentError
 
 MIN_VARIANCE = 1e-20  # the released floor of the posterior variance, before its logarithm
 
@@ -25,7 +26,7 @@ def q_sample(x0: Tensor, noise: Tensor, t: Tensor, schedule: NoiseSchedule) -> T
 def diffusion_loss(output: Tensor, target: Tensor, *, norm: LossNorm = "l2") -> Tensor:
     """Mean square ("l2", DDPM eq. 14) or absolute ("l1") error of each sample: (b,), at least float32."""
     if norm not in ("l2", "l1"):
-        raise ValueError(f"norm is {norm!r}; it must be l2 or l1")
+        raise ArgumentError(f"norm is {norm!r}", "it must be l2 or l1", option="norm")
     if output.shape != target.shape:
         raise ValueError(f"the output is {tuple(output.shape)}, its target {tuple(target.shape)}; they must agree")
     error = output.to(computation_dtype(output)) - target

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
+from pvdm.errors import ArgumentError
+
 SamplerName = Literal["ddpm", "ddim", "dpmpp_2m", "unipc"]
 SAMPLER_NAMES: tuple[SamplerName, ...] = get_args(SamplerName)
 Grid = Literal["uniform", "quadratic", "cubic", "karras", "logsnr"]
@@ -55,14 +57,17 @@ class SamplerConfig:
 
     def __post_init__(self) -> None:
         if self.name not in SAMPLER_NAMES:
-            raise ValueError(f"the sampler is {self.name!r}; it must be one of {', '.join(SAMPLER_NAMES)}")
+            raise ArgumentError(
+                f"the sampler is {self.name!r}", f"it must be one of {', '.join(SAMPLER_NAMES)}", option="name"
+            )
         if self.steps is not None and self.steps < 1:
-            raise ValueError(f"{self.steps} sampling steps; choose at least 1")
+            raise ArgumentError(f"steps is {self.steps}", "choose at least 1", option="steps")
         if self.grid is not None:
             check_grid(self.grid)
         check_eta(self.eta)
         if self.eta != 0 and self.name != "ddim":
-            raise ValueError(f"eta {self.eta} belongs to ddim, not to {self.name}; leave it out, or choose ddim")
+            problem = f"eta {self.eta} belongs to ddim, not to {self.name}"
+            raise ArgumentError(problem, "leave it out, or choose ddim", option="eta")
 
     def completed(self, timesteps: int) -> SamplerConfig:
         """This configuration with steps and grid filled in, for a model of so many diffusion times."""
@@ -72,12 +77,12 @@ class SamplerConfig:
 
 
 def check_grid(name: str) -> None:
-    """Raises ValueError unless `name` is one of the grids."""
+    """ArgumentError unless `name` is one of the grids."""
     if name not in GRIDS:
-        raise ValueError(f"the grid is {name!r}; it must be one of {', '.join(GRIDS)}")
+        raise ArgumentError(f"the grid is {name!r}", f"it must be one of {', '.join(GRIDS)}", option="grid")
 
 
 def check_eta(eta: float) -> None:
-    """Raises ValueError unless eta is in [0, 1]."""
+    """ArgumentError unless eta is in [0, 1]."""
     if not 0 <= eta <= 1:
-        raise ValueError(f"eta is {eta}; it must be in [0, 1]")
+        raise ArgumentError(f"eta is {eta}", "it must be in [0, 1]", option="eta")

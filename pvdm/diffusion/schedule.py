@@ -8,6 +8,8 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from pvdm.errors import ArgumentError
+
 Parameterization = Literal["eps", "x0", "v"]
 
 
@@ -31,10 +33,10 @@ class DiffusionConfig:
 
     def __post_init__(self) -> None:
         if self.timesteps < 1:
-            raise ValueError(f"timesteps is {self.timesteps}; it must be at least 1")
+            raise ArgumentError(f"timesteps is {self.timesteps}", "it must be at least 1", option="timesteps")
         if not 0 < self.linear_start <= self.linear_end < 1:
             bounds = f"linear_start {self.linear_start} and linear_end {self.linear_end}"
-            raise ValueError(f"{bounds} must satisfy 0 < linear_start <= linear_end < 1")
+            raise ArgumentError(bounds, "give values with 0 < linear_start <= linear_end < 1", option="linear_start")
         check_parameterization(self.prediction)
 
 
@@ -116,6 +118,7 @@ def computation_dtype(like: Tensor) -> torch.dtype:
 
 
 def check_parameterization(name: str) -> None:
-    """Raises ValueError unless `name` is one of the three parameterizations."""
+    """ArgumentError unless `name` is one of the three parameterizations."""
     if name not in get_args(Parameterization):
-        raise ValueError(f"prediction is {name!r}; it must be one of {', '.join(get_args(Parameterization))}")
+        choices = ", ".join(get_args(Parameterization))
+        raise ArgumentError(f"prediction is {name!r}", f"it must be one of {choices}", option="prediction")

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pvdm.diffusion.sampler_config import Grid, check_grid
 from pvdm.diffusion.schedule import Level, NoiseSchedule
+from pvdm.errors import ArgumentError
 from pvdm.runtime.progress import Progress
 
 POWERS: dict[str, int] = {"quadratic": 2, "cubic": 3}
@@ -58,7 +59,8 @@ def time_grid(schedule: NoiseSchedule, steps: int, *, grid: Grid = "uniform") ->
     """
     timesteps = schedule.config.timesteps
     if not 1 <= steps <= timesteps:
-        raise ValueError(f"{steps} sampling steps; with {timesteps} diffusion times choose 1 to {timesteps}")
+        remedy = f"with {timesteps} diffusion times choose 1 to {timesteps}"
+        raise ArgumentError(f"{steps} sampling steps", remedy, option="steps")
     check_grid(grid)
     if grid == "uniform":  # in integers: a floating linspace may fall just short of one and lose it
         return [n * timesteps // steps - 1 for n in range(steps, -1, -1)]

@@ -47,21 +47,25 @@ class UNetConfig:
         for multiplier in self.channel_multipliers:
             width = self.channels * multiplier
             if width < 32 or width % 32 or width % self.heads:
-                raise ValueError(f"a level of {width} channels: must be a multiple of 32 and of the {self.heads} heads")
+                problem = f"a level of the U-Net has {width} channels"
+                remedy = f"each level must have a multiple of 32 and of the {self.heads} heads"
+                raise ArgumentError(problem, remedy, option="channels")
         if self.classes is not None and self.classes < 1:
-            raise ValueError(f"classes is {self.classes}; give a number of at least 1, or leave it out for no labels")
+            remedy = "give at least 1, or leave it out for a model without labels"
+            raise ArgumentError(f"classes is {self.classes}", remedy, option="classes")
 
 
 def _check_sizes(config: UNetConfig) -> None:
-    """ValueError unless there is at least one level, and every size is at least 1."""
+    """ArgumentError unless there is at least one level, and every size is at least 1."""
     if not config.channel_multipliers:
-        raise ValueError("channel_multipliers is empty; give one for each level")
+        raise ArgumentError("channel_multipliers is empty", "give one for each level", option="channel_multipliers")
     for name in ("latent_channels", "latent_shape", "channels", "blocks_per_level", "heads"):
         value = getattr(config, name)
         if min(value if isinstance(value, tuple) else (value,)) < 1:
-            raise ValueError(f"{name} is {value}; it must be at least 1")
+            raise ArgumentError(f"{name} is {value}", "it must be at least 1", option=name)
     if any(factor < 1 or factor & (factor - 1) for factor in config.attention_factors):
-        raise ValueError(f"attention_factors are {config.attention_factors}; give powers of 2")
+        problem = f"attention_factors are {config.attention_factors}"
+        raise ArgumentError(problem, "give powers of 2", option="attention_factors")
 
 
 class Stage(nn.Module):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder
 from pvdm.diffusion import DiffusionConfig, NoiseSchedule, TriplaneUNet, UNetConfig
-from pvdm.errors import InputError
+from pvdm.errors import ArgumentError, InputError
 from pvdm.files.atomic_write import replacing
 from pvdm.generation import model_files as files
 from pvdm.generation.fast_inference import speed_up
@@ -72,9 +72,11 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         self.classes = tuple(classes) if classes else None
         self.data = dict(data) if data else None
         if self.classes and len(self.classes) != self.class_count:
-            raise ValueError(f"{len(self.classes)} classes have names, the denoiser has {self.class_count or 'none'}")
+            problem = f"{len(self.classes)} classes have names, the denoiser has {self.class_count or 'none'}"
+            raise ArgumentError(problem, "give one name for each class of the denoiser", option="classes")
         if denoiser and tuple(denoiser.latent_shape) != tuple(autoencoder.latent_shape):
-            raise ValueError(f"the denoiser is for latents of {denoiser.latent_shape}, not {autoencoder.latent_shape}")
+            problem = f"the denoiser is for latents of {denoiser.latent_shape}, not {autoencoder.latent_shape}"
+            raise ArgumentError(problem, "give both the same sizes", option="denoiser")
 
     @property
     def frames(self) -> int:
@@ -133,7 +135,8 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
                 **{name: config[name] for name in optional & config.keys()},
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(f"the model's configuration is not one of this version of pvdm ({error})") from error
+            problem = f"the model's configuration is not one of this version of pvdm ({error})"
+            raise InputError(problem, "update pvdm, or export the model again with this version") from error
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> Self:
         """Fills the model, in evaluation mode; all names and shapes must fit, else InputError."""

@@ -115,7 +115,7 @@ def test_a_stage_1_model_has_what_it_can(pvdm, stage_1_model, tmp_path):
         (["--tasks", "encode,fly"], "--tasks names 'fly'; give names of read, encode, decode, denoise, sample_clip"),
         (["--size", "huge"], "--size is huge; choose one of released, pvdm-s, tiny"),
         (["--height", "20"], "height 20 is not divisible by the patch size 8; choose a multiple of 8"),
-        (["--unet-channels", "40"], "a level of 40 channels: must be a multiple of 32"),
+        (["--unet-channels", "40"], "a level of the U-Net has 40 channels; each level must have a multiple of 32"),
         (["--sampler", "euler"], "--sampler is euler; choose one of"),
         (["--repeats", "0"], "--repeats is 0; give a whole number of at least 1"),
         (["--compare", "nowhere.json"], "nowhere.json is no result of pvdm benchmark speed"),

@@ -268,7 +268,9 @@ def test_options_that_do_not_fit(refused, real, options, message):
 
 def test_a_model_s_options_that_do_not_fit(refused, networks, model, stage_1_model):
     common = ["--protocol", "fvd-random/16f", *SAMPLED]
-    assert "201 steps were asked for; this model has 200 times" in refused("--fake", model, *common, "--steps", 201)
+    assert "201 steps are more than the 200 timesteps of this model" in refused(
+        "--fake", model, *common, "--steps", 201
+    )
     assert "201 steps" in refused("--fake", model, *common, "--later-steps", 201)
     assert "this model has no classes; leave out --every-class" in refused("--fake", model, *common, "--every-class")
     assert "stage-1 autoencoder without a denoiser" in refused("--fake", stage_1_model, *common)

@@ -146,7 +146,7 @@ def test_an_input_may_be_its_own_output(pvdm, model, make_video, tmp_path):
         (19, ["--seeds", 1, 1], "a seed is given twice; give each seed once"),
         (19, ["--device", "cuda:99"], "there is no device cuda:99 here"),
         (19, ["--output", "out.avi"], "out.avi ends in .avi, which cannot be written"),
-        (19, ["--later-steps", 201], "201 steps were asked for; this model has 200 times"),
+        (19, ["--later-steps", 201], "201 steps are more than the 200 timesteps of this model"),
     ],
 )
 def test_refusals_leave_nothing(refusal, model, make_video, tmp_path, monkeypatch, length, options, message):

@@ -229,8 +229,8 @@ def test_output(videos, tmp_path, inspect, refusal):
         ([".", "-c", "bad.yaml"], "bad.yaml cannot be read as a config ("),
         ([".", "-c", "list.yaml"], "the configs list.yaml do not fit together ("),
         ([".", "-c", "text.yaml"], "data is 3 in the configs, where keys such as layout are wanted"),
-        ([".", "-c", "unknown.yaml"], "does not accept option 'colour'; correct the configuration"),
-        ([".", "-c", "value.yaml"], "Expected a <class 'int'>. Got value: tall; correct the configuration"),
+        ([".", "-c", "unknown.yaml"], "data.colour is no option; see pvdm fit --help"),
+        ([".", "-c", "value.yaml"], "data.frames is tall; give a whole number"),
     ],
 )
 def test_errors_are_one_sentence(tmp_path, monkeypatch, refusal, arguments, message):
@@ -244,7 +244,7 @@ def test_errors_are_one_sentence(tmp_path, monkeypatch, refusal, arguments, mess
 def test_a_wrong_size_is_explained(refusal):
     for size in ("256", "0x3", "axb"):
         message = refusal("inspect", "folder", "--size", size)
-        assert "--size" in message and message.endswith("; see pvdm inspect --help")
+        assert message.endswith(f"--size is {size}; give height and width as in 256x256")
 
 
 def test_the_real_data_sets(shared_data, inspect):

@@ -66,7 +66,7 @@ def test_existing_output(pvdm, refusal, model, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--steps", 201], "201 steps were asked for; this model has 200 times, choose at most that"),
+        (["--steps", 201], "201 steps are more than the 200 timesteps of this model; give at most 200"),
         (["--eta", 2], "eta is 2.0; it must be in [0, 1]"),
         (["--sampler", "ddpm", "--eta", 0.5], "eta 0.5 belongs to ddim, not to ddpm"),
         (["--device", "cuda:99"], "there is no device cuda:99 here; choose cpu, or leave out --device"),

@@ -271,10 +271,13 @@ def test_attention_across_planes_runs_over_all_their_positions():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"channels": 48}, "a level of 48 channels: must be a multiple of 32 and of the 8 heads"),
+        (
+            {"channels": 48},
+            "a level of the U-Net has 48 channels; each level must have a multiple of 32 and of the 8 heads",
+        ),
         ({"channels": 96, "heads": 5}, "multiple of 32 and of the 5 heads"),
-        ({"channel_multipliers": (1, 0)}, "a level of 0 channels"),
-        ({"classes": 0}, "classes is 0; give a number of at least 1, or leave it out for no labels"),
+        ({"channel_multipliers": (1, 0)}, "a level of the U-Net has 0 channels"),
+        ({"classes": 0}, "classes is 0; give at least 1, or leave it out for a model without labels"),
     ],
 )
 def test_config_is_checked(fields, message):

@@ -12,7 +12,6 @@ import torch
 from pvdm.autoencoder import AutoencoderConfig
 from pvdm.benchmark.speed.speed_options import SpeedOptions
 from pvdm.diffusion import UNetConfig
-from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 
 TINY_AUTOENCODER = AutoencoderConfig(
@@ -108,12 +107,9 @@ def sizes(name: str, **changed: int | None) -> tuple[AutoencoderConfig, UNetConf
     """The configurations of a named size; frames, height, width, channels and unet_channels may be changed."""
     given = {field: value for field, value in changed.items() if value is not None}
     width = {"channels": given.pop("unet_channels")} if "unet_channels" in given else {}
-    try:
-        autoencoder = replace(AUTOENCODERS[name], **given)
-        shape = {"latent_shape": tuple(autoencoder.latent_shape), "latent_channels": autoencoder.latent_channels}
-        return autoencoder, replace(UNETS[name], **shape, **width)
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    autoencoder = replace(AUTOENCODERS[name], **given)
+    shape = {"latent_shape": tuple(autoencoder.latent_shape), "latent_channels": autoencoder.latent_channels}
+    return autoencoder, replace(UNETS[name], **shape, **width)
 
 
 def _random(autoencoder: AutoencoderConfig, denoiser: UNetConfig) -> VideoGenerator:

@@ -135,18 +135,17 @@ def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps:
     """The solver that the options describe; InputError where they do not fit together or the model."""
     steps, timesteps = steps or options.steps, generator.diffusion.timesteps
     if steps is not None and steps > timesteps:
-        raise InputError(f"{steps} steps were asked for", f"this model has {timesteps} times, choose at most that")
-    try:
-        return SamplerConfig(
-            options.sampler,
-            steps,
-            options.eta,
-            options.guidance,
-            label_guidance=options.label_guidance,
-            grid=options.grid,
+        raise InputError(
+            f"{steps} steps are more than the {timesteps} timesteps of this model", f"give at most {timesteps}"
         )
-    except ValueError as error:
-        raise InputError(str(error)) from error
+    return SamplerConfig(
+        options.sampler,
+        steps,
+        options.eta,
+        options.guidance,
+        label_guidance=options.label_guidance,
+        grid=options.grid,
+    )
 
 
 def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: int) -> list[int] | None:

@@ -82,13 +82,6 @@ class TrainingCLI(CheckedCLI):
         for verb, parser in self._subcommand_parsers.items():
             parser.prog = f"pvdm {verb}"
 
-    def instantiate_classes(self) -> None:
-        """As ever, but what a constructor says of its values is said alone."""
-        try:
-            super().instantiate_classes()
-        except ValueError as error:
-            raise InputError(_own_words(error)) from error
-
     def after_instantiate_classes(self) -> None:
         """The same command again goes on from the run's last checkpoint, which the other verbs take as the model."""
         config = self.config_init[self.subcommand]
@@ -253,10 +246,3 @@ def _only(verb: str) -> type[TrainingCLI]:
             return {verb: TrainingCLI.subcommands()[verb]}
 
     return Only
-
-
-def _own_words(error: BaseException) -> str:
-    """What the constructor said that is behind a parser's error."""
-    while error.__cause__ is not None and not isinstance(error, InputError):
-        error = error.__cause__
-    return str(error)

@@ -1,11 +1,14 @@
-"""The configs among the arguments of a command, and where they lie."""
+"""The configs among the arguments of a command: where they are, and whether they can be read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import yaml
+
 from pvdm import configs
+from pvdm.errors import InputError, one_line
 
 CONFIG_OPTIONS = ("-c", "--config")
 
@@ -36,3 +39,28 @@ def find_config(name: str) -> Path | str:
     """The place of one config, as it is given or in the package."""
     inside = configs.FOLDER / name.removeprefix("configs/")
     return inside if name.startswith("configs/") and not Path(name).exists() and inside.is_file() else name
+
+
+def check_configs(arguments: Sequence[str]) -> None:
+    """InputError that names the file if a config is missing, or is no text, no YAML or no mapping."""
+    for path in (Path(name) for name in config_names(arguments) if "://" not in name):
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise InputError(f"there is no config {path}", "check -c") from error
+        except OSError as error:
+            raise InputError(
+                f"the config {path} cannot be read ({error.strerror})", "give a YAML file as -c"
+            ) from error
+        except (UnicodeDecodeError, yaml.YAMLError) as error:
+            raise InputError(f"the config {path} is not YAML ({_place(error)})", "correct it there") from error
+        if not isinstance(content, dict):
+            raise InputError(f"the config {path} holds no keys with values", "pvdm fit --print_config shows one")
+
+
+def _place(error: Exception) -> str:
+    """What a reader of YAML found, and where."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return one_line(error)
+    return f"{error.problem} in line {mark.line + 1}, column {mark.column + 1}"

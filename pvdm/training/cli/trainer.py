@@ -1,11 +1,23 @@
-"""Lightning's Trainer, told apart what is a number of batches and what is a share of them."""
+"""Lightning's Trainer: counts of batches told apart from shares of them, its options checked, its refusals told."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from traceback import walk_tb
 from typing import Any
 
 import pytorch_lightning
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from pvdm.errors import InputError, check_range, one_line
+
+PRECISIONS = {None, "32", "32-true", "bf16", "bf16-mixed"}
+SCALED_PRECISIONS = {"16", "16-mixed"}
+"""Half precision needs a scaler of gradients, which Lightning has for one optimizer that it runs itself."""
+
+LIGHTNING = ("pytorch_lightning", "lightning_fabric")
 
 
 class Trainer(pytorch_lightning.Trainer):
@@ -35,3 +47,57 @@ class Trainer(pytorch_lightning.Trainer):
             val_check_interval=val_check_interval,
             **options,
         )
+
+
+def check_trainer(config: Any, *, is_automatic: bool) -> None:
+    """InputError for values that Lightning takes and that break training later, or spoil it."""
+    _check_strategy(config.get("strategy"))
+    precision = config.get("precision")
+    allowed = PRECISIONS | (SCALED_PRECISIONS if is_automatic else set())
+    if (None if precision is None else str(precision)) not in allowed:
+        names = ", ".join(sorted(filter(None, allowed)))
+        raise InputError(
+            f"trainer.precision is {precision}, which this stage cannot be trained in",
+            f"choose one of {names}",
+        )
+    interval = config.get("val_check_interval")
+    if isinstance(interval, (int, float)) and interval <= 0:
+        raise InputError(
+            f"trainer.val_check_interval is {interval}",
+            "give a number of batches, or a share of an epoch above 0",
+        )
+    check_range(0, gradient_clip_val=config.get("gradient_clip_val"), log_every_n_steps=config.get("log_every_n_steps"))
+
+
+def _check_strategy(strategy: Any) -> None:
+    """InputError for those that divide weights in ways of their own, whose checkpoints are not ours."""
+    name = strategy if isinstance(strategy, str) else type(strategy).__name__
+    if name.lower().startswith(("fsdp", "deepspeed", "modelparallel")):
+        raise InputError(
+            f"trainer.strategy is {name}, whose checkpoints cannot be gone on with here",
+            "give ddp, or for stage 2 -c configs/strategies/fsdp.yaml",
+        )
+
+
+@contextmanager
+def lightning_refusals(what: str) -> Iterator[None]:
+    """InputError, which begins with `what`, for options that Lightning refuses; a bug keeps its traceback."""
+    try:
+        yield
+    except (MisconfigurationException, ModuleNotFoundError, TypeError, ValueError) as error:
+        if isinstance(error, InputError) or not _is_refusal(error):
+            raise
+        remedy = "see trainer in pvdm fit --help; accelerator auto and devices auto take what this machine has"
+        raise InputError(f"{what}: {one_line(error).rstrip('!')}", remedy) from error
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether Lightning raised it, called by none of our functions but constructors, which pass on a user's values."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    names = [frame.f_globals.get("__name__", "") for frame in frames]
+    ours = [
+        name
+        for name, frame in zip(names, frames, strict=True)
+        if name.startswith("pvdm.") and not name.startswith("pvdm.training.cli.") and frame.f_code.co_name != "__init__"
+    ]
+    return names[-1].partition(".")[0] in LIGHTNING and not ours

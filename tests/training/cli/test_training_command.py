@@ -250,7 +250,11 @@ def test_a_missing_first_stage(command, caplog, tmp_path):
     [
         ("autoencoder", {"data__height": 20}, "height 20 is not divisible by the patch size 8; choose a multiple of 8"),
         ("autoencoder", {"data__stride": 0}, "the clip's stride is 0; give a positive number"),
-        ("diffusion", {"model__denoiser__channels": 48}, "a level of 48 channels: must be a multiple of 32"),
+        (
+            "diffusion",
+            {"model__denoiser__channels": 48},
+            "a level of the U-Net has 48 channels; each level must have a multiple of 32",
+        ),
         ("diffusion", {"model__sampler__eta": 3.0}, "eta is 3.0; it must be in [0, 1]"),
     ],
 )
@@ -300,7 +304,9 @@ def test_going_on_with_other_data_is_said(command, videos, caplog):
 
 def test_stage_2_without_stage_1_and_a_phase_that_never_comes(command, caplog):
     without = [part for part in command("fit", "diffusion") if not str(part).startswith("--model.autoencoder")]
-    assert "give its exported folder or checkpoint as --model.autoencoder" in refusal(caplog, *without)
+    assert "model.autoencoder must be given; give the exported folder or the checkpoint of stage 1" in refusal(
+        caplog, *without
+    )
     small = {"model__adversary__channels": 8, "model__adversary__layers": 1, "model__adversary__start": 2}
     assert main(command("fit", "autoencoder", **small)) == 0
     assert "there is no GAN phase: it begins after 2 updates, and the run ends after 2" in caplog.text
