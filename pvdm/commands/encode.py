@@ -15,8 +15,8 @@ from pvdm.runtime.processes import device_of_rank, processes_here, together
 
 if TYPE_CHECKING:
     from pvdm.data.latents.encoding_plan import LatentPlan
+    from pvdm.data.video_collection import VideoCollection
     from pvdm.generation import VideoGenerator
-    from pvdm.training import VideoData
 
 DTYPES = ("float16", "bfloat16")
 UNITS = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10}
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
     from pvdm.training.latent_encoding import encode
 
     with shared_work() as group:
-        data, generator = together(group, lambda: _ready(options))
+        data, workers, generator = together(group, lambda: _ready(options))
         plan = together(group, lambda: _plan(data, generator, options) if group.is_main else None)
         plan = group.gather(plan)[0]
         _tell(plan)
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
             root=data.path,
             generator=generator,
             batch_size=options.batch_size,
-            workers=worker.default_workers(processes_here()) if data.workers is None else data.workers,
+            workers=worker.default_workers(processes_here()) if workers is None else workers,
             reader=data.reader,
             processes=group,
             overwrite=options.overwrite,
@@ -81,36 +81,36 @@ def run(options: argparse.Namespace) -> None:
         logger.info("%d of %d shards were encoded; the latents are in %s", missing, len(plan.shards()), options.output)
 
 
-def _ready(options: argparse.Namespace) -> tuple[VideoData, VideoGenerator]:
-    """The data, which have not been looked for, and the model; what is quick to refuse comes first."""
+def _ready(options: argparse.Namespace) -> tuple[VideoCollection, int | None, VideoGenerator]:
+    """The videos, not found yet, `data.workers`, and the model; what is quick to refuse comes first."""
     from pvdm.data.latents.latent_folder import check_place
-    from pvdm.data.options import data_of
+    from pvdm.data.options import parse_options
+    from pvdm.data.video_collection import VideoCollection
     from pvdm.generation import VideoGenerator
     from pvdm.runtime.precision import warn_of_slow_bfloat16
-    from pvdm.training import VideoData
     from pvdm.training.cli.command import parsed
 
     device = device_of_rank(device_of(options.device))
     check_place(options.output)
     config = parsed(options.of_training)
     options.precision = options.precision or _precision(config.trainer.precision)
-    data, autoencoder = data_of(config.data.as_dict(), VideoData), _autoencoder(config)
+    data, autoencoder = parse_options(config.data.as_dict()), _autoencoder(config)
+    videos = VideoCollection.of(data)
     if options.precision == "bf16":
         warn_of_slow_bfloat16(device)
-    return data, VideoGenerator.load(autoencoder).to(device)
+    return videos, data.workers, VideoGenerator.load(autoencoder).to(device)
 
 
-def _plan(data: VideoData, generator: VideoGenerator, options: argparse.Namespace) -> LatentPlan:
+def _plan(data: VideoCollection, generator: VideoGenerator, options: argparse.Namespace) -> LatentPlan:
     """What is to be encoded; InputError if the videos or their sizes do not fit."""
     from pvdm.training.latent_encoding import plan_of
 
     size = generator.autoencoder.config
-    data.find()
-    data.setup("fit")
+    data.setup()
     data.check_sizes(frames=size.frames, height=size.height, width=size.width, clips=2)
     settings = {
         "stride": options.stride or math.gcd(data.clip.frames * data.clip.stride, MOST_STRIDE),
-        "flips": data.augmentation.horizontal_flip if options.flips is None else options.flips,
+        "flips": data.samples.augmentation.horizontal_flip if options.flips is None else options.flips,
         "dtype": options.dtype,
         "precision": options.precision,
         "clips_per_shard": options.clips_per_shard,

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -17,14 +17,12 @@ from pvdm.commands.terminal.options import natural, positive, rate
 from pvdm.data import GivenLayout, Part, find_damage
 from pvdm.data.inspection.contact_sheet import contact_sheet
 from pvdm.data.inspection.report import data_report, table
-from pvdm.data.options import data_of
+from pvdm.data.options import parse_options
+from pvdm.data.video_collection import VideoCollection
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import check_output, replacing
 from pvdm.training.cli.config_files import find_configs
 from pvdm.video import Reader
-
-if TYPE_CHECKING:
-    from pvdm.data.collection import VideoCollection
 
 REPORT, SHEET = "report.json", "contact_sheet.jpg"
 
@@ -55,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     if options.output:
         check_output(options.output, overwrite=options.overwrite, own=(REPORT, SHEET))
-    data = data_of({**_of_configs(options.config), **_given(options)})
+    data = VideoCollection.of(parse_options({**_of_configs(options.config), **_given(options)}))
     _, index = data.find()
     damaged = find_damage(index.videos, progress=True) if options.all_frames else []
     report = data_report(data, damaged)
@@ -104,7 +102,7 @@ def _read_config(file: str) -> DictConfig:
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
-    """The options given, by the names of `VideoCollection`; a stride replaces a config's fps, and vice versa."""
+    """The options given, by the names of `DataOptions`; a stride replaces a config's fps, and vice versa."""
     folders = ("training_folders", "validation_folders")
     names = ("path", "layout", "split", "part", "frames", "stride", "fps", "clips", "reader", "seed", *folders)
     values = {name: getattr(options, name) for name in names if getattr(options, name) is not None}

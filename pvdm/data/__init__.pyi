@@ -1,11 +1,12 @@
-from .checks import check_share, long_enough, some
+from .checks import check_share, first_causes, long_enough
 from .dataset import Augmentation, ClipDataset
 from .description import DataCard
 from .index import BadVideo, Index, Video, find_damage, index_videos
 from .index_cache import IndexCache
-from .layouts.detection import GivenLayout, Layout, find_parts, layout_of
-from .layouts.folder import SplitFolders, find_videos
-from .layouts.splits import Entry, Part, Splits, split_by_file
+from .layouts.folder import find_videos
+from .layouts.registry import GivenLayout, Layout, find_splits, layout_of
+from .layouts.splits import Entry, Part, SplitFolders, SplitOptions, Splits, split_by_file
+from .options import DataOptions
 from .sampler import EpochSampler, SampleKey
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "BadVideo",
     "ClipDataset",
     "DataCard",
+    "DataOptions",
     "Entry",
     "EpochSampler",
     "GivenLayout",
@@ -22,15 +24,16 @@ __all__ = [
     "Part",
     "SampleKey",
     "SplitFolders",
+    "SplitOptions",
     "Splits",
     "Video",
     "check_share",
     "find_damage",
-    "find_parts",
+    "find_splits",
     "find_videos",
+    "first_causes",
     "index_videos",
     "layout_of",
     "long_enough",
-    "some",
     "split_by_file",
 ]

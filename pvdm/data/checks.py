@@ -1,4 +1,4 @@
-"""Which videos can be used, and what is logged about a data set before training."""
+"""Which videos are usable, and what is logged about a data set before training."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from pvdm.errors import InputError
 from pvdm.video import ClipShape, Reader
 from pvdm.video.decoding.packets import PacketIndex
 
-NAMED = 3  # how many videos a message about many of them names
-
+NAMED = 3  # videos that a message about many of them names
 
 logger = logging.getLogger(__name__)
 
 
 def long_enough(index: Index, clip: ClipShape) -> Index:
-    """The same, but videos that a clip does not fit into are among the bad ones."""
+    """The same index, with the videos that are shorter than a clip among the bad ones."""
     causes = [_too_short(video, clip) for video in index.videos]
     pairs = list(zip(index.videos, causes, strict=True))
     short = [BadVideo(video.path, cause) for video, cause in pairs if cause]
@@ -27,11 +26,11 @@ def long_enough(index: Index, clip: ClipShape) -> Index:
 
 
 def check_share(total: int, bad: Sequence[BadVideo], max_bad_share: float) -> None:
-    """InputError if none of `total` videos is good, or more than the given share is bad."""
+    """InputError if none of `total` videos is usable, or more than the given share is bad."""
     if not total:
         raise InputError(
             "there are no videos to train on",
-            "check the folder and data.part, or if all lie in folders of validation or test, name those to "
+            "check the folder and data.part, or if all lie in validation or test folders, name the folders to "
             "train on (data.training_folders)",
         )
     if len(bad) < total and len(bad) <= max_bad_share * total:
@@ -39,13 +38,13 @@ def check_share(total: int, bad: Sequence[BadVideo], max_bad_share: float) -> No
     allowed = f", more than the share of {max_bad_share:g} that data.max_bad_share allows" if len(bad) < total else ""
     remedy = ", or raise --data.max_bad_share" if allowed else ""
     raise InputError(
-        f"{len(bad)} of {total} videos cannot be used{allowed}: {some(bad)}",
+        f"{len(bad)} of {total} videos cannot be used{allowed}: {first_causes(bad)}",
         f"repair or remove them (pvdm inspect lists all), choose fewer frames or a smaller stride{remedy}",
     )
 
 
-def some(bad: Sequence[BadVideo]) -> str:
-    """The causes of the first few, and how many more there are."""
+def first_causes(bad: Sequence[BadVideo]) -> str:
+    """The causes of the first few bad videos, and how many more there are."""
     named = "; ".join(video.cause for video in bad[:NAMED])
     return named + (f"; and {len(bad) - NAMED} more" if len(bad) > NAMED else "")
 
@@ -54,45 +53,47 @@ def _too_short(video: Video, clip: ClipShape) -> str | None:
     try:
         if clip.last_start(video.info) >= 0:
             return None
-    except InputError as error:  # the pace of a clip is in seconds, and the video does not know its own
-        return f"{video.path} cannot give such clips ({str(error).partition(';')[0]})"
+    except InputError as error:  # the pace of a clip is in seconds, and the video does not record its own
+        return f"{video.path} cannot give such clips ({error.problem})"
     if clip.fps and video.info.timeline:
-        length, wanted = video.info.timeline.seconds[-1], (clip.frames - 1) / clip.fps
-        return f"{video.path} lasts {length:.3g} s, less than the {wanted:.3g} s of a clip of {clip.frames} frames"
-    wanted = f"fewer than the {clip.span(video.info)} that a clip of {clip.frames} frames spans"
-    return f"{video.path} has {video.info.frames} frames, {wanted}"
+        length, needed = video.info.timeline.seconds[-1], (clip.frames - 1) / clip.fps
+        return f"{video.path} lasts {length:.3g} s, less than the {needed:.3g} s of a clip of {clip.frames} frames"
+    return (
+        f"{video.path} has {video.info.frames} frames, fewer than the {clip.span(video.info)} that a clip of "
+        f"{clip.frames} frames spans"
+    )
 
 
-def remark(path: Path, parts: Splits, index: Index, *, clip: ClipShape, reader: Reader) -> None:
-    """Logs what is odd about the data in a folder, and what is left out of them."""
-    for note in parts.notes:
+def log_findings(path: Path, splits: Splits, index: Index, *, clip: ClipShape, reader: Reader) -> None:
+    """Logs what is unusual about a data set, and what is left out of it."""
+    for note in splits.notes:
         logger.warning("%s: %s", path, note)
-    if parts.absent:
+    if splits.absent:
         logger.warning(
-            "%d of %d listed videos are absent (such as %s)", len(parts.absent), parts.listed, parts.absent[0]
+            "%d of %d listed videos are absent (such as %s)", len(splits.absent), splits.listed, splits.absent[0]
         )
     if index.bad:
-        logger.warning("%d of %d videos are left out: %s", len(index.bad), len(parts.entries), some(index.bad))
+        logger.warning("%d of %d videos are left out: %s", len(index.bad), len(splits.entries), first_causes(index.bad))
     if reader == "decord":
-        plain = sum(_is_plain(video) for video in index.videos)
-        logger.info("decord reads %d of %d videos; it would not read the others exactly", plain, len(index.videos))
+        exact = sum(_is_exact_in_decord(video) for video in index.videos)
+        logger.info("decord reads %d of %d videos; it would not read the others exactly", exact, len(index.videos))
     if clip.fps is None and (uneven := [video for video in index.videos if video.info.times]):
         logger.warning(
-            "%d of %d videos have a variable frame rate (such as %s): at a stride the pace of their clips differs; "
-            "data.fps takes frames by their times",
+            "%d of %d videos have a variable frame rate (such as %s): with a stride the pace of their clips varies; "
+            "data.fps takes frames by their timestamps",
             *(len(uneven), len(index.videos), uneven[0].path),
         )
 
 
 def warn_of_validation(is_there: bool, part: Part) -> None:
-    """A line if validation is on clips that are trained on."""
+    """Logs that validation is on clips that are trained on, if it is."""
     if not is_there:
         logger.warning("there are no videos for validation; clips of the training videos are used for it")
     elif part != "train":
         logger.warning("validation is on videos that are trained on, as data.part is %s", part)
 
 
-def _is_plain(video: Video) -> bool:
-    """Whether decord serves it."""
+def _is_exact_in_decord(video: Video) -> bool:
+    """Whether decord reads a video as PyAV does."""
     index = PacketIndex.unpack(video.info.index) if video.info.index else None
     return index is not None and index.plain

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pvdm.data.checks import long_enough, some
+from pvdm.data.checks import first_causes, long_enough
 from pvdm.data.index import Index, Video
 from pvdm.data.sampler import SampleKey
 from pvdm.data.table import VideoTable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to the clips of training at random, and to all frames of a clip alike."""
+    """Random changes of training clips, the same for all frames of a clip."""
 
     random_crop: bool = False
     horizontal_flip: bool = False
@@ -32,7 +32,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a clip begins, what is cut out of it, and what is done to it."""
+    """Where a clip starts in its video, what is cropped out of it, and how it is changed."""
 
     start: int
     crop: tuple[float, float] = (0.5, 0.5)
@@ -43,12 +43,12 @@ class Placement:
 class ClipDataset:
     """Map-style dataset of `clips_per_video` samples of each video, or as many as fit end to end.
 
-    A sample is `clips` clips on end, of which the last is the target and those before it are its context. Where
-    a video is too short for the context, the target alone is read, after frames of zeros.
+    A sample is `clips` consecutive clips: the last is the target, those before it are its context. If a video is too
+    short for the context, the target alone is read, and frames of zeros precede it.
 
-    Training: sample k begins at a random frame of its video, augmented as asked. Validation: the samples of a
-    video are evenly spaced from its first frame to its last (a single one lies in the middle), centre crop, no
-    more. `InputError` if a video is shorter than one clip.
+    Training: sample k starts at a random frame of its video and is augmented. Validation: the samples of a video are
+    evenly spaced from its first frame to its last (a single one lies in the middle), cropped in the center and not
+    augmented. `InputError` if a video is shorter than one clip.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class ClipDataset:
     def __getitem__(self, key: int | SampleKey) -> dict:
         """dict(video: (3, t, h, w) uint8, path: str, start: int, fps: float, key: (3,) int64, has_context: bool).
 
-        key: an index (of epoch 0) or a `SampleKey`; that of the result is (seed, epoch, index), from which
-        all further randomness of the sample follows. `start` is the first frame that was read, `fps` that of the
-        clip, NaN if its video records none. Without `has_context` all frames before the target are zeros.
-        `label`, the index of the class, is there if the video has one. `IndexError` outside the dataset,
-        `InputError` naming the file if it cannot be decoded.
+        key: an index (of epoch 0) or a `SampleKey`. The key of the result is (seed, epoch, index), which determines
+        all further randomness of the sample. `start` is the first frame that was read, `fps` the rate of the clip, NaN
+        if its video records none. Without `has_context` all frames before the target are zeros. `label`, the index of
+        the class, is present if the video has one. `IndexError` outside the dataset, `InputError` that names the file
+        if it cannot be decoded.
         """
         import torch
 
@@ -111,8 +111,11 @@ class ClipDataset:
         labels = [video.label for video in self.videos]
         return None if None in labels else np.repeat(np.array(labels, dtype=np.int64), self._counts)
 
-    def spread(self, count: int) -> np.ndarray:
-        """Indices of `count` samples, or of all if there are no more, ascending: of all classes, videos and times."""
+    def evenly_spread(self, count: int) -> np.ndarray:
+        """Indices of `count` samples, or of all if there are no more, ascending, spread over classes, videos and time.
+
+        See `spread_evenly`.
+        """
         labels = [video.label for video in self.videos]
         return spread_evenly(self._counts, count, None if None in labels else np.array(labels))
 
@@ -133,21 +136,21 @@ class ClipDataset:
         return {"video": torch.cat([clip.new_zeros(3, absent, *clip.shape[2:]), clip], dim=1) if absent else clip}
 
     def _placement(self, number: int, epoch: int, index: int) -> Placement:
-        """That of a sample of video `number`."""
+        """The placement of a sample of video `number`."""
         room, _ = self._room(self.videos[number])
         count = int(self._counts[number])
         k = index - (int(self._ends[number]) - count)
         if not self.training:
             return Placement(room // 2 if count == 1 else round(k * room / (count - 1)))
         generator = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, index)))
-        # All are drawn whatever is switched on, so that one option does not change the others' draws.
+        # Always draw all of them, so that switching one option on does not change the others' draws.
         start, crop, flip = generator.integers(room + 1), generator.random(2), generator.random() < 0.5
         colors = self.augmentation.color_jitter.draw(generator)
         position = (float(crop[0]), float(crop[1])) if self.augmentation.random_crop else (0.5, 0.5)
         return Placement(int(start), position, bool(flip) and self.augmentation.horizontal_flip, colors)
 
     def _room(self, video: Video) -> tuple[int, int]:
-        """(latest start, how many fit end to end) of what is read of a video at once."""
+        """(latest start, how many fit end to end) of the clips that are read together."""
         shape = self.sample if self.has_context(video) else self.clip
         return shape.last_start(video.info), shape.fit_end_to_end(video.info)
 
@@ -155,7 +158,7 @@ class ClipDataset:
 def _check_videos(videos: Sequence[Video], clip: ClipShape) -> None:
     """InputError if there are none, or a clip does not fit into one."""
     if not videos:
-        raise InputError("there are no videos for this data set", "check its folder and its part")
+        raise InputError("there are no videos for this data set", "check its folder and data.part")
     short = long_enough(Index(list(videos), []), clip).bad
     if short:
-        raise InputError(f"{some(short)}", "leave such videos out, or choose fewer frames or a smaller stride")
+        raise InputError(first_causes(short), "leave such videos out, or choose fewer frames or a smaller stride")

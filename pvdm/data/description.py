@@ -1,4 +1,4 @@
-"""What a model tells of the data it was trained on: the user's card, and a fingerprint of the files."""
+"""What a model stores of the data it was trained on: the user's card, and a fingerprint of the files."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from hashlib import sha256
 from pathlib import Path
 
 MOST = 512
-"""Files that a fingerprint holds: all of a small data set, a random choice of a large one."""
+"""Files in a fingerprint: all of a small data set, a random choice of a large one."""
 
 HEAD = 1 << 14
 """Bytes of a file that are compared."""
 
 DIGITS = 8
-"""Hexadecimal digits of the mark of a name, and as many of its content."""
+"""Hexadecimal digits of the hash of a name, and of that of its content."""
 
 
 @dataclass(frozen=True)
 class DataCard:
-    """What the user says of the data; free texts.
+    """What the user says of the data, in free text.
 
     Args:
-        name: Of the data set.
-        source: Where it is from, and whom to cite.
+        name: Name of the data set.
+        source: Where it comes from, and whom to cite.
         license: Terms of use.
-        preprocessing: What was done to the videos before they came here.
+        preprocessing: What was done to the videos beforehand.
     """
 
     name: str | None = None
@@ -35,18 +35,18 @@ class DataCard:
 
 
 def fingerprint(paths: Iterable[Path]) -> str:
-    """Marks of the files (videos, or folders of frames) by their own names and first bytes, in one string.
+    """Hashes of the names and first bytes of the files (videos, or folders of frames), in one string.
 
-    Of more than `MOST` those whose names have the smallest hashes, so that two data sets choose alike.
+    Of more than `MOST` files, those whose names have the smallest hashes, so that two data sets choose alike.
     """
     chosen = sorted(paths, key=lambda path: (_name_mark(path), path))[:MOST]
     return "".join(f"{_name_mark(path)}{_content_mark(path)}" for path in chosen)
 
 
 def known_share(marks: str, paths: Iterable[Path]) -> float | None:
-    """The share of these files that are of the data set with this fingerprint; None where it can tell of none of them.
+    """The share of these files that belong to the data set with this fingerprint; None if none is comparable.
 
-    It tells of those alone whose names would have been chosen.
+    Only files whose names would have been chosen are comparable.
     """
     size = 2 * DIGITS
     known = {marks[i : i + size] for i in range(0, len(marks), size)}
@@ -66,7 +66,7 @@ def _name_mark(path: Path) -> str:
 
 
 def _content_mark(path: Path) -> str:
-    """Of the first bytes of a file, or of the first frame of a folder; of nothing where they cannot be read."""
+    """Hash of the first bytes of a file, or of the first frame of a folder; of no bytes if they cannot be read."""
     try:
         file = min(path.iterdir()) if path.is_dir() else path
         with file.open("rb") as opened:

@@ -1,4 +1,4 @@
-"""What is known of each video before training: length, size and rate, or why it cannot be used."""
+"""What is known of each video before training: length, size and frame rate, or why it cannot be used."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pvdm.data.layouts.splits import Entry
 from pvdm.errors import InputError
 from pvdm.video import VideoInfo, probe, read_frames
 
-AT_ONCE = 16  # videos that a thread takes; to hand over each alone takes longer than to find it in the cache
-BYTES_AT_ONCE = 1 << 27  # of the frames that a thread holds when it decodes a whole video
+CHUNK = 16  # videos that a thread takes at once; handing them over singly takes longer than a look-up in the cache
+CHUNK_BYTES = 1 << 27  # of the frames that a thread holds while it decodes a whole video
 A, B = TypeVar("A"), TypeVar("B")
 
 
@@ -39,13 +39,13 @@ class BadVideo:
 
 @dataclass(frozen=True)
 class Index:
-    """The videos whose first and last frames can be decoded, in the order given, and the others."""
+    """The videos whose first and last frames can be decoded, in the given order, and the other videos."""
 
     videos: list[Video]
     bad: list[BadVideo]
 
     def of(self, entries: Sequence[Entry]) -> Index:
-        """What is known of these, in their order."""
+        """The index of these videos alone, in their order."""
         good, bad = ({video.path: video for video in videos} for videos in (self.videos, self.bad))
         paths = [entry.path for entry in entries]
         return Index([good[path] for path in paths if path in good], [bad[path] for path in paths if path in bad])
@@ -54,26 +54,26 @@ class Index:
 def index_videos(
     entries: Sequence[Entry], *, cache: IndexCache | None = None, workers: int = 8, progress: bool = False
 ) -> Index:
-    """Reads what the cache does not know of, by `workers` threads, and adds it to the cache (see `IndexCache.save`)."""
+    """Reads videos that the cache does not know, in `workers` threads, and adds them to it; see `IndexCache.save`."""
     cache = IndexCache(None) if cache is None else cache
-    results = _by_threads(lambda entry: _look_up(entry, cache), entries, "index", workers, progress)
+    results = _in_threads(lambda entry: _look_up(entry, cache), entries, "index", workers, progress)
     videos = [result for result in results if isinstance(result, Video)]
     return Index(videos, [result for result in results if isinstance(result, BadVideo)])
 
 
 def find_damage(videos: Sequence[Video], *, workers: int = 8, progress: bool = False) -> list[BadVideo]:
-    """Decodes every frame, which takes its time, and tells the videos in which that fails."""
-    return [bad for bad in _by_threads(_first_damage, videos, "decode", workers, progress) if bad]
+    """Decodes every frame, which is slow, and returns the videos in which that fails."""
+    return [bad for bad in _in_threads(_first_damage, videos, "decode", workers, progress) if bad]
 
 
-def _by_threads(function: Callable[[A], B], items: Sequence[A], verb: str, workers: int, progress: bool) -> list[B]:
-    """The results in order; progress is shown on a terminal only."""
+def _in_threads(function: Callable[[A], B], items: Sequence[A], verb: str, workers: int, progress: bool) -> list[B]:
+    """The results in order; a progress bar is shown on a terminal only."""
     hidden = None if progress else True
     with ThreadPoolExecutor(workers) as pool:
-        parts = [items[first : first + AT_ONCE] for first in range(0, len(items), AT_ONCE)]
-        found = pool.map(lambda part: [function(item) for item in part], parts)
+        chunks = [items[first : first + CHUNK] for first in range(0, len(items), CHUNK)]
+        results = pool.map(lambda chunk: [function(item) for item in chunk], chunks)
         with tqdm(total=len(items), desc=verb, unit="video", leave=False, disable=hidden) as bar:
-            return [result for part in found for result in _counted(part, bar)]
+            return [result for chunk in results for result in _counted(chunk, bar)]
 
 
 def _counted(results: list[B], bar: tqdm) -> list[B]:
@@ -82,7 +82,7 @@ def _counted(results: list[B], bar: tqdm) -> list[B]:
 
 
 def _look_up(entry: Entry, cache: IndexCache) -> Video | BadVideo:
-    """Only good videos are kept in the cache: what was wrong with a bad one may have been the disk or a permission."""
+    """Only good videos go into the cache: the fault of a bad one may be that of a disk or of a permission."""
     try:
         mark = cache.mark(entry.path)
         info = cache.get(entry.path, mark) or _read(entry.path)
@@ -93,7 +93,7 @@ def _look_up(entry: Entry, cache: IndexCache) -> Video | BadVideo:
 
 
 def _read(path: Path) -> VideoInfo:
-    """InputError unless the first and the last frame can be decoded, of which a clip may need both."""
+    """InputError unless the first and the last frame can be decoded; a clip may need both."""
     info = probe(path)
     read_frames(path, sorted({0, info.frames - 1}), info=info)
     return info
@@ -101,7 +101,7 @@ def _read(path: Path) -> VideoInfo:
 
 def _first_damage(video: Video) -> BadVideo | None:
     frames = video.info.frames
-    at_once = max(1, BYTES_AT_ONCE // (3 * video.info.height * video.info.width))
+    at_once = max(1, CHUNK_BYTES // (3 * video.info.height * video.info.width))
     try:
         for start in range(0, frames, at_once):
             read_frames(video.path, range(start, min(start + at_once, frames)), info=video.info)
@@ -111,11 +111,9 @@ def _first_damage(video: Video) -> BadVideo | None:
 
 
 def _cause(path: Path, error: InputError | OSError | MemoryError) -> str:
-    """The error without its remedy, which is not the same for a data set."""
+    """The error without its remedy, which differs for a data set."""
     if isinstance(error, MemoryError):
-        return f"{path} cannot be read, as its frames do not fit into the memory"
+        return f"{path} cannot be read, because its frames do not fit into memory"
     if isinstance(error, OSError):
         return f"{path} cannot be read ({error.strerror or error})"
-    name, text = str(path), str(error)
-    named, rest = (name, text[len(name) :]) if text.startswith(name) else ("", text)
-    return named + rest.partition(";")[0]
+    return error.problem

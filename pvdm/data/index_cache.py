@@ -1,4 +1,4 @@
-"""The index of a data set on disk, so that the second start of a training need not open every file."""
+"""The index of a data set on disk, so that the next training does not open every file again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pvdm.errors import InputError
 from pvdm.files.atomic_write import replacing
 from pvdm.video import VideoInfo
 
-FORMAT = 4  # of the file, and of what is checked before a video is put into it
+FORMAT = 4  # changes with the content of the file and with the checks before a video is put into it
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +24,9 @@ def cache_folder() -> Path:
 
 
 class IndexCache:
-    """What is known of videos, by path, as long as a video's mark (of its size and time) is the same.
+    """What is known of videos, by path, as long as a video's mark (from its size and time) stays the same.
 
-    path: a JSON file; one that is absent, damaged or of another format counts as empty. None: nothing is kept.
+    path: A JSON file; a missing or damaged one, or one of another format, counts as empty. None: nothing is stored.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -36,19 +36,21 @@ class IndexCache:
 
     @classmethod
     def of(cls, root: Path) -> IndexCache:
-        """The cache of the data set in a folder; every folder has a file of its own. Nothing is kept without a home."""
+        """The cache of the data set in a folder, a file for each folder. Without a home directory nothing is stored."""
         root = Path(root).absolute()
         name = sha256(os.fsencode(root)).hexdigest()[:12]
         try:
             folder = cache_folder()
         except RuntimeError:
-            logger.info("the index of the videos is not kept: this user has no home; PVDM_CACHE can name a folder")
+            logger.info(
+                "the index of the videos is not stored: this user has no home directory; PVDM_CACHE can name a folder"
+            )
             return cls(None)
         return cls(folder / "index" / f"{root.name}-{name}.json")
 
     @staticmethod
     def mark(path: Path) -> str:
-        """Changes when a file's size or time does, or a frame of a folder; `OSError` if there is no such file."""
+        """Changes with the size or time of a file, or of a frame in a folder; `OSError` if there is no such file."""
         if not path.is_dir():
             return _stamp(path.stat())
         with os.scandir(path) as entries:
@@ -56,19 +58,19 @@ class IndexCache:
         return sha256(os.fsencode("\n".join(frames))).hexdigest()[:32]
 
     def get(self, path: Path, mark: str) -> VideoInfo | None:
-        """What was put for this path with this mark."""
-        kept = self._known.get(str(path.absolute()))
-        return kept[1] if kept and kept[0] == mark else None
+        """The entry of this path, if it was stored with this mark."""
+        entry = self._known.get(str(path.absolute()))
+        return entry[1] if entry and entry[0] == mark else None
 
     def put(self, path: Path, mark: str, info: VideoInfo) -> None:
-        """Keeps it, for `save` to write; several threads may put at once."""
-        place, new = str(path.absolute()), (mark, info)
-        if self._known.get(place) != new:
-            self._known[place] = new
+        """Stores an entry, which `save` writes; safe to call from several threads."""
+        key, entry = str(path.absolute()), (mark, info)
+        if self._known.get(key) != entry:
+            self._known[key] = entry
             self._changed = True
 
     def save(self) -> None:
-        """Writes what is new, less the files that are gone; a folder that cannot be written is a line of the log."""
+        """Writes new entries, without those of deleted files; logs a line if the folder cannot be written."""
         if self.path is None or not self._changed:
             return
         self._known = {path: known for path, known in self._known.items() if Path(path).exists()}
@@ -77,7 +79,7 @@ class IndexCache:
             with replacing(self.path, overwrite=True) as temporary:
                 temporary.write_text(json.dumps({"format": FORMAT, "videos": videos}), encoding="utf-8")
         except InputError as error:
-            logger.info("the index of the videos is not kept: %s", error)
+            logger.info("the index of the videos is not stored: %s", error)
         self._changed = False
 
 
@@ -94,7 +96,7 @@ def _load(path: Path | None) -> dict[str, tuple[str, VideoInfo]]:
 def _entry(
     mark: str, frames: int, height: int, width: int, fps: float | None, index: str | None, times: str | None
 ) -> tuple[str, VideoInfo]:
-    """TypeError or ValueError if it is not what `save` wrote."""
+    """An entry as `save` wrote it; TypeError or ValueError if it is not one."""
     info = VideoInfo(int(frames), int(height), int(width), None if fps is None else float(fps), index, times)
     if min(info.frames, info.height, info.width) < 1 or (info.timeline and len(info.timeline.seconds) != info.frames):
         raise ValueError(f"{info} is no video")

@@ -1,18 +1,18 @@
-"""The order of samples in an epoch, a function of seed and epoch, shared out among processes."""
+"""The order of samples in an epoch, a function of seed and epoch, divided among processes."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-BALANCED = 1 << 16  # sets the keys of these draws apart from those of samples
-AT_ONCE = 1 << 12  # keys that are Python's own numbers, which take some ten times the memory
+BALANCED = 1 << 16  # separates the keys of these draws from those of samples
+CHUNK = 1 << 12  # keys that exist as Python integers, which take some ten times the memory, at a time
 
 
 class SampleKey(NamedTuple):
-    """All that a sample depends on besides the seed: the epoch, and its place in the dataset.
+    """What a sample depends on besides the seed: the epoch, and its index in the dataset.
 
-    Where samples are taken more or less than once an epoch, `epoch` counts how often this one was taken before.
+    If samples are not taken exactly once an epoch, `epoch` counts how often this one was taken before.
     """
 
     epoch: int
@@ -20,13 +20,13 @@ class SampleKey(NamedTuple):
 
 
 class EpochSampler:
-    """Yields `SampleKey`s for the share of process `rank` of `world_size`.
+    """Yields the `SampleKey`s of process `rank` of `world_size`.
 
-    Shuffled, shares are equal: the order is repeated from its beginning until it can be divided. In order,
-    every sample occurs once, so shares may differ by one. `ValueError` if rank is not in [0, world_size).
+    Shuffled, all processes get equally many: the order is repeated from its start until it can be divided. In order,
+    every sample occurs once, so the numbers may differ by one. `ValueError` if rank is not in [0, world_size).
 
-    labels: (length,) class of each sample, for a shuffled order in which all classes that occur have the same
-    share (to within one; whose turn it is to have one more changes with the epoch) of `length` samples.
+    labels: (length,) class of each sample, for a shuffled order that takes equally many samples of every class that
+    occurs, `length` together (to within one; which classes get one more changes with the epoch).
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class EpochSampler:
 
     def __iter__(self) -> Iterator[SampleKey]:
         own = self._order()[self.rank :: self.world_size]
-        for first in range(0, len(own), AT_ONCE):
-            yield from (SampleKey(*key) for key in own[first : first + AT_ONCE].tolist())
+        for first in range(0, len(own), CHUNK):
+            yield from (SampleKey(*key) for key in own[first : first + CHUNK].tolist())
 
     def __len__(self) -> int:
         if self.shuffle:
@@ -64,7 +64,7 @@ class EpochSampler:
         return len(range(self.rank, self.length, self.world_size))
 
     def _order(self) -> np.ndarray:
-        """(n, 2) int64: epoch and index of the samples of the whole epoch, for all processes."""
+        """(n, 2) int64: epoch and index of all samples of the epoch, for all processes."""
         keys = np.stack([np.full(self.length, self.epoch), np.arange(self.length)], axis=1)
         if not self.shuffle:
             return keys
@@ -74,24 +74,24 @@ class EpochSampler:
         return keys[np.resize(order, len(self) * self.world_size)]
 
     def _of_class(self, number: int) -> np.ndarray:
-        """(share, 2) int64: the samples of a class in an epoch, which go on where those of the last epoch ended.
+        """(share, 2) int64: the samples of a class in an epoch, continuing where those of the last epoch ended.
 
-        All samples of the class have their turn, in shuffled order, before the next round begins; a sample's
-        epoch is its round, so that one that is taken twice is not augmented alike.
+        All samples of the class are taken, in shuffled order, before the next round begins. A sample's epoch is its
+        round, so that a sample that is taken twice is augmented differently.
         """
         samples = self._classes[number]
         turns = np.arange(self._taken(number, self.epoch), self._taken(number, self.epoch + 1))
         rounds, places = np.divmod(turns, len(samples))
         indices = np.empty_like(turns)
-        for this in np.unique(rounds).tolist():
-            order = self._generator(this, number, BALANCED).permutation(samples)
-            indices[rounds == this] = order[places[rounds == this]]
+        for current in np.unique(rounds).tolist():
+            order = self._generator(current, number, BALANCED).permutation(samples)
+            indices[rounds == current] = order[places[rounds == current]]
         return np.stack([rounds, indices], axis=1)
 
     def _taken(self, number: int, epoch: int) -> int:
         """How many samples of a class all epochs before this one take.
 
-        Each epoch has `extra` samples beyond equal shares; they go round the classes from epoch to epoch.
+        Each epoch has `extra` samples beyond equal shares, which rotate through the classes from epoch to epoch.
         """
         classes = len(self._classes)
         share, extra = divmod(self.length, classes)

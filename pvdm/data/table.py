@@ -1,4 +1,4 @@
-"""The videos of a data set, packed: a million of them are some hundred bytes each, and shared with forked workers."""
+"""The videos of a data set in packed form: some hundred bytes each, shared with forked workers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from pvdm.video import VideoInfo
 
 
 class VideoTable(Sequence[Video]):
-    """The same as a list of videos. Each of its `Video`s is made when it is asked for.
+    """A read-only sequence of videos, each made when it is accessed.
 
-    Python counts references within objects, so that a worker which only looks at a list of them copies its memory.
+    Python stores reference counts inside objects, so a forked worker that only reads a list of objects copies their
+    memory; arrays and byte strings stay shared.
     """
 
     def __init__(self, videos: Sequence[Video]) -> None:
@@ -33,7 +34,7 @@ class VideoTable(Sequence[Video]):
         return len(self._labels)
 
     def __eq__(self, other: object) -> bool:
-        """Whether it is a sequence of the same videos."""
+        """Whether the other is a sequence of the same videos."""
         if not isinstance(other, Sequence):
             return NotImplemented
         return len(self) == len(other) and all(here == there for here, there in zip(self, other, strict=True))
@@ -70,7 +71,7 @@ class _Texts:
 
 
 class _RepeatedTexts:
-    """Many texts, of which equal ones are kept once."""
+    """Many texts, of which equal ones are stored once."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         numbers: dict[str, int] = {}

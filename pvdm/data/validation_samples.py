@@ -1,19 +1,23 @@
-"""Some samples in the place of all: as many from every class and every video, and from all times of them."""
+"""A subset of samples for validation, spread evenly over classes, videos and time."""
 
 from __future__ import annotations
 
 import numpy as np
 
 GOLDEN = (5**0.5 - 1) / 2
-"""Its multiples, less their whole parts, lie evenly in [0, 1) however many there are."""
+"""The fractional parts of its multiples lie evenly in [0, 1), however many there are."""
 
 
 def spread_evenly(counts: np.ndarray, total: int, labels: np.ndarray | None = None) -> np.ndarray:
-    """Numbers of `total` samples, or of all if there are no more, ascending: (n,) int64; the same at every call.
+    """Indices of `total` samples, or of all if there are no more, ascending: (n,) int64; the same at every call.
 
-    counts: (videos,) int64, samples of each video, which are numbered video by video in the order of time; labels:
-    (videos,) int64, the class of each. Classes have equal shares, as far as they have samples, and so have the videos
-    of a class; what is left over goes to videos that lie evenly apart. A video's samples are of times evenly apart.
+    Classes get equal shares, as far as they have samples, and so do the videos of a class; the remainder goes to videos
+    at even distances. The samples of a video are at even distances in time.
+
+    Args:
+        counts: (videos,) int64, samples of each video; samples are numbered video by video in the order of time.
+        total: How many to choose.
+        labels: (videos,) int64, the class of each video.
     """
     labels = np.zeros(len(counts), np.int64) if labels is None else labels
     groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
@@ -28,7 +32,7 @@ def spread_evenly(counts: np.ndarray, total: int, labels: np.ndarray | None = No
 
 
 def _shares(room: np.ndarray, total: int) -> np.ndarray:
-    """(n,) int64: as equal as possible, none more than its room, together `total` or all the room there is."""
+    """(n,) int64: shares as equal as possible, none above its room, together `total` or all the room."""
     total = min(total, int(room.sum()))
     level = _level(room, total)
     shares = np.minimum(room, level)
@@ -39,7 +43,7 @@ def _shares(room: np.ndarray, total: int) -> np.ndarray:
 
 
 def _level(room: np.ndarray, total: int) -> int:
-    """The highest share that all can have, or their room if that is less, within the total."""
+    """The highest equal share, capped by each one's room, that stays within the total."""
     low, high = 0, int(room.max())
     while low < high:
         middle = (low + high + 1) // 2
@@ -48,5 +52,5 @@ def _level(room: np.ndarray, total: int) -> int:
 
 
 def _times(count: int, share: int, offset: float) -> np.ndarray:
-    """(share,) int64 of range(count), ascending: one in each of `share` equal stretches, `offset` in [0, 1) into it."""
+    """(share,) int64 of range(count), ascending: one in each of `share` equal intervals, `offset` in [0, 1) into it."""
     return ((np.arange(share) + offset) * count / share).astype(np.int64)

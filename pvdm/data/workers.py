@@ -1,4 +1,4 @@
-"""How many workers a DataLoader has and how they begin; it imports no trainer, for spawned workers import it."""
+"""How many workers a DataLoader has and how they start; imports no trainer, since spawned workers import it."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import os
 import signal
 import threading
 
-MOST = 8  # workers by default: each holds batches ahead in shared memory, which containers often have little of
+MOST = 8  # workers by default: each holds batches in shared memory, of which containers often have little
 
 
 def begin(worker: int) -> None:
-    """What each worker of a DataLoader does first.
+    """Prepares a worker of a DataLoader.
 
-    Nothing that it was forked with is looked through for garbage, which would copy all of it.
+    Excludes all objects that it was forked with from garbage collection, which would copy their memory.
     """
     gc.freeze()
     outlive_signals(worker)
 
 
 def default_workers(processes: int = 1) -> int:
-    """As many as this process has cores of its own, where `processes` share the machine; 1 to 8."""
+    """The number of cores of this process, divided among the `processes` that share them; 1 to 8."""
     may_use = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(MOST, may_use // processes))
 
 
 def outlive_signals(worker: int) -> None:
-    """For a worker of a DataLoader: a signal to the whole group leaves it to the training process when it ends.
+    """Makes a worker of a DataLoader ignore signals to the whole group: the training process ends it.
 
-    SIGTERM is waited for in a thread, which serves forked workers: in others, threads that libraries have started
-    at import may take the signal first, and the worker ends as it would without this.
+    A thread waits for SIGTERM. That holds for forked workers; in spawned ones, threads that libraries started at
+    import may receive the signal first, and the worker ends as it would without this.
     """
     for name in {"SIGINT", "SIGUSR1"} & set(dir(signal)):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -40,7 +40,7 @@ def outlive_signals(worker: int) -> None:
 
 
 def _end_by_parent() -> None:
-    """Its parent is who asked for it, not the server that may have forked it."""
+    """Ends the worker on a SIGTERM of its parent, which is not the server that may have forked it."""
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != multiprocessing.parent_process().pid:
         pass
     os._exit(0)

@@ -4,7 +4,7 @@ from .callbacks.early_stopping import EarlyStopping
 from .callbacks.prediction import WriteVideos
 from .callbacks.throughput import Throughput
 from .callbacks.video_log import VideoLog
-from .data import VideoData
+from .data import ClipData, LatentData, VideoData, data_module
 from .diffusion import DiffusionTraining
 from .gan.adversary import AdversaryConfig
 from .optimization import OptimizerConfig
@@ -14,12 +14,15 @@ __all__ = [
     "AdversaryConfig",
     "AutoencoderTraining",
     "AveragedWeights",
+    "ClipData",
     "DiffusionTraining",
     "EarlyStopping",
+    "LatentData",
     "OptimizerConfig",
     "ShardedStrategy",
     "Throughput",
     "VideoData",
     "VideoLog",
     "WriteVideos",
+    "data_module",
 ]

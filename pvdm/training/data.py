@@ -1,4 +1,4 @@
-"""Clips of a data set, in batches, for both stages."""
+"""Clips of a data set in batches, for both stages: read from videos, or from the latents that were cached of them."""
 
 from __future__ import annotations
 
@@ -10,67 +10,55 @@ import numpy as np
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from pvdm.data import Index, Splits
-from pvdm.data.collection import VideoCollection
+from pvdm.autoencoder import ProjectedAutoencoder
+from pvdm.data import ClipDataset, DataOptions
+from pvdm.data.collection import ClipCollection
+from pvdm.data.latents.latent_collection import LatentCollection
+from pvdm.data.video_collection import VideoCollection
 from pvdm.errors import InputError
 from pvdm.runtime.processes import connected
-from pvdm.training.cached_latents import CachedLatents
+from pvdm.training.latent_encoding import digest_of
 from pvdm.training.loaders import Loaders
 
 logger = logging.getLogger(__name__)
 
 
-class VideoData(VideoCollection, LightningDataModule):
-    """A `VideoCollection`, or the latents that `pvdm encode` made of one, as batches for all processes of a run."""
+class ClipData(LightningDataModule):
+    """The samples of a `ClipCollection` as batches, for all processes of a run.
+
+    Args:
+        path: Folder of the data set.
+        options: See `DataOptions`.
+    """
+
+    collection: ClipCollection
 
     def __init__(self, path: Path, **options: Any) -> None:
-        """options: Those of `VideoCollection`."""
-        super().__init__(path, **options)
-        self.prepare_data_per_node = False  # one process keeps the index
-        self.latents: CachedLatents | None = None
-        self.is_refused = False
-        """Whether `prepare_data` has found what `setup` will say."""
-        self._agreed = False
+        super().__init__()
+        self.prepare_data_per_node = False  # one process writes the index of the videos
+        self.options = DataOptions(path, **options)
 
-    def prepare_data(self) -> None:
-        """Looks at the files in one process; what is wrong is left to `setup`, where all of them say it."""
-        if self.given_layout != "latents":
-            try:
-                self._found = self._look()
-            except InputError:
-                self.is_refused = True
+    @property
+    def training(self) -> ClipDataset | None:
+        """Samples to train on; after `setup`."""
+        return self.collection.training
 
-    def setup(self, stage: str = "fit") -> None:
-        """As `VideoCollection.setup`, once."""
-        if self.training is None and self.given_layout == "latents":
-            self._take_latents()
-        else:
-            super().setup(stage)
-
-    def find(self) -> tuple[Splits, Index]:
-        """As `VideoCollection.find`.
-
-        What the first process finds is so for all: a disk that fails one of them must not make their orders differ.
-        """
-        if self.trainer is not None and not self._agreed and self.given_layout != "latents":
-            found = (self._found or self._looked()) if self._leads else None
-            self._found, self._agreed = self.trainer.strategy.broadcast(found), True
-        return super().find()
-
-    def describe(self) -> dict[str, Any]:
-        """As `VideoCollection.describe`; of latents, what their videos said."""
-        if self.latents:
-            return {**self.latents.describe(self.card), "samples": len(self.training)}
-        return super().describe()
+    @property
+    def validation(self) -> ClipDataset | None:
+        """Samples to validate on; after `setup`."""
+        return self.collection.validation
 
     def train_dataloader(self) -> DataLoader:
         return self._loaders.shuffled(
-            self.training, seed=self.seed, balanced=self.balanced, batches_done=self._batches_done
+            self.training,
+            seed=self.options.seed,
+            balanced=self.options.balanced,
+            batches_done=self._batches_done,
         )
 
     def val_dataloader(self) -> DataLoader:
-        chosen = self.validated
-        if len(chosen) < len(self.validation) and self._leads:
+        chosen = self.collection.validated
+        if len(chosen) < len(self.validation) and self._is_rank_zero:
             logger.info(
                 "a validation takes %d of %d clips, spread over all videos (data.validation_clips)",
                 *(len(chosen), len(self.validation)),
@@ -85,43 +73,87 @@ class VideoData(VideoCollection, LightningDataModule):
 
     @property
     def _loaders(self) -> Loaders:
-        return Loaders(self.batch_size, self.workers, self.prefetch, self.trainer)
+        return Loaders(self.options.loading, self.trainer)
 
     @property
-    def _leads(self) -> bool:
-        """Whether this is the process that writes and speaks for all."""
+    def _is_rank_zero(self) -> bool:
+        """Whether this process writes and logs for all."""
         return self.trainer is None or self.trainer.is_global_zero
-
-    def _take_latents(self) -> None:
-        """As `setup`; clips, parts and classes are those that were encoded.
-
-        Where one process cannot open them all say so: none is to wait for it.
-        """
-        latents = self._opened()
-        for found in connected().gather(latents if isinstance(latents, InputError) else None):
-            if found:
-                raise found
-        if self._leads:
-            latents.tell(self.augmentation)
-        self.latents, self.clip, self.classes = latents, latents.plan.clip, latents.plan.classes
-        flip, count = self.augmentation.horizontal_flip, self.clips_per_video
-        self.training = latents.dataset(training=True, seed=self.seed, horizontal_flip=flip, clips_per_video=count)
-        self.validation = latents.dataset(training=False, seed=self.seed)
-
-    def _opened(self) -> CachedLatents | InputError:
-        try:
-            return self._open_latents()
-        except InputError as error:
-            return error
-
-    def _open_latents(self) -> CachedLatents:
-        latents = CachedLatents(self.path)
-        latents.check_clip(self.clip, self.clips)
-        latents.check_parts(self.part, self.split, balanced=self.balanced)
-        if self.folders:
-            raise InputError("latents have the parts that were encoded", "leave out data.training_folders and the like")
-        latents.check_colors(self.augmentation.color_jitter)
-        return latents
 
     def _batches_done(self) -> int:
         return self.trainer.fit_loop.total_batch_idx + 1 if self.trainer else 0
+
+
+class VideoData(ClipData):
+    """Clips of videos, pixels (3, t, h, w) uint8 as "video".
+
+    Args:
+        path: Folder of the videos.
+        options: See `DataOptions`.
+    """
+
+    collection: VideoCollection
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        super().__init__(path, **options)
+        if self.options.layout == "latents":
+            raise InputError("VideoData is for videos", "use pvdm.training.LatentData for latents")
+        self.collection = VideoCollection.of(self.options)
+        self.is_refused = False
+        """Whether `prepare_data` has found an error, which `setup` raises."""
+
+    def prepare_data(self) -> None:
+        """Finds the files in one process; an error is left to `setup`, where all processes raise it."""
+        self.is_refused = isinstance(self.collection.discover(), InputError)
+
+    def setup(self, stage: str = "fit") -> None:
+        """Makes the samples, once.
+
+        All processes take what the first one has found: a disk that fails one of them must not change its order.
+        """
+        if self.trainer is not None and self.training is None:
+            discovered = self.collection.discover() if self._is_rank_zero else None
+            self.collection.discovered = self.trainer.strategy.broadcast(discovered)
+        self.collection.setup(log=self._is_rank_zero)
+
+
+class LatentData(ClipData):
+    """Latents of clips (2, c, l) as "latent", cached by `pvdm encode`, of context and target, for stage 2.
+
+    Args:
+        path: Folder of the latents.
+        options: See `DataOptions`; what the latents cannot give is refused by `setup`.
+    """
+
+    collection: LatentCollection
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        super().__init__(path, **options)
+        self.collection = LatentCollection.of(self.options)
+
+    def setup(self, stage: str = "fit") -> None:
+        """Makes the samples, once; if one process cannot open them, all raise its error and none waits for it."""
+        error = None
+        try:
+            self.collection.setup(log=self._is_rank_zero)
+        except InputError as refusal:
+            error = refusal
+        for found in connected().gather(error):
+            if found:
+                raise found
+
+    def check_autoencoder(self, autoencoder: ProjectedAutoencoder) -> None:
+        """InputError unless these are its latents."""
+        self.collection.check_autoencoder(digest_of(autoencoder))
+
+
+def data_module(path: Path, **options: Any) -> ClipData:
+    """Videos, or with `layout` "latents" the latents that `pvdm encode` made of them, in batches.
+
+    Args:
+        path: Folder of the data set.
+        options: See `DataOptions`.
+    """
+    if options.get("layout") == "latents":
+        return LatentData(path, **options)
+    return VideoData(path, **options)

@@ -27,6 +27,7 @@ from pvdm.errors import InputError, check_range
 from pvdm.generation import VideoGenerator
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.recomputation import set_activation_checkpointing
+from pvdm.training.data import LatentData
 from pvdm.training.module import GeneratorTraining
 from pvdm.training.nonfinite import without_last_update
 from pvdm.training.optimization import OptimizerConfig
@@ -112,8 +113,8 @@ class DiffusionTraining(GeneratorTraining):
     def setup(self, stage: str) -> None:
         """As ever; InputError, too, if the data are latents of another autoencoder."""
         super().setup(stage)
-        if latents := getattr(self.trainer.datamodule, "latents", None):
-            latents.check_autoencoder(self.generator.autoencoder)
+        if isinstance(self.trainer.datamodule, LatentData):
+            self.trainer.datamodule.check_autoencoder(self.generator.autoencoder)
         if stage == "fit" and self.start:
             self.start.fill(self.generator, "denoiser")
 

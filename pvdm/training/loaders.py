@@ -11,36 +11,35 @@ from torch.utils.data import DataLoader
 
 from pvdm.data import ClipDataset, EpochSampler, SampleKey
 from pvdm.data import workers as worker
+from pvdm.data.options import LoadingOptions
 from pvdm.errors import InputError
 from pvdm.training.run.resumable_sampler import ResumableSampler
 
 
 @dataclass(frozen=True)
 class Loaders:
-    """Makes loaders; `batch_size`, `workers` and `prefetch` as of `VideoData`. Without a trainer, for one process."""
+    """Makes the loaders of this process; without a trainer it is the only one."""
 
-    batch_size: int
-    workers: int | None
-    prefetch: int
+    options: LoadingOptions
     trainer: Trainer | None
 
     def shuffled(
         self, dataset: ClipDataset, *, seed: int, balanced: bool, batches_done: Callable[[], int]
     ) -> DataLoader:
-        """For training, from the batch that is due on."""
+        """Shuffled for training, from the batch that the run has reached."""
         rank, world_size = self._share(len(dataset), "training")
         labels = dataset.labels if balanced else None
         samples = EpochSampler(len(dataset), seed=seed, shuffle=True, rank=rank, world_size=world_size, labels=labels)
-        return self._loader(dataset, ResumableSampler(samples, self.batch_size, batches_done))
+        return self._loader(dataset, ResumableSampler(samples, self.options.batch_size, batches_done))
 
     def in_order(self, dataset: ClipDataset, indices: np.ndarray) -> DataLoader:
-        """Of the samples of these indices, each once in one of the processes."""
+        """The samples of these indices in order, each in one of the processes."""
         rank, world_size = self._share(len(indices), "validation")
-        # A list, whose epoch nobody can set: the same noise at every validation.
+        # A list has no epoch that Lightning could set: every validation has the same noise.
         return self._loader(dataset, [SampleKey(0, index) for index in indices[rank::world_size].tolist()])
 
     def _share(self, count: int, purpose: str) -> tuple[int, int]:
-        """(rank, number of processes); InputError if there are fewer samples than processes."""
+        """(rank, world size); InputError if there are fewer samples than processes."""
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         if count < world_size:
             raise InputError(
@@ -51,14 +50,15 @@ class Loaders:
         return rank, world_size
 
     def _loader(self, dataset: ClipDataset, samples: Iterable[SampleKey]) -> DataLoader:
-        shared = self.trainer.num_devices if self.trainer else 1
-        workers = worker.default_workers(shared) if self.workers is None else self.workers
+        workers = self.options.workers
+        if workers is None:
+            workers = worker.default_workers(self.trainer.num_devices if self.trainer else 1)
         return DataLoader(
             dataset,
-            batch_size=self.batch_size,
+            batch_size=self.options.batch_size,
             sampler=samples,
             num_workers=workers,
-            prefetch_factor=self.prefetch if workers else None,
+            prefetch_factor=self.options.prefetch if workers else None,
             pin_memory=bool(self.trainer) and self.trainer.strategy.root_device.type == "cuda",
             persistent_workers=workers > 0,
             worker_init_fn=worker.begin,

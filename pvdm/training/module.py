@@ -13,10 +13,11 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
 from pvdm.autoencoder import PLANES
+from pvdm.data.collection import ClipCollection
 from pvdm.errors import InputError, one_line
 from pvdm.generation import VideoGenerator
 from pvdm.runtime.precision import allow_tf32
-from pvdm.training.data import VideoData
+from pvdm.training.data import ClipData
 from pvdm.training.nonfinite import FiniteUpdates
 from pvdm.training.optimization import OptimizerConfig, apply_to_saved
 from pvdm.training.run.sharding import ShardedStrategy
@@ -45,9 +46,9 @@ class GeneratorTraining(FiniteUpdates):
     def setup(self, stage: str) -> None:
         """Takes what the data say of themselves, and tells the sizes; InputError if they do not fit the model."""
         allow_tf32(self.trainer.strategy.root_device)
-        data = self.trainer.datamodule
-        if not isinstance(data, VideoData):
+        if not isinstance(self.trainer.datamodule, ClipData):
             return
+        data = self.trainer.datamodule.collection
         size = self.generator.autoencoder.config
         data.check_sizes(frames=size.frames, height=size.height, width=size.width, clips=self.clips_per_sample)
         self.generator.pace = data.clip_fps or self.generator.pace
@@ -154,7 +155,7 @@ class GeneratorTraining(FiniteUpdates):
             changes = (f"{name} was {before.get(name)} and is {now.get(name)}" for name in names)
             logger.warning("the run goes on with other data than it had: %s", "; ".join(changes))
 
-    def _tell_sizes(self, data: VideoData) -> None:
+    def _tell_sizes(self, data: ClipCollection) -> None:
         config = self.generator.autoencoder.config
         shape, channels = config.latent_shape, config.latent_channels
         sizes = zip(PLANES, shape.planes, strict=True)
@@ -162,7 +163,9 @@ class GeneratorTraining(FiniteUpdates):
         logger.info("device: %s, precision %s", _name_of_devices(self.trainer), self.trainer.precision)
         trained, frozen = (_weights(self, is_trained=is_trained) for is_trained in (True, False))
         logger.info("weights: %s to train, %s frozen", f"{trained:,}", f"{frozen:,}")
-        logger.info("clip: %d frames of %dx%d (%d in a sample)", config.frames, config.height, config.width, data.clips)
+        logger.info(
+            "clip: %d frames of %dx%d (%d in a sample)", config.frames, config.height, config.width, data.samples.clips
+        )
         logger.info("latent: %s; %d channels, %d values", planes, channels, channels * shape.positions)
         logger.info("data: %d videos, %d samples in an epoch", len(data.training.videos), len(data.training))
 
@@ -177,7 +180,7 @@ def _weights(module: LightningModule, *, is_trained: bool) -> int:
     return sum(value.numel() for value in module.parameters() if value.requires_grad == is_trained)
 
 
-def _classes_of(data: VideoData, count: int) -> tuple[str, ...]:
+def _classes_of(data: ClipCollection, count: int) -> tuple[str, ...]:
     """Names of the data's classes; InputError unless they are as many as the denoiser's."""
     if data.classes is None:
         raise InputError(

@@ -24,7 +24,7 @@ from pvdm.evaluation.protocols import protocols_named
 from pvdm.evaluation.results import document, write_document
 from pvdm.files.weights import sha256_of
 from pvdm.runtime.processes import Processes
-from pvdm.training.data import VideoData
+from pvdm.training.data import LatentData, VideoData
 
 logger = logging.getLogger(__name__)
 
@@ -90,10 +90,10 @@ class Evaluation(Callback):
                 self._prepare(trainer, pl_module)
 
     def _prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if isinstance(trainer.datamodule, LatentData):
+            raise InputError("evaluation needs the videos, and the data are latents of them", "give the videos as data")
         if not isinstance(trainer.datamodule, VideoData):
             raise InputError("evaluation needs the videos of pvdm's data", "leave out evaluation.protocols")
-        if trainer.datamodule.latents:
-            raise InputError("evaluation needs the videos, and the data are latents of them", "give the videos as data")
         file = Path(trainer.ckpt_path)
         model = LoadedModel(pl_module.generator, str(file), sha256_of(file), self.precision)
         sampler = self.sampler or getattr(pl_module, "sampler", None)
@@ -168,8 +168,10 @@ def _own(match: re.Match[str]) -> str:
 
 def _videos(data: VideoData, protocol: Protocol, part: Part | None = None) -> VideoSet:
     """Those of the protocol's part, or of another."""
-    part = part or protocol.part_of(data.layout)
-    return VideoSet.find(data.path, layout=data.layout, part=part, split=data.split, folders=data.folders)
+    videos = data.collection
+    part = part or protocol.part_of(videos.layout)
+    options = videos.splits
+    return VideoSet.find(videos.path, layout=videos.layout, part=part, split=options.split, folders=options.folders)
 
 
 def _log(pl_module: LightningModule, name: str, result: dict[str, Any]) -> None:

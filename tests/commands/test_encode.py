@@ -15,7 +15,7 @@ from pvdm.cli import main
 from pvdm.data import workers as worker
 from pvdm.data.latents.latent_folder import open_latents
 from pvdm.generation import VideoGenerator
-from pvdm.training.cached_latents import digest_of
+from pvdm.training.latent_encoding import digest_of
 
 
 @pytest.fixture(scope="module")

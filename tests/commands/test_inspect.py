@@ -76,7 +76,7 @@ def test_a_rate_that_varies_is_a_mean(make_video, tmp_path, inspect, caplog):
     make_video("uneven/val/b.mp4", 9, 16, 24)
     training = inspect(tmp_path / "uneven", "--frames", 4)["parts"]["training"]
     assert training["rates"] == {"8.8889 (mean)": 1}
-    assert "1 of 2 videos have a variable frame rate" in caplog.text and "a.mp4): at a stride" in caplog.text
+    assert "1 of 2 videos have a variable frame rate" in caplog.text and "a.mp4): with a stride" in caplog.text
     caplog.clear()
     by_time = inspect(tmp_path / "uneven", "--frames", 4, "--fps", 5)["parts"]["training"]
     assert (by_time["too_short"], by_time["samples"]) == (0, 1) and "variable" not in caplog.text
@@ -144,7 +144,9 @@ def test_what_is_left_out_is_shown(videos, inspect, told):
     assert report["left_out"] == {".heic": 2} and len(report["notes"]) == 2
     text = told(videos, "--frames", 4)
     assert "left out: 2 .heic (cannot be read)" in text.splitlines()
-    assert f"1 videos of the test part are left out of training and validation, such as {videos}/test/e.mp4" in text
+    assert (
+        f"1 videos of the test split are used for neither training nor validation, such as {videos}/test/e.mp4" in text
+    )
     folders = ("--training-folders", "train", "test", "--validation-folders", "val")
     report = inspect(videos, "--frames", 4, *folders)
     assert report["parts"]["training"]["found"] == 3

@@ -25,12 +25,12 @@ def greys(tmp_path):
 def test_the_sheet_shows_the_middle_frames_in_the_order_of_classes(greys):
     sheet = np.asarray(contact_sheet(greys, ("a", "b", "c"), count=12, columns=4))
     width, height = CELL[0] + GAP, (sheet.shape[0] - GAP) // 3
-    centres = [
+    centers = [
         sheet[GAP + row * height + CELL[1] // 2, GAP + column * width + CELL[0] // 2]
         for row in range(3)
         for column in range(4)
     ]
-    assert np.array(centres).tolist() == [[20 * number] * 3 for number in range(12)]
+    assert np.array(centers).tolist() == [[20 * number] * 3 for number in range(12)]
 
 
 def test_the_sheet_is_spread_over_the_classes(greys):

@@ -127,9 +127,9 @@ def test_crop_and_flip_only_where_asked_and_only_in_training(tmp_path):
         dataset = ClipDataset(videos, SHAPE, clips_per_video=40, training=training, augmentation=augmentation)
         return [dataset[index]["video"][0, 0, 0].int() for index in range(len(dataset))]
 
-    centre = torch.arange(8, 24, dtype=torch.int32)
+    center = torch.arange(8, 24, dtype=torch.int32)
     for row in [*rows(training=True), *rows(training=False, random_crop=True, horizontal_flip=True)]:
-        assert_close(row, centre)
+        assert_close(row, center)
     assert {int(row[0]) for row in rows(training=True, horizontal_flip=True)} == {8, 23}
     lefts = [int(row[0]) for row in rows(training=True, random_crop=True)]
     assert min(lefts) <= 2 and max(lefts) >= 14 and all(0 <= left <= 16 for left in lefts)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from data.small_layouts import touch
 
-from pvdm.data import Entry, Splits, find_parts, find_videos, split_by_file
+from pvdm.data import Entry, SplitOptions, Splits, find_splits, find_videos, split_by_file
 from pvdm.errors import InputError
 
 
@@ -39,7 +39,7 @@ def test_errors(tmp_path):
         with pytest.raises(InputError, match=message):
             find_videos(root)
         with pytest.raises(InputError, match=message):
-            find_parts(root)
+            find_splits(root)
 
 
 def test_a_folder_that_cannot_be_read_is_not_left_out(tmp_path, monkeypatch):
@@ -53,7 +53,7 @@ def test_a_folder_that_cannot_be_read_is_not_left_out(tmp_path, monkeypatch):
         (tmp_path / name / "a.mp4").touch()
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", scan)
-    with pytest.raises(InputError, match=r"locked cannot be read \(Permission denied\); mend its permissions, or move"):
+    with pytest.raises(InputError, match=r"locked cannot be read \(Permission denied\); fix its permissions, or move"):
         find_videos(tmp_path)
 
 
@@ -83,8 +83,8 @@ def test_new_files_do_not_move_old_ones(tmp_path):
 @pytest.mark.parametrize("fraction", [0.001, 0.999])
 @pytest.mark.parametrize("count", [2, 3, 10])
 def test_both_parts_have_a_video(tmp_path, count, fraction):
-    parts = split_by_file([tmp_path / name for name in names(count)], tmp_path, validation_fraction=fraction)
-    assert all(parts)
+    splits = split_by_file([tmp_path / name for name in names(count)], tmp_path, validation_fraction=fraction)
+    assert all(splits)
 
 
 def test_no_validation_and_single_video(tmp_path):
@@ -98,28 +98,28 @@ def test_no_validation_and_single_video(tmp_path):
 @pytest.mark.parametrize("name", ["val", "validation", "test"])
 def test_sub_folders_are_the_split(tmp_path, name):
     train, validation = touch(tmp_path, "train/a.mp4", f"{name}/b.mp4")
-    assert find_parts(tmp_path) == Splits([Entry(train)], [Entry(validation)])
+    assert find_splits(tmp_path) == Splits([Entry(train)], [Entry(validation)])
 
 
 def test_val_goes_before_test(tmp_path):
     touch(tmp_path, "train/a.mp4", "test/b.mp4", "val/c.mp4")
-    assert find_parts(tmp_path).validation == [Entry(tmp_path / "val" / "c.mp4")]
+    assert find_splits(tmp_path).validation == [Entry(tmp_path / "val" / "c.mp4")]
 
 
 def test_without_sub_folders_files_are_divided(tmp_path):
     paths = touch(tmp_path, *names(40), "trains/x.mp4")
-    parts = find_parts(tmp_path, validation_fraction=0.3, seed=1)
+    splits = find_splits(tmp_path, options=SplitOptions(validation_fraction=0.3, seed=1))
     expected = split_by_file(paths, tmp_path, validation_fraction=0.3, seed=1)
-    assert parts == Splits(*([Entry(path) for path in part] for part in expected))
+    assert splits == Splits(*([Entry(path) for path in split] for split in expected))
 
 
 @pytest.mark.parametrize(("part", "names"), [("train", "ab"), ("test", "c"), ("both", "abc")])
 def test_training_takes_the_part_asked_for_and_validation_its_own(tmp_path, part, names):
     touch(tmp_path, "train/a.mp4", "train/b.mp4", "test/c.mp4")
-    parts = find_parts(tmp_path).train_on(part)
-    assert "".join(entry.path.stem for entry in parts.training) == names
-    assert [entry.path.stem for entry in parts.validation] == ["c"]
-    assert sorted(entry.path.stem for entry in parts.entries) == sorted({*names, "c"})
+    splits = find_splits(tmp_path).train_on(part)
+    assert "".join(entry.path.stem for entry in splits.training) == names
+    assert [entry.path.stem for entry in splits.validation] == ["c"]
+    assert sorted(entry.path.stem for entry in splits.entries) == sorted({*names, "c"})
 
 
 def test_real_layouts(shared_data):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pvdm.data import Entry, Index, IndexCache, Video, check_share, index_videos, long_enough, some
+from pvdm.data import Entry, Index, IndexCache, Video, check_share, first_causes, index_videos, long_enough
 from pvdm.data import index as index_module
 from pvdm.data.index_cache import FORMAT
 from pvdm.errors import InputError
@@ -151,7 +151,7 @@ def test_a_cache_that_cannot_be_written_is_a_line_of_the_log(tmp_path, make_vide
     with caplog.at_level(logging.INFO, "pvdm.data"):
         cache.save()
     (message,) = caplog.messages
-    assert message.startswith("the index of the videos is not kept: ") and "cannot be written" in message
+    assert message.startswith("the index of the videos is not stored: ") and "cannot be written" in message
 
 
 def test_without_a_home_nothing_is_kept(tmp_path, make_video, monkeypatch, caplog):
@@ -165,7 +165,7 @@ def test_without_a_home_nothing_is_kept(tmp_path, make_video, monkeypatch, caplo
     with caplog.at_level(logging.INFO, "pvdm.data"):
         cache = IndexCache.of(tmp_path)
     assert caplog.messages == [
-        "the index of the videos is not kept: this user has no home; PVDM_CACHE can name a folder"
+        "the index of the videos is not stored: this user has no home directory; PVDM_CACHE can name a folder"
     ]
     assert len(index_videos(entries(make_video("a.mp4", 8)), cache=cache).videos) == 1
     cache.save()
@@ -251,7 +251,7 @@ def test_the_share_of_bad_videos():
 
 def test_only_the_first_few_are_named():
     bad = long_enough(of_lengths(1, 2, 3), ClipShape(10, 8, 8)).bad
-    assert some(bad).count("fewer than") == 3 and "more" not in some(bad)
+    assert first_causes(bad).count("fewer than") == 3 and "more" not in first_causes(bad)
 
 
 def test_times_of_variable_rate_are_remembered(tmp_path, make_video, opened):

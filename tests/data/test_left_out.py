@@ -4,7 +4,7 @@ import pytest
 from data.small_layouts import touch
 from PIL import Image
 
-from pvdm.data import find_parts, find_videos, index_videos
+from pvdm.data import find_splits, find_videos, index_videos
 from pvdm.errors import InputError
 from pvdm.video import probe
 
@@ -29,7 +29,7 @@ def test_suffixes_of_videos(tmp_path):
         "l.mxf",
     ]
     touch(tmp_path, *wanted, "m.txt", "n.json", "o.csv", "p.md", ".q.mp4", "r.wav", "s.srt")
-    assert names(tmp_path) == wanted and find_parts(tmp_path).left_out == {} and find_parts(tmp_path).notes == ()
+    assert names(tmp_path) == wanted and find_splits(tmp_path).left_out == {} and find_splits(tmp_path).notes == ()
 
 
 @pytest.mark.parametrize("suffix", [".bmp", ".TIF", ".tiff", ".webp", ".JPE", ".ppm", ".jp2"])
@@ -40,7 +40,7 @@ def test_suffixes_of_frames(tmp_path, suffix):
 
 def test_what_cannot_be_read_is_counted_in_one_line(tmp_path):
     touch(tmp_path, "a.mp4", "b.HEIC", "c/d.heic", "c/e.heic", "c/f.psd", "c/g.txt", ".h.heic", ".i/j.psd")
-    found = find_parts(tmp_path)
+    found = find_splits(tmp_path)
     assert found.left_out == {".heic": 3, ".psd": 1}
     assert found.notes == ("left out: 3 .heic, 1 .psd (cannot be read)",)
 
@@ -53,7 +53,7 @@ def test_a_folder_of_nothing_else_is_refused_with_what_it_holds(tmp_path):
 
 def test_pictures_beside_videos_are_left_out_and_counted(tmp_path):
     touch(tmp_path, "a.mp4", "a.jpg", "preview.gif", "frames/1.png", "frames/2.png", "frames/preview.gif")
-    found = find_parts(tmp_path)
+    found = find_splits(tmp_path)
     assert names(tmp_path) == ["a.mp4", "frames"] and found.left_out == {".gif": 2, ".jpg": 1}
     assert found.notes == ("left out: 2 .gif, 1 .jpg (beside videos)",)
 
@@ -69,7 +69,7 @@ def test_animations_are_videos_and_gifs_that_do_not_move_are_frames(tmp_path):
     stills[0].save(tmp_path / "covered" / "cover.jpg")
     moving = [f"{folder}/{number}.gif" for folder in ("covered", "moving") for number in range(3)]
     assert names(tmp_path) == [*moving, "still"]
-    assert find_parts(tmp_path).left_out == {".jpg": 1}
+    assert find_splits(tmp_path).left_out == {".jpg": 1}
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".png", ".tif", ".gif"])
@@ -79,7 +79,7 @@ def test_an_animation_among_frames_is_a_bad_video_and_not_its_first_frame(tmp_pa
     for number in range(3):
         options = {"save_all": True, "append_images": stills[1:]} if number == 2 else {}
         stills[0].save(tmp_path / "set" / f"{number}{suffix}", **options)
-    (bad,) = index_videos(find_parts(tmp_path).entries).bad
+    (bad,) = index_videos(find_splits(tmp_path).entries).bad
     assert bad.cause == f"{tmp_path / 'set' / f'2{suffix}'} holds 3 frames, and not one"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pvdm.cli import main
-from pvdm.data import IndexCache, find_parts, index_videos, split_by_file
+from pvdm.data import IndexCache, SplitOptions, find_splits, index_videos, split_by_file
 from pvdm.data.inspection.contact_sheet import contact_sheet
 from pvdm.data.table import VideoTable
 from pvdm.evaluation.clips.video_set import VideoSet
@@ -33,7 +33,7 @@ def latin(make_video, make_frame_folder, tmp_path):
 
 
 def test_the_split_of_valid_names_is_what_it_was(tmp_path):
-    """These parts were drawn before other names were known: a training that is resumed must find them again."""
+    """These splits were drawn before other names were known: a training that is resumed must find them again."""
     names = [f"{name}.mp4" for name in ("a", "dé", "e f", "日本", "ψ", "ü/ß", "h")]
     for fraction in (0.3, 0.5, 0.7):
         digests = {name: sha256(f"1/{name}".encode()).digest() for name in names}
@@ -43,14 +43,14 @@ def test_the_split_of_valid_names_is_what_it_was(tmp_path):
 
 
 def test_they_are_found_indexed_and_kept(latin):
-    parts = find_parts(latin, validation_fraction=0.4)
-    assert len(parts.training) + len(parts.validation) == 3 and parts.validation
+    splits = find_splits(latin, options=SplitOptions(validation_fraction=0.4))
+    assert len(splits.training) + len(splits.validation) == 3 and splits.validation
     cache = IndexCache.of(latin)
-    index = index_videos(parts.entries, cache=cache)
+    index = index_videos(splits.entries, cache=cache)
     cache.save()
     assert index.bad == [] and len(index.videos) == 3
     again = IndexCache.of(latin)
-    assert all(again.get(entry.path, again.mark(entry.path)) for entry in parts.entries)
+    assert all(again.get(entry.path, again.mark(entry.path)) for entry in splits.entries)
     assert list(VideoTable(index.videos)) == index.videos
     assert contact_sheet(index.videos).width > 0
 

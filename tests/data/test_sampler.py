@@ -23,18 +23,18 @@ def shares(
 @pytest.mark.parametrize("length", [1, 7, 12])
 @pytest.mark.parametrize("world_size", [1, 3, 5])
 def test_shuffled_shares_are_equal_and_complete(length, world_size):
-    parts = shares(length, world_size, shuffle=True, epoch=2)
-    assert {len(part) for part in parts} == {-(-length // world_size)}
-    assert {key.index for part in parts for key in part} == set(range(length))
-    assert {key.epoch for part in parts for key in part} == {2}
+    splits = shares(length, world_size, shuffle=True, epoch=2)
+    assert {len(part) for part in splits} == {-(-length // world_size)}
+    assert {key.index for part in splits for key in part} == set(range(length))
+    assert {key.epoch for part in splits for key in part} == {2}
 
 
 @pytest.mark.parametrize("length", [1, 7, 12])
 @pytest.mark.parametrize("world_size", [1, 3, 5])
 def test_in_order_every_sample_occurs_once(length, world_size):
-    parts = shares(length, world_size, shuffle=False)
-    assert sorted(key.index for part in parts for key in part) == list(range(length))
-    assert parts[0] == [SampleKey(0, i) for i in range(0, length, world_size)]
+    splits = shares(length, world_size, shuffle=False)
+    assert sorted(key.index for part in splits for key in part) == list(range(length))
+    assert splits[0] == [SampleKey(0, i) for i in range(0, length, world_size)]
 
 
 def test_order_is_a_function_of_seed_and_epoch():
@@ -48,8 +48,8 @@ def test_order_is_a_function_of_seed_and_epoch():
 
 def test_processes_share_out_one_order():
     (whole,) = shares(12, 1, shuffle=True)
-    parts = shares(12, 3, shuffle=True)
-    assert whole == [key for group in zip(*parts, strict=True) for key in group]
+    splits = shares(12, 3, shuffle=True)
+    assert whole == [key for group in zip(*splits, strict=True) for key in group]
 
 
 @pytest.mark.parametrize("rank", [-1, 2])
@@ -103,7 +103,7 @@ def test_balanced_order_is_a_function_of_seed_and_epoch():
 @pytest.mark.parametrize("world_size", [2, 3, 4])
 def test_balanced_shares_of_processes_are_equal_and_one_order(world_size):
     (whole,) = balanced(2)
-    parts = balanced(2, world_size)
-    assert {len(part) for part in parts} == {-(-len(whole) // world_size)}
-    joint = [key for group in zip(*parts, strict=True) for key in group]
+    splits = balanced(2, world_size)
+    assert {len(part) for part in splits} == {-(-len(whole) // world_size)}
+    joint = [key for group in zip(*splits, strict=True) for key in group]
     assert joint[: len(whole)] == whole and joint[len(whole) :] == whole[: len(joint) - len(whole)]

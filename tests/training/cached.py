@@ -10,7 +10,7 @@ from fuzzing import moving
 from training.miniature import AUTOENCODER
 
 from pvdm.generation import VideoGenerator
-from pvdm.training import VideoData
+from pvdm.training import ClipData, VideoData, data_module
 from pvdm.training.latent_encoding import encode, plan_of
 
 FRAMES = {"train/b/0": 20, "train/a/1": 31, "train/b/2": 6, "train/a/3": 9, "val/a/4": 17, "val/b/5": 8}
@@ -24,11 +24,11 @@ def make_videos(folder: Path) -> Path:
     return folder
 
 
-def data(path: Path, **options: Any) -> VideoData:
+def data(path: Path, **options: Any) -> ClipData:
     """Samples of two clips, set up; mirrored, with labels."""
     size = {"frames": AUTOENCODER.frames, "height": AUTOENCODER.height, "width": AUTOENCODER.width}
     more = {"layout": "classes", "clips": 2, "batch_size": 3, "workers": 0, "horizontal_flip": True}
-    found = VideoData(path, **{**size, **more, **options})
+    found = data_module(path, **{**size, **more, **options})
     found.setup("fit")
     return found
 
@@ -41,6 +41,6 @@ def settings(**changes: Any) -> dict[str, Any]:
 
 def encoded(videos: VideoData, generator: VideoGenerator, folder: Path, batch_size: int = 4, **changes: Any) -> Path:
     """The folder of the latents of these videos."""
-    plan = plan_of(videos, generator.autoencoder, settings(**changes))
-    encode(plan, folder, root=videos.path, generator=generator, batch_size=batch_size)
+    plan = plan_of(videos.collection, generator.autoencoder, settings(**changes))
+    encode(plan, folder, root=videos.options.path, generator=generator, batch_size=batch_size)
     return folder

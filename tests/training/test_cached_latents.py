@@ -10,9 +10,10 @@ from miniature import AUTOENCODER, UNET, diffusion_training, trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 from runs import logged
 
+from pvdm.data.video_collection import VideoCollection
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
-from pvdm.training import AutoencoderTraining, Throughput, VideoLog
+from pvdm.training import AutoencoderTraining, Throughput, VideoData, VideoLog
 from pvdm.training.test_metrics import Evaluation
 from pvdm.video import ColorJitter
 
@@ -96,13 +97,14 @@ def test_validation_is_of_the_same_clips(root, folder, module, tmp_path):
 
 def test_what_the_data_are_is_what_the_videos_were(root, folder, generator):
     pixels, cached = data(root), latents(folder)
-    said = cached.describe()
+    said = cached.collection.describe()
     encoding = said.pop("latents")
-    assert said == pixels.describe()
+    assert said == pixels.collection.describe()
     assert encoding == {"stride": 1, "flips": True, "dtype": "float16", "precision": "32"}
-    assert (cached.classes, cached.clip_fps, cached.clip) == (pixels.classes, pixels.clip_fps, pixels.clip)
+    left, right = cached.collection, pixels.collection
+    assert (left.classes, left.clip_fps, left.clip) == (right.classes, right.clip_fps, right.clip)
     assert [len(cached.training), len(cached.validation)] == [len(pixels.training), len(pixels.validation)]
-    assert latents(folder, clips_per_video=1, balanced=True).describe()["samples"] == 4
+    assert latents(folder, clips_per_video=1, balanced=True).collection.describe()["samples"] == 4
 
 
 def test_with_a_stride_samples_begin_at_the_nearest_start(root, generator, tmp_path):
@@ -130,7 +132,7 @@ def test_other_latents_are_refused(folder, module, tmp_path):
         ({"fps": 5.0}, "clips with fps None, and data.fps is 5.0"),
         ({"clips": 1}, "latents are for stage 2, of 2 clips in a sample, and data.clips is 1; give videos for stage 1"),
         ({"part": "both"}, "are of part train, and data.part is both; leave it out, or encode that one"),
-        ({"color_jitter": ColorJitter(0.1)}, "latents have no colours that could change; leave data.color_jitter out"),
+        ({"color_jitter": ColorJitter(0.1)}, "latents have no colors that could change; leave data.color_jitter out"),
     ],
 )
 def test_what_latents_cannot_give_is_refused(folder, options, words):
@@ -148,7 +150,7 @@ def test_where_one_process_cannot_open_them_no_other_waits_for_it(folder):
 def test_what_a_stage_may_ask_for_and_latents_do_without_is_said_once(root, generator, folder, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         latents(folder, random_crop=True)
-    assert caplog.messages == ["data.random_crop plays no part: the latents are of clips cropped in the centre"]
+    assert caplog.messages == ["data.random_crop has no effect: the latents are of clips cropped in the center"]
     caplog.clear()
     plain = latents(encoded(data(root), generator, tmp_path / "latents", flips=False))
     assert caplog.messages == [
@@ -180,7 +182,9 @@ def test_what_needs_videos_says_so(folder, module, tmp_path):
     with pytest.raises(
         InputError, match=r"is to hold latents \(data.layout\), not videos; give the videos' own layout"
     ):
-        cached.find()
+        VideoCollection.of(cached.options)
+    with pytest.raises(InputError, match=r"VideoData is for videos; use pvdm\.training\.LatentData"):
+        VideoData(folder, layout="latents")
     evaluation = Evaluation(["stylegan-v/fvd2048_16f"])
     run = trainer(tmp_path, callbacks=[evaluation])
     run.datamodule = cached

@@ -11,10 +11,11 @@ from torch import nn
 
 from pvdm.autoencoder import Triplane
 from pvdm.cli import main
+from pvdm.data.collection import ClipCollection
 from pvdm.diffusion import Condition, DiffusionConfig, SamplerConfig, UNetConfig, VideoNoise, min_snr_weight
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
-from pvdm.training import DiffusionTraining, OptimizerConfig, VideoData
+from pvdm.training import DiffusionTraining, OptimizerConfig
 from pvdm.training.sample_rng import keep_context, keep_label, noise_like, times
 
 TWO_CLASSES = UNetConfig(**{**vars(UNET), "classes": 2})
@@ -213,7 +214,7 @@ def fit(make_video, tmp_path, monkeypatch):
     monkeypatch.setattr(DiffusionTraining, "transfer_batch_to_device", with_labels)
 
     def run(classes, wanted, **options):
-        monkeypatch.setattr(VideoData, "classes", Labelled(classes), raising=False)
+        monkeypatch.setattr(ClipCollection, "classes", Labelled(classes), raising=False)
         options = {"model__denoiser__classes": wanted, "trainer__max_steps": 2, **options}
         options |= {"model__autoencoder": tmp_path / "autoencoder", "data__clips_per_video": 1}
         command = arguments("fit", "diffusion", tmp_path / "run", tmp_path / "videos", **options)

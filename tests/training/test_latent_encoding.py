@@ -12,13 +12,13 @@ from cached import data, encoded, make_videos, settings
 from evaluation.forked import forked
 from miniature import AUTOENCODER
 
+from pvdm.data.latents import window_reader
+from pvdm.data.latents.clip_grid import ClipGrid
 from pvdm.data.latents.latent_folder import open_latents
 from pvdm.data.latents.shards import ShardReader
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
-from pvdm.training import latent_encoding as encoding
-from pvdm.training.cached_latents import digest_of
-from pvdm.training.latent_encoding import encode, plan_of
+from pvdm.training.latent_encoding import digest_of, encode, plan_of
 from pvdm.video import ClipShape, read_clip
 
 
@@ -44,7 +44,7 @@ def test_a_row_is_the_latent_of_its_clip(root, generator, tmp_path, changes):
     videos = data(root)
     folder = encoded(videos, generator, tmp_path / "latents", **changes)
     plan = open_latents(folder)
-    read, grid, shape = ShardReader(folder, plan), plan.grid, videos.clip
+    read, grid, shape = ShardReader(folder, plan), plan.grid, videos.collection.clip
     for number, video in enumerate(plan.videos):
         first, mirrored = plan.rows_of(number).start, number < plan.training
         rows = list(range(len(plan.rows_of(number))))[::5]
@@ -67,7 +67,7 @@ def test_clips_by_time_are_the_frames_of_the_samples(root, generator, make_video
     folder = encoded(videos, generator, tmp_path / "latents")
     cached = data(folder, layout="latents", fps=fps, clips_per_video=5)
     assert cached.training.videos == [
-        replace(video, path=video.path.relative_to(videos.path)) for video in videos.training.videos
+        replace(video, path=video.path.relative_to(videos.options.path)) for video in videos.training.videos
     ]
     for index in range(len(videos.training)):
         pixels, latent = videos.training[index], cached.training[index]["latent"]
@@ -85,7 +85,7 @@ def test_a_video_is_read_once_for_all_its_clips(root, generator, tmp_path, monke
         read.append(path)
         return read_clip(path, *arguments, **options)
 
-    monkeypatch.setattr(encoding, "read_clip", reading)
+    monkeypatch.setattr(window_reader, "read_clip", reading)
     videos = data(root)
     encoded(videos, generator, tmp_path / "latents", clips_per_shard=1000)
     assert len(read) == len(set(read)) == 6
@@ -96,9 +96,9 @@ def test_windows_are_bounded_and_pass_over_gaps(root, monkeypatch):
     frames = video.info.frames
 
     def found(stride, most):
-        monkeypatch.setattr(encoding, "WINDOW", most * 3 * 16 * 24)
-        grid = encoding.ClipGrid(clip, stride)
-        return grid, list(encoding.windows(video, range(grid.rows(video.info)), grid))
+        monkeypatch.setattr(window_reader, "WINDOW", most * 3 * 16 * 24)
+        grid = ClipGrid(clip, stride)
+        return grid, list(window_reader.windows(video, range(grid.rows(video.info)), grid))
 
     for stride in (1, 3, 4, 11):
         for most in (1, 6, 1000):
@@ -113,7 +113,7 @@ def test_windows_are_bounded_and_pass_over_gaps(root, monkeypatch):
 
 def test_two_processes_make_the_files_of_one(root, generator, tmp_path):
     videos = data(root)
-    plan = plan_of(videos, generator.autoencoder, settings())
+    plan = plan_of(videos.collection, generator.autoencoder, settings())
 
     def shared(name):
         def run(group):
@@ -129,7 +129,7 @@ def test_two_processes_make_the_files_of_one(root, generator, tmp_path):
 
 def test_what_was_encoded_before_a_kill_is_kept(root, generator, tmp_path):
     videos, folder = data(root), tmp_path / "latents"
-    plan = plan_of(videos, generator.autoencoder, settings())
+    plan = plan_of(videos.collection, generator.autoencoder, settings())
     shards = len(plan.shards())
 
     def killed(_):
@@ -152,7 +152,7 @@ def test_what_was_encoded_before_a_kill_is_kept(root, generator, tmp_path):
 
 
 def test_progress_moves_within_a_shard(root, generator, tmp_path):
-    plan, told = plan_of(data(root), generator.autoencoder, settings()), []
+    plan, told = plan_of(data(root).collection, generator.autoencoder, settings()), []
     encode(plan, tmp_path / "latents", root=root, generator=generator, batch_size=4, progress=lambda *_: told.append(_))
     steps = [done - before for before, done in pairwise([0, *(done for _, done, _ in told)])]
     assert max(steps) == 4 < 16 == plan.settings["clips_per_shard"]
@@ -160,7 +160,7 @@ def test_progress_moves_within_a_shard(root, generator, tmp_path):
 
 
 def test_where_one_of_two_is_refused_both_end(root, generator, tmp_path):
-    plan = plan_of(data(root), generator.autoencoder, settings())
+    plan = plan_of(data(root).collection, generator.autoencoder, settings())
     (tmp_path / "latents").mkdir()
     (tmp_path / "latents" / "notes.txt").touch()
 
@@ -173,7 +173,7 @@ def test_where_one_of_two_is_refused_both_end(root, generator, tmp_path):
 
 
 def test_a_video_that_has_gone_is_named(root, generator, tmp_path):
-    plan = plan_of(data(root), generator.autoencoder, settings())
+    plan = plan_of(data(root).collection, generator.autoencoder, settings())
     with pytest.raises(InputError, match=r"a/1\.mp4 does not exist"):
         encode(plan, tmp_path / "latents", root=tmp_path, generator=generator, batch_size=4)
     assert [path.name for path in (tmp_path / "latents").iterdir()] == ["plan.json"]

@@ -12,6 +12,7 @@ from data.small_layouts import CLASSES, clip_name, make_ucf101
 from pvdm.data import DataCard
 from pvdm.data import index as index_module
 from pvdm.data.description import known_share
+from pvdm.data.video_collection import VideoCollection
 from pvdm.errors import InputError
 from pvdm.training import VideoData
 
@@ -61,14 +62,14 @@ def test_a_validation_takes_some_clips_of_all_and_says_so_and_a_test_takes_all(f
         found = data(folder, part="test", frames=2, validation_clips=3)
         keys = torch.cat([batch["key"] for batch in found.val_dataloader()])
     assert "a validation takes 3 of 6 clips, spread over all videos (data.validation_clips)" in caplog.text
-    assert keys[:, 2].tolist() == found.validated.tolist() and len(keys) == 3
+    assert keys[:, 2].tolist() == found.collection.validated.tolist() and len(keys) == 3
     full = {tuple(key): clip for batch in found.test_dataloader() for key, clip in zip(*pair(batch), strict=True)}
     assert len(full) == 6
     for batch in found.val_dataloader():  # the same clips and the same noise as if all were taken
         for key, clip in zip(*pair(batch), strict=True):
             torch.testing.assert_close(clip, full[tuple(key)])
     assert len(list(found.predict_dataloader())) == len(list(data(folder, frames=2).val_dataloader())) == 3
-    assert [len(data(folder, frames=2, validation_clips=count).validated) for count in (1, "all")] == [1, 6]
+    assert [len(data(folder, frames=2, validation_clips=count).collection.validated) for count in (1, "all")] == [1, 6]
     with pytest.raises(InputError, match="validation_clips is 0; give a value at least 1"):
         data(folder, validation_clips=0)
 
@@ -86,22 +87,22 @@ def test_a_validation_is_the_same_for_any_number_of_processes(folder, world_size
             global_rank=rank, world_size=world_size, num_devices=1, is_global_zero=rank == 0, strategy=CPU
         )
         taken += [key for batch in found.val_dataloader() for key in batch["key"][:, 2].tolist()]
-    assert sorted(taken) == data(folder, frames=2, validation_clips=5).validated.tolist()
+    assert sorted(taken) == data(folder, frames=2, validation_clips=5).collection.validated.tolist()
     found.trainer.world_size = 6
     with pytest.raises(InputError, match=r"5 samples for validation and 6 processes; give more or .*validation_clips"):
         found.val_dataloader()
 
 
 def test_clips_know_their_rate(folder):
-    assert data(folder).clip_fps == 25
-    assert data(folder, stride=2).clip_fps == 12.5
-    assert data(folder, fps=5.0).clip_fps == 5
+    assert data(folder).collection.clip_fps == 25
+    assert data(folder, stride=2).collection.clip_fps == 12.5
+    assert data(folder, fps=5.0).collection.clip_fps == 5
 
 
 def test_folders_of_frames_have_no_rate(make_frame_folder, tmp_path):
     for name in ("train/a", "val/b"):
         make_frame_folder(f"frames/{name}")
-    assert data(tmp_path / "frames").clip_fps is None
+    assert data(tmp_path / "frames").collection.clip_fps is None
 
 
 def test_without_validation_videos_those_of_training_are_taken_and_it_is_said(make_video, tmp_path, caplog):
@@ -114,11 +115,11 @@ def test_without_validation_videos_those_of_training_are_taken_and_it_is_said(ma
 
 def test_sizes_that_do_not_fit_the_model_are_told_in_one_sentence(folder):
     found = data(folder, clips=2)
-    found.check_sizes(frames=4, height=16, width=16, clips=2)
+    found.collection.check_sizes(frames=4, height=16, width=16, clips=2)
     with pytest.raises(InputError, match=r"gives 2 clip\(s\) of 4 frames of 16x16, the model takes 1 of 4 frames of"):
-        found.check_sizes(frames=4, height=16, width=16, clips=1)
+        found.collection.check_sizes(frames=4, height=16, width=16, clips=1)
     with pytest.raises(InputError, match="takes 2 of 8 frames of 32x16; set data"):
-        found.check_sizes(frames=8, height=32, width=16, clips=2)
+        found.collection.check_sizes(frames=8, height=32, width=16, clips=2)
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def ucf101(make_video, tmp_path):
 def test_classes_travel_with_the_clips(ucf101, caplog):
     with caplog.at_level(logging.WARNING):
         found = data(ucf101, layout="ucf101", split=2, batch_size=24)
-    assert found.classes == CLASSES
+    assert found.collection.classes == CLASSES
     (batch,) = found.train_dataloader()
     for path, label in zip(batch["path"], batch["label"].tolist(), strict=True):
         assert f"/{CLASSES[label]}/" in path
@@ -139,7 +140,7 @@ def test_classes_travel_with_the_clips(ucf101, caplog):
 
 def test_a_folder_has_no_classes(folder):
     found = data(folder)
-    assert found.classes is None and "label" not in next(iter(found.train_dataloader()))
+    assert found.collection.classes is None and "label" not in next(iter(found.train_dataloader()))
 
 
 def test_balanced_training(ucf101):
@@ -229,7 +230,7 @@ def test_the_first_process_looks_for_all_and_speaks(folder, monkeypatch, caplog)
     first.setup("fit")
     assert "1 of 5 videos are left out" in caplog.text
     caplog.clear()
-    monkeypatch.setattr(VideoData, "_look", lambda self: pytest.fail("the second process looked, too"))
+    monkeypatch.setattr(VideoCollection, "discover", lambda self: self.discovered or pytest.fail("it looked, too"))
     second.trainer = Rank(1, first.trainer.heard)
     with caplog.at_level(logging.INFO):
         second.setup("fit")
@@ -268,10 +269,10 @@ def test_the_description_is_what_a_model_keeps(ucf101):
         "samples": 6,
         "clip": {"frames": 4, "height": 16, "width": 16, "stride": 2, "fps": None, "clips": 2},
     }
-    said = found.describe()
+    said = found.collection.describe()
     assert known_share(said.pop("files"), sorted(ucf101.rglob("*.avi"))) == 1
     assert said == expected == json.loads(json.dumps(expected))
-    assert data(ucf101, layout="folder").describe()["split"] is None
+    assert data(ucf101, layout="folder").collection.describe()["split"] is None
 
 
 @pytest.mark.parametrize(

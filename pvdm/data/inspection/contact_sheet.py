@@ -20,7 +20,7 @@ PAPER, INK, FAINT = (255, 255, 255), (20, 20, 20), (110, 110, 110)
 def contact_sheet(
     videos: Sequence[Video], classes: Sequence[str] | None = None, *, count: int = 24, columns: int = 6
 ) -> Image.Image:
-    """Up to `count` videos, spread over the classes, each with its class, name, size and length."""
+    """Up to `count` videos of all classes in turn, each with its class, name, size and length."""
     chosen = choose(videos, count)
     columns = max(1, min(columns, len(chosen)))
     step = (CELL[0] + GAP, CELL[1] + CAPTION + GAP)
@@ -33,7 +33,7 @@ def contact_sheet(
 
 
 def choose(videos: Sequence[Video], count: int) -> list[Video]:
-    """The same videos every time, taken from each class in turn, in the order of classes and names."""
+    """A reproducible choice that takes from each class in turn, sorted by class and name."""
     by_class = defaultdict(list)
     for place in np.random.default_rng(0).permutation(len(videos)):
         by_class[videos[place].label].append(videos[place])
@@ -51,7 +51,7 @@ def _draw(sheet: Image.Image, corner: tuple[int, int], video: Video, classes: Se
 
 
 def _picture(video: Video) -> Image.Image:
-    """The middle frame, inside a cell; an empty one says that it cannot be decoded."""
+    """The middle frame, scaled into a cell; if it cannot be decoded, a cell that says so."""
     try:
         (frame,) = read_frames(video.path, [video.info.frames // 2])
     except InputError:

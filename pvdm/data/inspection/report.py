@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from pvdm.data import BadVideo, long_enough
-from pvdm.data.collection import VideoCollection
 from pvdm.data.inspection.statistics import class_counts, statistics
+from pvdm.data.video_collection import VideoCollection
 from pvdm.errors import InputError
 
 LISTED = 20  # how many of the bad videos the table shows
@@ -16,31 +16,32 @@ WIDTH = 110  # of the table's longest lines
 
 
 def data_report(data: VideoCollection, damaged: Sequence[BadVideo] = ()) -> dict[str, Any]:
-    """What there is and what training would make of it: JSON-able.
+    """What the data set holds and what training would make of it: JSON-able.
 
-    damaged: those that the index takes for good, found by decoding every frame.
+    damaged: Videos that are good in the index and damaged in other frames, found by decoding all.
     """
-    parts, index = data.find()
-    entries = {"training": parts.training, "validation": parts.validation}
-    videos = {name: index.of(part).videos for name, part in entries.items()}
-    per_video = {"training": data.clips_per_video, "validation": None}
+    splits, index = data.find()
+    entries = {"training": splits.training, "validation": splits.validation}
+    videos = {name: index.of(split).videos for name, split in entries.items()}
+    clips = data.samples.clips
+    per_video = {"training": data.samples.clips_per_video, "validation": None}
     bad = [*long_enough(index, data.clip).bad, *damaged]
     verdict = _verdict(data, damaged)
     return {
         "path": str(data.path),
         "layout": data.layout,
-        "split": data.split if data.layout == "ucf101" else None,
+        "split": data.splits.split if data.layout == "ucf101" else None,
         "part": data.part,
-        "clip": {**asdict(data.clip), "clips": data.clips},
+        "clip": {**asdict(data.clip), "clips": clips},
         "card": asdict(data.card),
         "parts": {
-            name: {"found": len(entries[name]), **statistics(part, data.clip, data.clips, per_video[name])}
-            for name, part in videos.items()
+            name: {"found": len(entries[name]), **statistics(split, data.clip, clips, per_video[name])}
+            for name, split in videos.items()
         },
-        "classes": parts.classes and {name: class_counts(part, parts.classes) for name, part in videos.items()},
-        "absent": {"count": len(parts.absent), "listed": parts.listed, "first": [str(p) for p in parts.absent[:10]]},
-        "left_out": dict(parts.left_out),
-        "notes": list(parts.notes),
+        "classes": splits.classes and {name: class_counts(split, splits.classes) for name, split in videos.items()},
+        "absent": {"count": len(splits.absent), "listed": splits.listed, "first": [str(p) for p in splits.absent[:10]]},
+        "left_out": dict(splits.left_out),
+        "notes": list(splits.notes),
         "bad": [{"path": str(video.path), "cause": video.cause} for video in bad],
         "training": verdict,
         "validation": data.validation and {"clips": len(data.validated), "of": len(data.validation)},
@@ -50,7 +51,7 @@ def data_report(data: VideoCollection, damaged: Sequence[BadVideo] = ()) -> dict
 def _verdict(data: VideoCollection, damaged: Sequence[BadVideo]) -> str:
     """What `pvdm fit` would do with these data, in a sentence."""
     try:
-        data.setup("fit")
+        data.setup()
     except InputError as error:
         return f"would refuse: {error}"
     if damaged:
@@ -88,8 +89,8 @@ def _validation(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"a validation takes {clips:,} of {total:,} clips (data.validation_clips)"
 
 
-def _figures(parts: Mapping[str, Mapping[str, Any]], clip: Mapping[str, Any]) -> Iterator[list[str]]:
-    """Rows of a name and a value for each part."""
+def _figures(splits: Mapping[str, Mapping[str, Any]], clip: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Rows of a name and a value for each split."""
     rows = {
         "videos found": "found",
         "readable": "videos",
@@ -98,16 +99,16 @@ def _figures(parts: Mapping[str, Mapping[str, Any]], clip: Mapping[str, Any]) ->
         f"smaller than {clip['height']}x{clip['width']}": "enlarged",
         "frames": "frames",
     }
-    yield ["", *parts]
+    yield ["", *splits]
     for name, key in rows.items():
         if key != "without_context" or clip["clips"] > 1:
-            yield [name, *(f"{part[key]:,}" for part in parts.values())]
-    yield ["hours", *map(_hours, parts.values())]
-    yield ["length in frames", *(_length(part["lengths"]) for part in parts.values())]
+            yield [name, *(f"{split[key]:,}" for split in splits.values())]
+    yield ["hours", *map(_hours, splits.values())]
+    yield ["length in frames", *(_length(split["lengths"]) for split in splits.values())]
     for name in ("sizes", "rates"):
         title = {"sizes": "sizes (width x height)", "rates": "frames per second"}[name]
-        yield [title, *(_most(part[name]) for part in parts.values())]
-    yield ["samples an epoch", *(f"{part['samples']:,}" for part in parts.values())]
+        yield [title, *(_most(split[name]) for split in splits.values())]
+    yield ["samples an epoch", *(f"{split['samples']:,}" for split in splits.values())]
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -115,15 +116,15 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _hours(part: Mapping[str, Any]) -> str:
-    if 0 < part["videos"] == part["without_rate"]:
+def _hours(split: Mapping[str, Any]) -> str:
+    if 0 < split["videos"] == split["without_rate"]:
         return "unknown, as there is no frame rate"
-    others = f" (and {part['without_rate']} without a frame rate)" if part["without_rate"] else ""
-    return f"{part['hours']:.2f}{others}"
+    others = f" (and {split['without_rate']} without a frame rate)" if split["without_rate"] else ""
+    return f"{split['hours']:.2f}{others}"
 
 
-def _length(spread: Mapping[str, float] | None) -> str:
-    return "none" if spread is None else f"{spread['min']:,} to {spread['max']:,}, median {spread['median']:,g}"
+def _length(lengths: Mapping[str, float] | None) -> str:
+    return "none" if lengths is None else f"{lengths['min']:,} to {lengths['max']:,}, median {lengths['median']:,g}"
 
 
 def _most(counts: Mapping[str, int], shown: int = 4) -> str:

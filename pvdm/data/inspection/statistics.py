@@ -1,4 +1,4 @@
-"""Figures of a set of videos, as one wants to see them before days of training."""
+"""Figures of a set of videos, to look at before days of training."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from pvdm.video import ClipShape
 
 
 def statistics(videos: Sequence[Video], clip: ClipShape, clips: int = 1, clips_per_video: int | None = None) -> dict:
-    """JSON-able figures of readable videos, for samples of `clips` clips on end.
+    """JSON-able figures of readable videos, for samples of `clips` consecutive clips.
 
-    `hours` is of those that have a frame rate; the counts of `sizes` and `rates` begin with the most frequent, and a
-    rate that varies is a mean;
-    `too_short` for a clip, `without_context` (long enough for the target alone), `enlarged` to the clip's size;
-    `samples` of an epoch of training.
+    `hours` counts videos that have a frame rate, `without_rate` the others. `sizes` and `rates` begin with the most
+    frequent; a variable rate is given as its mean. `too_short` for a clip, `without_context` (long enough for the
+    target alone) and `enlarged` to the clip's size are numbers of videos; `samples` are those of an epoch of training.
     """
     good = long_enough(Index(list(videos), []), clip).videos
     samples = ClipDataset(good, clip, clips=clips, training=True, clips_per_video=clips_per_video) if good else []
@@ -29,7 +28,7 @@ def statistics(videos: Sequence[Video], clip: ClipShape, clips: int = 1, clips_p
         "frames": sum(info.frames for info in infos),
         "hours": round(sum(info.frames / info.fps for info in infos if info.fps) / 3600, 3),
         "without_rate": sum(not info.fps for info in infos),
-        "lengths": _spread([info.frames for info in infos]),
+        "lengths": _range([info.frames for info in infos]),
         "sizes": _counts(f"{info.width}x{info.height}" for info in infos),
         "rates": _counts(f"{info.fps:.5g}{' (mean)' if info.times else ''}" for info in infos if info.fps),
         "too_short": len(videos) - len(good),
@@ -49,7 +48,7 @@ def _counts(values: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
 
 
-def _spread(lengths: Sequence[int]) -> dict[str, float] | None:
+def _range(lengths: Sequence[int]) -> dict[str, float] | None:
     if not lengths:
         return None
     return {"min": min(lengths), "median": float(np.median(lengths)), "max": max(lengths)}

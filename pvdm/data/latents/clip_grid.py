@@ -1,4 +1,4 @@
-"""Which clips of a video are encoded once for all, and which of them make up a sample."""
+"""Which clips of a video are encoded, and which of them make up a sample."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pvdm.video import ClipShape, VideoInfo
 
 @dataclass(frozen=True)
 class ClipGrid:
-    """The clips of samples that begin at every `stride`-th frame, in rows, by their samples' first frames.
+    """The clips of the samples that start at every `stride`-th frame, in rows, in the order of their first frames.
 
-    A sample is two clips on end, a context and a target. Where the target of each is the context of a later one, the
-    rows are the clips themselves; where it is not, for the stride does not divide a clip's length, frames are taken by
-    time or the video is short, contexts and targets take turns. A video without room for a context has rows of single
-    clips.
+    A sample is two consecutive clips, a context and a target. If the target of each sample is the context of a later
+    one, each row is a clip, stored once. If not, because the stride does not divide the length of a clip, frames are
+    taken by time or the video is short, rows of contexts and of targets alternate. A video too short for a context has
+    rows of single clips.
     """
 
     clip: ClipShape
     stride: int
 
     def rows(self, info: VideoInfo) -> int:
-        """How many clips of a video there are."""
+        """How many clips a video has."""
         starts, lag, _ = self._layout(info)
         return 2 * starts if lag is None else starts + lag
 
@@ -33,15 +33,15 @@ class ClipGrid:
         """Indices of the frames of a clip in its video, (t,) int64."""
         if self._layout(info).lag is not None:
             return self.clip.source_indices(row * self.stride, info)
-        start, part = divmod(row, 2)
-        return _pair(self.clip, info, start * self.stride)[part]
+        start, is_target = divmod(row, 2)
+        return _pair(self.clip, info, start * self.stride)[is_target]
 
     def nearest(self, start: int, info: VideoInfo) -> int:
-        """The first frame of the sample that begins nearest to a frame."""
+        """The first frame of the sample that starts nearest to a frame."""
         return min((start + self.stride // 2) // self.stride, self._layout(info).starts - 1) * self.stride
 
     def sample(self, start: int, info: VideoInfo) -> tuple[int | None, int]:
-        """Rows of the context, None if there is none, and of the target of the sample that begins at `start`."""
+        """The rows of the context, None if there is none, and of the target of the sample that starts at `start`."""
         place, (_, lag, has_context) = start // self.stride, self._layout(info)
         if not has_context:
             return None, place
@@ -52,9 +52,9 @@ class ClipGrid:
 
 
 class _Layout(NamedTuple):
-    """How many samples a video has, and by how many rows their targets are behind their contexts.
+    """How many samples a video has, and how many rows lie between the context and the target of each.
 
-    `lag` is 0 without a context, and None where contexts and targets take turns.
+    `lag` is 0 without a context, and None if contexts and targets alternate.
     """
 
     starts: int
@@ -64,7 +64,7 @@ class _Layout(NamedTuple):
 
 @lru_cache(maxsize=1 << 16)
 def _layout(clip: ClipShape, stride: int, frames: int, fps: float | None, times: str | None) -> _Layout:
-    """Kept, for of a million videos many have the same length."""
+    """Cached, since many of a million videos have the same length."""
     info = VideoInfo(frames, 1, 1, fps, times=times)
     last = clip.longer(2).last_start(info)
     if last < 0:
@@ -79,6 +79,6 @@ def _layout(clip: ClipShape, stride: int, frames: int, fps: float | None, times:
 
 
 def _pair(clip: ClipShape, info: VideoInfo, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The frames of context and target of the sample that begins at `start`."""
+    """The frames of the context and of the target of the sample that starts at `start`."""
     indices = clip.longer(2).source_indices(start, info)
     return indices[: clip.frames], indices[clip.frames :]

@@ -1,4 +1,4 @@
-"""What a folder of latents holds: of which autoencoder and which clips, in which shards."""
+"""What a folder of latents holds: which clips, encoded by which autoencoder, in which shards."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from pvdm.video import ClipShape, VideoInfo
 FORMAT, VERSION = "pvdm-latents", 1
 SHARDS = "latents-*.safetensors"
 NAMED = 3
-"""How many differences a message names."""
+"""How many differences a message lists."""
 
 
 def are_latents(folder: Path) -> bool:
-    """Whether it is a folder that `pvdm encode` has written to."""
+    """Whether `pvdm encode` has written to a folder."""
     return any(folder.glob(SHARDS))
 
 
 class Shard(NamedTuple):
-    """Rows first, ..., stop - 1 of the clips, of which the first `mirrored` are there mirrored, too."""
+    """Rows first, ..., stop - 1 of the clips; the first `mirrored` of them are stored mirrored, too."""
 
     number: int
     first: int
@@ -38,24 +38,24 @@ class Shard(NamedTuple):
 
     @property
     def file(self) -> str:
-        """Its name in the folder."""
+        """Name of its file in the folder."""
         return f"latents-{self.number:06d}.safetensors"
 
 
 @dataclass(frozen=True)
 class LatentPlan:
-    """All that rebuilds the order of clips without their videos.
+    """All that is needed to rebuild the order of the clips without their videos.
 
     Args:
         autoencoder: {"sha256": digest of weights and sizes, "config": sizes}.
         settings: {"stride", "flips", "dtype", "precision", "clips_per_shard"} as `pvdm encode` takes them.
         clip: Shape and pace of a clip.
         latent: (c, l), the shape of a flat latent.
-        videos: Those of training, and then those of validation alone.
-        training: How many are of training.
-        validation: Which are of validation, by their numbers.
+        videos: The training videos, and then those that are for validation only.
+        training: How many of them are training videos.
+        validation: The numbers of the validation videos.
         classes: Names of the labels; None if there are none.
-        data: What the data say of themselves, for the card of a model.
+        data: The description of the data set, for the card of a model.
     """
 
     autoencoder: Mapping[str, Any]
@@ -70,38 +70,38 @@ class LatentPlan:
 
     @cached_property
     def grid(self) -> ClipGrid:
-        """Which clips of a video there are."""
+        """Which clips a video has."""
         return ClipGrid(self.clip, self.settings["stride"])
 
     @cached_property
     def ends(self) -> np.ndarray:
-        """(videos,) int64: the number of the row behind each video's last."""
+        """(videos,) int64: one past the last row of each video."""
         return np.cumsum([self.grid.rows(video.info) for video in self.videos], dtype=np.int64)
 
     @property
     def clips(self) -> int:
-        """How many clips there are, mirrored ones not counted."""
+        """How many clips there are, not counting mirrored ones."""
         return int(self.ends[-1])
 
     @property
     def mirrored(self) -> int:
-        """How many of them, the first, are there mirrored, too: those of training."""
+        """How many of the clips, from the first, are stored mirrored, too: those of training."""
         return int(self.ends[self.training - 1]) if self.settings["flips"] else 0
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all that the latents depend on; it is in every shard."""
+        """SHA-256 of all that the latents depend on; stored in every shard."""
         content = {"version": VERSION, **self._content()}
         return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def shards(self) -> list[Shard]:
-        """All of them, of `clips_per_shard` clips but for the last."""
+        """All shards, of `clips_per_shard` clips each but for the last."""
         size = self.settings["clips_per_shard"]
         firsts = range(0, self.clips, size)
         return [Shard(i, first, *self._bounds(first, first + size)) for i, first in enumerate(firsts)]
 
     def shard_of(self, row: int) -> Shard:
-        """That which holds a row."""
+        """The shard that holds a row."""
         size = self.settings["clips_per_shard"]
         number = row // size
         return Shard(number, number * size, *self._bounds(number * size, (number + 1) * size))
@@ -111,7 +111,7 @@ class LatentPlan:
         return range(int(self.ends[number - 1]) if number else 0, int(self.ends[number]))
 
     def videos_in(self, shard: Shard) -> Iterator[tuple[Video, range]]:
-        """The videos that have clips in a shard, with the rows of these, counted within the video."""
+        """The videos that have clips in a shard, and the rows of these clips, counted within the video."""
         number = int(np.searchsorted(self.ends, shard.first, side="right"))
         while number < len(self.videos) and (rows := self.rows_of(number)).start < shard.stop:
             first, stop = max(rows.start, shard.first), min(rows.stop, shard.stop)
@@ -119,21 +119,21 @@ class LatentPlan:
             number += 1
 
     def differences(self, other: LatentPlan) -> list[str]:
-        """In what the latents of another plan differ, a clause each: what it is there, and here."""
+        """How the latents of another plan differ from these, a clause each: the value there, and here."""
         there, here = other._content(), self._content()
-        found = []
-        for part, prefix in (("settings", "--"), ("clip", "data.")):
-            pairs = ((_option(prefix, name), there[part].get(name), value) for name, value in here[part].items())
-            found += [f"{name} is {before} there and {now} here" for name, before, now in pairs if before != now]
+        differences = []
+        for group, prefix in (("settings", "--"), ("clip", "data.")):
+            pairs = ((_option(prefix, name), there[group].get(name), value) for name, value in here[group].items())
+            differences += [f"{name} is {before} there and {now} here" for name, before, now in pairs if before != now]
         if there["autoencoder"] != here["autoencoder"]:
-            found.append("they are of another autoencoder")
+            differences.append("they are of another autoencoder")
         names = ("videos", "training", "validation", "classes", "latent")
         if any(there[name] != here[name] for name in names):
-            found.append(f"they are of other videos ({len(other.videos)} there and {len(self.videos)} here)")
-        return found[:NAMED]
+            differences.append(f"they are of other videos ({len(other.videos)} there and {len(self.videos)} here)")
+        return differences[:NAMED]
 
     def to_json(self) -> dict[str, Any]:
-        """What the index holds, JSON-able."""
+        """The content of the index, JSON-able."""
         return {"format": FORMAT, "version": VERSION, **self._content(), "data": dict(self.data)}
 
     @classmethod
@@ -160,7 +160,7 @@ class LatentPlan:
         return stop, min(max(self.mirrored - first, 0), stop - first)
 
     def _content(self) -> dict[str, Any]:
-        """All that the latents depend on; where the videos lie is no part of it."""
+        """All that the latents depend on, which the location of the videos is not."""
         infos = [video.info for video in self.videos]
         has_times = any(info.times for info in infos)
         return {
@@ -181,7 +181,7 @@ class LatentPlan:
 
 
 def _option(prefix: str, name: str) -> str:
-    """As it is given on the command line."""
+    """The name of a setting on the command line."""
     return f"--{name.replace('_', '-')}" if prefix == "--" else prefix + name
 
 
@@ -189,4 +189,4 @@ def _videos(columns: Mapping[str, Sequence[Any]]) -> VideoTable:
     names = ("path", "label", "frames", "height", "width", "fps")
     times = columns.get("times") or [None] * len(columns["path"])
     rows = zip(*(columns[name] for name in names), times, strict=True)
-    return VideoTable([Video(Path(path), VideoInfo(*info, times=shown), label) for path, label, *info, shown in rows])
+    return VideoTable([Video(Path(path), VideoInfo(*info, times=time), label) for path, label, *info, time in rows])

@@ -1,4 +1,4 @@
-"""Samples of cached latents: those of `ClipDataset` to the key, without reading a video."""
+"""Samples of cached latents, with the keys of `ClipDataset`, without reading a video."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pvdm.data.latents.shards import ShardReader
 
 
 class LatentClips(ClipDataset):
-    """As `ClipDataset`, but "latent" (2, c, l), of context and target, stands for "video"; zeros for no context.
+    """Like `ClipDataset`, with "latent" (2, c, l), of context and target, in place of "video"; zeros if no context.
 
-    A sample of a key is that of the same key of the videos, but for its first frame, which is the nearest that was
-    encoded, and for crops and colours, which are as they were encoded. Half the samples are mirrored as asked, if
-    there are mirrored latents.
+    The sample of a key is that of the same key of the videos, except that it starts at the nearest frame that was
+    encoded, and that crops and colors are those of the encoding. Half the samples are mirrored if that is asked for
+    and mirrored latents exist.
 
     Args:
-        folder: Of the shards.
-        plan: What is in it.
+        folder: The folder of the shards.
+        plan: What it holds.
         numbers: Which of the plan's videos.
         seed, training, clips_per_video: As for `ClipDataset`.
         horizontal_flip: Mirror half of the samples of training.

@@ -1,1 +1,1 @@
-"""The layouts of data sets: each a function from a folder to the videos of its splits."""
+"""The layouts of data sets, a file each; `registry.py` lists them and says how to add one."""

@@ -1,4 +1,4 @@
-"""Any folder of videos: what is in it, and which of it is for training and which for validation."""
+"""Any folder of videos: what it holds, and which of that is for training and which for validation."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pvdm.data.layouts.split_folders import Division, divide, divide_as_told
-from pvdm.data.layouts.splits import Entry, Splits, split_by_file
+from pvdm.data.layouts.split_folders import Division, divide, divide_by_folders
+from pvdm.data.layouts.splits import Entry, SplitFolders, SplitOptions, Splits, split_by_file
 from pvdm.errors import InputError
 from pvdm.video.decoding.frame_folder import frame_names, is_animation
 from pvdm.video.suffixes import ANIMATION_SUFFIXES, FRAME_SUFFIXES, OTHER_MEDIA_SUFFIXES, VIDEO_SUFFIXES
@@ -18,23 +18,10 @@ FILES = tuple(suffix for suffix in VIDEO_SUFFIXES if suffix not in ANIMATION_SUF
 
 
 @dataclass(frozen=True)
-class SplitFolders:
-    """Which folders, by their paths below that of the data set, are its parts, where their names are not to tell.
-
-    Args:
-        training: Folders of the training videos; `.` is all of them that are not for validation.
-        validation: Folders of the videos for validation.
-    """
-
-    training: Sequence[str] = (".",)
-    validation: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
 class Found:
-    """The videos of a folder, sorted, and how many files of a suffix look like videos or frames and are none of them.
+    """The videos of a folder, sorted, and how many other files look like videos or frames, by suffix.
 
-    unread: nothing here reads them; beside: pictures beside video files, and animations beside pictures.
+    unread: no reader here reads them; beside: pictures beside video files, and animations beside pictures.
     """
 
     videos: list[Path]
@@ -48,23 +35,23 @@ class Found:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """That there are such files, in one line."""
-        kinds = {"cannot be read": self.unread, "beside videos": self.beside}
-        told = [f"{counted(kind)} ({why})" for why, kind in kinds.items() if kind]
-        return (f"left out: {', '.join(told)}",) if told else ()
+        """One line that names such files, if there are any."""
+        reasons = {"cannot be read": self.unread, "beside videos": self.beside}
+        counts = [f"{counted(suffixes)} ({reason})" for reason, suffixes in reasons.items() if suffixes]
+        return (f"left out: {', '.join(counts)}",) if counts else ()
 
 
 def find_videos(root: str | Path) -> list[Path]:
     """All videos at any depth, sorted: video files, and folders that directly contain frames.
 
-    Hidden names are passed over, and so are images beside video files (they are thumbnails).
+    Hidden names are skipped, and so are images beside video files (they are thumbnails).
     `InputError` if the folder is missing or holds no video.
     """
     return look_through(root).videos
 
 
 def look_through(root: str | Path) -> Found:
-    """As `find_videos`, with what is left out."""
+    """Like `find_videos`, with what is left out."""
     root = check_folder(root)
     videos, unread, beside = [], Counter(), Counter()
     for folder, names in _walk(root):
@@ -84,33 +71,31 @@ def look_through(root: str | Path) -> Found:
     return Found(sorted(videos), unread, beside)
 
 
-def find_folder(
-    root: str | Path, *, validation_fraction: float = 0.1, seed: int = 0, folders: SplitFolders | None = None
-) -> Splits:
-    """Folders whose names say so (`train`, `valid`, `Held-Out`, ...), or those of `folders`, are the parts.
+def find_folder(root: Path, options: SplitOptions = SplitOptions()) -> Splits:
+    """The splits are the folders whose names say so (`train`, `valid`, `Held-Out`, ...), or those of the options.
 
-    Without them, or with one for training alone, `split_by_file` divides the videos. `InputError` as of `find_videos`,
-    and where it must be asked what is for what.
+    Without them, or with a training folder alone, `split_by_file` divides the videos. `InputError` as of `find_videos`,
+    and if it is unclear which videos are for what.
     """
-    found, division = find_division(root, folders=folders)
-    return parts_of(division, found, Path(root), validation_fraction=validation_fraction, seed=seed)
+    found, division = find_division(root, options.folders)
+    return splits_of(division, found, root, options)
 
 
-def find_division(root: str | Path, *, folders: SplitFolders | None = None) -> tuple[Found, Division]:
-    """The videos, and the part that the folders make each one of."""
-    found, root = look_through(root), Path(root)
-    if folders is None:
-        division = divide(found.videos, root)
-        _check_others(division, root)
-        return found, division
-    return found, divide_as_told(found.videos, root, training=folders.training, validation=folders.validation)
+def find_division(root: Path, folders: SplitFolders | None) -> tuple[Found, Division]:
+    """The videos, and the split that their folders put each one into."""
+    found = look_through(root)
+    if folders:
+        return found, divide_by_folders(found.videos, root, folders)
+    division = divide(found.videos, root)
+    _check_others(division, root)
+    return found, division
 
 
-def parts_of(division: Division, found: Found, root: Path, *, validation_fraction: float, seed: int) -> Splits:
-    """A part for training and one for validation, and what is to be said of the other videos.
+def splits_of(division: Division, found: Found, root: Path, options: SplitOptions) -> Splits:
+    """A training and a validation split, with notes on the other videos.
 
-    Without a folder for training, all that is in no other part is for training; without one for validation, that of
-    the test serves.
+    Without a training folder, all videos of no other split are for training; without a validation folder, the test
+    videos take its place.
     """
     notes = list(found.notes)
     training, others = division.training, division.others
@@ -118,12 +103,16 @@ def parts_of(division: Division, found: Found, root: Path, *, validation_fractio
         training, others = others, []
     validation, test = (division.validation, division.test) if division.validation else (division.test, [])
     if training and not validation:
-        training, validation = split_by_file(training, root, validation_fraction=validation_fraction, seed=seed)
+        training, validation = split_by_file(
+            training, root, validation_fraction=options.validation_fraction, seed=options.seed
+        )
     if test:
-        notes.append(f"{len(test)} videos of the test part are left out of training and validation, such as {test[0]}")
+        notes.append(
+            f"{len(test)} videos of the test split are used for neither training nor validation, such as {test[0]}"
+        )
     if others:
-        notes.append(f"{len(others)} videos lie in no folder of a part and are left out, such as {others[0]}")
-    entries = ([Entry(path) for path in part] for part in (training, validation, test))
+        notes.append(f"{len(others)} videos lie in no folder of a split and are left out, such as {others[0]}")
+    entries = ([Entry(path) for path in split] for split in (training, validation, test))
     return Splits(*entries, left_out=found.left_out, notes=tuple(notes))
 
 
@@ -148,7 +137,7 @@ def _check_others(division: Division, root: Path) -> None:
         raise InputError(
             f"{root} holds {len(division.training)} videos in a folder for training (such as "
             f"{division.training[0]}) and {len(division.others)} in others (such as {division.others[0]})",
-            "say which are trained on (--data.training_folders '[train]', or '[.]' for all), or give the path "
+            "say which to train on (--data.training_folders '[train]', or '[.]' for all), or give the path "
             "of one of the folders",
         )
 
@@ -166,10 +155,10 @@ def _walk(root: Path) -> list[tuple[Path, list[str]]]:
 
 
 def _refuse(error: OSError) -> None:
-    """A folder that cannot be looked into is not left out: it would not be known which videos were taken."""
+    """Refuses a folder that cannot be listed: to skip it would leave unknown which videos were used."""
     raise InputError(
         f"{error.filename} cannot be read ({error.strerror})",
-        "mend its permissions, or move it elsewhere",
+        "fix its permissions, or move it elsewhere",
     ) from error
 
 
@@ -188,6 +177,6 @@ def _taken(folder: Path, names: Sequence[str]) -> list[Path]:
     return [folder] if frames else []
 
 
-def _suffixes(names: Iterable[str], wanted: tuple[str, ...]) -> list[str]:
-    """Those, of the names, that are wanted, in lower case."""
-    return [Path(name).suffix.lower() for name in names if name.lower().endswith(wanted)]
+def _suffixes(names: Iterable[str], known: tuple[str, ...]) -> list[str]:
+    """The suffixes of the names that end in one of them, in lower case."""
+    return [Path(name).suffix.lower() for name in names if name.lower().endswith(known)]

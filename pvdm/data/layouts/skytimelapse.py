@@ -1,21 +1,22 @@
 """SkyTimelapse (Xiong et al., CVPR 2018): folders of frames, `sky_train` or `sky_test`/video/clip/frames.jpg."""
 
-from dataclasses import replace
+from __future__ import annotations
+
 from pathlib import Path
 
-from pvdm.data.layouts.folder import check_folder, find_videos, look_through, parts_of
+from pvdm.data.layouts.folder import check_folder, find_videos, look_through, splits_of
 from pvdm.data.layouts.split_folders import divide
-from pvdm.data.layouts.splits import Splits, first_folder
+from pvdm.data.layouts.splits import SplitOptions, Splits, first_folder
 from pvdm.errors import InputError
 
 TRAINING = ("sky_train", "train")
 
 
-def find_skytimelapse(root: str | Path) -> Splits:
+def find_skytimelapse(root: Path, options: SplitOptions = SplitOptions()) -> Splits:
     """Every folder of frames is a video: of `sky_train` or `train` for training; of `val`, or else of `sky_test` or
-    `test`, for validation.
+    `test`, for validation. No option changes that.
 
-    `InputError` if there is no folder for training, or it is empty.
+    `InputError` if there is no training folder, or it is empty.
     """
     root = check_folder(root)
     training = first_folder(root, TRAINING)
@@ -27,6 +28,10 @@ def find_skytimelapse(root: str | Path) -> Splits:
         )
     find_videos(training)
     found = look_through(root)
-    division = divide(found.videos, root, plain={"sky"})
-    parts = parts_of(division, found, root, validation_fraction=0.0, seed=0)
-    return replace(parts, layout="skytimelapse")
+    division = divide(found.videos, root, neutral={"sky"})
+    return splits_of(division, found, root, SplitOptions(validation_fraction=0.0))
+
+
+def is_skytimelapse(root: Path) -> bool:
+    """Whether a folder holds `sky_train`."""
+    return (root / TRAINING[0]).is_dir()

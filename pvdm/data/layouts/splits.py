@@ -1,4 +1,4 @@
-"""Which videos a data set is made of: its training part, its validation part, and the class of each."""
+"""Which videos a data set has for training, for validation and for testing, and the class of each."""
 
 from __future__ import annotations
 
@@ -9,9 +9,43 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from pvdm.errors import InputError
+from pvdm.errors import InputError, check_range
 
 Part = Literal["train", "test", "both"]
+"""Values of the option `part`: which splits training takes, or which are measured."""
+
+
+@dataclass(frozen=True)
+class SplitFolders:
+    """Folders of a split, by their paths below the data set's folder, where their names do not tell.
+
+    Args:
+        training: Folders of the training videos; `.` is all of them that are not for validation.
+        validation: Folders of the validation videos.
+    """
+
+    training: Sequence[str] = (".",)
+    validation: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """How a data set is divided, as far as its layout leaves that open; a layout ignores what it does not need.
+
+    Args:
+        split: Which of UCF101's three official splits.
+        validation_fraction: Share of the videos for validation, in [0, 1), where no folder holds validation videos.
+        folders: Which folders are for what; None if their names tell.
+        seed: Of the random split.
+    """
+
+    split: int = 1
+    validation_fraction: float = 0.1
+    folders: SplitFolders | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_range(1, 3, split=self.split)
 
 
 @dataclass(frozen=True)
@@ -24,12 +58,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Splits:
-    """Videos for training and for validation (there may be none), in a fixed order.
+    """The videos of a data set, each split in a fixed order.
 
-    test: those of a part of their own, neither trained nor validated on; classes: names in the order of the labels, or
-    None; absent: videos that a list names and that are not there; listed: how many the lists name; left_out: files
-    that look like videos or frames and are not taken, counted by suffix; notes: what is to be said of the data set, a
-    line each; layout: as which it was read.
+    Args:
+        training: Videos to train on.
+        validation: Videos to validate on; there may be none.
+        test: Videos of a third split, neither trained nor validated on.
+        classes: Names in the order of the labels; None if there are no classes.
+        absent: Videos that an official list names and that are not there.
+        listed: How many videos the official lists name.
+        left_out: Files that look like videos or frames and are not used, counted by suffix.
+        notes: What the user should know about the data set, a line each.
+        layout: The layout that found them.
     """
 
     training: list[Entry]
@@ -44,29 +84,29 @@ class Splits:
 
     @property
     def entries(self) -> list[Entry]:
-        """All of training and validation, each once."""
+        """All videos of training and validation, each once."""
         return list(dict.fromkeys([*self.training, *self.validation]))
 
     def train_on(self, part: Part) -> Splits:
-        """The same, but training is on the videos of `part`; those for validation stay what they are."""
+        """The same with another training split; validation stays what it is."""
         test = self.test or self.validation
-        chosen = {"train": self.training, "test": test, "both": [*self.training, *test]}
-        return replace(self, training=list(dict.fromkeys(chosen[part])))
+        training = {"train": self.training, "test": test, "both": [*self.training, *test]}[part]
+        return replace(self, training=list(dict.fromkeys(training)))
 
 
 def split_by_file(
     paths: Sequence[Path], root: str | Path, *, validation_fraction: float = 0.1, seed: int = 0
 ) -> tuple[list[Path], list[Path]]:
-    """(training, validation): a video's part depends on its path below `root` and the seed alone.
+    """(training, validation), a random split in which each video depends on its path below `root` and the seed alone.
 
-    So neither the order nor the place nor other files matter, and the fraction is met on average; but with
-    two or more videos and a fraction above 0, each part has at least one. A single video is for training.
-    `InputError` if the fraction is not in [0, 1).
+    So neither the order nor the location nor other files matter, and the fraction is met on average; but of two or
+    more videos, with a fraction above 0, each split gets at least one. A single video is for training. `InputError` if
+    the fraction is not in [0, 1).
     """
     if not 0 <= validation_fraction < 1:
         raise InputError(f"the validation fraction is {validation_fraction}", "give a number in [0, 1)")
-    ranked = sorted(paths, key=lambda path: _position(path, root, seed))
-    count = sum(_position(path, root, seed) < validation_fraction for path in ranked)
+    ranked = sorted(paths, key=lambda path: _hash(path, root, seed))
+    count = sum(_hash(path, root, seed) < validation_fraction for path in ranked)
     if validation_fraction > 0 and len(ranked) > 1:
         count = min(max(count, 1), len(ranked) - 1)
     elif len(ranked) == 1:
@@ -79,7 +119,7 @@ def first_folder(root: Path, names: Sequence[str]) -> Path | None:
     return next((root / name for name in names if (root / name).is_dir()), None)
 
 
-def _position(path: Path, root: str | Path, seed: int) -> float:
-    """A number in [0, 1) drawn by hashing the path below root and the seed."""
+def _hash(path: Path, root: str | Path, seed: int) -> float:
+    """A number in [0, 1): the hash of the path below root and the seed."""
     name = f"{seed}/{Path(path).relative_to(root).as_posix()}"
     return int.from_bytes(sha256(os.fsencode(name)).digest()[:6], "big") / 2**48

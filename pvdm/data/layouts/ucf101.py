@@ -6,43 +6,45 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from pvdm.data.layouts.folder import check_folder
-from pvdm.data.layouts.splits import Entry, Splits, first_folder
+from pvdm.data.layouts.splits import Entry, SplitOptions, Splits, first_folder
 from pvdm.errors import InputError
 from pvdm.video.suffixes import VIDEO_SUFFIXES
 
 LISTS, VIDEOS = "ucfTrainTestlist", "UCF-101"
 
 
-def find_ucf101(root: str | Path, *, split: int = 1) -> Splits:
+def find_ucf101(root: Path, options: SplitOptions = SplitOptions()) -> Splits:
     """The videos of `trainlist0N.txt` and `testlist0N.txt`, in their order, with the classes of `classInd.txt`.
 
     root: the folder of the class folders; or one that holds it, named `UCF-101`. The folder of the lists,
-    `ucfTrainTestlist`, is inside or beside it. What is listed and not there is told in `Splits.absent`.
-    `InputError` if a list is missing or not understood, or if none of the videos is there.
+    `ucfTrainTestlist`, is inside or beside it. Listed videos that are missing are in `Splits.absent`. Of the options
+    `split` alone counts. `InputError` if a list is missing or malformed, or if none of the videos is there.
     """
     root = check_folder(root)
     videos = first_folder(root, (VIDEOS,)) or root
     lists = _lists(root, videos)
     classes = _classes(lists / "classInd.txt")
-    names = [_listed(lists / f"{part}list0{split}.txt", classes) for part in ("train", "test")]
-    there = _present(videos, classes)
-    parts = [[Entry(videos / name, classes.index(_class(name))) for name in part if name in there] for part in names]
-    absent = tuple(videos / name for part in names for name in part if name not in there)
+    names = [_listed(lists / f"{role}list0{options.split}.txt", classes) for role in ("train", "test")]
+    present = _present(videos, classes)
+    entries = [
+        [Entry(videos / name, classes.index(_class(name))) for name in group if name in present] for group in names
+    ]
+    absent = tuple(videos / name for group in names for name in group if name not in present)
     listed = sum(map(len, names))
     if len(absent) == listed:
         raise InputError(
             f"none of the {listed} videos that {lists} lists is in {videos} (such as {absent[0].relative_to(videos)})",
             "give the folder that holds the class folders of UCF101",
         )
-    others = [name for name in sorted(there.difference(*names)) if name.lower().endswith(VIDEO_SUFFIXES)]
+    others = [name for name in sorted(present.difference(*names)) if name.lower().endswith(VIDEO_SUFFIXES)]
     notes = [f"{len(others)} videos are in no list and left out, such as {videos / name}" for name in others[:1]]
     left_out = dict(Counter(Path(name).suffix.lower() for name in others))
-    found = Splits(*parts, classes=tuple(classes), absent=absent, listed=listed, layout="ucf101")
-    return replace(found, left_out=left_out, notes=tuple(notes))
+    splits = Splits(*entries, classes=tuple(classes), absent=absent, listed=listed)
+    return replace(splits, left_out=left_out, notes=tuple(notes))
 
 
-def has_lists(root: Path) -> bool:
-    """Whether a folder is that of UCF101: its lists are in it, or beside it and it holds one of their classes."""
+def is_ucf101(root: Path) -> bool:
+    """Whether the lists of UCF101 are in a folder, or beside it and it holds one of their classes."""
     videos = first_folder(root, (VIDEOS,)) or root
     if any((folder / LISTS).is_dir() for folder in (videos, root)):
         return True
@@ -51,7 +53,7 @@ def has_lists(root: Path) -> bool:
 
 
 def _named(lists: Path) -> list[str]:
-    """The classes of lists that may be damaged, which is then no matter here."""
+    """The classes of lists; none if these are damaged, which does not matter here."""
     try:
         return _classes(lists / "classInd.txt")
     except InputError:
@@ -65,7 +67,7 @@ def _found_lists(root: Path, videos: Path) -> Path | None:
 
 
 def _lists(root: Path, videos: Path) -> Path:
-    """As `_found_lists`; InputError if there is none."""
+    """The folder of the lists; InputError if there is none."""
     if lists := _found_lists(root, videos):
         return lists
     raise InputError(
@@ -82,7 +84,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     except FileNotFoundError as error:
         raise InputError(f"there is no list {path}", "put the official lists of UCF101 there") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as a list ({error})", "replace it by the official one") from error
+        raise InputError(f"{path} cannot be read as a list ({error})", "replace it with the official one") from error
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             yield number, line.split()
@@ -95,8 +97,8 @@ def _classes(path: Path) -> list[str]:
         if len(words) != 2 or words[0] != str(len(classes) + 1) or words[1] in classes:
             raise InputError(
                 f"line {number} of {path} is {' '.join(words)!r}, where {len(classes) + 1} and the name of a "
-                "class are wanted",
-                "replace it by the official list",
+                "class are expected",
+                "replace it with the official list",
             )
         classes.append(words[1])
     return classes
@@ -109,8 +111,8 @@ def _listed(path: Path, classes: Sequence[str]) -> list[str]:
         if len(PurePosixPath(words[0]).parts) != 2 or _class(words[0]) not in classes:
             raise InputError(
                 f"line {number} of {path} is {' '.join(words)!r}, where <class>/<video>.avi of a class in "
-                "classInd.txt is wanted",
-                "replace it by the official list",
+                "classInd.txt is expected",
+                "replace it with the official list",
             )
         names.append(words[0])
     return names

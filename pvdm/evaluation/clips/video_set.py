@@ -10,7 +10,17 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
-from pvdm.data import IndexCache, Layout, Part, SplitFolders, Video, find_parts, index_videos, some
+from pvdm.data import (
+    IndexCache,
+    Layout,
+    Part,
+    SplitFolders,
+    SplitOptions,
+    Video,
+    find_splits,
+    first_causes,
+    index_videos,
+)
 from pvdm.errors import InputError
 from pvdm.video import number_gap
 
@@ -46,21 +56,21 @@ class VideoSet:
         `InputError` if the folder is missing, empty or of another layout, or if one of its videos cannot be read.
         """
         root = Path(root)
-        parts = find_parts(root, layout, split=split, validation_fraction=0.0, folders=folders)
-        has_parts = bool(parts.training and parts.validation)
-        entries = parts.train_on(part).training if has_parts else parts.entries
-        for note in parts.notes:
+        splits = find_splits(root, layout, SplitOptions(split=split, validation_fraction=0.0, folders=folders))
+        has_splits = bool(splits.training and splits.validation)
+        entries = splits.train_on(part).training if has_splits else splits.entries
+        for note in splits.notes:
             logger.warning("%s: %s", root, note)
         cache = IndexCache.of(root)
         index = index_videos(sorted(entries, key=lambda entry: _name(entry.path, root)), cache=cache, progress=True)
         cache.save()
         if index.bad:
-            raise InputError(f"{some(index.bad)}", "repair or remove it, so that the result says what was measured")
+            raise InputError(first_causes(index.bad), "repair or remove it, so that the result says what was measured")
         if not index.videos:
             raise InputError(f"{root} has no videos in its part {part}", "choose another --part, or fix the folder")
         _warn_of_gaps(index.videos)
-        official = {"split": split if layout == "ucf101" else None, "classes": parts.classes}
-        return cls(root, layout, part if has_parts else None, tuple(index.videos), **official)
+        official = {"split": split if layout == "ucf101" else None, "classes": splits.classes}
+        return cls(root, layout, part if has_splits else None, tuple(index.videos), **official)
 
     def name(self, video: Video) -> str:
         """Path below the root."""

@@ -21,7 +21,7 @@ from pvdm.data import ClipDataset
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import check_range
 from pvdm.generation import VideoGenerator
-from pvdm.training.data import VideoData
+from pvdm.training.data import ClipData
 
 SEED = 0
 """Of the noise of sampled videos: always the same, so that one sees the model change and not the noise."""
@@ -64,7 +64,7 @@ class VideoLog(Callback):
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking or not self._is_due(pl_module.updates):
             return
         self.updates = pl_module.updates
-        if trainer.is_global_zero and isinstance(trainer.datamodule, VideoData):
+        if trainer.is_global_zero and isinstance(trainer.datamodule, ClipData):
             self._write(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:

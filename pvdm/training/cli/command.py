@@ -33,7 +33,7 @@ from pvdm.training.cli.config_files import find_configs
 from pvdm.training.cli.next_command import export_command, sampling_command, stage_2_command
 from pvdm.training.cli.quiet_lightning import needless_off
 from pvdm.training.cli.trainer import Trainer
-from pvdm.training.data import VideoData
+from pvdm.training.data import data_module
 from pvdm.training.gan.guard import AdversaryGuard
 from pvdm.training.run.checkpoint_files import CheckpointFiles
 from pvdm.training.run.checkpoints import LAST, RunCheckpoints
@@ -213,7 +213,7 @@ def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
     kind.arguments = arguments
     return kind(
         LightningModule,
-        VideoData,
+        data_module,
         trainer_class=Trainer,
         subclass_mode_model=True,
         seed_everything_default=0,

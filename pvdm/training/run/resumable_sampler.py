@@ -1,4 +1,4 @@
-"""The order of training: epochs on end, gone on with from wherever the run is."""
+"""The order of training samples, resumed from wherever the run is."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pvdm.data import EpochSampler, SampleKey
 
 
 class ResumableSampler(Sampler[SampleKey]):
-    """One epoch's number of samples, from the batch that is due: a resumed run sees what it would have seen.
+    """One epoch of samples from the batch that the run has reached, so that a resumed run sees the same batches.
 
-    Lightning's own count of epochs plays no part: it begins a new one where a run stopped halfway, and with
-    workers it fetches the first batches before it tells a sampler the epoch.
+    Lightning's own epoch count has no influence: it starts a new epoch where a run stopped halfway, and with workers it
+    fetches the first batches before it tells a sampler the epoch.
 
     Args:
         samples: The order of an epoch for this process.
-        batch_size: What an epoch has beyond whole batches is left out, unless that were all.
-        batches_done: Tells how many batches the run has been trained on.
+        batch_size: Samples of a batch; an epoch's incomplete last batch is dropped, unless it is the only one.
+        batches_done: Returns how many batches the run has been trained on.
 
-    `batches` is the number of them in an epoch. It depends on the number of processes: a run that is continued
-    by another number goes on at the same part of the same epoch (see `ExactResume`).
+    `batches` is the number of batches in an epoch. It depends on the number of processes: a run that is resumed with
+    another number continues at the same fraction of the same epoch (see `ExactResume`).
     """
 
     def __init__(self, samples: EpochSampler, batch_size: int, batches_done: Callable[[], int]) -> None:

@@ -120,8 +120,8 @@ def test_configs_of_data_sets_leave_the_stage_alone(name):
 
 def test_the_card_of_the_data_reaches_them(build):
     options = ["--data.card.license=ours", "--data.split=2", "--data.color_jitter.hue=0.1"]
-    data = build(["autoencoder", "data/ucf101"], *options).datamodule
-    assert data.augmentation == Augmentation(True, True, ColorJitter(hue=0.1))
+    data = build(["autoencoder", "data/ucf101"], *options).datamodule.options
+    assert data.samples.augmentation == Augmentation(True, True, ColorJitter(hue=0.1))
     assert (data.card.name, data.card.license, data.layout, data.split) == ("UCF101", "ours", "ucf101", 2)
 
 
@@ -143,7 +143,8 @@ def test_the_sizes_of_the_data_reach_the_autoencoder(build):
     cli = build(["autoencoder", "sizes/autoencoder-tiny"], *sizes)
     config = cli.model.generator.autoencoder.config
     assert (config.frames, config.height, config.width) == (8, 64, 32)
-    assert (cli.datamodule.clip.frames, cli.datamodule.clip.height, cli.datamodule.clip.width) == (8, 64, 32)
+    clip = cli.datamodule.collection.clip
+    assert (clip.frames, clip.height, clip.width) == (8, 64, 32)
 
 
 def test_the_sizes_of_stage_2_are_those_of_its_first_stage(build):
@@ -153,8 +154,8 @@ def test_the_sizes_of_stage_2_are_those_of_its_first_stage(build):
 
 
 def test_the_seed_of_the_run_is_that_of_the_data(build):
-    assert build(["autoencoder"], "--seed_everything=5").datamodule.seed == 5
-    assert build(["autoencoder"]).datamodule.seed == 0
+    assert build(["autoencoder"], "--seed_everything=5").datamodule.options.seed == 5
+    assert build(["autoencoder"]).datamodule.options.seed == 0
 
 
 def test_values_without_a_config_are_those_for_training(build):

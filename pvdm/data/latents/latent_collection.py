@@ -1,0 +1,141 @@
+"""The samples of a folder of cached latents, in place of those of the videos."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pvdm.data.checks import warn_of_validation
+from pvdm.data.collection import ClipCollection
+from pvdm.data.description import DataCard
+from pvdm.data.latents.encoding_plan import LatentPlan
+from pvdm.data.latents.latent_clips import LatentClips
+from pvdm.data.latents.latent_folder import open_latents
+from pvdm.data.layouts.splits import Part, SplitOptions
+from pvdm.data.options import DataOptions, SampleOptions
+from pvdm.errors import InputError
+from pvdm.video import ClipShape, ColorJitter
+
+logger = logging.getLogger(__name__)
+
+
+class LatentCollection(ClipCollection):
+    """The latents of a complete folder of `pvdm encode`, whose clips, splits and classes are those of its videos.
+
+    The arguments are those of a `VideoCollection`. What they ask for must be what was encoded, or left at its default;
+    `setup` raises `InputError` otherwise.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        samples: SampleOptions,
+        *,
+        splits: SplitOptions = SplitOptions(),
+        part: Part = "train",
+        card: DataCard = DataCard(),
+    ) -> None:
+        super().__init__(path, samples, card)
+        self.splits, self.part = splits, part
+        self.plan: LatentPlan | None = None
+
+    @classmethod
+    def of(cls, options: DataOptions) -> LatentCollection:
+        """The collection that options describe."""
+        return cls(options.path, options.samples, splits=options.splits, part=options.part, card=options.card)
+
+    @property
+    def clip(self) -> ClipShape:
+        """Size and pace of the clips that were encoded; before `setup`, of those that are asked for."""
+        return self.plan.clip if self.plan else self.samples.clip
+
+    def setup(self, *, log: bool = True) -> None:
+        if self.training is not None:
+            return
+        plan = open_latents(self.path)
+        self._check_clip(plan)
+        self._check_splits(plan)
+        if self.samples.augmentation.color_jitter != ColorJitter():
+            raise InputError("latents have no colors that could change", "leave data.color_jitter out")
+        if log:
+            self._log_differences(plan)
+        self.plan, self.classes = plan, plan.classes
+        self.training = self._dataset(plan, range(plan.training), training=True)
+        # Without validation videos, training videos take their place.
+        self.validation = self._dataset(plan, plan.validation or range(plan.training), training=False)
+
+    def check_autoencoder(self, digest: str) -> None:
+        """InputError unless these are the latents of the autoencoder with this digest; after `setup`."""
+        if digest != self.plan.autoencoder["sha256"]:
+            raise InputError(
+                f"the latents in {self.path} are those of another autoencoder",
+                "give that one as --model.autoencoder, or encode the videos with this one (pvdm encode)",
+            )
+
+    def describe(self) -> dict[str, Any]:
+        """What the videos are, with the user's own card in place of theirs; after `setup`."""
+        card = {name: text for name, text in asdict(self.card).items() if text is not None}
+        settings = {name: self.plan.settings[name] for name in ("stride", "flips", "dtype", "precision")}
+        return {
+            **self.plan.data,
+            "card": {**self.plan.data["card"], **card},
+            "latents": settings,
+            "samples": len(self.training),
+        }
+
+    def _check_clip(self, plan: LatentPlan) -> None:
+        """InputError if other clips are asked for; a pace at its defaults asks for nothing."""
+        given, encoded = self.samples.clip, plan.clip
+        default = ClipShape(given.frames, given.height, given.width)
+        pace = [name for name in ("fps", "stride") if getattr(given, name) != getattr(default, name)]
+        for name in ("frames", "height", "width", *pace):
+            found, asked = getattr(encoded, name), getattr(given, name)
+            if asked != found:
+                raise InputError(
+                    f"the latents in {self.path} are of clips with {name} {found}, and data.{name} is {asked}",
+                    f"set it to {found}, or encode such clips",
+                )
+        if self.samples.clips != 2:
+            raise InputError(
+                f"latents are for stage 2, of 2 clips in a sample, and data.clips is {self.samples.clips}",
+                "give videos for stage 1",
+            )
+
+    def _check_splits(self, plan: LatentPlan) -> None:
+        """InputError if other videos are asked for; options at their defaults ask for nothing."""
+        for name, asked, default in (("part", self.part, "train"), ("split", self.splits.split, 1)):
+            found = plan.data[name]
+            if found is not None and asked not in (default, found):
+                raise InputError(
+                    f"the latents in {self.path} are of {name} {found}, and data.{name} is {asked}",
+                    "leave it out, or encode that one",
+                )
+        if self.samples.balanced and plan.classes is None:
+            raise InputError("the latents have no classes to balance", "set data.balanced false")
+        if self.splits.folders:
+            raise InputError(
+                "latents have the splits that were encoded",
+                "leave out data.training_folders and data.validation_folders",
+            )
+
+    def _log_differences(self, plan: LatentPlan) -> None:
+        """A line for each option that a stage's config may set and that has no effect on these latents."""
+        warn_of_validation(bool(plan.validation), plan.data["part"])
+        if self.samples.augmentation.random_crop:
+            logger.info("data.random_crop has no effect: the latents are of clips cropped in the center")
+        if self.samples.augmentation.horizontal_flip and not plan.settings["flips"]:
+            logger.warning("no sample is mirrored: the latents have no mirrored clips (pvdm encode --flips makes them)")
+
+    def _dataset(self, plan: LatentPlan, numbers: Sequence[int], *, training: bool) -> LatentClips:
+        return LatentClips(
+            self.path,
+            plan,
+            numbers,
+            seed=self.splits.seed,
+            training=training,
+            horizontal_flip=training and self.samples.augmentation.horizontal_flip,
+            clips_per_video=self.samples.clips_per_video if training else None,
+        )

@@ -1,0 +1,162 @@
+"""The samples of a data set of videos, which are found, indexed and divided into splits."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pvdm.data.checks import check_share, log_findings, long_enough, warn_of_validation
+from pvdm.data.collection import ClipCollection
+from pvdm.data.dataset import ClipDataset
+from pvdm.data.description import DataCard, fingerprint
+from pvdm.data.index import Index, Video, index_videos
+from pvdm.data.index_cache import IndexCache
+from pvdm.data.latents.encoding_plan import are_latents
+from pvdm.data.layouts.registry import LAYOUTS, GivenLayout, find_splits
+from pvdm.data.layouts.splits import Part, SplitOptions, Splits
+from pvdm.data.options import DataOptions, SampleOptions
+from pvdm.errors import InputError
+from pvdm.video import Reader
+from pvdm.video.decoding import decord as decord_reading
+
+
+class VideoCollection(ClipCollection):
+    """Videos or folders of frames below `path`.
+
+    Args:
+        path: Folder of the data set.
+        samples: What a sample is, and which of them are taken.
+        layout: How the folder is organized; auto recognizes the published layouts.
+        splits: Which videos are for what; its seed is that of order and augmentation, too.
+        part: Which splits training takes.
+        max_bad_share: Share of the videos that may be unreadable or too short, in [0, 1]; more is an error.
+        reader: What decodes video files.
+        card: What the user says of the data.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        samples: SampleOptions,
+        *,
+        layout: GivenLayout = "auto",
+        splits: SplitOptions = SplitOptions(),
+        part: Part = "train",
+        max_bad_share: float = 0.05,
+        reader: Reader = "auto",
+        card: DataCard = DataCard(),
+    ) -> None:
+        super().__init__(path, samples, card)
+        if reader == "decord":
+            decord_reading.check_installed()
+        if samples.balanced and layout != "auto" and not LAYOUTS[layout].has_classes:
+            raise InputError(f"layout {layout} has no classes to balance", "set data.layout classes or balanced false")
+        self.given_layout, self.splits, self.part = layout, splits, part
+        self.max_bad_share, self.reader = max_bad_share, reader
+        self.discovered: tuple[Splits, Index] | InputError | None = None
+        """What `discover` has found; of several processes, the others take that of the first."""
+
+    @classmethod
+    def of(cls, options: DataOptions) -> VideoCollection:
+        """The collection that options describe; InputError if that is one of latents."""
+        if options.layout == "latents":
+            problem = f"{options.path} is to hold latents (data.layout), not videos"
+            raise InputError(problem, "give the videos' own layout")
+        return cls(
+            options.path,
+            options.samples,
+            layout=options.layout,
+            splits=options.splits,
+            part=options.part,
+            max_bad_share=options.max_bad_share,
+            reader=options.reader,
+            card=options.card,
+        )
+
+    def setup(self, *, log: bool = True) -> None:
+        if self.training is not None:
+            return
+        splits, index = self.find()
+        if self.samples.balanced and splits.classes is None:
+            raise InputError("the data have no classes to balance", "set data.layout classes or data.balanced false")
+        index = long_enough(index, self.clip)
+        training, validation = index.of(splits.training), index.of(splits.validation).videos
+        check_share(len(splits.entries), index.bad, self.max_bad_share)
+        check_share(len(splits.training), training.bad, 1)
+        if log:
+            log_findings(self.path, splits, index, clip=self.clip, reader=self.reader)
+            warn_of_validation(bool(validation), self.part)
+        self.classes = splits.classes
+        self.training = self._dataset(training.videos, training=True)
+        self.validation = self._dataset(validation or training.videos, training=False)
+
+    def find(self) -> tuple[Splits, Index]:
+        """The videos, and what is known of each, whether it is long enough or not; looked up once.
+
+        `InputError` if the folder is missing, empty or of another layout.
+        """
+        discovered = self.discover()
+        if isinstance(discovered, InputError):
+            raise discovered
+        return discovered
+
+    def discover(self) -> tuple[Splits, Index] | InputError:
+        """As `find`, but returns an error, which can then be sent to other processes."""
+        if self.discovered is None:
+            try:
+                self.discovered = self._find_and_index()
+            except InputError as error:
+                self.discovered = error
+        return self.discovered
+
+    @property
+    def layout(self) -> str:
+        """The layout that the data are read as; that which `auto` recognized after `find`."""
+        return self.discovered[0].layout if isinstance(self.discovered, tuple) else self.given_layout
+
+    def describe(self) -> dict[str, Any]:
+        splits, index = self.find()
+        good = long_enough(index, self.clip)
+        return {
+            "layout": self.layout,
+            "split": self.splits.split if self.layout == "ucf101" else None,
+            "part": self.part,
+            "card": asdict(self.card),
+            "videos": {
+                "training": len(self.training.videos),
+                "validation": len(good.of(splits.validation).videos),
+                "left_out": len(good.bad),
+                "absent": len(splits.absent),
+            },
+            "classes": None if self.classes is None else len(self.classes),
+            "files": fingerprint(entry.path for entry in splits.entries),
+            "samples": len(self.training),
+            "clip": {**asdict(self.clip), "clips": self.samples.clips},
+        }
+
+    def _find_and_index(self) -> tuple[Splits, Index]:
+        """Finds the files, and reads those that the cache does not know."""
+        if are_latents(self.path):
+            raise InputError(
+                f"{self.path} holds latents that pvdm encode has made",
+                "train from them with --data.layout latents (-c configs/data/latents.yaml), or give the folder "
+                "of the videos",
+            )
+        splits = find_splits(self.path, self.given_layout, self.splits).train_on(self.part)
+        cache = IndexCache.of(self.path)
+        index = index_videos(splits.entries, cache=cache, progress=True)
+        cache.save()
+        return splits, index
+
+    def _dataset(self, videos: list[Video], *, training: bool) -> ClipDataset:
+        return ClipDataset(
+            videos,
+            self.clip,
+            clips=self.samples.clips,
+            seed=self.splits.seed,
+            training=training,
+            augmentation=self.samples.augmentation,
+            clips_per_video=self.samples.clips_per_video if training else None,
+            reader=self.reader,
+        )
