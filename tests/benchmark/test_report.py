@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -293,9 +294,10 @@ def damaged(**changes: Any) -> str:
         (damaged(figures=3), r"results.json is damaged \(figures is no list of mappings\); run pvdm benchmark again"),
         (damaged(figures=[{"name": "x"}]), r"results.json is damaged \(figures 0 has no id\)"),
         (damaged(speed=[{"frames": "many"}]), r"results.json is damaged \(speed 0: frames is no number\)"),
+        (damaged(speed=[{"frames": math.inf}]), r"results.json is damaged \(speed 0: frames is no number\)"),
         (damaged(curves=[]), None),
         (damaged(model="x"), r"results.json is damaged \(model is no mapping\)"),
-        ('{"format": "pvdm-benchmark"}', r"results.json is damaged \('dataset'\)"),
+        ('{"format": "pvdm-benchmark"}', r"results.json is damaged \(it has no dataset\)"),
     ],
 )
 def test_what_is_no_result_is_refused_and_the_page_is_kept(tmp_path, content, message):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pvdm.errors import InputError, one_line
 
@@ -16,7 +16,7 @@ FORMAT = "pvdm-benchmark"
 NAME = "results.json"
 DATASETS = {"ucf101": "UCF101", "skytimelapse": "SkyTimelapse"}
 REMEDY = "run pvdm benchmark again"
-Row = TypeVar("Row")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -116,20 +116,20 @@ class Results:
 
     folder: Path
     dataset: str
-    quick: bool
-    remark: str | None
-    date: str
-    command: str
-    versions: dict[str, Any]
-    hardware: dict[str, Any]
-    model: dict[str, Any]
-    figures: list[Figure]
-    speed: list[Speed]
-    largest_batch: list[LargestBatch]
-    videos: list[ShownVideo]
-    nearest: list[Nearest]
-    curves: dict[str, Any]
-    seconds: dict[str, Any]
+    quick: bool = False
+    remark: str | None = None
+    date: str = "not recorded"
+    command: str = "not recorded"
+    versions: dict[str, Any] = field(default_factory=dict)
+    hardware: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    figures: list[Figure] = field(default_factory=list)
+    speed: list[Speed] = field(default_factory=list)
+    largest_batch: list[LargestBatch] = field(default_factory=list)
+    videos: list[ShownVideo] = field(default_factory=list)
+    nearest: list[Nearest] = field(default_factory=list)
+    curves: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -149,14 +149,21 @@ class Results:
 
 
 def read_results(folder: Path) -> Results:
-    """Reads `results.json` of a benchmark's folder; `InputError` if it is absent, damaged or something else."""
+    """Reads `results.json` of a benchmark's folder; InputError if it is absent, damaged or something else."""
     path = folder / NAME
-    content = _json(path)
+    if not path.is_file():
+        raise InputError(f"{path} does not exist", "give the folder that pvdm benchmark has written")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read as JSON ({one_line(error)})", REMEDY) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path} is not a result of pvdm benchmark", "give the folder that one has written")
+    if isinstance(content.get("command"), list):
+        content["command"] = shlex.join(map(str, content["command"]))
     try:
-        return _results(folder, content)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        return _made(Results, {**content, "folder": folder})
+    except ValueError as error:
         raise InputError(f"{path} is damaged ({one_line(error)})", REMEDY) from error
 
 
@@ -171,70 +178,33 @@ def numbers(values: Any) -> list[float | None]:
     return [number(value) for value in values] if isinstance(values, list) else []
 
 
-def _json(path: Path) -> Any:
-    if not path.is_file():
-        raise InputError(f"{path} does not exist", "give the folder that pvdm benchmark has written")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read as JSON ({one_line(error)})", REMEDY) from error
+def _made(kind: type[T], entry: dict[str, Any], where: str = "it") -> T:
+    """A dataclass from JSON: unknown keys are ignored, empty ones take the default; ValueError for a damaged one."""
+    types, given = get_type_hints(kind), {}
+    for item in fields(kind):
+        value = entry.get(item.name)
+        if value not in (None, [], {}):
+            name = item.name if where == "it" else f"{where}: {item.name}"
+            given[item.name] = _checked(value, types[item.name], name)
+        elif item.default is MISSING and item.default_factory is MISSING:
+            raise ValueError(f"{where} has no {item.name}")
+    return kind(**given)
 
 
-def _results(folder: Path, content: dict[str, Any]) -> Results:
-    return Results(
-        folder=folder,
-        dataset=str(content["dataset"]),
-        quick=bool(content.get("quick")),
-        remark=None if content.get("remark") is None else str(content["remark"]),
-        date=str(content.get("date") or "not recorded"),
-        command=_command(content.get("command")),
-        **{name: _mapping(content, name) for name in ("versions", "hardware", "model", "curves", "seconds")},
-        figures=_rows(content, "figures", Figure),
-        speed=_rows(content, "speed", Speed),
-        largest_batch=_rows(content, "largest_batch", LargestBatch),
-        videos=_rows(content, "videos", ShownVideo),
-        nearest=_rows(content, "nearest", Nearest),
-    )
-
-
-def _command(value: Any) -> str:
-    return shlex.join(map(str, value)) if isinstance(value, list) else str(value or "not recorded")
-
-
-def _mapping(content: dict[str, Any], name: str) -> dict[str, Any]:
-    value = content.get(name) or {}
-    if not isinstance(value, dict):
-        raise ValueError(f"{name} is no mapping")
-    return value
-
-
-def _rows(content: dict[str, Any], name: str, make: Callable[..., Row]) -> list[Row]:
-    entries = content.get(name) or []
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ValueError(f"{name} is no list of mappings")
-    return [_row(entry, make, f"{name} {index}") for index, entry in enumerate(entries)]
-
-
-def _row(entry: dict[str, Any], make: Callable[..., Row], where: str) -> Row:
-    """The fields that the page knows; others are ignored, and ValueError names one that is needed and absent."""
-    known = {item.name: item for item in fields(make)}
-    needed = [name for name, item in known.items() if item.default is MISSING and item.default_factory is MISSING]
-    if absent := [name for name in needed if entry.get(name) is None]:
-        raise ValueError(f"{where} has no {absent[0]}")
-    given = {name: value for name, value in entry.items() if name in known and value is not None}
-    return make(**{name: _checked(value, str(known[name].type), f"{where}: {name}") for name, value in given.items()})
-
-
-def _checked(value: Any, kind: str, where: str) -> Any:
+def _checked(value: Any, kind: Any, name: str) -> Any:
     """The value in the type of its field; numbers that are not finite become None."""
-    if kind.startswith("str"):
-        return str(value)
-    if kind.startswith(("int", "float")):
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
-            raise ValueError(f"{where} is no number")
-        return number(value) if kind.startswith("float") else int(value)
-    if kind.startswith("dict") and not isinstance(value, dict):
-        raise ValueError(f"{where} is no mapping")
-    if kind.startswith("list") and not isinstance(value, list):
-        raise ValueError(f"{where} is no list")
-    return value
+    parts = get_args(kind)
+    if isinstance(kind, UnionType):  # X | None
+        return _checked(value, parts[0], name)
+    if get_origin(kind) is list:
+        if not isinstance(value, list) or (is_dataclass(parts[0]) and not all(isinstance(v, dict) for v in value)):
+            raise ValueError(f"{name} is no list of mappings")
+        is_row = is_dataclass(parts[0])
+        return [_made(parts[0], row, f"{name} {index}") for index, row in enumerate(value)] if is_row else value
+    if get_origin(kind) is dict and not isinstance(value, dict):
+        raise ValueError(f"{name} is no mapping")
+    if kind in (int, float):
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or (kind is int and number(value) is None):
+            raise ValueError(f"{name} is no number")
+        return number(value) if kind is float else int(value)
+    return str(value) if kind is str else value

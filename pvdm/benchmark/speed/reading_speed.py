@@ -1,15 +1,12 @@
-"""How fast clips are read as training reads them, and on one core against whole files, as the released loader reads."""
+"""How fast clips are read, as training reads them."""
 
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,8 +16,7 @@ from pvdm.benchmark.speed.measuring import Measured, measure
 from pvdm.benchmark.speed.speed_options import SpeedOptions
 from pvdm.data import Video
 from pvdm.errors import InputError
-from pvdm.video import VIDEO_SUFFIXES, ClipShape, probe, read_clip, read_frames, resize_and_crop, write_video
-from pvdm.video.decoding.packets import PacketIndex
+from pvdm.video import VIDEO_SUFFIXES, ClipShape, probe, read_clip, write_video
 
 MADE, FRAMES, HEIGHT, WIDTH = 4, 180, 240, 320
 """Videos that are made where none are given; number, length and size are about those of UCF101."""
@@ -30,14 +26,15 @@ MOST = 64
 
 
 def read(model: MeasuredModel, options: SpeedOptions) -> Measured:
-    """One clip of each video from a random frame: decoded, scaled, cropped, uint8; and the same from whole files."""
+    """One clip of each video from a random frame: decoded, scaled, cropped, uint8."""
     size = model.autoencoder
     shape = ClipShape(size.frames, size.height, size.width)
     with _videos(options.data) as paths:
         videos = [video for video in (Video(path, probe(path)) for path in paths) if video.info.frames >= size.frames]
         if not videos:
             raise InputError(f"no video of {options.data} has the {size.frames} frames of a clip", "give longer ones")
-        starts = random_starts(videos, shape)
+        generator = np.random.default_rng(0)
+        starts = [int(generator.integers(shape.last_start(video.info) + 1)) for video in videos]
 
         def run() -> None:
             for video, start in zip(videos, starts, strict=True):
@@ -46,56 +43,7 @@ def read(model: MeasuredModel, options: SpeedOptions) -> Measured:
         found = measure({"own": run}, options.device, options.repeats)["own"]
         found.items = len(videos)
         found.extra["videos"] = "given" if options.data else f"made, {FRAMES} frames of {WIDTH}x{HEIGHT}, H.264"
-        found.extra["one_core"] = on_one_core(videos, shape, rounds=options.repeats.count)
     return found
-
-
-def on_one_core(videos: Sequence[Video], shape: ClipShape, *, rounds: int = 5, seed: int = 0) -> dict[str, Any]:
-    """Reads a clip of each video in both ways in turn, on one thread; JSON-able.
-
-    Rates are clips per second of processor time, medians over the rounds; `ratio` is the median of the rounds' ratios.
-    `frames_decoded` is the mean number of frames from the keyframe to the clip's last (without skipped B-frames), None
-    for folders of frames. InputError for a video that cannot be read.
-    """
-    starts, threads = random_starts(videos, shape, seed), torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        seconds = np.array([_round(videos, shape, starts) for _ in range(rounds + 1)])[1:]  # the first one warms up
-    finally:
-        torch.set_num_threads(threads)
-    clip, whole = np.median(seconds, axis=0)
-    return {
-        "clips": len(videos) * rounds,
-        "videos": len(videos),
-        "clips_per_second": len(videos) / float(clip),
-        "whole_file_clips_per_second": len(videos) / float(whole),
-        "ratio": float(np.median(seconds[:, 1] / seconds[:, 0])),
-        "frames_wanted": shape.frames,
-        "frames_decoded": _decoded(videos, shape, starts),
-        "frames_in_file": float(np.mean([video.info.frames for video in videos])),
-    }
-
-
-def read_whole(video: Video, shape: ClipShape, start: int) -> Tensor:
-    """The clip of `read_clip`, cut out of all frames of the file; (3, t, h, w) uint8.
-
-    The released loader does this by torchvision's `read_video`: PyAV from the first packet to the last, each frame to
-    RGB. Here on one thread, and folders of frames by `read_frames`.
-    """
-    if video.path.is_dir():
-        frames = read_frames(video.path, np.arange(video.info.frames))
-    else:
-        with av.open(str(video.path)) as container:
-            container.streams.video[0].codec_context.thread_count = 1
-            decoded = container.decode(video=0)
-            frames = np.stack([frame.to_ndarray(format="rgb24", threads=1) for frame in decoded])
-    return resize_and_crop(frames[shape.source_indices(start, video.info)], shape.height, shape.width)
-
-
-def random_starts(videos: Sequence[Video], shape: ClipShape, seed: int = 0) -> list[int]:
-    """The first frame of a clip of each video."""
-    generator = np.random.default_rng(seed)
-    return [int(generator.integers(shape.last_start(video.info) + 1)) for video in videos]
 
 
 def videos_of(folder: Path) -> list[Path]:
@@ -106,32 +54,6 @@ def videos_of(folder: Path) -> list[Path]:
     if not found:
         raise InputError(f"{folder} holds no videos", "give another folder as --data, or leave it out")
     return found
-
-
-def _round(videos: Sequence[Video], shape: ClipShape, starts: Sequence[int]) -> tuple[float, float]:
-    """Seconds by clips and by whole files, in turn for each video."""
-    spent = np.zeros(2)
-    for video, start in zip(videos, starts, strict=True):
-        spent[0] += _seconds(lambda v=video, s=start: read_clip(v.path, shape, s, info=v.info))
-        spent[1] += _seconds(lambda v=video, s=start: read_whole(v, shape, s))
-    return float(spent[0]), float(spent[1])
-
-
-def _seconds(read: Callable[[], Tensor]) -> float:
-    """Of processor time, summed over all threads of this process."""
-    before = time.process_time()
-    read()
-    return time.process_time() - before
-
-
-def _decoded(videos: Sequence[Video], shape: ClipShape, starts: Sequence[int]) -> float | None:
-    counts = []
-    for video, start in zip(videos, starts, strict=True):
-        if not video.info.index:
-            return None
-        index = PacketIndex.unpack(video.info.index)
-        counts.append(index.decoded(np.unique(shape.source_indices(start, video.info))))
-    return float(np.mean(counts))
 
 
 @contextmanager

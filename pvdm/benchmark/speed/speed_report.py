@@ -98,8 +98,7 @@ def _row(task: Mapping[str, Any]) -> tuple[str, ...]:
 def _note(task: Mapping[str, Any]) -> str | None:
     if task["missing"]:
         return task["missing"]
-    if task["task"] == "read":
-        core = task["one_core"]
+    if core := task.get("one_core"):  # of files of version 0.1
         rates = (f"{core[name]:.3g}" for name in ("clips_per_second", "whole_file_clips_per_second", "ratio"))
         return "one core reads {} clips per second, and {} by whole files: {} times as many".format(*rates)
     if task["task"] == "stream":
