@@ -1,6 +1,6 @@
 #!/bin/bash
-# Sampling and training beside 0, 1 and 2 processes that want a core each: seconds with OpenMP threads that sleep while they
-# wait, as every command sets it, and with threads that spin, as OpenMP does by itself.
+# Seconds of sampling and training next to 0, 1 and 2 processes that each want a core: with OpenMP threads that sleep while
+# they wait, as every command sets them, and with threads that spin, which is OpenMP's default.
 #
 #   docs/benchmarks/busy.sh MODEL VIDEOS
 set -euo pipefail
@@ -8,7 +8,7 @@ model=$1 videos=$2 work=$(mktemp -d) others=()
 stop() { [ ${#others[@]} -eq 0 ] || kill "${others[@]}" 2>/dev/null; others=(); }
 trap 'stop; rm -rf "$work"' EXIT
 
-timed() {  # timed NAME COMMAND...: the time by the clock; the log is shown where it fails
+timed() {  # timed NAME COMMAND...: wall time; shows the log if the command fails
   local name=$1 start=$EPOCHREALTIME
   shift
   "$@" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The GAN phase with and without what holds it, on real clips at 64x64: the figures of gan_phase.json. Run in a clone,
+# The GAN phase with and without its stabilizers, on real clips at 64x64: the figures of gan_phase.json. Run in a clone,
 # with the demo's dependencies; about two hours on one CPU core. $1: folder for clips and runs.
 set -e
 out=${1:-gan_phase}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# From training to the report on small subsets of UCF101 and SkyTimelapse, on a CPU: small_sets_ucf101.json and
+# From training to the report, on small subsets of UCF101 and SkyTimelapse, on a CPU: small_sets_ucf101.json and
 # small_sets_skytimelapse.json. Run in a clone. $1, $2: the data sets; $3: folder for runs and reports.
 set -e
 ucf101=$1 skytimelapse=$2 out=${3:-small_sets}

@@ -84,7 +84,7 @@ def _sentence(subject: Mapping[str, Any]) -> str:
     paper, ours = found[PAPER], found[default]
     others = ", ".join(f"{name} {value:.4f}" for name, value in apart.items())
     return (
-        f"{default[2]} steps of {default[0]} on the {default[1]} grid {ours:.4f}, {PAPER[2]} of {PAPER[0]} on the "
-        f"{PAPER[1]} one {paper:.4f}; the reference's values have a root mean square of "
-        f"{subject['reference']['root_mean_square']:.3f}, and are apart from other ends: {others}."
+        f"error {ours:.4f} with {default[2]} steps of {default[0]} on the {default[1]} grid, {paper:.4f} with "
+        f"{PAPER[2]} of {PAPER[0]} on the {PAPER[1]} one. The reference has a root mean square of "
+        f"{subject['reference']['root_mean_square']:.3f}; its distances from other ends: {others}."
     )
