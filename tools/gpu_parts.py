@@ -103,8 +103,8 @@ def compiled_steps(path: Path, settings: Settings) -> None:
 
 
 def full_precision(path: Path, settings: Settings) -> None:
-    """Both networks in float32 with TF32 products, beside the plain computation."""
-    _speed(path, settings, NETWORKS, "--plain", precision="32")
+    """Both networks in float32 with TF32 products."""
+    _speed(path, settings, NETWORKS, precision="32")
 
 
 def training(path: Path, settings: Settings) -> None:

@@ -5,9 +5,9 @@ set -e
 cd "$(dirname "$0")"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
 
-# Reading of UCF101's videos (a folder or a link here), and the networks next to the reference networks.
+# Reading of UCF101's videos (a folder or a link here), and the networks.
 pvdm benchmark speed --tasks read --data UCF-101 --repeats 5 --overwrite --output speed_cpu_read.json
-pvdm benchmark speed --tasks encode,decode,denoise --plain --repeats 3 --limit 120 --overwrite --output speed_cpu_32.json
+pvdm benchmark speed --tasks encode,decode,denoise --repeats 3 --limit 120 --overwrite --output speed_cpu_32.json
 
 # Sampling in 20 steps, once after the counted run; two clips of a stream instead of eight.
 pvdm benchmark speed --tasks sample_clip,stream --steps 20 --stream-frames 32 --repeats 1 --overwrite \

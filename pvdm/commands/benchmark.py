@@ -16,11 +16,17 @@ from pvdm.generation.model_files import check_model
 PATHS = {"i3d-400": "i3d", "c3d-ucf101": "c3d", "lpips": "lpips_weights"}
 """What the files of weights are for, and the options that name them."""
 
-SAVED_TENSORS = (
-    "memory is measured, no longer counted without a GPU",
-    "read peak_memory_bytes of the training steps, or try --largest-batches, both on a GPU",
-)
-"""Why --saved-tensors was removed, and what to use instead."""
+REMOVED = {
+    "--saved-tensors": (
+        "memory is measured, no longer counted without a GPU",
+        "read peak_memory_bytes of the training steps, or try --largest-batches, both on a GPU",
+    ),
+    "--plain": (
+        "the networks as the released code computes them now serve the tests alone",
+        "compare two runs with --compare; docs/speed.md keeps the figures of version 0.1",
+    ),
+}
+"""Options of `speed` that no longer exist: why, and what to use instead."""
 
 
 class _Removed(argparse.Action):
@@ -120,10 +126,8 @@ def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"in the training steps: of everything, or of these kinds, {' '.join(KINDS[1])} in stage 1 and "
         f"{' '.join(KINDS[2])} in stage 2",
     )
-    group.add_argument(
-        "--plain", action="store_true", help="beside the networks, the same as the released code does it"
-    )
-    group.add_argument("--saved-tensors", action=_Removed, const=SAVED_TENSORS, help=argparse.SUPPRESS)
+    for option, reason in REMOVED.items():
+        group.add_argument(option, action=_Removed, const=reason, help=argparse.SUPPRESS)
     group.add_argument(
         "--largest-batches", action="store_true", help="try, on a GPU, the largest batches of both stages' updates"
     )

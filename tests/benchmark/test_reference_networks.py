@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from benchmark.reference_networks import reference_decode, reference_denoise, reference_encode
 from generation.small_models import UNET, randomized, small_autoencoder
 from reference import golden, largest_error, normal, released_state_dict, video
 from torch import Tensor, nn
 
 from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder, Triplane
-from pvdm.benchmark.speed.reference_networks import reference_decode, reference_denoise, reference_encode
+from pvdm.benchmark.speed.measured_model import sizes
+from pvdm.benchmark.speed.roofline import counted
 from pvdm.diffusion import Condition, TriplaneUNet, UNetConfig
 from pvdm.generation.released import UNET_RULES, infer_unet, load_released
 
@@ -101,3 +103,18 @@ def test_the_released_denoiser():
     with torch.no_grad():
         found = reference_denoise(unet.eval(), normal(2, 3, 4, 2048)[:1], torch.tensor([0]), context)
     assert largest_error(found, GOLDEN["unet_out_cond"][:1]) < 2e-5
+
+
+def test_operations_and_parameters_of_the_released_sizes():
+    autoencoder, denoiser = sizes("released")
+    with torch.device("meta"), torch.no_grad():
+        first, second = ProjectedAutoencoder(autoencoder), TriplaneUNet(denoiser)
+        with counted() as encode:
+            planes = reference_encode(first, torch.empty(1, 3, 16, 256, 256))
+        with counted() as decode:
+            reference_decode(first, planes)
+        with counted() as denoise:
+            reference_denoise(second, planes.flatten(), torch.zeros(1, dtype=torch.int64))
+    assert [round(work.flops / 1e9) for work in (encode, decode, denoise)] == [1444, 1158, 243]
+    millions = [sum(value.numel() for value in network.parameters()) / 1e6 for network in (first, second)]
+    assert [round(count, 2) for count in millions] == [62.06, 528.27]

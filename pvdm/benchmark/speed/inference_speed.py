@@ -16,39 +16,25 @@ from torch import Tensor
 
 from pvdm.autoencoder import Triplane
 from pvdm.benchmark.speed.measured_model import MeasuredModel
-from pvdm.benchmark.speed.measuring import Measured, Run, measure
-from pvdm.benchmark.speed.reference_networks import reference_decode, reference_denoise, reference_encode
+from pvdm.benchmark.speed.measuring import Measured, measure
 from pvdm.benchmark.speed.speed_options import SpeedOptions
 from pvdm.diffusion import Condition
 from pvdm.generation import VideoGenerator
 from pvdm.video import VideoWriter
-
-Use = Callable[[VideoGenerator], Any]
-"""A call of a model that is measured."""
 
 
 def encode(model: MeasuredModel, options: SpeedOptions) -> Measured:
     """Clips in [-1, 1] to planes."""
     size = model.autoencoder
     video = _random(options, 3, size.frames, size.height, size.width)
-    return _beside_reference(
-        model,
-        options,
-        lambda generator: generator.autoencoder.encode(video),
-        lambda generator: reference_encode(generator.autoencoder, video),
-    )
+    return _network(model, options, lambda generator: generator.autoencoder.encode(video))
 
 
 def decode(model: MeasuredModel, options: SpeedOptions) -> Measured:
     """Planes to clips in (-1, 1)."""
     shape = model.autoencoder.latent_shape
     planes = Triplane.split(_random(options, model.autoencoder.latent_channels, shape.positions), shape)
-    return _beside_reference(
-        model,
-        options,
-        lambda generator: generator.autoencoder.decode(planes),
-        lambda generator: reference_decode(generator.autoencoder, planes),
-    )
+    return _network(model, options, lambda generator: generator.autoencoder.decode(planes))
 
 
 def denoise(model: MeasuredModel, options: SpeedOptions) -> Measured:
@@ -57,12 +43,7 @@ def denoise(model: MeasuredModel, options: SpeedOptions) -> Measured:
     latent, context = (_random(options, size.latent_channels, size.latent_shape.positions) for _ in range(2))
     t = torch.randint(model.diffusion.timesteps, (options.batch_size,), device=options.device)
     inputs = (latent, t, Condition(context))
-    return _beside_reference(
-        model,
-        options,
-        lambda generator: generator.denoiser(*inputs),
-        lambda generator: reference_denoise(generator.denoiser, *inputs),
-    )
+    return _network(model, options, lambda generator: generator.denoiser(*inputs))
 
 
 def sample_clip(model: MeasuredModel, options: SpeedOptions) -> Measured:
@@ -125,22 +106,15 @@ class _Stream:
         }
 
 
-def _beside_reference(model: MeasuredModel, options: SpeedOptions, run: Use, reference_run: Use) -> Measured:
-    """Our network and, if the options say so, the reference in float32 on the same inputs, in turn with it."""
-    runs = {"own": _without_gradients(run, model.generator, options.precision)}
-    if options.plain:
-        runs["reference"] = _without_gradients(reference_run, model.reference, "32")
-    found = measure(runs, options.device, options.repeats)
-    found["own"].reference = found.get("reference")
-    return found["own"]
+def _network(model: MeasuredModel, options: SpeedOptions, use: Callable[[VideoGenerator], Any]) -> Measured:
+    """A call of one network, without gradients."""
+    generator = model.generator
 
+    def run() -> None:
+        with torch.no_grad(), generator.precision(options.precision):
+            use(generator)
 
-def _without_gradients(run: Use, generator: VideoGenerator, precision: str) -> Run:
-    def once() -> None:
-        with torch.no_grad(), generator.precision(precision):
-            run(generator)
-
-    return once
+    return measure({"own": run}, options.device, options.repeats)["own"]
 
 
 def _random(options: SpeedOptions, *shape: int) -> Tensor:

@@ -49,7 +49,6 @@ class MeasuredModel:
     def __init__(self, name: str, make: Callable[[], VideoGenerator], options: SpeedOptions) -> None:
         self.name, self._make, self._options = name, make, options
         self._generator: VideoGenerator | None = None
-        self._reference: VideoGenerator | None = None
         generator = self.generator
         self.autoencoder = generator.autoencoder.config
         self.denoiser = generator.denoiser.config if generator.denoiser else None
@@ -77,18 +76,13 @@ class MeasuredModel:
             )
         return self._generator
 
-    @property
-    def reference(self) -> VideoGenerator:
-        """The same weights in float32 for the reference networks; a second copy if the model's are bfloat16."""
-        if not self._options.bfloat16_weights:
-            return self.generator
-        if self._reference is None:
-            self._reference = self._make().to(self._options.device).eval()
-        return self._reference
+    def in_float32(self) -> VideoGenerator:
+        """The model for training: float32 weights on the device."""
+        return self._make().to(self._options.device).eval()
 
     def release(self) -> None:
         """Frees the memory until the model is needed again; the training steps build their own."""
-        self._generator = self._reference = None
+        self._generator = None
         gc.collect()
         if self._options.device.type == "cuda":
             torch.cuda.empty_cache()

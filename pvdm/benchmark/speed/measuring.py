@@ -32,7 +32,6 @@ class Measured:
         operations: Of one run.
         items: Clips or frames of one run; None means the batch size.
         extra: What else there is to say, JSON-able.
-        reference: The reference network, measured in turn with it.
     """
 
     seconds: list[float]
@@ -41,7 +40,6 @@ class Measured:
     operations: OperationCount
     items: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
-    reference: Measured | None = None
 
     @property
     def median(self) -> float:

@@ -125,9 +125,9 @@ def _measured(task: SpeedTask, model: MeasuredModel, options: SpeedOptions) -> M
 
 
 def largest_batches(model: MeasuredModel) -> Iterator[dict[str, Any]]:
-    """Entries of the largest training batches, as they are found, of weights in float32."""
+    """Entries of the largest training batches, as they are found."""
     model.release()
-    yield from largest_batch.largest_batches(model.reference)
+    yield from largest_batch.largest_batches(model.in_float32())
 
 
 def chosen(text: str | None) -> list[str]:
@@ -145,7 +145,7 @@ def options_of(arguments: argparse.Namespace, device: torch.device) -> SpeedOpti
     if warm_up is None:
         warm_up = int(arguments.compile or device.type == "cuda")
     again = arguments.activation_checkpointing
-    names = ("precision", "batch_size", "compile", "cuda_graphs", "plain", "data", "vgg_weights")
+    names = ("precision", "batch_size", "compile", "cuda_graphs", "data", "vgg_weights")
     return SpeedOptions(
         device,
         activation_checkpointing=None if again is None else tuple(again),

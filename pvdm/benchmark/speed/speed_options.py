@@ -52,14 +52,12 @@ class SpeedOptions:
 
     Args:
         device: Where.
-        precision: "32", or "bf16": autocast, and outside training weights in bfloat16, as in `pvdm sample`. The
-            reference networks always run in float32.
+        precision: "32", or "bf16": autocast, and outside training weights in bfloat16, as in `pvdm sample`.
         batch_size: Clips at once; videos in sampling and streaming.
         compile: Compile the networks' repeated parts.
         cuda_graphs: Launch the denoiser's kernels as one graph in sampling; on a GPU only.
         activation_checkpointing: In the training steps: None switches it off, names are those of `KINDS`, an empty
             tuple means everything.
-        plain: Time the reference networks next to encode, decode and denoise.
         sampler: Of the sampled clip and the stream, completed.
         frames: Length of the stream.
         data: Folder of videos to read; None makes some.
@@ -73,7 +71,6 @@ class SpeedOptions:
     compile: bool = False
     cuda_graphs: bool = False
     activation_checkpointing: tuple[str, ...] | None = None
-    plain: bool = False
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     frames: int = 128
     data: Path | None = None

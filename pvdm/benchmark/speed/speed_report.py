@@ -16,6 +16,7 @@ from pvdm.errors import InputError
 FORMAT = "pvdm-speed"
 HEAD = ("task", "time", "least", "most", "of", "items/s", "GFLOP", "of product", "of copy", "peak GiB")
 PLAIN_HEAD = ("plain", "ratio")
+"""Columns of files of version 0.1, which timed the networks as the released code computes them, too."""
 
 CONDITIONS = ("subject", "settings", "machine", "versions")
 """Parts that two files should share."""
@@ -36,16 +37,12 @@ def entry(task: str, found: Measured | str, ceiling: Ceiling, *, unit: str, batc
     if isinstance(found, str):
         return {"task": task, "missing": found}
     items = found.items or batch
-    values = {"task": task, "missing": None, "unit": unit, "items": items, "items_per_second": items / found.median}
-    values |= _figures(found, ceiling)
-    if found.reference is not None:
-        values["plain"] = {"precision": "32", **_figures(found.reference, ceiling)}
-        values["ratio_to_plain"] = found.reference.median / found.median
-    return values | found.extra
-
-
-def _figures(found: Measured, ceiling: Ceiling) -> dict[str, Any]:
     return {
+        "task": task,
+        "missing": None,
+        "unit": unit,
+        "items": items,
+        "items_per_second": items / found.median,
         "seconds": found.median,
         "all_seconds": found.seconds,
         "flops": found.operations.flops,
@@ -54,6 +51,7 @@ def _figures(found: Measured, ceiling: Ceiling) -> dict[str, Any]:
         "share_of_copy": found.operations.bytes / found.median / ceiling.bytes_per_second,
         "peak_memory_bytes": found.peak,
         "held_before_bytes": found.held,
+        **found.extra,
     }
 
 

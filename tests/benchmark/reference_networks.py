@@ -1,4 +1,4 @@
-"""Both networks computed the way the released code does it: the baseline of ratios of speed, and a second opinion.
+"""Both networks as the released code computes them: a second opinion on their results and operations.
 
 The weights are those of the network given, and so are its results up to rounding. What differs is the way: every map of
 attention is stored, heads and planes are copied, the last projection layer computes all tokens though one is read, and
