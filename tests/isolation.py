@@ -32,7 +32,7 @@ IMPORTED = (
     "pvdm.commands.extend",
     "pvdm.commands.reconstruct",
     "pvdm.commands.sample",
-    "pvdm.generation.convert",
+    "pvdm.generation.released",
     "pvdm.generation.generator",
     "pvdm.training.cli.command",
     "pvdm.video.clip",

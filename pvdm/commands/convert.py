@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
     for path in filter(None, (options.autoencoder, options.diffusion)):
         if not path.is_file():
             raise InputError(f"there is no file {path}", "check the path")
-    from pvdm.generation.convert import convert_released
+    from pvdm.generation.released import convert_released
 
     generator = convert_released(options.autoencoder, options.diffusion)
     generator.fps = options.fps

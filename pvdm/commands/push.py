@@ -8,8 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from pvdm.generation.hub import CARD, check_name, push_folder
-from pvdm.generation.model_files import check_model
+from pvdm.generation.model_files import CARD, check_model, check_name, push_folder
 
 if TYPE_CHECKING:
     from pvdm.generation import VideoGenerator

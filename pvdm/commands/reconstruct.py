@@ -15,7 +15,7 @@ from pvdm import video
 from pvdm.commands.terminal.options import add_model, add_output, load_model, rate, shared_work
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import check_output
-from pvdm.generation.input_video import VideoSource, check_input
+from pvdm.generation.input_video import VideoSource, check_input, reconstructions
 from pvdm.runtime.processes import together
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ def run(options: argparse.Namespace) -> None:
     with shared_work() as shared:
         together(shared, lambda: check_output(options.output, overwrite=options.overwrite))
         generator, source = together(shared, lambda: _prepared(options))
-        from pvdm.generation.reconstruction import reconstructions
 
         with generator.precision(options.precision):
             pairs = reconstructions(generator, source, shared)

@@ -22,8 +22,7 @@ from pvdm.diffusion import SamplerConfig
 from pvdm.evaluation.metrics.fidelity import psnr
 from pvdm.files.atomic_write import replacing
 from pvdm.generation import VideoGenerator
-from pvdm.generation.input_video import VideoSource
-from pvdm.generation.reconstruction import reconstructions
+from pvdm.generation.input_video import VideoSource, reconstructions
 from pvdm.training.callbacks.training_time import training_seconds
 from pvdm.training.cli import command
 from pvdm.video import ClipShape, VideoWriter, grid_video, probe, read_clip, to_float, write_video

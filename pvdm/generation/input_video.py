@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvdm import video
 from pvdm.errors import InputError
+from pvdm.runtime.processes import ALONE, Processes, in_parts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,6 +71,31 @@ class VideoSource:
                 logger.info("%s at %s as asked; %s", verb, _rate(asked), " and ".join(said))
         elif is_paced and not (_is_same(pace, own) and self._video.has_every_frame):
             logger.info("read at %s, the model's pace; %s has %.5g", _rate(pace), self.path.name, own)
+
+
+def reconstructions(
+    generator: VideoGenerator, source: VideoSource, shared: Processes = ALONE
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """(original, reconstruction) clip by clip, (3, n, h, w) uint8; the last clip overlaps to end with the video.
+
+    As many as `generator.clips_at_once` says are computed together by one of the processes, and yielded in all of them.
+    """
+    parts = in_parts(math.ceil(source.frames / generator.frames), generator.clips_of_a_pass())
+    for shares in in_parts(len(parts), shared.size):
+        mine = _pairs(generator, source, parts[shares[shared.rank]]) if shared.rank < len(shares) else []
+        for pairs in shared.gather(mine):
+            yield from pairs
+
+
+def _pairs(generator: VideoGenerator, source: VideoSource, indices: range) -> list[tuple[Tensor, Tensor]]:
+    """Those of the clips of these indices."""
+    length = generator.frames
+    new = [min(length, source.frames - index * length) for index in indices]
+    clips = [source.read(index * length + n - length, length) for index, n in zip(indices, new, strict=True)]
+    import torch
+
+    found = generator.reconstruct(torch.stack(clips))
+    return [(clip[:, length - n :], pair[:, length - n :]) for clip, pair, n in zip(clips, found, new, strict=True)]
 
 
 def _rate(fps: float) -> str:

@@ -1,15 +1,20 @@
-"""Names and sizes of the checkpoints that the authors published, as tables; see docs/design.md for the layout."""
+"""The checkpoints that the authors published, converted: their names as tables, their sizes told from shapes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 
 from torch import Tensor, nn
 
-from pvdm.autoencoder import AutoencoderConfig
+from pvdm.autoencoder import AutoencoderConfig, TriplaneShape
 from pvdm.diffusion import UNetConfig
 from pvdm.errors import InputError
+from pvdm.files.pickles import read_pickle
+from pvdm.generation.generator import VideoGenerator
+from pvdm.runtime.finite import check_finite
 
 Rules = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
 
@@ -68,6 +73,28 @@ DERIVED = re.compile(
     r"coords|(encoder|decoder)\.(frame_rot_emb\.inv_freqs|image_rot_emb\.scales)|diffusion_model\.zeros"
 )
 """Buffers of the released checkpoints that we compute instead of load."""
+
+
+def convert_released(autoencoder: str | Path, diffusion: str | Path | None = None) -> VideoGenerator:
+    """The model in the authors' two files (state dicts by torch.save); without `diffusion`, the autoencoder alone.
+
+    All keys must be known and all weights present; else InputError, as for files of another kind.
+    """
+    first = _state_dict(autoencoder, "encoder.to_patch_embedding.weight", "PVDM autoencoder")
+    with _errors_name(autoencoder):
+        sizes = infer_autoencoder(first)
+        stage_1 = VideoGenerator(sizes)
+        load_released(stage_1.autoencoder, first, AUTOENCODER_RULES)
+    if diffusion is None:
+        return stage_1.eval()
+    second = _state_dict(diffusion, "diffusion_model.out.2.weight", "PVDM diffusion model")
+    with _errors_name(diffusion):
+        unet = infer_unet(second, sizes)
+        _check_positions(second, unet)
+        generator = VideoGenerator(sizes, unet)
+        generator.autoencoder = stage_1.autoencoder
+        load_released(generator.denoiser, second, UNET_RULES)
+    return generator.eval()
 
 
 def rename(name: str, rules: Rules) -> str:
@@ -140,3 +167,33 @@ def infer_unet(released: Mapping[str, Tensor], autoencoder: AutoencoderConfig) -
 def _count(names: Mapping[str, object], pattern: str) -> int:
     """How many different numbers the pattern's group takes among the names."""
     return len({match[1] for name in names if (match := re.fullmatch(pattern, name))})
+
+
+def _state_dict(path: str | Path, landmark: str, kind: str) -> Mapping[str, Tensor]:
+    state = read_pickle(path)
+    if landmark not in state:
+        raise InputError(f"{path} is not the state dict of a released {kind} (no {landmark})", "check which file it is")
+    if odd := [key for key, value in state.items() if not isinstance(value, Tensor)]:
+        raise InputError(f"{path} holds {odd[0]}, which is no tensor", f"give the released {kind} as it was published")
+    check_finite(state, path, "download it again")
+    return state
+
+
+@contextmanager
+def _errors_name(path: str | Path) -> Iterator[None]:
+    """Says in which file an error lies; that sizes cannot be told from its weights is one, too."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except KeyError as error:
+        raise InputError(f"{path}: weights are missing, first {error.args[0]}: is it complete?") from error
+    except (ValueError, IndexError, ZeroDivisionError) as error:
+        raise InputError(f"{path}: its weights are not of the sizes of a PVDM ({error})") from error
+
+
+def _check_positions(released: Mapping[str, Tensor], unet: UNetConfig) -> None:
+    """The released U-Net records the length of its flat latent in a buffer of zeros."""
+    found, shape = released["diffusion_model.zeros"].shape[-1], TriplaneShape(*unet.latent_shape)
+    if found != shape.positions:
+        raise InputError(f"it is for latents of {found} positions, but the autoencoder's have {shape.positions}")

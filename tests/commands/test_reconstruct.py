@@ -6,8 +6,7 @@ import math
 import pytest
 import torch
 
-from pvdm.generation.input_video import VideoSource
-from pvdm.generation.reconstruction import reconstructions
+from pvdm.generation.input_video import VideoSource, reconstructions
 from pvdm.video import ClipShape, probe, read_clip
 
 

@@ -16,10 +16,10 @@ from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder
 from pvdm.cli import main
 from pvdm.diffusion import SamplerConfig, TriplaneUNet, UNetConfig
 from pvdm.errors import InputError
-from pvdm.generation.convert import convert_released
 from pvdm.generation.released import (
     AUTOENCODER_RULES,
     UNET_RULES,
+    convert_released,
     infer_autoencoder,
     infer_unet,
     load_released,

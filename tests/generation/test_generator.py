@@ -17,7 +17,7 @@ from torch.testing import assert_close
 from pvdm import Triplane, VideoGenerator, read_video
 from pvdm.diffusion import Condition, SamplerConfig, VideoNoise
 from pvdm.errors import InputError
-from pvdm.generation.generator import TOKENS_AT_ONCE
+from pvdm.generation.latent_model import TOKENS_AT_ONCE
 
 DDIM = SamplerConfig("ddim", steps=2)
 SAMPLERS = [
@@ -280,7 +280,7 @@ def test_an_extended_video_keeps_its_own_frames(generator, num_frames):
 
 def test_steps_are_a_shorthand_for_a_sampler(generator):
     assert torch.equal(generator.sample(1, steps=2), generator.sample(1, sampler=SamplerConfig(steps=2)))
-    with pytest.raises(InputError, match="steps is 201; this model has 200 times, give 1 to that"):
+    with pytest.raises(InputError, match="steps is 201; this model has 200 timesteps, give 1 to 200"):
         generator.sample(1, steps=201)
 
 
@@ -301,7 +301,7 @@ def test_a_file_is_read_at_the_model_s_size_and_pace(generator, make_video):
         assert torch.equal(found, generator.extend(video, num_frames=24, sampler=SamplerConfig(steps=2), seed=3))
         assert found.shape == (3, 24, 32, 32) and torch.equal(found[:, :15], video)
     assert torch.equal(generator.reconstruct(path), generator.reconstruct(video))
-    with pytest.raises(InputError, match="it is not said how long the video is to be; give frames"):
+    with pytest.raises(InputError, match="the length of the result is missing; give frames"):
         generator.extend(path)
     with pytest.raises(InputError, match="the video has 5 frames; this model takes clips of 8, give a longer video"):
         generator.reconstruct(make_video("short.mp4", frames=10, fps=20))
@@ -416,11 +416,11 @@ def test_nothing_is_sampled_in_training(generator):
 def test_too_short_and_too_few(generator):
     with pytest.raises(InputError, match="the video has 7 frames; the context of this model is a clip of 8"):
         generator.extend(video(7), num_frames=20)
-    with pytest.raises(InputError, match="19 frames were asked for; ask for more than the 19 that are there"):
+    with pytest.raises(InputError, match="frames is 19; give more than the 19 that there are"):
         generator.extend(video(19), num_frames=19)
-    with pytest.raises(InputError, match="0 frames were asked for; ask for more than the 0"):
+    with pytest.raises(InputError, match="frames is 0; give more than the 0"):
         generator.extend(video(19), num_frames=0, only_new=True)
-    with pytest.raises(InputError, match="0 videos were asked for"):
+    with pytest.raises(InputError, match="num_videos is 0; give at least 1"):
         generator.sample(0)
     with pytest.raises(ValueError, match="1000 sampling steps; with 200 diffusion times choose 1 to 200"):
         generator.sample(1, sampler=SamplerConfig(steps=1000))

@@ -17,7 +17,7 @@ from pvdm.evaluation.clips.source import ClipSource
 from pvdm.evaluation.clips.video_clips import VideoClips
 from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.evaluation.protocol import Protocol
-from pvdm.generation.class_labels import Label
+from pvdm.generation.latent_model import Label
 from pvdm.generation.model_files import CONFIG
 
 Role = Literal["real", "fake"]

@@ -1,0 +1,219 @@
+"""The two networks at work, one call each: video to latents and back, and noise to latents."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from pvdm.autoencoder import Triplane
+from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise, sample
+from pvdm.errors import InputError
+from pvdm.generation.cuda_graphs import ALONE, GraphedNetwork
+from pvdm.generation.stored_model import StoredModel
+from pvdm.runtime.compilation import compile_regions
+from pvdm.runtime.precision import bfloat16_weights
+from pvdm.runtime.progress import Progress
+from pvdm.video import check_pixels, read_video, to_float, to_uint8
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+TOKENS_AT_ONCE = 2**15
+"""Tokens of the clips in one pass of the autoencoder: two clips of 16x256x256, which fill a GPU, or many small ones."""
+
+Label = int | str
+"""A class: its index from 0, its name, or its index written as text."""
+
+SUGGESTIONS = 3
+"""Class names that the message about an unknown one shows."""
+
+
+class LatentModel(StoredModel):
+    """Encodes, decodes and samples latents; its arguments are those of `StoredModel`.
+
+    `clips_at_once` may be set: the number of clips that are encoded or decoded at once, which bounds memory; None
+    derives it from their size.
+    """
+
+    clips_at_once: int | None = None
+    _graphed: GraphedNetwork | None = None
+
+    def accelerate(self, *, compiled: bool = False, cuda_graphs: bool = False, bfloat16: bool = False) -> Self:
+        """Makes sampling faster, in place; call it once the model is on its device. Returns the model.
+
+        Args:
+            compiled: `torch.compile` the repeated parts of both networks when they first run.
+            cuda_graphs: Launch the denoiser's kernels as one; has an effect on CUDA only.
+            bfloat16: Store weights in half the memory, for use under `precision("bf16")`, which then computes the same.
+        """
+        if bfloat16:
+            bfloat16_weights(self)
+        if compiled:
+            compile_regions(*(network for network in (self.autoencoder, self.denoiser) if network is not None))
+        if cuda_graphs and self.denoiser is not None and self.device.type == "cuda":
+            self._graphed = GraphedNetwork(self.denoiser)
+        return self
+
+    def precision(self, name: str) -> AbstractContextManager:
+        """Context of mixed precision: "32" (none) or "bf16"."""
+        return torch.autocast(self.device.type, torch.bfloat16) if name == "bf16" else nullcontext()
+
+    @torch.no_grad()
+    def sample_latent(
+        self,
+        noise: VideoNoise,
+        condition: Condition | Tensor | None,
+        sampler: SamplerConfig,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """Flat latents (b, c, l) from noise; a condition that is a tensor (b, c, l) is the context.
+
+        InputError if a value on the way is not finite.
+        """
+        self.check_can_continue(None)
+        denoise = make_denoise(
+            self._graphed or self.denoiser,
+            self.schedule,
+            parameterization=self.diffusion.prediction,
+            condition=condition,
+            guidance=sampler.guidance,
+            label_guidance=sampler.label_guidance,
+            clamp=sampler.clamp,
+        )
+        peaks: list[Tensor] = []
+
+        def observed(x: Tensor, t: Tensor) -> Prediction:
+            """Records the peak of each step, for clamping hides infinity; only the end waits for the device."""
+            prediction = denoise(x, t)
+            peaks.append(prediction.noise.abs().amax().float())
+            return prediction
+
+        start = noise.normal((self.denoiser.config.latent_channels, self.denoiser.shape.positions), device=self.device)
+        latent = sample(observed, start, sampler, schedule=self.schedule, noise=noise, progress=progress)
+        self.check_result(torch.stack([*peaks, latent.abs().amax().float()]), "sampling")
+        return latent
+
+    @torch.no_grad()
+    def encode_context(self, video: Tensor) -> Tensor:
+        """Flat latents (b, c, l) of the last clips of videos (b, 3, n, h, w), or of one (3, n, h, w), uint8.
+
+        InputError if they are shorter than a clip.
+        """
+        check_pixels(video, "3 n h w" if video.ndim == 4 else "b 3 n h w", what="the context")
+        videos = video if video.ndim == 5 else video[None]
+        self.check_can_continue(videos[0])
+        parts = videos[:, :, -self.frames :].split(self.clips_of_a_pass())
+        planes = (self.autoencoder.encode(to_float(part.to(self.device))) for part in parts)
+        return self.check_result(torch.cat([plane.flatten().float() for plane in planes]), "encoding")
+
+    @torch.no_grad()
+    def decode_latent(self, latent: Tensor) -> Tensor:
+        """Flat latents (b, c, l) -> (b, 3, t, h, w) uint8 on the CPU."""
+        shape = self.autoencoder.config.latent_shape
+        planes = (Triplane.split(part, shape) for part in latent.split(self.clips_of_a_pass()))
+        with ALONE:
+            return torch.cat([self._pixels(self.autoencoder.decode(plane)) for plane in planes])
+
+    @torch.no_grad()
+    def reconstruct(self, video: Tensor | str | Path) -> Tensor:
+        """Video through the autoencoder and back, uint8 on the CPU, of the same shape.
+
+        Args:
+            video: Clips (b, 3, t, h, w) uint8 of the model's length; or a whole video of at least a clip: (3, n, h, w)
+                uint8, a file or a folder of frames, which is read at the model's size and frame rate.
+        """
+        video = self._read(video)
+        if isinstance(video, Tensor) and video.ndim == 4:
+            check_pixels(video, "3 n h w", what="the video")
+            return self._reconstruct_whole(video)
+        check_pixels(video, "b 3 t h w", what="the video")
+        parts = (to_float(part.to(self.device)) for part in video.split(self.clips_of_a_pass()))
+        return torch.cat([self._pixels(self.autoencoder(part)) for part in parts])
+
+    def class_labels(self, labels: Label | Sequence[Label], videos: int) -> Tensor:
+        """Indices (videos,) int64 of classes, one for each video or one for all, given by index or name."""
+        self.check_can_continue(None)
+        indices = [class_index(label, self.class_count, self.classes) for label in one_each(labels, videos)]
+        return torch.tensor(indices, device=self.device)
+
+    def check_can_continue(self, video: Tensor | None) -> None:
+        """InputError if there is no denoiser, or if video (3, n, h, w) is shorter than the context of a clip."""
+        if self.denoiser is None:
+            raise InputError("this model is a stage-1 autoencoder without a denoiser", "train stage 2 with it first")
+        if video is not None and video.shape[1] < self.frames:
+            raise InputError(
+                f"the video has {video.shape[1]} frames",
+                f"the context of this model is a clip of {self.frames}, give a longer video",
+            )
+
+    def clips_of_a_pass(self) -> int:
+        """How many clips go through the autoencoder at once: `clips_at_once`, or as many as fill a GPU."""
+        return self.clips_at_once or max(1, TOKENS_AT_ONCE // math.prod(self.autoencoder.config.latent_shape))
+
+    def _reconstruct_whole(self, video: Tensor) -> Tensor:
+        """(3, n, h, w) uint8 clip by clip; the last clip overlaps the one before, to end with the video."""
+        length, frames = video.shape[1], self.frames
+        if length < frames:
+            raise InputError(
+                f"the video has {length} frames", f"this model takes clips of {frames}, give a longer video"
+            )
+        starts = [min(start, length - frames) for start in range(0, length, frames)]
+        clips = self.reconstruct(torch.stack([video[:, start : start + frames] for start in starts]))
+        new = [clip[:, frames * place - start :] for place, (start, clip) in enumerate(zip(starts, clips, strict=True))]
+        return torch.cat(new, dim=1)
+
+    def _read(self, video: Tensor | str | Path) -> Tensor:
+        """The tensor itself, or a file's frames (3, n, h, w) uint8 at the model's size and frame rate."""
+        if not isinstance(video, (str, Path)):
+            return video
+        size = self.autoencoder.config
+        return read_video(video, fps=self.pace, size=(size.height, size.width))
+
+    def _pixels(self, decoded: Tensor) -> Tensor:
+        """Floats in [-1, 1] -> uint8 on the CPU; InputError if they are not finite, which would become black."""
+        return to_uint8(self.check_result(decoded, "decoding")).cpu()
+
+
+def class_index(label: Label, count: int | None, names: Sequence[str] | None) -> int:
+    """The index of a class, 0 .. count - 1; InputError if there is no such class, or none at all (count None)."""
+    if count is None:
+        raise InputError(
+            "this model has no classes",
+            "leave out the label, or train stage 2 with model.denoiser.classes",
+        )
+    if isinstance(label, str) and names and label in names:
+        return list(names).index(label)
+    if isinstance(label, str) and not label.strip().removeprefix("-").isdecimal():
+        raise _no_class(label, count, names)
+    index = int(label) if isinstance(label, str) else operator.index(label)
+    if not 0 <= index < count:
+        raise InputError(f"the label is {index}", f"the {count} classes of this model are 0 to {count - 1}")
+    return index
+
+
+def one_each(labels: Label | Sequence[Label], videos: int) -> list[Label]:
+    """A label for each of the videos: those given, or a single one for all; InputError for another number."""
+    if isinstance(labels, str) or not isinstance(labels, Sequence):
+        return [labels] * videos
+    if len(labels) != videos:
+        raise InputError(f"there are {len(labels)} labels for {videos} videos", "give one for each, or one for all")
+    return list(labels)
+
+
+def _no_class(name: str, count: int, names: Sequence[str] | None) -> InputError:
+    if not names:
+        problem = f"this model knows its {count} classes by index alone, not {name!r}"
+        return InputError(problem, f"give 0 to {count - 1}")
+    lower = {known.lower(): known for known in names}
+    near = [lower[match] for match in get_close_matches(name.lower(), lower, SUGGESTIONS)]
+    shown = f"near it are {', '.join(near)}" if near else f"the first are {', '.join(names[:SUGGESTIONS])}"
+    problem = f"{name!r} is none of this model's {count} classes ({shown})"
+    return InputError(problem, f"give a name or an index from 0 to {count - 1}")
