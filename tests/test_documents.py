@@ -1,4 +1,4 @@
-"""What the documents tell one to type is understood: commands by their parsers, options by their names."""
+"""The commands in the documents parse, and the options that they name exist."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ OTHERS = {
 }
 """Options of SLURM, of torchrun, of TensorBoard, of a strategy, and of docs/benchmarks/gpu.sh."""
 CONTINUED = " ..."
-"""Stands in a line for what the line before it says."""
+"""Stands in a command for the options of the line before."""
 
 
 class Understood(Exception):
-    """The options of a training command were read."""
+    """Raised once the options of a training command have been read."""
 
 
 def lines() -> list[str]:
@@ -52,7 +52,7 @@ def lines() -> list[str]:
 
 
 def arguments(line: str) -> list[str]:
-    """What follows `pvdm`, or `-m pvdm.cli` of torchrun."""
+    """The words after `pvdm`, or after `-m pvdm.cli` of torchrun."""
     words = shlex.split(line.replace(CONTINUED, " --data.path my_videos --model.autoencoder my_autoencoder"))
     return words[max(words.index(name) for name in ("pvdm", "pvdm.cli") if name in words) + 1 :]
 

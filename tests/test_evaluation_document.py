@@ -1,4 +1,4 @@
-"""docs/evaluation.md says of each protocol what the code does, names every source, and sums up nothing wrongly."""
+"""docs/evaluation.md agrees with the code: the table of protocols, their sources, networks and metrics."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STARTS = {"random": "a random start", "middle": "their middle"}
 
 
 def row(protocol: Protocol) -> str:
-    """The line of the table that a protocol makes."""
+    """The row of a protocol in the table."""
     cells = [f"`{protocol.name}`", MEASURES.get(protocol.kind, protocol.kind), frames(protocol), pixels(protocol)]
     most = "up to " if "num_fake" in protocol.fits else ""
     cells += [real(protocol), "as many" if protocol.num_fake is None else f"{most}{protocol.num_fake:,}"]
@@ -45,7 +45,7 @@ def pixels(protocol: Protocol) -> str:
 
 
 def real(protocol: Protocol) -> str:
-    """Part, choice, number and start; an inception score takes none."""
+    """Part, choice, number and start of the real clips; an inception score uses none."""
     if protocol.kind == "is":
         return "none"
     either = " or any other" if "part" in protocol.free else ""
@@ -63,12 +63,12 @@ def seeds(protocol: Protocol) -> str:
     return f"{first}{splits}" if first == last else f"{first} to {last}"
 
 
-def test_the_table_is_that_of_the_code():
+def test_the_table_agrees_with_the_code():
     assert [row(protocol) for protocol in PROTOCOLS.values()] == ROWS
 
 
 @each
-def test_what_a_protocol_is_from_is_named(protocol):
+def test_the_source_of_a_protocol_is_named(protocol):
     for address in re.findall(r"https://[\w./-]+\w", protocol.source):
         assert address in FLAT
     if protocol.source.startswith("https"):
@@ -82,7 +82,7 @@ def test_a_family_has_its_paragraph(family):
 
 
 @pytest.mark.parametrize("name", [name for name, kind in DETECTORS.items() if kind.file])
-def test_the_weights_of_a_network_are_named_with_their_address(name):
+def test_the_weights_of_a_network_have_their_address(name):
     file = DETECTORS[name].file
     (line,) = [line for line in TEXT.splitlines() if line.startswith(f"| `{name}` |")]
     assert f"`{file.name}`" in line
@@ -109,6 +109,6 @@ def test_the_protocols_of_the_commands_exist():
         ("nearest", ["diversity", "copied_share", "nearest_distance", "nearer_than_held_out"]),
     ],
 )
-def test_the_figures_of_ours_are_named(kind, figures):
+def test_our_metrics_are_named(kind, figures):
     (line,) = [line for line in TEXT.splitlines() if line.startswith(f"| `{kind}` |")]
     assert all(f"`{figure}`" in line for figure in figures)

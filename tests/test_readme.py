@@ -52,7 +52,7 @@ def python(page: Path) -> str:
 
 
 def shortened(line: str) -> list[str]:
-    """The arguments of a command, with sizes and steps for seconds."""
+    """The arguments of a command, with sizes and steps that take seconds."""
     arguments = shlex.split(line)[1:]
     if arguments[0] == "fit":
         stage = Path(arguments[2]).stem
@@ -73,7 +73,7 @@ def released(name: str, path: Path) -> None:
 
 @pytest.fixture
 def world(tmp_path, make_video, monkeypatch) -> Path:
-    """The folder in which the README is followed."""
+    """The folder in which the pages are followed."""
     monkeypatch.chdir(tmp_path)
     for index in range(2):
         video = make_video(f"video_{index}.mp4", frames=34)
@@ -93,14 +93,14 @@ def world(tmp_path, make_video, monkeypatch) -> Path:
 
 
 def follow(line: str, capfd) -> None:
-    """Runs a line, which must succeed and leave what it names."""
+    """Runs a line, which must succeed and write the output that it names."""
     output = shlex.split(line)[shlex.split(line).index("--output") + 1] if "--output" in line else None
     status = main([*shortened(line), *(["--overwrite"] if output and os.path.lexists(output) else [])])
     assert status == 0, f"{line}: {capfd.readouterr().err}"
     assert output is None or "--seeds" in line or Path(output).exists(), line
 
 
-def test_every_command_runs_and_leaves_what_it_names(world, capfd):
+def test_every_command_runs_and_writes_its_output(world, capfd):
     run: set[str] = set()
     for page in PAGES:
         shutil.rmtree("runs", ignore_errors=True)  # a page's training is its own
