@@ -1,1 +1,1 @@
-"""Files that are whole or absent: atomic writing, safe pickles, weights recognized by digest."""
+"""Atomic writing, safe loading of pickles, and published weights identified by digest."""

@@ -1,4 +1,4 @@
-"""Known files of weights: found on disk, or fetched on first use, and recognized by their digest."""
+"""Published files of weights: given by path, cached or fetched on first use, and identified by digest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pvdm.files.atomic_write import replacing
 
 BLOCK = 1 << 20
 TIMEOUT = 60
-"""Seconds without a byte after which a download is given up."""
+"""Seconds without data after which a download is abandoned."""
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +29,10 @@ class WeightsFile:
     """A published file of weights.
 
     Args:
-        name: Its file name, under which torch's cache keeps it.
-        url: Where it is fetched from; None: there is no address.
-        sha256: Its SHA-256 or the beginning of it; None: it is not known, and any content passes.
-        remedy: How a user gives its path, or does without it: the end of a sentence.
+        name: Its file name, also in torch's cache.
+        url: The address it is fetched from; None if there is none.
+        sha256: Its SHA-256 or the start of it; None if it is not known, and any content is accepted.
+        remedy: How to give its path or do without it, for errors.
     """
 
     name: str
@@ -41,24 +41,24 @@ class WeightsFile:
     remedy: str
 
     def path(self, given: str | Path | None = None) -> Path:
-        """The given file, or the one in torch's cache, fetched if absent.
+        """The given file, or the one in torch's cache, which is fetched if it is absent.
 
-        `InputError` if there is none and none can be fetched, or if a file of this name has another digest.
+        `InputError` if the file is missing and cannot be fetched, or if a file of this name has another digest.
         """
         path = Path(given) if given else self.cached
         if given and not path.is_file():
-            raise InputError(f"there is no file {path} ({self.name} is wanted)", self._source)
+            raise InputError(f"there is no file {path} ({self.name} is needed)", self._source)
         if not path.is_file():
             self._fetch(path)
         elif self.sha256 and path.name == self.name and not sha256_of(path).startswith(self.sha256):
             raise InputError(
-                f"{path} is damaged (its SHA-256 should begin {self.sha256[:8]})",
+                f"{path} is damaged (its SHA-256 should start with {self.sha256[:8]})",
                 f"delete it and {self._source}",
             )
         return path
 
     def record(self, path: Path) -> dict[str, str | None]:
-        """What a result says of the file that was taken: its name, its digest, and where such files are fetched."""
+        """The record of a file for a result: its name, its digest, and the address of the published file."""
         return {"file": path.name, "sha256": sha256_of(path), "url": self.url}
 
     @property
@@ -72,7 +72,7 @@ class WeightsFile:
 
     def _fetch(self, path: Path) -> None:
         if self.url is None:
-            raise InputError(f"{self.name} is needed and has no address to be fetched from", self.remedy)
+            raise InputError(f"{self.name} is needed and has no address to fetch it from", self.remedy)
         try:
             with replacing(path, overwrite=True) as temporary:
                 self._download(temporary)
@@ -83,7 +83,7 @@ class WeightsFile:
             ) from error
 
     def _download(self, path: Path) -> None:
-        """Writes the file and checks it; `_Broken` says what is wrong with it or with the connection."""
+        """Writes the file and checks it; `_Broken` says what is wrong with the file or the connection."""
         logger.info("fetching %s for %s", self.url, self.name)
         try:
             response = urlopen(self.url, timeout=TIMEOUT)
@@ -91,21 +91,21 @@ class WeightsFile:
             raise _Broken(getattr(error, "reason", None) or error) from error
         with response, path.open("wb") as file:
             if response.headers.get_content_type() == "text/html":
-                raise _Broken("a web page came instead of it")
+                raise _Broken("the server returned a web page")
             size = _copy(response, file)
-        wanted = response.headers.get("Content-Length")
-        if wanted is not None and size != int(wanted):
-            raise _Broken(f"it broke off after {size} of {wanted} bytes")
-        if self.sha256 and not (found := sha256_of(path)).startswith(self.sha256):
-            raise _Broken(f"its SHA-256 begins {found[:8]} and should begin {self.sha256[:8]}")
+        total = response.headers.get("Content-Length")
+        if total is not None and size != int(total):
+            raise _Broken(f"the connection ended after {size} of {total} bytes")
+        if self.sha256 and not (digest := sha256_of(path)).startswith(self.sha256):
+            raise _Broken(f"its SHA-256 starts with {digest[:8]} and should start with {self.sha256[:8]}")
 
 
 class _Broken(Exception):
-    """A download that is not the file."""
+    """A download that failed."""
 
 
 def _copy(response: BinaryIO, file: BinaryIO) -> int:
-    """How many bytes came; an error in writing them stays what it is."""
+    """Copies and returns the number of bytes; errors in writing are not `_Broken`."""
     size = 0
     while block := _block(response):
         size += file.write(block)
@@ -129,9 +129,9 @@ def sha256_of(path: str | Path) -> str:
 
 
 def sha256_of_weights(network: nn.Module) -> str:
-    """The SHA-256 of all weights and buffers in the order of their keys, in hexadecimal digits."""
+    """The SHA-256 of all weights and buffers, sorted by key, in hexadecimal digits."""
     digest = hashlib.sha256()
     for key, value in sorted(network.state_dict().items()):
-        content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)  # NumPy knows no bfloat16
+        content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)  # NumPy has no bfloat16
         digest.update(key.encode() + content.numpy().tobytes())
     return digest.hexdigest()

@@ -83,7 +83,7 @@ def test_a_quick_benchmark_ends_in_a_page_and_goes_on_with_what_is_done(
         (["--settings", "400/400"], "400 steps are more than the 200 timesteps of this model; give at most 200"),
         (["--eta", "2"], "eta is 2.0; it must be in [0, 1]"),
         (["--i3d", "nowhere.pt"], "nowhere.pt does not hold i3d-400; give another file"),
-        (["--lpips-weights", "nowhere.pt"], "there is no file nowhere.pt (vgg16-397923af.pth is wanted)"),
+        (["--lpips-weights", "nowhere.pt"], "there is no file nowhere.pt (vgg16-397923af.pth is needed)"),
         (["--against", "nowhere"], "nowhere holds no results of pvdm benchmark; give its --output as --against"),
         (["--device", "toaster"], "there is no device toaster here"),
         ([], "needs 2048 generated clips and there are 3; pass --allow-few, which marks the figure"),

@@ -366,7 +366,7 @@ def test_what_is_measured_is_never_overwritten(refusal, networks, real, tmp_path
     assert "real holds 0, which would be lost" in refusal("evaluate", *common, "--output", real)
     (tmp_path / "last.ckpt").write_text("precious")
     options = ["--fake", tmp_path / "last.ckpt", "--output", tmp_path / "last.ckpt"]
-    assert "last.ckpt is read here and would be lost" in refusal("evaluate", *common, *options)
+    assert "last.ckpt is an input and would be overwritten" in refusal("evaluate", *common, *options)
     names = ["--output", tmp_path / "out.png", "--picture", tmp_path / "out.png"]
     assert "are both" in refusal("evaluate", *common, *names)
     assert sorted(real.rglob("*")) == before and (tmp_path / "last.ckpt").read_text() == "precious"

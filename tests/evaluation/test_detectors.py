@@ -142,7 +142,7 @@ def test_a_network_that_gives_no_tensor_is_told(tmp_path):
 
 
 def test_a_missing_file_is_told(tmp_path):
-    with pytest.raises(InputError, match=r"no file .*absent\.pt \(c3d_ucf101\.pt is wanted\); fetch https://"):
+    with pytest.raises(InputError, match=r"no file .*absent\.pt \(c3d_ucf101\.pt is needed\); fetch https://"):
         load_detector("c3d-ucf101", tmp_path / "absent.pt")
 
 

@@ -106,7 +106,7 @@ def test_a_link_is_replaced_and_what_it_names_is_kept(tmp_path):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_no_name(tmp_path, monkeypatch, name, overwrite):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="is no name for output; give the name of a new file or folder"):
+    with pytest.raises(InputError, match="is not a valid output name; give the name of a new file or folder"):
         check_output(Path(name), overwrite=overwrite)
 
 
@@ -158,7 +158,7 @@ def test_a_file_takes_the_place_of_nothing_that_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_file(Path("last.ckpt"))
     check_output_file(Path("last.ckpt"), overwrite=True, inputs=[None, "other.ckpt"])
-    with pytest.raises(InputError, match=r"last.ckpt is read here and would be lost; choose another name"):
+    with pytest.raises(InputError, match=r"last.ckpt is an input and would be overwritten; choose another name"):
         check_output_file(tmp_path / "last.ckpt", overwrite=True, inputs=[None, "last.ckpt"])
 
 
@@ -174,5 +174,5 @@ def test_a_place_for_a_file_in_which_nobody_can_write():
 
 
 def test_a_device_is_kept():
-    with pytest.raises(InputError, match=r"/dev/null is a device or the like and cannot be replaced; choose another"):
+    with pytest.raises(InputError, match=r"/dev/null is not a regular file and cannot be replaced; choose another"):
         check_output(Path("/dev/null"), overwrite=True)

@@ -69,8 +69,12 @@ def test_a_damaged_length_that_asks_for_any_memory_is_damage(checkpoint, monkeyp
     content[len(content) // 2] ^= 1
     checkpoint.write_bytes(content)
     monkeypatch.setattr(torch, "load", failing(error))
-    with pytest.raises(DamagedFile, match="cannot be read as a checkpoint: it is incomplete"):
+    with pytest.raises(
+        DamagedFile, match=r"last.ckpt is damaged: the checksum of last/data/0 in it does not match; copy"
+    ):
         read_pickle(checkpoint)
+    with pytest.raises(DamagedFile, match="cannot be read as a checkpoint: it is incomplete"):
+        read_pickle(checkpoint, mapped=True)
     with pytest.raises(InputError, match=r"--ckpt_path .*best.ckpt, or delete it to begin anew"):
         CheckpointFiles().load_checkpoint(checkpoint)
 
@@ -88,6 +92,25 @@ def test_a_cut_or_changed_file_is_damage(checkpoint):
         checkpoint.write_bytes(damaged)
         with pytest.raises(DamagedFile):
             read_pickle(checkpoint)
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
+def test_flipped_bytes_that_torch_does_not_notice_are_damage(checkpoint, place):
+    content = bytearray(checkpoint.read_bytes())
+    content[int(place * len(content))] ^= 0x40
+    checkpoint.write_bytes(content)
+    assert not torch.equal(torch.load(checkpoint)["state_dict"]["a"], torch.arange(1000.0)), "torch notices nothing"
+    with pytest.raises(DamagedFile, match=r"last.ckpt is damaged: the checksum of last/data/0 in it does not match"):
+        read_pickle(checkpoint)
+
+
+def test_a_file_without_checksums_is_read(tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"a": torch.arange(10)}, tmp_path / "x.pt")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert torch.equal(read_pickle(tmp_path / "x.pt")["a"], torch.arange(10))
 
 
 def test_the_best_of_a_run_is_not_forgotten_because_it_cannot_be_read_now(checkpoint, monkeypatch):

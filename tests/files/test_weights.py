@@ -93,8 +93,8 @@ def test_a_file_of_this_machine_is_fetched_alike(tmp_path):
 @pytest.mark.parametrize(
     ("page", "reason"),
     [
-        ("/broken", "it broke off after 2560 of 9999 bytes"),
-        ("/page", "a web page came instead of it"),
+        ("/broken", "the connection ended after 2560 of 9999 bytes"),
+        ("/page", "the server returned a web page"),
         ("/absent", "not found"),
     ],
 )
@@ -104,7 +104,7 @@ def test_what_is_not_the_whole_file_is_not_kept(site, cache, page, reason):
 
 def test_another_digest_is_told(site, cache):
     found = refused(known(f"{site}/whole", "0" * 64), cache)
-    assert f"its SHA-256 begins {DIGEST[:8]} and should begin 00000000" in found
+    assert f"its SHA-256 starts with {DIGEST[:8]} and should start with 00000000" in found
 
 
 def test_without_network_the_sentence_says_where_to_place_the_file(cache, monkeypatch):
@@ -154,7 +154,7 @@ def test_without_an_address_a_path_is_needed(cache, tmp_path):
     file = known(None)
     with pytest.raises(InputError, match=r"^net\.pt is needed and has no address .*; give its path as --net$"):
         file.path()
-    with pytest.raises(InputError, match=r"no file .*absent\.pt \(net\.pt is wanted\); give its path"):
+    with pytest.raises(InputError, match=r"no file .*absent\.pt \(net\.pt is needed\); give its path"):
         file.path(tmp_path / "absent.pt")
 
 
@@ -172,7 +172,9 @@ def test_the_known_name_with_another_content_is_damaged(tmp_path, place):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(CONTENT[:-1])
     given = path if place == "given" else None
-    wanted = rf"net\.pt is damaged \(its SHA-256 should begin {DIGEST[:8]}\); delete it and fetch https://.* or give"
+    wanted = (
+        rf"net\.pt is damaged \(its SHA-256 should start with {DIGEST[:8]}\); delete it and fetch https://.* or give"
+    )
     with pytest.raises(InputError, match=wanted):
         file.path(given)
     assert replace(file, sha256=None).path(given) == path

@@ -292,7 +292,7 @@ def test_a_checkpoint_of_another_program(tmp_path, content):
 
 def test_a_file_that_holds_something_else(tmp_path):
     torch.save([1, 2], tmp_path / "list.ckpt")
-    with pytest.raises(InputError, match=r"list.ckpt holds a list and no checkpoint; check which file it is"):
+    with pytest.raises(InputError, match=r"list.ckpt holds a list, not a checkpoint; check which file it is"):
         VideoGenerator.from_checkpoint(tmp_path / "list.ckpt")
 
 
