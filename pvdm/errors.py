@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 REFUSED = (
     *(errno.ENOSPC, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE),
@@ -24,29 +30,46 @@ PROVES_NOTHING = (errno.EINVAL, errno.ENOENT)
 
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "alloc_failed")
 
+OPTION = re.compile(r"\{([a-z]\w*)(?:=(\w+))?\}")
+"""An option in a remedy: {allow_few}, or {size=64} with its value."""
+
 KILLED_WORKER = "DataLoader worker (pid"
+
+
+def flag(name: str, value: str | None = None) -> str:
+    """An option, and its value if given, as our own commands take them: --num-real 16."""
+    return f"--{name.replace('_', '-')}" + (f" {value}" if value else "")
 
 
 class InputError(Exception):
     """What a user can fix; the command line prints it as one sentence and exits with 2.
 
     Args:
-        problem: What was found, and what was wanted.
-        remedy: What to do about it.
-        option: The option whose value is at fault, as Python spells it ("batch_size"); each front end writes it in its
-            own way (--batch-size, data.batch_size).
+        problem: What was found, and what was expected.
+        remedy: What to do about it. Options in it stand in braces as Python spells them, with a value or without:
+            "give {size=64}, or pass {allow_few}"; each front end writes them in its own way, see `written`.
+        option: The option whose value is at fault, as Python spells it ("batch_size").
     """
 
     def __init__(self, problem: str, remedy: str = "", *, option: str | None = None) -> None:
-        super().__init__(*filter(None, (problem, remedy)))  # so that it can be pickled, between processes
-        self.problem, self.remedy, self.option = problem, remedy, option
+        self.template = remedy
+        self.problem, self.remedy, self.option = problem, _filled(remedy, flag), option
+        super().__init__(*filter(None, (problem, self.remedy)))  # so that it can be pickled, between processes
+
+    def written(self, option: Callable[[str, str | None], str]) -> Self:
+        """The same with the options of its remedy as another front end takes them: option("size", "64")."""
+        return type(self)(self.problem, _filled(self.template, option), option=self.option)
 
     def __str__(self) -> str:
         return "; ".join(self.args)
 
 
 class ArgumentError(InputError, ValueError):
-    """An argument of a public function that is of another kind or shape than is wanted; in Python a ValueError, too."""
+    """An argument of a public function or a config that is refused; in Python a ValueError, too."""
+
+
+def _filled(remedy: str, option: Callable[[str, str | None], str]) -> str:
+    return OPTION.sub(lambda match: option(match[1], match[2]), remedy)
 
 
 def check_range(low: float, high: float | None = None, **values: float | None) -> None:

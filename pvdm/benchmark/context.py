@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +14,7 @@ from pvdm.autoencoder.perceptual import VGG, PerceptualDistance
 from pvdm.benchmark.plan import LONG, QUICK_REAL, Plan, Setting
 from pvdm.benchmark.result_store import ResultStore
 from pvdm.data import Part
-from pvdm.errors import InputError
+from pvdm.errors import InputError, flag
 from pvdm.evaluation.clips.model_clips import LoadedModel, SampledClips
 from pvdm.evaluation.clips.protocol_clips import Sampling, clips_of
 from pvdm.evaluation.clips.source import ClipSource
@@ -175,7 +174,7 @@ class BenchmarkContext:
             self._detectors[name] = self._load(name)
         found = self._detectors[name]
         if isinstance(found, InputError):
-            raise Unavailable(_with_own_options(name, found))
+            raise Unavailable(str(_with_own_options(name, found)))
         return found
 
     def _load(self, name: str) -> Detector | InputError:
@@ -185,7 +184,7 @@ class BenchmarkContext:
             return load_detector(name, self.weights.get(name))
         except InputError as error:
             if name in self.weights:  # a file that was given must be right
-                raise InputError(_with_own_options(name, error)) from error
+                raise _with_own_options(name, error) from error
             return error
 
     def _not_fetched(self, name: str, file: WeightsFile | None) -> str | None:
@@ -198,14 +197,14 @@ class BenchmarkContext:
     def lpips(self) -> PerceptualDistance | None:
         """LPIPS; None where its weights are not to be had, see `why_missing`."""
         if reason := self._not_fetched("lpips", VGG):
-            self._no_lpips = f"{reason}; {VGG.remedy}"
+            self._no_lpips = reason
             return None
         try:
             return PerceptualDistance(self.weights.get("lpips"))
         except InputError as error:
             if "lpips" in self.weights:
                 raise
-            self._no_lpips = str(error)
+            self._no_lpips = error.problem
             return None
 
     @property
@@ -216,7 +215,7 @@ class BenchmarkContext:
     def why_missing(self, name: str) -> str:
         """Why a measure of reconstructions has no value."""
         if name == "lpips" and self.lpips is None:
-            return self._no_lpips.replace(VGG.remedy, "give its path as --lpips-weights")
+            return f"{self._no_lpips}; give its path as --lpips-weights"
         if name == "st_rred" and not self.has_st_rred:
             return f"ST-RRED takes clips of at least {ST_RRED_SIZE}x{ST_RRED_SIZE} pixels, and a run without --quick"
         return f"{name} has no value for any of these clips; look at them and at their reconstructions"
@@ -226,6 +225,6 @@ class BenchmarkContext:
         return self.processes.gather(action(self) if self.processes.is_main else None)[0]
 
 
-def _with_own_options(detector: str, error: InputError) -> str:
-    """The error's text with the benchmark's option for the detector's file."""
-    return re.sub(r"--detector(-path)?\b", OPTIONS.get(detector, r"\g<0>"), str(error))
+def _with_own_options(detector: str, error: InputError) -> InputError:
+    """The error with the benchmark's option for the detector's file."""
+    return error.written(lambda name, value: OPTIONS.get(detector, flag(name, value)))

@@ -61,7 +61,7 @@ class SamplerConfig:
                 f"the sampler is {self.name!r}", f"it must be one of {', '.join(SAMPLER_NAMES)}", option="name"
             )
         if self.steps is not None and self.steps < 1:
-            raise ArgumentError(f"steps is {self.steps}", "choose at least 1", option="steps")
+            raise ArgumentError(f"{self.steps} sampling steps", "choose at least 1", option="steps")
         if self.grid is not None:
             check_grid(self.grid)
         check_eta(self.eta)

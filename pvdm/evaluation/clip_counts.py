@@ -15,8 +15,8 @@ Pairs = Mapping[int, tuple[ClipSource | None, ClipSource]]
 """Real and generated clips of each repetition, by its seed."""
 
 REMEDY = (
-    "give more, or change the numbers (--num-real, --num-fake: the result is then custom), "
-    "or pass --allow-few, which marks the result"
+    "give more, or change the numbers ({num_real}, {num_fake}: the result is then custom), "
+    "or pass {allow_few}, which marks the result"
 )
 
 

@@ -185,11 +185,12 @@ def _errors_name(path: str | Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error.problem}", error.template, option=error.option) from error
     except KeyError as error:
-        raise InputError(f"{path}: weights are missing, first {error.args[0]}: is it complete?") from error
+        raise InputError(f"{path}: weights are missing, first {error.args[0]}", "download it again") from error
     except (ValueError, IndexError, ZeroDivisionError) as error:
-        raise InputError(f"{path}: its weights are not of the sizes of a PVDM ({error})") from error
+        problem = f"{path}: its weights are not of the sizes of a PVDM ({error})"
+        raise InputError(problem, "give the released file for this option") from error
 
 
 def _check_positions(released: Mapping[str, Tensor], unet: UNetConfig) -> None:

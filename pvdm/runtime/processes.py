@@ -109,11 +109,11 @@ def together(shared: Processes, function: Callable[[], T]) -> T:
         result, error = function(), None
     except InputError as refusal:
         result, error = None, refusal
-    refusals = [text for text in shared.gather(error and str(error)) if text]
+    refusals = [refusal for refusal in shared.gather(error) if refusal]
     if not refusals:
         return result
     if shared.is_main:
-        raise InputError(refusals[0]) from error
+        raise error or refusals[0]
     raise SystemExit(2)
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,15 +25,7 @@ from pvdm.training.data import LatentData, VideoData
 
 logger = logging.getLogger(__name__)
 
-OPTIONS = {
-    "--allow-few": "--evaluation.allow_few true",
-    "--detector-path": "--evaluation.detector_paths",
-    "--detector": "--evaluation.detector_paths",
-    "--lpips-weights": "--evaluation.lpips_weights",
-}
-"""Options of `pvdm evaluate`, and those of `pvdm test` that do the same."""
-
-CHANGED = ("num-real", "num-fake", "size", "frames", "part")
+CHANGED = ("num_real", "num_fake", "size", "frames", "part")
 """Options of `pvdm evaluate` that are names in `changes` here."""
 
 
@@ -86,8 +75,10 @@ class Evaluation(Callback):
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """InputError for all that can be refused, before the test takes its time."""
         if self.protocols:
-            with _in_own_options():
+            try:
                 self._prepare(trainer, pl_module)
+            except InputError as error:
+                raise error.written(_option) from error
 
     def _prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if isinstance(trainer.datamodule, LatentData):
@@ -148,22 +139,14 @@ class Evaluation(Callback):
         )
 
 
-@contextmanager
-def _in_own_options() -> Iterator[None]:
-    """An InputError that names options of `pvdm evaluate` names those of `pvdm test` instead."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(re.sub(r"--[a-z][a-z-]+(?: (?:\d+|native)\b)?", _own, str(error))) from error
-
-
-def _own(match: re.Match[str]) -> str:
-    """An option, with its value if it has one, as `pvdm test` takes it."""
-    option, _, value = match[0].partition(" ")
-    if (name := option.removeprefix("--")) not in CHANGED:
-        return match[0].replace(option, OPTIONS.get(option, option))
-    name, value = name.replace("-", "_"), "null" if value == "native" else value
-    return f"--evaluation.changes '{{\"{name}\": {value}}}'" if value else f"{name} in --evaluation.changes"
+def _option(name: str, value: str | None) -> str:
+    """An option of `pvdm evaluate`, with its value if it has one, as `pvdm test` takes it."""
+    if name in CHANGED:
+        value = "null" if value == "native" else value
+        return f"--evaluation.changes '{{\"{name}\": {value}}}'" if value else f"{name} in --evaluation.changes"
+    if name == "detector_path":
+        return "--evaluation.detector_paths"
+    return f"--evaluation.{name}{' true' if name == 'allow_few' else ''}"
 
 
 def _videos(data: VideoData, protocol: Protocol, part: Part | None = None) -> VideoSet:

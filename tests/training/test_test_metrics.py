@@ -2,6 +2,7 @@
 
 import json
 import logging
+import pickle
 from types import SimpleNamespace
 
 import pytest
@@ -32,7 +33,7 @@ class Thirds(nn.Module):
 
 @pytest.fixture(autouse=True)
 def quick_detector(monkeypatch):
-    monkeypatch.setitem(detectors.DETECTORS, "i3d-random", detectors._Kind(9, None, lambda _: Thirds()))
+    monkeypatch.setitem(detectors.DETECTORS, "i3d-random", detectors._Entry(9, None, lambda _: Thirds()))
 
 
 def run(arguments) -> None:
@@ -150,22 +151,28 @@ def test_each_network_takes_its_own_file(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "said, wanted",
+    ("remedy", "of_evaluate", "of_test"),
     [
-        ("give its path as --detector-path", "give its path as --evaluation.detector_paths"),
         (
+            "give its path as {detector_path}",
+            "give its path as --detector-path",
+            "give its path as --evaluation.detector_paths",
+        ),
+        (
+            "give {size=64}, or {size=native}",
             "give --size 64, or --size native",
             "give --evaluation.changes '{\"size\": 64}', or --evaluation.changes '{\"size\": null}'",
         ),
-        ("set fewer --frames", "set fewer frames in --evaluation.changes"),
-        ("pass --allow-few, which", "pass --evaluation.allow_few true, which"),
-        ("leave out --other 3", "leave out --other 3"),
+        ("set fewer {frames}", "set fewer --frames", "set fewer frames in --evaluation.changes"),
+        ("pass {allow_few}, which", "pass --allow-few, which", "pass --evaluation.allow_few true, which"),
+        ("leave out --other 3", "leave out --other 3", "leave out --other 3"),
     ],
 )
-def test_remedies_name_the_options_of_the_test(said, wanted):
-    with pytest.raises(InputError) as error, evaluation._in_own_options():
-        raise InputError(said)
-    assert str(error.value) == wanted
+def test_remedies_name_the_options_of_the_test(remedy, of_evaluate, of_test):
+    error = pickle.loads(pickle.dumps(InputError("a is b", remedy, option="a")))  # as between processes
+    assert str(error) == f"a is b; {of_evaluate}"
+    written = error.written(evaluation._option)
+    assert (str(written), written.option) == (f"a is b; {of_test}", "a")
 
 
 def test_a_test_without_videos_is_refused():

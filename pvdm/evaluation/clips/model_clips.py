@@ -221,15 +221,17 @@ def check_fits(generator: VideoGenerator, frames: int, height: int, width: int) 
     """InputError unless the autoencoder can reconstruct clips of this length and size."""
     config = generator.autoencoder.config
     if (height, width) != (config.height, config.width):
-        remedy = f"--size {config.height}" if config.height == config.width else "--size native"
+        size = config.height if config.height == config.width else "native"
         raise InputError(
             f"the clips are {height}x{width}, but the model reconstructs {config.height}x{config.width}",
-            f"give {remedy}",
+            f"give {{size={size}}}",
+            option="size",
         )
     if frames < config.frames:
         raise InputError(
             f"the clips have {frames} frames, but the model reconstructs {config.frames} at once",
-            f"give --frames {config.frames} or more",
+            f"give {{frames={config.frames}}} or more",
+            option="frames",
         )
 
 

@@ -115,7 +115,9 @@ def clips_of(
         num = min(count, num) if is_sampled and num and f"num_{role}" in protocol.fits else count
     if is_sampled:
         if num is None:
-            raise InputError(f"{protocol.title} does not set how many clips to sample", f"give --num-{role}")
+            raise InputError(
+                f"{protocol.title} does not set how many clips to sample", f"give {{num_{role}}}", option=f"num_{role}"
+            )
         scaling = _scaling(protocol, size, "fake")
         return _samples(content, protocol, seed=seed, num=num, scaling=scaling, sampling=sampling)
     is_real = role == "real"

@@ -148,7 +148,7 @@ class VideoClips(ClipSource):
         if other:
             raise InputError(
                 f"{first.path} is {size[0]}x{size[1]} and {other.path} is {other.info.height}x{other.info.width}",
-                "give videos of one size, or scale them with --size",
+                "give videos of one size, or scale them with {size}",
             )
 
     def _all_too_short(self) -> InputError:
@@ -158,7 +158,7 @@ class VideoClips(ClipSource):
         return InputError(
             f"the {len(lengths)} video(s) of {self.videos.root} have {length} frames, and a clip of {self.frames} "
             f"frames{stride} needs {self.needed}",
-            "give longer videos, or set fewer --frames",
+            "give longer videos, or set fewer {frames}",
         )
 
 

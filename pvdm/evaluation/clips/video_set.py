@@ -67,7 +67,7 @@ class VideoSet:
         if index.bad:
             raise InputError(first_causes(index.bad), "repair or remove it, so that the result says what was measured")
         if not index.videos:
-            raise InputError(f"{root} has no videos in its part {part}", "choose another --part, or fix the folder")
+            raise InputError(f"{root} has no videos in its part {part}", "choose another {part}, or fix the folder")
         _warn_of_gaps(index.videos)
         official = {"split": split if layout == "ucf101" else None, "classes": splits.classes}
         return cls(root, layout, part if has_splits else None, tuple(index.videos), **official)

@@ -19,7 +19,7 @@ from pvdm.files.weights import WeightsFile, sha256_of_weights
 from pvdm.runtime.precision import full_float32
 from pvdm.video.pixels import REMEDY
 
-BY_PATH = "give its path as --detector-path"
+BY_PATH = "give its path as {detector_path}"
 
 I3D_400 = WeightsFile(
     name="i3d_pretrained_400.pt",

@@ -19,7 +19,7 @@ VIDEOMAE = WeightsFile(
     name="vit_g_hybrid_pt_1200e_ssv2_ft.pth",
     url="https://pjlab-gvm-data.oss-cn-shanghai.aliyuncs.com/internvideo/videomaev2/vit_g_hybrid_pt_1200e_ssv2_ft.pth",
     sha256=None,
-    remedy="give its path as --detector-path",
+    remedy="give its path as {detector_path}",
 )
 """The giant network, fine-tuned on Something-Something v2: the file that the package itself downloads."""
 
