@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from test_rooms import ROOMS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -49,6 +50,11 @@ def test_paths_of_the_tree_exist(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     paths = set(re.findall(r"(?<![\w/.])((?:pvdm|tests|tools|configs|docs)/[\w/.-]*\w)", text))
     assert paths and not [path for path in paths if "NAME" not in path and not (ROOT / path).exists()]
+
+
+def test_the_guide_lists_the_rooms_in_their_order():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE) == list(ROOMS)
 
 
 @each
