@@ -102,7 +102,7 @@ def _options(parser: ArgumentParser) -> set[str]:
     return found.union(*(_options(part) for action in within for part in action.choices.values()))
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("document", [*DOCUMENTS, DOCS.parent / "README.md"], ids=lambda path: path.stem)
 def test_an_option_in_the_text_exists(monkeypatch, document):
     text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
     named = set(re.findall(r"(?<![\w-])--([a-z][\w.-]*\w)", text)) - OTHERS

@@ -20,7 +20,7 @@ STAGES = {"Stage 1": AutoencoderTraining, "Stage 2": DiffusionTraining}
 HEADINGS = {
     "data": "Data",
     "averaging": "Weight averaging",
-    "adversary_guard": "Stop of the GAN phase",
+    "adversary_guard": "Automatic stop of the GAN phase",
     "predictions": "Output of `predict`",
     "videos": "Videos in TensorBoard",
     "early_stopping": "Early stopping",
