@@ -1,4 +1,4 @@
-"""Pieces of code are run in turn, as often as asked for, and their medians are taken."""
+"""A piece of code runs as often as asked for, and the median is taken."""
 
 import contextlib
 import statistics
@@ -14,26 +14,16 @@ from pvdm.benchmark.speed.speed_options import KINDS, Repeats, SpeedOptions
 CPU = torch.device("cpu")
 
 
-def test_runs_take_turns():
-    order = []
-    runs = {name: lambda name=name: order.append(name) for name in "ab"}
-    found = measure(runs, CPU, Repeats(count=3, warm_up=1))
-    assert "".join(order) == "ab" + "ab" + "ababab", "counted, warmed up, timed"
-    assert [len(found[name].seconds) for name in "ab"] == [3, 3]
-    assert found["a"].peak > 1 << 20 and found["a"].held > 1 << 20
-
-
-def test_of_runs_that_do_the_same_the_first_is_counted():
-    order = []
-    matrix = torch.rand(4, 4)
-    runs = {name: lambda name=name: order.append(name) or matrix @ matrix for name in "ab"}
-    found = measure(runs, CPU, Repeats(count=2), alike=True)
-    assert "".join(order) == "a" + "abab"
-    assert found["a"].operations == found["b"].operations and found["b"].operations.flops == 2 * 4**3
+def test_a_run_is_counted_once_warmed_up_and_timed():
+    runs, matrix = [], torch.rand(4, 4)
+    found = measure(lambda: runs.append(matrix @ matrix), CPU, Repeats(count=3, warm_up=1))
+    assert len(runs) == 1 + 1 + 3 and len(found.seconds) == 3
+    assert found.operations.flops == 2 * 4**3, "of one run"
+    assert found.peak > 1 << 20 and found.held > 1 << 20
 
 
 def test_a_run_beyond_the_limit_is_not_repeated():
-    assert len(measure({"own": lambda: None}, CPU, Repeats(count=5, limit=0.0))["own"].seconds) == 1
+    assert len(measure(lambda: None, CPU, Repeats(count=5, limit=0.0)).seconds) == 1
 
 
 def test_what_is_counted_happens_in_its_context_and_what_is_timed_does_not():
@@ -45,16 +35,16 @@ def test_what_is_counted_happens_in_its_context_and_what_is_timed_does_not():
         yield
         inside.clear()
 
-    measure({"own": lambda: seen.append(bool(inside))}, CPU, Repeats(count=2), counting=counting)
+    measure(lambda: seen.append(bool(inside)), CPU, Repeats(count=2), counting=counting)
     assert seen == [True, False, False]
 
 
 def test_an_error_in_a_run_leaves_nothing_counting():
-    measurement = Measurement(["own"], CPU, Repeats())
-    (_, context), error = next(measurement.turns()), ZeroDivisionError
+    measurement = Measurement(CPU, Repeats())
+    context, error = next(measurement.contexts()), ZeroDivisionError
     with pytest.raises(error), context:
         raise error
-    assert torch.rand(2, 2) @ torch.rand(2, 2) is not None and not measurement.counts
+    assert torch.rand(2, 2) @ torch.rand(2, 2) is not None and measurement.operations is None
 
 
 def test_the_median_and_a_mixture():
@@ -64,6 +54,8 @@ def test_the_median_and_a_mixture():
     mixed = few.mixed(many, 0.3)
     assert mixed.median == pytest.approx(0.7 * 2.0 + 0.3 * 30.0)
     assert (mixed.peak, mixed.operations) == (9, OperationCount(130, 13))
+    shorter = Measured([20.0], peak=None, held=None, operations=OperationCount())
+    assert few.mixed(shorter, 0.5).seconds == [11.5], "as many as both have"
 
 
 def test_a_ceiling_is_what_was_measured(monkeypatch):

@@ -55,21 +55,21 @@ def sample_clip(model: MeasuredModel, options: SpeedOptions) -> Measured:
             for _ in generator.stream(num_frames=generator.frames, videos=_videos(options), sampler=options.sampler):
                 pass  # to its end, so that no thread keeps working
 
-    return measure({"own": run}, options.device, options.repeats, counting=partial(_countable, generator))["own"]
+    return measure(run, options.device, options.repeats, counting=partial(_countable, generator))
 
 
 def stream(model: MeasuredModel, options: SpeedOptions) -> Measured:
     """Videos of many clips, each clip written to mp4 as it comes; the time to the first, and the rate after it."""
     generator = model.generator
     own, apart = _Stream(generator, options), _Stream(generator, options, overlap=False)
-    runs = {"own": own.run} | ({"apart": apart.run} if options.device.type == "cuda" else {})
-    found = measure(runs, options.device, options.repeats, counting=partial(_countable, generator), alike=True)
-    streamed = found["own"]
-    streamed.items = options.batch_size * options.frames
-    streamed.extra |= own.figures(len(streamed.seconds))
-    if "apart" in found:
-        streamed.extra["seconds_without_overlap"] = found["apart"].median
-    return streamed
+    counting = partial(_countable, generator)
+    found = measure(own.run, options.device, options.repeats, counting=counting)
+    found.items = options.batch_size * options.frames
+    found.extra |= own.figures(len(found.seconds))
+    if options.device.type == "cuda":
+        without = measure(apart.run, options.device, options.repeats, counting=counting)
+        found.extra["seconds_without_overlap"] = without.median
+    return found
 
 
 class _Stream:
@@ -114,7 +114,7 @@ def _network(model: MeasuredModel, options: SpeedOptions, use: Callable[[VideoGe
         with torch.no_grad(), generator.precision(options.precision):
             use(generator)
 
-    return measure({"own": run}, options.device, options.repeats)["own"]
+    return measure(run, options.device, options.repeats)
 
 
 def _random(options: SpeedOptions, *shape: int) -> Tensor:

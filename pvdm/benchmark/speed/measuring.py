@@ -1,10 +1,10 @@
-"""Repeated, interleaved measurements of pieces of code, and their medians."""
+"""Repeated measurements of a piece of code, and their median."""
 
 from __future__ import annotations
 
 import gc
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from time import monotonic
@@ -16,9 +16,7 @@ from pvdm.benchmark.speed.roofline import OperationCount, counted
 from pvdm.benchmark.speed.speed_options import Repeats
 from pvdm.benchmark.timing import Peak, measured
 
-Run = Callable[[], Any]
 Context = Callable[[], AbstractContextManager[Any]]
-Turn = tuple[str, AbstractContextManager[Any]]
 
 
 @dataclass
@@ -47,82 +45,62 @@ class Measured:
 
     def mixed(self, other: Measured, share: float) -> Measured:
         """As if `share` of the runs had been the other's: times and operations in proportion, the larger peak."""
-        pairs = zip(sorted(self.seconds), sorted(other.seconds), strict=True)
+        pairs = zip(self.seconds, other.seconds, strict=False)  # the time limit may have cut one of them short
         seconds = [(1 - share) * mine + share * theirs for mine, theirs in pairs]
         operations = self.operations * (1 - share) + other.operations * share
         return Measured(seconds, _largest(self.peak, other.peak), self.held, operations)
 
 
 class Measurement:
-    """Pieces of code by name, each counted once, warmed up, and then timed in turn with the others: A B, A B, ...
+    """Counts a piece of code once, warms it up, and times its repetitions, each in one of `contexts()`.
 
-    alike: They do the same, so that only the first is counted.
+    counting: makes the context in which the counted run takes place.
     """
 
-    def __init__(
-        self,
-        names: Sequence[str],
-        device: torch.device,
-        repeats: Repeats,
-        *,
-        counting: Context = nullcontext,
-        alike: bool = False,
-    ) -> None:
-        self.device, self.repeats, self.counting, self.alike = device, repeats, counting, alike
+    def __init__(self, device: torch.device, repeats: Repeats, *, counting: Context = nullcontext) -> None:
+        self.device, self.repeats, self.counting = device, repeats, counting
         self.held: int | None = None
-        self.counts: dict[str, OperationCount] = {}
-        self.peaks: dict[str, list[Peak]] = {name: [] for name in names}
+        self.operations: OperationCount | None = None
+        self.peaks: list[Peak] = []
 
-    def turns(self) -> Iterator[Turn]:
-        """What runs next, and the context to run it in."""
-        names = list(self.peaks)
-        for name in names[:1] if self.alike else names:
-            yield name, self._counted(name)
-        for name in names * self.repeats.warm_up:
-            yield name, nullcontext()
+    def contexts(self) -> Iterator[AbstractContextManager[Any]]:
+        """The contexts in which the code is to run, one after the other."""
+        yield self._counted()
+        for _ in range(self.repeats.warm_up):
+            yield nullcontext()
         self.held = held_bytes(self.device)
         end = monotonic() + self.repeats.limit
         for number in range(self.repeats.count):
             if number and monotonic() > end:
                 return
-            for name in names:
-                yield name, self._timed(name)
+            yield self._timed()
 
-    def found(self) -> dict[str, Measured]:
-        """The result of each piece, when all turns have run."""
-        return {name: self._found(name) for name in self.peaks}
-
-    def _found(self, name: str) -> Measured:
-        peaks = self.peaks[name]
-        count = next(iter(self.counts.values())) if self.alike else self.counts[name]
-        return Measured([peak.seconds for peak in peaks], _largest(*(peak.memory for peak in peaks)), self.held, count)
+    def found(self) -> Measured:
+        """The result, when the code has run in all contexts."""
+        seconds = [peak.seconds for peak in self.peaks]
+        return Measured(seconds, _largest(*(peak.memory for peak in self.peaks)), self.held, self.operations)
 
     @contextmanager
-    def _counted(self, name: str) -> Iterator[None]:
+    def _counted(self) -> Iterator[None]:
         with self.counting(), counted() as count:
             yield
-        self.counts[name] = count
+        self.operations = count
 
     @contextmanager
-    def _timed(self, name: str) -> Iterator[None]:
+    def _timed(self) -> Iterator[None]:
         with measured(self.device) as peak:
             yield
-        self.peaks[name].append(peak)
+        self.peaks.append(peak)
 
 
 def measure(
-    runs: Mapping[str, Run],
-    device: torch.device,
-    repeats: Repeats,
-    *,
-    counting: Context = nullcontext,
-    alike: bool = False,
-) -> dict[str, Measured]:
-    """Measures the runs in turn; those that are counted run in the context of `counting`. alike: see `Measurement`."""
-    measurement = Measurement(list(runs), device, repeats, counting=counting, alike=alike)
-    for name, context in measurement.turns():
+    run: Callable[[], Any], device: torch.device, repeats: Repeats, *, counting: Context = nullcontext
+) -> Measured:
+    """Measures a function; counting: see `Measurement`."""
+    measurement = Measurement(device, repeats, counting=counting)
+    for context in measurement.contexts():
         with context:
-            runs[name]()
+            run()
     return measurement.found()
 
 

@@ -40,7 +40,7 @@ def read(model: MeasuredModel, options: SpeedOptions) -> Measured:
             for video, start in zip(videos, starts, strict=True):
                 read_clip(video.path, shape, start, info=video.info)
 
-        found = measure({"own": run}, options.device, options.repeats)["own"]
+        found = measure(run, options.device, options.repeats)
         found.items = len(videos)
         found.extra["videos"] = "given" if options.data else f"made, {FRAMES} frames of {WIDTH}x{HEIGHT}, H.264"
     return found

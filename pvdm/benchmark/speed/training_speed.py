@@ -6,7 +6,7 @@ import logging
 import math
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import repeat
 from pathlib import Path
@@ -34,16 +34,13 @@ CLIP_NORM = 1.0
 
 
 def stage1_step(model: MeasuredModel, options: SpeedOptions) -> Measured:
-    """An update by L1, LPIPS and both discriminators, as in configs/gan.yaml, of one batch."""
+    """An update by L1, LPIPS and both discriminators, as in configs/gan.yaml, on one batch."""
     with tempfile.TemporaryDirectory() as folder:
         weights = options.vgg_weights or random_vgg(Path(folder) / "random_vgg16.pth")
         module = AutoencoderTraining(
-            model.autoencoder,
-            vgg_weights=weights,
-            adversary=AdversaryConfig(),
-            **_of_stage(options, 1),
+            model.autoencoder, vgg_weights=weights, adversary=AdversaryConfig(), **_of_stage(options, 1)
         )
-        found = _trained(module, _clips(model, options, 1), options, {"own": lambda: None})["own"]
+        found = _trained(module, _clips(model, options, 1), options)
     found.extra["losses"] = ["l1", "lpips", "2d discriminator", "3d discriminator", "lecam"]
     found.extra["vgg_weights"] = "random" if options.vgg_weights is None else options.vgg_weights.name
     return found
@@ -52,24 +49,21 @@ def stage1_step(model: MeasuredModel, options: SpeedOptions) -> Measured:
 def stage2_step_pixels(model: MeasuredModel, options: SpeedOptions) -> Measured:
     """An update of the denoiser from clips of twice the length, which the frozen autoencoder encodes.
 
-    Contexts are dropped at random. Steps without any and steps with all of them are measured in turn, and combined in
+    Contexts are dropped at random. Steps without any and steps with all of them are measured, and combined in
     proportion.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        module = _stage2(model, options, Path(folder))
-    drops = {name: _dropping(module, share) for name, share in (("none", 1.0), ("all", 0.0))}
-    parts = _trained(module, _clips(model, options, 2), options, drops, gradient_clip_val=CLIP_NORM)
-    found = parts["none"].mixed(parts["all"], 1 - CONTEXT_DROPOUT)
+    module, parts = _stage2(model, options), []
+    for dropout in (1.0, 0.0):
+        module.context_dropout = dropout
+        parts.append(_trained(module, _clips(model, options, 2), options, gradient_clip_val=CLIP_NORM))
+    found = parts[0].mixed(parts[1], 1 - CONTEXT_DROPOUT)
     found.extra["contexts_kept"] = round(1 - CONTEXT_DROPOUT, 6)
     return found
 
 
 def stage2_step_latents(model: MeasuredModel, options: SpeedOptions) -> Measured:
     """An update of the denoiser from latents that were encoded before."""
-    with tempfile.TemporaryDirectory() as folder:
-        module = _stage2(model, options, Path(folder))
-    parts = {"own": lambda: None}
-    return _trained(module, _latents(model, options), options, parts, gradient_clip_val=CLIP_NORM)["own"]
+    return _trained(_stage2(model, options), _latents(model, options), options, gradient_clip_val=CLIP_NORM)
 
 
 def random_vgg(path: Path) -> Path:
@@ -82,16 +76,17 @@ def random_vgg(path: Path) -> Path:
     return path
 
 
-def _stage2(model: MeasuredModel, options: SpeedOptions, folder: Path) -> DiffusionTraining:
-    """The module, with a fresh autoencoder, exported to the folder because the module loads a file."""
-    VideoGenerator(model.autoencoder).save_pretrained(folder / "autoencoder")
-    return DiffusionTraining(
-        folder / "autoencoder",
-        denoiser=model.denoiser,
-        diffusion=model.diffusion,
-        context_dropout=CONTEXT_DROPOUT,
-        **_of_stage(options, 2),
-    )
+def _stage2(model: MeasuredModel, options: SpeedOptions) -> DiffusionTraining:
+    """The module, with a fresh autoencoder, exported to a temporary folder because the module loads a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        VideoGenerator(model.autoencoder).save_pretrained(Path(folder) / "autoencoder")
+        return DiffusionTraining(
+            Path(folder) / "autoencoder",
+            denoiser=model.denoiser,
+            diffusion=model.diffusion,
+            context_dropout=CONTEXT_DROPOUT,
+            **_of_stage(options, 2),
+        )
 
 
 def _of_stage(options: SpeedOptions, stage: int) -> dict[str, Any]:
@@ -100,29 +95,11 @@ def _of_stage(options: SpeedOptions, stage: int) -> dict[str, Any]:
     return {"activation_checkpointing": options.checkpointing(stage), **compiled}
 
 
-def _dropping(module: DiffusionTraining, share: float) -> Callable[[], None]:
-    def drop() -> None:
-        module.context_dropout = share
-
-    return drop
-
-
-def _trained(
-    module: GeneratorTraining,
-    batch: Any,
-    options: SpeedOptions,
-    kinds: Mapping[str, Callable[[], None]],
-    **trainer: Any,
-) -> dict[str, Measured]:
-    """Steps of each kind in turn; the function of a kind is called before each of its steps."""
-    measurement = Measurement(list(kinds), options.device, options.repeats)
-
-    def contexts() -> Iterator[AbstractContextManager[Any]]:
-        for name, context in measurement.turns():
-            kinds[name]()
-            yield context
-
-    run_steps(module, batch, contexts(), device=options.device, precision=options.precision, **trainer)
+def _trained(module: GeneratorTraining, batch: Any, options: SpeedOptions, **trainer: Any) -> Measured:
+    """Steps on one batch."""
+    measurement = Measurement(options.device, options.repeats)
+    contexts = measurement.contexts()
+    run_steps(module, batch, contexts, device=options.device, precision=options.precision, **trainer)
     return measurement.found()
 
 
