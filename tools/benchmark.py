@@ -1,4 +1,4 @@
-"""`pvdm benchmark` for a clone: the same options."""
+"""`pvdm benchmark` in a clone that is not installed."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What only a GPU can say, in one call: parts, each in a process and a time of its own; see docs/benchmarks/gpu.sh."""
+"""What only a GPU can show, in one call: parts with their own process and time limit; see docs/benchmarks/gpu.sh."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ import carry
 import gpu_parts
 
 PRELOADED = ("pvdm.cli", "pvdm.benchmark.speed.speed_command", "pvdm.training.cli.command", "pytest")
-"""Imported once, before processes are forked: else each part would import for seconds."""
+"""Imported once, before processes are forked; otherwise each part would spend seconds on imports."""
 
 PACKAGES = ("pvdm", "torch", "torchvision", "triton", "numpy", "pytorch-lightning", "av")
 FORK = multiprocessing.get_context("fork")
 LEAST = 10.0
-"""Seconds with less than which no part begins."""
+"""Seconds that a part needs at least; with less, it is not started."""
 
 TOLD = 40
-"""Lines of a part's output that are shown at its end."""
+"""Lines of a part's output that are shown when it ends."""
 
 logger = logging.getLogger("gpu")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part: what measures it into a JSON file, and the seconds after which it is ended."""
+    """One part: the function that writes its JSON file, and its time limit in seconds."""
 
-    measure: Callable[[Path, gpu_parts.Settings], None]
+    measure: Callable[[Path, gpu_parts.PartOptions], None]
     limit: float
 
 
@@ -58,7 +58,7 @@ PARTS = {
     "speed_gpu_compiled_steps": Part(gpu_parts.compiled_steps, 150),
     "speed_gpu_32": Part(gpu_parts.full_precision, 60),
 }
-"""By the names of their files, the most valuable first; all limits together are more than there is time."""
+"""By the names of their files, the most valuable first; the limits add up to more than the available time."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         logger.info("%s", _lacking(options))
         return 0
     end = time.monotonic() + 60 * options.minutes
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the part in progress is ended, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the running part is stopped, too
     options.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="gpu-") as work:
         carry.install(Path(work, "site"))
@@ -81,14 +81,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="gpu.sh", description=__doc__)
-    parser.add_argument("output", type=Path, nargs="?", help="folder of the results; those of the same parts go")
     parser.add_argument(
-        "--minutes", type=float, default=8, help="for everything; parts that find none left are not run"
+        "output", type=Path, nargs="?", help="folder of the results; those of the same parts are replaced"
     )
-    parser.add_argument("--parts", type=_parts, default=list(PARTS), help=f"with commas between: {','.join(PARTS)}")
-    parser.add_argument("--device", default="cuda", help="cpu is for a look at whether it runs, with --tiny")
-    parser.add_argument("--tiny", action="store_true", help="smallest sizes: no figure says anything")
-    parser.add_argument("--cold", action="store_true", help="let each part import for itself; this is found out")
+    parser.add_argument("--minutes", type=float, default=8, help="for all parts; parts without time left are not run")
+    parser.add_argument("--parts", type=_parts, default=list(PARTS), help=f"comma-separated, of {','.join(PARTS)}")
+    parser.add_argument("--device", default="cuda", help="cpu, with --tiny, checks that everything runs")
+    parser.add_argument("--tiny", action="store_true", help="smallest sizes: the figures mean nothing")
+    parser.add_argument("--cold", action="store_true", help="let each part do its own imports; detected automatically")
     parser.add_argument(
         "--lacking",
         nargs="?",
@@ -119,11 +119,11 @@ def _lacking(options: argparse.Namespace) -> str:
 
 
 def _preload(device: str, end: float) -> None:
-    """Imports once for all parts, without a word on what cannot be: each part that needs it says so.
+    """Imports once for all parts; a failed import is ignored, because the part that needs it says so.
 
-    Begins anew without this if a process that is forked then cannot use the device.
+    Restarts without preloading if a forked process cannot use the device.
     """
-    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # else asking whether there is a GPU spoils it for forks
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # otherwise asking whether there is a GPU breaks it for forks
     missing = carry.lacking(carry.installed(), carry.running_python())
     if missing:
         logger.info("%s", carry.told(missing, carry.running_python()))
@@ -146,7 +146,7 @@ def _touch(device: str) -> None:
 
 
 def _run(name: str, options: argparse.Namespace, work: Path, end: float) -> bool:
-    """Whether the part ran to its end. Its file holds what it found, and if it did not, why."""
+    """Whether the part finished. Its file holds what it found, and the reason if it did not finish."""
     part, path, log = PARTS[name], (options.output / f"{name}.json").resolve(), work / f"{name}.log"
     start, seconds = time.monotonic(), min(part.limit, end - time.monotonic())
     path.unlink(missing_ok=True)
@@ -155,7 +155,7 @@ def _run(name: str, options: argparse.Namespace, work: Path, end: float) -> bool
         status, error = "not begun", "no time was left; give more --minutes or fewer --parts"
     else:
         logger.info("== %s, at most %.0f s", name, seconds)
-        settings = gpu_parts.Settings(options.device, options.tiny, work / name, options.output.resolve(), seconds)
+        settings = gpu_parts.PartOptions(options.device, options.tiny, work / name, options.output.resolve(), seconds)
         status, error = _ended(part, path, settings, log)
     text = log.read_text(errors="replace")
     about = {"part": name, "status": status, "error": error, "seconds": round(time.monotonic() - start, 1)}
@@ -167,15 +167,15 @@ def _run(name: str, options: argparse.Namespace, work: Path, end: float) -> bool
     return error is None
 
 
-def _ended(part: Part, path: Path, settings: gpu_parts.Settings, log: Path) -> tuple[str, str | None]:
-    """Runs a part in a process; how it ended, and why if not well."""
+def _ended(part: Part, path: Path, settings: gpu_parts.PartOptions, log: Path) -> tuple[str, str | None]:
+    """Runs a part in a process; returns how it ended, and the reason if it failed."""
     process = FORK.Process(target=_alone, args=(part, path, settings, log))
     process.start()
     try:
         process.join(settings.seconds)
         is_late = process.is_alive()
     finally:
-        for number in (signal.SIGTERM, signal.SIGKILL):  # its own children, too, also where it has ended by itself
+        for number in (signal.SIGTERM, signal.SIGKILL):  # and its children, even if it has ended by itself
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
             process.join(2)
@@ -187,8 +187,8 @@ def _ended(part: Part, path: Path, settings: gpu_parts.Settings, log: Path) -> t
     return "failed", f"exit status {process.exitcode}: {lines[-1] if lines else 'it said nothing'}"
 
 
-def _alone(part: Part, path: Path, settings: gpu_parts.Settings, log: Path) -> None:
-    """What the process of a part does."""
+def _alone(part: Part, path: Path, settings: gpu_parts.PartOptions, log: Path) -> None:
+    """The process of a part."""
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     output = os.open(log, os.O_WRONLY | os.O_APPEND)
@@ -196,7 +196,7 @@ def _alone(part: Part, path: Path, settings: gpu_parts.Settings, log: Path) -> N
     os.dup2(output, 2)
     sys.stdout = sys.stderr = os.fdopen(output, "w", buffering=1)
     settings.work.mkdir()
-    os.chdir(settings.work)  # not the clone's folder, in which Python would look for packages
+    os.chdir(settings.work)  # not the clone, where Python would look for packages
     part.measure(path, settings)
 
 
@@ -228,7 +228,7 @@ def _version(package: str) -> str | None:
 
 @cache
 def _output(*command: str) -> str:
-    """The first line that a command prints; none where it is not there or fails."""
+    """The first line that a command prints; empty if it is missing or fails."""
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
     except (OSError, subprocess.SubprocessError):
@@ -237,7 +237,7 @@ def _output(*command: str) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What a part has written; nothing where it did not come to that."""
+    """What a part has written, if anything."""
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError):

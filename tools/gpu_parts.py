@@ -1,4 +1,4 @@
-"""The parts of docs/benchmarks/gpu.sh: each a function that writes a JSON file, as soon as it knows something."""
+"""The parts of docs/benchmarks/gpu.sh: functions that write a JSON file as soon as they have figures."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ STEP_BATCH = 4
 STAGES = ("autoencoder", "diffusion")
 SAMPLES = 16
 OVERHEAD = 40.0
-"""Seconds of the training part that are not training: starting, validating, storing and sampling."""
+"""Seconds of the training part that are not training: start-up, validation, storing and sampling."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class PartOptions:
     """How a part is run.
 
     Args:
         device: cuda or cpu.
-        tiny: Whether all is of the smallest size, which takes a CPU seconds.
-        work: Folder that goes away.
+        tiny: Whether to use the smallest sizes, which take seconds on a CPU.
+        work: Temporary folder.
         output: Folder of the results.
-        seconds: After which the part is ended.
+        seconds: Time limit.
     """
 
     device: str
@@ -44,15 +44,15 @@ class Settings:
     seconds: float
 
 
-def tests(path: Path, settings: Settings) -> None:
-    """The tests that need CUDA: how each ended, what it said if not well, and how long it took."""
+def tests(path: Path, options: PartOptions) -> None:
+    """The tests that need CUDA: the outcome of each, its message if it failed, and its time."""
     import pytest
 
     files = [str(file) for file in sorted((ROOT / "tests").rglob("test_*.py")) if "mark.cuda" in file.read_text()]
     told = _Told(path)
-    options = ["-m", "cuda", "-p", "no:cacheprovider", "--tb", "short", "--rootdir", str(ROOT)]
-    status = pytest.main([*options, *files], plugins=[told])
-    if status == 0 and settings.device != "cpu" and "passed" not in told.counts():
+    arguments = ["-m", "cuda", "-p", "no:cacheprovider", "--tb", "short", "--rootdir", str(ROOT)]
+    status = pytest.main([*arguments, *files], plugins=[told])
+    if status == 0 and options.device != "cpu" and "passed" not in told.counts():
         raise SystemExit("no test ran: there is no CUDA")
     raise SystemExit(int(status))
 
@@ -77,61 +77,61 @@ class _Told:
             _write(self.path, {"counts": self.counts(), "tests": self.tests})
 
 
-def sampling(path: Path, settings: Settings) -> None:
-    """Both networks, a sampled clip and a stream, one video at once, kernel by kernel."""
-    _speed(path, settings, SAMPLING)
+def sampling(path: Path, options: PartOptions) -> None:
+    """Both networks, a sampled clip and a stream, one video at a time, without CUDA graphs."""
+    _speed(path, options, SAMPLING)
 
 
-def graphs(path: Path, settings: Settings) -> None:
-    """A sampled clip and a stream, the denoiser's kernels launched as one."""
-    _speed(path, settings, "sample_clip,stream", "--cuda-graphs")
+def graphs(path: Path, options: PartOptions) -> None:
+    """A sampled clip and a stream with CUDA graphs."""
+    _speed(path, options, "sample_clip,stream", "--cuda-graphs")
 
 
-def steps(path: Path, settings: Settings) -> None:
+def steps(path: Path, options: PartOptions) -> None:
     """Both networks and updates of both stages on a few clips, and the largest batches."""
-    _speed(path, settings, f"{NETWORKS},{STEPS}", "--largest-batches", "--batch-size", STEP_BATCH)
+    _speed(path, options, f"{NETWORKS},{STEPS}", "--largest-batches", "--batch-size", STEP_BATCH)
 
 
-def compiled(path: Path, settings: Settings) -> None:
+def compiled(path: Path, options: PartOptions) -> None:
     """Both networks, and a clip sampled with CUDA graphs, compiled."""
-    _speed(path, settings, f"{NETWORKS},sample_clip", "--compile", "--cuda-graphs")
+    _speed(path, options, f"{NETWORKS},sample_clip", "--compile", "--cuda-graphs")
 
 
-def compiled_steps(path: Path, settings: Settings) -> None:
+def compiled_steps(path: Path, options: PartOptions) -> None:
     """Updates of both stages, compiled."""
-    _speed(path, settings, "stage1_step,stage2_step_latents", "--compile", "--batch-size", STEP_BATCH)
+    _speed(path, options, "stage1_step,stage2_step_latents", "--compile", "--batch-size", STEP_BATCH)
 
 
-def full_precision(path: Path, settings: Settings) -> None:
+def full_precision(path: Path, options: PartOptions) -> None:
     """Both networks in float32 with TF32 products."""
-    _speed(path, settings, NETWORKS, precision="32")
+    _speed(path, options, NETWORKS, precision="32")
 
 
-def training(path: Path, settings: Settings) -> None:
-    """A small model, trained in both stages for as long as there is time, and its samples as mp4 and as a sheet."""
-    seconds, found = max(5.0, (settings.seconds - OVERHEAD) / 2), {}
-    _clips(settings.work / "clips", settings)
+def training(path: Path, options: PartOptions) -> None:
+    """A small model, both stages trained for the available time, and its samples as mp4 and as a sheet of frames."""
+    seconds, found = max(5.0, (options.seconds - OVERHEAD) / 2), {}
+    _clips(options.work / "clips", options)
     for stage in STAGES:
-        run, start = settings.work / stage, time.monotonic()
-        _pvdm("fit", *_fit_options(stage, seconds, settings), "--trainer.default_root_dir", run)
+        run, start = options.work / stage, time.monotonic()
+        _pvdm("fit", *_fit_options(stage, seconds, options), "--trainer.default_root_dir", run)
         found[stage] = {"seconds": time.monotonic() - start, **_last_scalars(run)}
         _write(path, found)
-    found["samples"] = _sample(settings)
+    found["samples"] = _sample(options)
     _write(path, found)
 
 
-def _speed(path: Path, settings: Settings, tasks: str, *options: object, precision: str = "bf16") -> None:
-    """`pvdm benchmark speed` of the released size; no repetition begins late in a task."""
+def _speed(path: Path, options: PartOptions, tasks: str, *more: object, precision: str = "bf16") -> None:
+    """`pvdm benchmark speed` at the released size; no repetition starts late in a task."""
     sizes = ["--steps", 20, "--stream-frames", 48, "--repeats", 5, "--limit", 8]
-    common = ["--device", settings.device, "--precision", precision, "--output", path, *options]
-    if settings.tiny:
-        _make_tiny(settings.device)
+    common = ["--device", options.device, "--precision", precision, "--output", path, *more]
+    if options.tiny:
+        _make_tiny(options.device)
         sizes, common = TINY, [*common, "--batch-size", 1, "--warm-up", 0]
     _pvdm("benchmark", "speed", "--tasks", tasks, *sizes, *common)
 
 
 def _make_tiny(device: str) -> None:
-    """What options cannot make quick: the machine's ceiling, discriminators, VGG-16's last layers, a CPU's compiler."""
+    """Shrinks what options cannot: the machine's ceiling, discriminators, VGG-16's last layers, CPU compilation."""
     from types import SimpleNamespace
 
     import lpips
@@ -158,9 +158,9 @@ def _pvdm(*arguments: object) -> None:
         raise SystemExit(status)
 
 
-def _clips(folder: Path, settings: Settings) -> None:
-    """The demo's real clips, or, where all is tiny, short ones of noise."""
-    if settings.tiny:
+def _clips(folder: Path, options: PartOptions) -> None:
+    """The demo's real clips, or short ones of noise if everything is tiny."""
+    if options.tiny:
         import torch
 
         from pvdm.video import write_video
@@ -174,28 +174,28 @@ def _clips(folder: Path, settings: Settings) -> None:
         prepare_clips(folder, DemoSettings())
 
 
-def _fit_options(stage: str, seconds: float, settings: Settings) -> list[object]:
-    """The small size in larger batches, and an end after some seconds, or after a few updates if all is tiny."""
-    every, size, batch = (3, 32, 2) if settings.tiny else (400, 64, 16)
+def _fit_options(stage: str, seconds: float, options: PartOptions) -> list[object]:
+    """The small size in larger batches, for some seconds, or for a few updates if everything is tiny."""
+    every, size, batch = (3, 32, 2) if options.tiny else (400, 64, 16)
     given = {
-        "--model.optimizer.cosine_steps": 10**9,  # the rate stays, for nobody knows how many updates there will be
-        "--data.path": settings.work / "clips",
+        "--model.optimizer.cosine_steps": 10**9,  # a constant rate: the number of updates is unknown
+        "--data.path": options.work / "clips",
         "--data.height": size,
         "--data.width": size,
         "--data.batch_size": batch,
-        "--data.workers": 0 if settings.tiny else 8,
-        "--data.clips_per_video": batch if settings.tiny else 512,  # epochs of many batches: workers begin anew at each
-        "--trainer.accelerator": settings.device,
+        "--data.workers": 0 if options.tiny else 8,
+        "--data.clips_per_video": batch if options.tiny else 512,  # long epochs: workers restart at each
+        "--trainer.accelerator": options.device,
         "--trainer.devices": 1,
         "--trainer.precision": "bf16-mixed",
         "--trainer.enable_progress_bar": "false",
-        "--trainer.max_steps": every if settings.tiny else -1,
+        "--trainer.max_steps": every if options.tiny else -1,
         "--trainer.max_time": f"00:00:{int(seconds) // 60:02d}:{int(seconds) % 60:02d}",
         "--trainer.val_check_interval": every,
-        "--trainer.log_every_n_steps": 1 if settings.tiny else 20,
+        "--trainer.log_every_n_steps": 1 if options.tiny else 20,
     }
     if stage == "diffusion":
-        given["--model.autoencoder"] = _checkpoint(settings.work / "autoencoder")
+        given["--model.autoencoder"] = _checkpoint(options.work / "autoencoder")
     configs = ["-c", f"configs/{stage}.yaml", "-c", f"configs/sizes/{stage}-small.yaml"]
     return [*configs, *(part for pair in given.items() for part in pair)]
 
@@ -205,7 +205,7 @@ def _checkpoint(run: Path) -> Path:
 
 
 def _last_scalars(run: Path) -> dict[str, Any]:
-    """The updates that were made, and the last value of all that was logged."""
+    """The number of updates, and the last value of each logged scalar."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     from pvdm.generation import VideoGenerator
@@ -216,8 +216,8 @@ def _last_scalars(run: Path) -> dict[str, Any]:
     return {"updates": VideoGenerator.from_checkpoint(_checkpoint(run)).training_step, "last": last}
 
 
-def _sample(settings: Settings) -> dict[str, Any]:
-    """Clips of the trained model as one mp4 and as a sheet of frames; how long they took, by the second run."""
+def _sample(options: PartOptions) -> dict[str, Any]:
+    """Clips of the trained model as one mp4 and as a sheet of frames, and the seconds of the second run."""
     import torch
 
     from pvdm.demo.pictures import filmstrips, save_image
@@ -226,15 +226,15 @@ def _sample(settings: Settings) -> dict[str, Any]:
     from pvdm.video import write_video
     from pvdm.video.writer import grid_video
 
-    generator = VideoGenerator.from_checkpoint(_checkpoint(settings.work / "diffusion")).to(settings.device).eval()
+    generator = VideoGenerator.from_checkpoint(_checkpoint(options.work / "diffusion")).to(options.device).eval()
     generator.accelerate(cuda_graphs=True, bfloat16=True)
-    count, sampler = (4, SamplerConfig(steps=2)) if settings.tiny else (SAMPLES, SamplerConfig(steps=20))
+    count, sampler = (4, SamplerConfig(steps=2)) if options.tiny else (SAMPLES, SamplerConfig(steps=20))
     with generator.precision("bf16"), torch.no_grad():
         for _ in range(2):
             start = time.monotonic()
             videos = generator.sample(count, sampler=sampler)
             seconds = time.monotonic() - start
-    files = {name: settings.output / f"gpu_samples.{name}" for name in ("mp4", "png")}
+    files = {name: options.output / f"gpu_samples.{name}" for name in ("mp4", "png")}
     write_video(files["mp4"], grid_video(videos, columns=count // 4), fps=generator.fps, overwrite=True)
     save_image(filmstrips(list(videos), 8), files["png"])
     contrast = videos.float().std().item()
@@ -243,7 +243,7 @@ def _sample(settings: Settings) -> dict[str, Any]:
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
-    """A file that is whole whenever the process is ended."""
+    """A file that is complete even if the process is killed."""
     whole = path.with_suffix(".new")
     whole.write_text(json.dumps(content))
     whole.replace(path)

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/speed.md anew from docs/benchmarks/speed_*.json."""
+"""Writes the tables of docs/speed.md from docs/benchmarks/speed_*.json."""
 
 from pathlib import Path
 

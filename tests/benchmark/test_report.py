@@ -258,10 +258,10 @@ def test_a_share_of_copies_stands_beside_that_of_held_out_clips_or_says_why_not(
 def test_a_report_without_any_video_is_written(tmp_path):
     page = report(tmp_path, small_results(videos=[], nearest=[], figures=[], speed=[], curves={}, largest_batch=[]))
     for words in (
-        "No video is at hand",
+        "There is no video to show",
         "Sampling was not timed",
-        "No further figure was measured",
-        "nearest training",
+        "No other figure was measured",
+        "no pictures of the nearest training clips",
     ):
         assert words in page.said
 
