@@ -14,19 +14,19 @@ from pvdm.autoencoder.triplane import PLANES, Triplane
 from pvdm.errors import ArgumentError
 
 ALONG = {"hw": "b t h w d -> b h w t d", "tw": "b t h w d -> b t w h d", "th": "b t h w d -> b t h w d"}
-"""How the token cube is turned so that the axis which a plane lacks comes before the channels."""
+"""For each plane, the token cube with the axis that the plane lacks next to the channels."""
 
 BROADCAST = {"hw": "b d h w -> b 1 h w d", "tw": "b d t w -> b t 1 w d", "th": "b d t h -> b t h 1 d"}
-"""How a plane is laid along the axis that it lacks."""
+"""For each plane, its broadcast along the axis that it lacks."""
 
-LIMIT = 1.01
-"""Of the magnitude of pixels in [-1, 1], with a margin for rounding."""
+MAX_PIXEL = 1.01
+"""Largest magnitude of pixels in [-1, 1], with a margin for rounding."""
 
-RANGE = "this autoencoder takes floats in [-1, 1], which pvdm.video.to_float makes of uint8"
+PIXELS = "this autoencoder takes floats in [-1, 1], which pvdm.video.to_float makes of uint8"
 
 
 class ToPixels(nn.Module):
-    """Each token to its patch: the released transposed convolution, whose stride is its kernel, as a product."""
+    """Tokens to patches of pixels: the released transposed convolution, whose stride is its kernel, as a product."""
 
     def __init__(self, channels: int, patch: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class ToPixels(nn.Module):
 class ProjectedAutoencoder(nn.Module):
     """Encodes video (b, 3, t, h, w), float in [-1, 1], to a `Triplane` in (-1, 1), and decodes it.
 
-    Sizes are those of `config`; another number of frames, another size or type raises ArgumentError, a ValueError.
+    Another size, number of frames or dtype than `config` says raises ArgumentError, a ValueError.
     """
 
     def __init__(self, config: AutoencoderConfig) -> None:
@@ -70,14 +70,14 @@ class ProjectedAutoencoder(nn.Module):
         return Triplane(*(self.projections[plane](rearrange(tokens, ALONG[plane])) for plane in PLANES))
 
     def decode(self, triplane: Triplane) -> Tensor:
-        """Planes -> video (b, 3, t, h, w), float in (-1, 1). They are summed, as released (paper: concatenated)."""
+        """Planes -> video (b, 3, t, h, w), float in (-1, 1). Planes are summed, as released (paper: concatenated)."""
         self._check_planes(triplane)
         tokens = sum(
             rearrange(self.from_latent[name](plane), BROADCAST[name])
             for name, plane in zip(PLANES, triplane, strict=True)
         )
-        logits = self.to_pixels(self.decoder(tokens.contiguous()))  # planes may be slices of a latent
-        # 2 * sigmoid(x) - 1 = tanh(x / 2) in one pass, and in float32 whatever the networks compute in.
+        logits = self.to_pixels(self.decoder(tokens.contiguous()))  # planes may be slices of a flat latent
+        # The released 2 * sigmoid(x) - 1 is tanh(x / 2); in float32 whatever dtype the networks compute in.
         return torch.tanh(logits.to(torch.promote_types(logits.dtype, torch.float32)) / 2)
 
     def forward(self, video: Tensor) -> Tensor:
@@ -85,17 +85,17 @@ class ProjectedAutoencoder(nn.Module):
         return self.decode(self.encode(video))
 
     def regions(self) -> list[nn.Module]:
-        """The repeated parts: the space-time layers of both transformers, and the three projections."""
+        """The repeated parts, which are compiled one by one: the layers of both transformers and the projections."""
         return [*self.encoder.layers, *self.projections.values(), *self.decoder.layers]
 
     def recomputable(self) -> dict[str, list[nn.Module]]:
-        """Kinds of parts that may be computed again: attention and MLPs of the space-time layers, and projections."""
+        """What activation checkpointing can recompute: attention and MLPs of the layers, and projections."""
         layers = [*self.encoder.layers, *self.decoder.layers]
         kinds = {name: [layer.get_submodule(name) for layer in layers] for name in ("time", "space", "mlp")}
         return {**kinds, "projections": list(self.projections.values())}
 
     def _check(self, video: Tensor) -> None:
-        """ArgumentError for another type or shape, and on a CPU, which is not waited for, for another range."""
+        """ArgumentError for another dtype or shape and, on a CPU, where it needs no synchronization, another range."""
         config = self.config
         wanted = (3, config.frames, config.height, config.width)
         if tuple(video.shape[1:]) != wanted:
@@ -104,14 +104,14 @@ class ProjectedAutoencoder(nn.Module):
                 f"this autoencoder takes (b, {', '.join(map(str, wanted))}), so scale and cut it first",
             )
         if not video.is_floating_point():
-            raise ArgumentError(f"video is {video.dtype}", RANGE)
-        if video.device.type == "cpu" and type(video) is Tensor and video.numel():  # others may have no values
+            raise ArgumentError(f"video is {video.dtype}", PIXELS)
+        if video.device.type == "cpu" and type(video) is Tensor and video.numel():  # subclasses may have no values
             low, high = (value.item() for value in video.detach().aminmax())
-            if not (low >= -LIMIT and high <= LIMIT):
-                raise ArgumentError(f"video goes from {low:.4g} to {high:.4g}", RANGE)
+            if not (low >= -MAX_PIXEL and high <= MAX_PIXEL):
+                raise ArgumentError(f"video goes from {low:.4g} to {high:.4g}", PIXELS)
 
     def _check_planes(self, triplane: Triplane) -> None:
-        """ArgumentError for planes of another type or other sizes."""
+        """ArgumentError for planes of another dtype or other sizes."""
         channels, sizes = self.config.latent_channels, self.config.latent_shape.planes
         for name, plane, size in zip(PLANES, triplane, sizes, strict=True):
             if plane.shape[1:] != (channels, *size) or not plane.is_floating_point():

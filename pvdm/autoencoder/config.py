@@ -1,4 +1,4 @@
-"""What rebuilds an autoencoder: sizes of its video and of its networks."""
+"""The configuration of an autoencoder: sizes of its video and of its networks."""
 
 from __future__ import annotations
 
@@ -59,5 +59,5 @@ class AutoencoderConfig:
 
     @property
     def latent_shape(self) -> TriplaneShape:
-        """Sizes of the latent cube: frames are kept, height and width are counted in patches."""
+        """Sizes of the latent cube: frames, and height and width in patches."""
         return TriplaneShape(self.frames, self.height // self.patch_size, self.width // self.patch_size)

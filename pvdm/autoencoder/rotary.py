@@ -1,4 +1,4 @@
-"""Rotary positions (Su et al. 2021, arXiv 2104.09864) in the two forms that the released autoencoder has."""
+"""Rotary positions (Su et al. 2021, arXiv 2104.09864) in the two forms that the released autoencoder uses."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from torch import Tensor
 
 
 class Rotation(NamedTuple):
-    """Turns neighbouring channel pairs (a, b) of queries and keys by (a cos - b sin, b cos + a sin)."""
+    """Rotates neighbouring channel pairs (a, b) of queries and keys to (a cos - b sin, b cos + a sin)."""
 
     cos: Tensor
-    """(n, head_dim), one for each channel: the angles of a pair may differ."""
+    """(n, head_dim), one for each channel, since the angles within a pair may differ."""
 
     sin: Tensor
-    """The same, negative at the first channel of each pair."""
+    """(n, head_dim), negated at the first channel of each pair."""
 
     @classmethod
     def of(cls, angles: Tensor) -> Rotation:
@@ -31,19 +31,19 @@ class Rotation(NamedTuple):
 
 
 def time_rotation(frames: int, head_dim: int) -> Rotation:
-    """That of `time_angles`."""
+    """The rotation by `time_angles`."""
     return Rotation.of(time_angles(frames, head_dim))
 
 
 def space_rotation(height: int, width: int, head_dim: int) -> Rotation:
-    """That of `space_angles`."""
+    """The rotation by `space_angles`."""
     return Rotation.of(space_angles(height, width, head_dim))
 
 
 def time_angles(frames: int, head_dim: int, device: torch.device | None = None) -> Tensor:
     """(frames, head_dim): positions 0, 1, 2, ... at frequencies 10000^(-2i/d).
 
-    The frequencies are laid out [f, f] while pairs are neighbours: so it is in the released network.
+    The frequencies are laid out [f, f] although pairs are neighbours, as in the released network.
     """
     frequencies = 10000.0 ** (-torch.arange(0, head_dim, 2, device=device).float() / head_dim)
     angles = torch.arange(frames, device=device).float()[:, None] * frequencies

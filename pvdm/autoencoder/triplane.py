@@ -15,7 +15,7 @@ PLANES = ("hw", "tw", "th")
 
 
 class TriplaneShape(NamedTuple):
-    """Sizes of the cube that the planes are faces of, in latent positions."""
+    """Sizes of the latent cube whose faces the planes are, in positions."""
 
     t: int
     h: int
@@ -49,7 +49,7 @@ class Triplane:
         return iter((self.hw, self.tw, self.th))
 
     def __len__(self) -> int:
-        return len(PLANES)  # torch.compile asks what can be iterated
+        return len(PLANES)  # torch.compile needs the length of an iterable
 
     @property
     def shape(self) -> TriplaneShape:
@@ -57,7 +57,7 @@ class Triplane:
         return TriplaneShape(self.tw.shape[2], self.hw.shape[2], self.hw.shape[3])
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Triplane:
-        """The same function on each plane."""
+        """Applies the function to each plane."""
         return Triplane(*(function(plane) for plane in self))
 
     def flatten(self) -> Tensor:

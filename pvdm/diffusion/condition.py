@@ -1,4 +1,4 @@
-"""What a video is generated from: the latent of the previous clip and a class, each given or absent by sample."""
+"""What a video is generated from: the latent of the previous clip and a class, each optional for each sample."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """The condition of a batch; a sample without a part of it is marked by a mask, never recognised by values.
+    """The condition of a batch; masks mark the samples without a part, which are never recognized by values.
 
     Args:
         context: latent of the previous clip, (b, c, l), float, about in [-1, 1]; None if no sample has one.
@@ -38,12 +38,12 @@ class Condition:
 
     @classmethod
     def of(cls, value: Condition | Tensor | None) -> Condition:
-        """A tensor (b, c, l) is the context, None is no condition, and a Condition is itself."""
+        """Makes a condition of a tensor (b, c, l), the context, or of None; returns a Condition as it is."""
         return value if isinstance(value, Condition) else cls(value)
 
     @classmethod
     def join(cls, conditions: Sequence[Condition]) -> Condition:
-        """The conditions of several batches on end, as one of all their samples; each has the same parts."""
+        """Concatenates the conditions of several batches; all must have the same parts."""
         if len(conditions) == 1:
             return conditions[0]
         contexts, labels = [part.context for part in conditions], [part.label for part in conditions]
@@ -53,13 +53,13 @@ class Condition:
 
     @property
     def is_absent(self) -> bool:
-        """Whether the whole batch has no condition; a mask, even if all False, is not looked into."""
+        """Whether the whole batch has no condition; masks are not read."""
         return self.context is None and self.label is None
 
     def drop(self, keep: Tensor | None = None, *, keep_label: Tensor | None = None) -> Condition:
-        """The condition without the context where `keep`, and without the label where `keep_label`, is False.
+        """Removes the context where `keep`, and the label where `keep_label`, is False.
 
-        Both are (b,), bool; None takes nothing away, and what is absent stays so.
+        Both are (b,), bool; None removes nothing. Absent parts stay absent.
         """
         _check_mask("mask", keep, "context", self.context, optional=True)
         _check_mask("label_mask", keep_label, "label", self.label, optional=True)
@@ -68,16 +68,16 @@ class Condition:
         return replace(self, mask=mask, label_mask=label_mask)
 
     def without_label(self) -> Condition:
-        """The same with all labels masked: the tensors stay, so that it may be joined with this one."""
+        """This condition with all labels masked; its tensors stay, so that it can be joined with this one."""
         return self if self.label is None else self.drop(keep_label=torch.zeros_like(self.label, dtype=torch.bool))
 
     def without_any(self) -> Condition:
-        """The same with everything masked: the tensors stay, so that it may be joined with this one."""
+        """This condition with everything masked; its tensors stay, so that it can be joined with this one."""
         rest = self.without_label()
         return rest if self.context is None else rest.drop(_mask_of(None, self.context).logical_not())
 
     def channels(self, like: Tensor) -> Tensor:
-        """What the network reads beside `like` (b, c, l): the context, absent samples zeroed, or zeros."""
+        """The context channels beside a latent `like` (b, c, l), with zeros where a sample has no context."""
         if self.context is None:
             return torch.zeros_like(like)
         if self.context.shape != like.shape:
@@ -91,10 +91,10 @@ class Condition:
         return torch.where(rearrange(self.mask, "b -> b 1 1"), context, torch.zeros_like(context))
 
     def labels(self, batch: int, classes: int | None) -> tuple[Tensor, Tensor] | None:
-        """Labels and their mask, both (batch,), masked labels being 0; None if the condition has none.
+        """Labels and their mask, both (batch,), with 0 for masked labels; None if the condition has no labels.
 
-        ValueError for another number of samples, or for a label on the CPU that is given and not in 0 .. classes - 1.
-        On a GPU that is not looked at, for it would wait for the GPU at each step; check labels before they go there.
+        ValueError for another number of samples or, on a CPU, for a label outside of 0 .. classes - 1. On a GPU the
+        values are not checked, since that would synchronize at each step; check labels before they are moved there.
         """
         if self.label is None:
             return None
@@ -104,14 +104,13 @@ class Condition:
             raise ValueError(f"there are {len(self.label)} labels for {batch} samples; give one for each")
         mask = _mask_of(self.label_mask, self.label)
         label = torch.where(mask, self.label, torch.zeros_like(self.label))
-        # On a GPU the answer would be waited for at each step; there its own kernels end the run at such a label.
         if not label.is_cuda and (outside := (label < 0) | (label >= classes)).any():
             raise ValueError(f"the label {int(label[outside][0])} is none of 0 to {classes - 1}, the network's classes")
         return label, mask
 
 
 def _mask_of(mask: Tensor | None, part: Tensor | None) -> Tensor | None:
-    """The mask, all True if it is not given, of a part of the condition; None without the part."""
+    """The mask of a part, all True if it is not given; None without the part."""
     if part is None or mask is not None:
         return mask
     return part.new_ones(len(part), dtype=torch.bool)

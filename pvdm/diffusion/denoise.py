@@ -1,10 +1,9 @@
-"""The contract between networks and samplers, and the one place where a network is made to obey it.
+"""The contract between networks and samplers, and the one place where a network is adapted to it.
 
     denoise(x, t) -> Prediction(clean, noise)
 
 x is the noisy latent (b, c, l), float, t the time (b,), int64, 0..T-1; the prediction holds the clean latent
-and the noise, both like x. Samplers know nothing else: guidance, clamping and parameterization are wrapped
-around the network here.
+and the noise, both like x. Samplers know nothing else: guidance, clamping and parameterization are applied here.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,10 +34,10 @@ def make_denoise(
     Args:
         network: `network(z, t, condition)` -> (b, c, l), the raw network.
         schedule: the noise schedule it was trained with.
-        parameterization: what its output is: "eps", "x0" or "v".
-        condition: of the samples to come; a tensor (b, c, l) is the context.
+        parameterization: what its output means: "eps", "x0" or "v".
+        condition: of the samples; a tensor (b, c, l) is the context.
         guidance: weight of classifier-free guidance by the context, see `guidance_terms`; 0 is none.
-        label_guidance: that by the label.
+        label_guidance: weight of guidance by the label.
         clamp: clamp the clean latent to [-1, 1], as released; the noise stays as predicted.
     """
     weights, joined = guidance_terms(Condition.of(condition), guidance, label_guidance)
@@ -52,7 +51,7 @@ def make_denoise(
 
 
 def guidance_terms(condition: Condition, guidance: float, label_guidance: float) -> tuple[list[float], Condition]:
-    """The outputs that guidance sums up, as few as may be: n weights, and the conditions of n batches on end.
+    """The terms that guidance sums, as few as possible: n weights, and the joined conditions of n batches.
 
     With context c, label y and their weights w_c and w_y the sum is
 
@@ -64,7 +63,7 @@ def guidance_terms(condition: Condition, guidance: float, label_guidance: float)
     """
     if condition.is_absent:
         return [1.0], condition
-    # Without one of the two its weight has nothing to act on, and equal weights need no output in between.
+    # An absent part has no weight of its own, and equal weights need no term in between.
     label_weight = guidance if condition.label is None else label_guidance
     weight = label_guidance if condition.context is None else guidance
     terms = [
@@ -77,7 +76,7 @@ def guidance_terms(condition: Condition, guidance: float, label_guidance: float)
 
 
 def guided_output(network: Network, x: Tensor, t: Tensor, condition: Condition, weights: Sequence[float]) -> Tensor:
-    """The weighted sum of n outputs (b, c, l) in one evaluation; the condition is that of n batches on end."""
+    """The weighted sum of n outputs (b, c, l) in one evaluation; `condition` joins those of n batches."""
     count = len(weights)
     if count == 1:  # its weight is 1
         return network(x, t, condition)

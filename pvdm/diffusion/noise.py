@@ -1,4 +1,4 @@
-"""Gaussian noise that belongs to a video, not to a batch: one generator for each."""
+"""Gaussian noise that belongs to a video, not to a batch: each video has its own generator."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class NoiseSource(Protocol):
-    """Where samplers take their noise from, one draw per call."""
+    """The source of a sampler's noise, one draw per call."""
 
     def normal(self, shape: Sequence[int], *, device: torch.device | str = "cpu") -> Tensor:
         """Standard normal noise of this shape for every video of the batch: (b, *shape), float."""
@@ -18,8 +18,8 @@ class NoiseSource(Protocol):
 class VideoNoise:
     """Noise of a batch of videos; each video's stream is a function of its key alone.
 
-    It is bit by bit the same in any batch, in any order, and on any device, because it is drawn on the CPU,
-    and by NumPy: PyTorch's generator keeps 32 bits of a seed, and two of 100000 videos would likely agree.
+    It is bit for bit the same in any batch, in any order and on any device, since NumPy draws it on the CPU. PyTorch's
+    generator keeps only 32 bits of a seed, so that two of 100000 videos would likely share their noise.
     """
 
     def __init__(self, keys: Sequence[Sequence[int]]) -> None:
@@ -35,13 +35,13 @@ class VideoNoise:
         """The next standard normal values of every video: (b, *shape), such as (b, c, l); float32."""
         draws = [generator.standard_normal(tuple(shape), dtype=np.float32) for generator in self._generators]
         values, device = torch.from_numpy(np.stack(draws)), torch.device(device)
-        # From pinned memory the GPU takes them when their turn comes; from any other the steps before are waited for.
+        # From pinned memory the copy is queued; from any other memory it would wait for the steps before it.
         return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
 
 
 def generator_of(key: Sequence[int]) -> np.random.Generator:
-    """The random generator of one key, whose first integer is the run's seed; each key is its own stream."""
+    """The random generator of a key, whose first integer is the run's seed; each key has an independent stream."""
     if not key or min(key) < 0:
         raise ValueError(f"the key {tuple(key)} must be one or more integers of at least 0, the first a seed")
-    # Not all as entropy, which is padded with zeros: (1,) and (1, 0) would be the same stream.
+    # Only the seed is entropy: SeedSequence pads entropy with zeros, so (1,) and (1, 0) would be the same stream.
     return np.random.default_rng(np.random.SeedSequence(int(key[0]), spawn_key=tuple(map(int, key[1:]))))

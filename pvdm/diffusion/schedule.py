@@ -1,4 +1,4 @@
-"""The noise schedule of the diffusion process: how much signal and noise there is at each time."""
+"""The noise schedule of the diffusion process: the amounts of signal and noise at each time."""
 
 import math
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class DiffusionConfig:
 
 @dataclass(frozen=True)
 class Level:
-    """Signal and noise at one time, as numbers of the host; `time` is 0..T-1, or -1 for clean."""
+    """Signal and noise at one time, as Python numbers; `time` is 0..T-1, or -1 for clean."""
 
     time: int
     alpha_bar: float
@@ -64,7 +64,7 @@ class Level:
 
 
 class NoiseSchedule:
-    """alpha_bar of every time, (timesteps,), float64; no module, so casting a network leaves it alone."""
+    """alpha_bar of every time, (timesteps,), float64; not a module, so that casting a network does not cast it."""
 
     def __init__(self, config: DiffusionConfig) -> None:
         self.config = config
@@ -72,7 +72,7 @@ class NoiseSchedule:
         self._tables: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
 
     def level(self, time: int) -> Level:
-        """Signal and noise at one time, -1..T-1, for what is computed on the host."""
+        """Signal and noise at one time, -1..T-1, for computations on the host."""
         return Level(time, self.alpha_bar[time].item() if time >= 0 else 1.0)
 
     def at(self, t: Tensor, like: Tensor) -> Tensor:
@@ -91,13 +91,13 @@ class NoiseSchedule:
         return alpha_bar / (1 - alpha_bar)
 
     def _look_up(self, name: str, t: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
-        """Values at times t (b,) from a table that stays on the device: (b, 1, 1)."""
+        """Values at times t (b,) from a table that is cached on the device: (b, 1, 1)."""
         key = name, device, dtype
         if key not in self._tables:
             alpha_bar = torch.cat([self.alpha_bar.new_ones(1), self.alpha_bar])
             values = {"alpha_bar": alpha_bar, "alpha": alpha_bar.sqrt(), "sigma": (1 - alpha_bar).sqrt()}[name]
             self._tables[key] = values.to(device=device, dtype=dtype)
-        # index_select, unlike indexing, refuses negative positions: a time below -1 is an error, not a wrap.
+        # index_select, unlike indexing, rejects negative positions: a time below -1 is an error.
         return rearrange(self._tables[key].index_select(0, t.to(device) + 1), "b -> b 1 1")
 
 

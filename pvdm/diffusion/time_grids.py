@@ -1,7 +1,7 @@
-"""The times that samplers walk: some of 0..T-1, from the noisiest down, and -1 for clean.
+"""The grids of times that samplers visit: some of 0..T-1, from the noisiest down, then -1 for clean.
 
-A network was trained at integer times, so a grid's ideal times are moved to distinct integers; the levels of signal and
-noise there are numbers of Python, computed once: a step moves nothing between host and device.
+Networks are trained at integer times, so a grid's ideal times are rounded to distinct integers. Levels of signal and
+noise are Python numbers, computed once, so that a step moves nothing between host and device.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from pvdm.errors import ArgumentError
 from pvdm.runtime.progress import Progress
 
 POWERS: dict[str, int] = {"quadratic": 2, "cubic": 3}
-RHO = 7  # of the Karras grid, as its authors recommend
+RHO = 7  # exponent of the Karras grid, as its authors recommend
 
 
 class Step(NamedTuple):
-    """From one time of a grid to the next: the first as the network takes it, (b,) int64, and both levels."""
+    """One step of a grid: its time as the network takes it, (b,) int64, and the levels before and after."""
 
     t: Tensor
     at: Level
@@ -30,7 +30,7 @@ class Step(NamedTuple):
 
     @property
     def is_last(self) -> bool:
-        """It ends at the clean latent."""
+        """Whether it ends at the clean latent."""
         return self.to.time < 0
 
 
@@ -46,7 +46,7 @@ def walk(
 
 
 def time_grid(schedule: NoiseSchedule, steps: int, *, grid: Grid = "uniform") -> list[int]:
-    """The steps + 1 times that a sampler visits, strictly falling from T-1 to -1; ValueError if it cannot be.
+    """The steps + 1 times that a sampler visits, strictly falling from T-1 to -1; ValueError for too many steps.
 
     * uniform: the integer parts of linspace(-1, T-1, steps + 1), as released.
     * quadratic: T u^2 - 1 for u from 1 to 0, DDIM (arXiv 2010.02502) app. D.2; denser near the clean end.
@@ -62,7 +62,7 @@ def time_grid(schedule: NoiseSchedule, steps: int, *, grid: Grid = "uniform") ->
         remedy = f"with {timesteps} diffusion times choose 1 to {timesteps}"
         raise ArgumentError(f"{steps} sampling steps", remedy, option="steps")
     check_grid(grid)
-    if grid == "uniform":  # in integers: a floating linspace may fall just short of one and lose it
+    if grid == "uniform":  # in integers, for a floating-point linspace may fall just short of one and be truncated
         return [n * timesteps // steps - 1 for n in range(steps, -1, -1)]
     if grid in POWERS:
         remaining = 1 - np.arange(steps) / steps
@@ -75,7 +75,7 @@ def distinct_times(ideal: np.ndarray, timesteps: int) -> list[int]:
     times = [timesteps - 1]
     for time in np.rint(ideal[1:]).astype(int).tolist():
         times.append(min(time, times[-1] - 1))
-    return [max(time, len(times) - 1 - place) for place, time in enumerate(times)]  # room for those that follow
+    return [max(time, len(times) - 1 - place) for place, time in enumerate(times)]  # leaves room for the later times
 
 
 def times_of_noise(schedule: NoiseSchedule, half_log_snr: np.ndarray) -> np.ndarray:

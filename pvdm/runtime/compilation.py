@@ -1,4 +1,4 @@
-"""`torch.compile` for the repeated parts of a network, which goes on without where it cannot be done."""
+"""`torch.compile` for the repeated parts of a network; where it fails, the network runs uncompiled."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from pvdm.errors import one_line
 
 BACKEND = "inductor"
 VARIANTS = 256
-"""Largest number of forms of one part: by the strides and sizes of its input, in training and without gradients.
+"""Limit of compiled variants of one part: by strides and sizes of its input, with and without gradients.
 
-From there on dynamo would run it uncompiled. The stages of a U-Net share their code, and each has sizes of its own: the
-released one takes about 20 forms for each size of the batch.
+Beyond it dynamo runs the part uncompiled. The stages of a U-Net share their code but differ in sizes: the released one
+takes about 20 variants for each batch size.
 """
 
 logger = logging.getLogger(__name__)
 
 
 def compile_regions(*networks: nn.Module) -> None:
-    """Compiles the `regions()` of each network in place, for fixed shapes; names in its state_dict stay.
+    """Compiles the `regions()` of each network in place, for fixed shapes; state_dict keys do not change.
 
-    A part is compiled when it first runs, and again for other shapes; parts of the same form are compiled once. Where
-    that fails, as on a GPU too old for Triton or without a C++ compiler, all goes on uncompiled, after one warning.
+    A part is compiled when it first runs and again for other shapes; parts of the same shapes share one compilation.
+    Where compiling fails (a GPU too old for Triton, no C++ compiler), one warning says so and the part runs uncompiled.
     """
     config = torch._dynamo.config
     config.recompile_limit = max(config.recompile_limit, VARIANTS)
-    config.accumulated_recompile_limit = max(config.accumulated_recompile_limit, 2 * VARIANTS)  # of all that share code
-    config.optimize_ddp = False  # parts are small as they are, and what cuts graphs for DDP refuses checkpointing
+    config.accumulated_recompile_limit = max(config.accumulated_recompile_limit, 2 * VARIANTS)  # by shared code
+    config.optimize_ddp = False  # parts are small already, and DDP's graph splitter does not support checkpointing
     compiler = Compiler()
     for network in networks:
         for region in network.regions():
@@ -40,10 +40,10 @@ def compile_regions(*networks: nn.Module) -> None:
 
 
 class Compiler:
-    """A backend of `torch.compile`: inductor, or the graph as it is once that has failed.
+    """A backend of `torch.compile`: inductor or, once it has failed, the graph itself.
 
-    The backward pass is compiled along with the forward pass, not within the first `backward()`, where it would be too
-    late to go on with the graph.
+    The backward pass is compiled together with the forward pass. In the first `backward()` it would be too late to fall
+    back to the graph.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Compiler:
             try:
                 with torch._functorch.config.patch(force_non_lazy_backward_lowering=True):
                     return torch._dynamo.lookup_backend(BACKEND)(graph, inputs)
-            except Exception as error:  # whatever a compiler may say: the graph itself is as good, and slower
+            except Exception as error:  # a compiler may raise anything; the graph computes the same, slower
                 self.has_failed = True
-                logger.warning("compiling failed, and all goes on uncompiled (%s)", one_line(error))
+                logger.warning("compiling failed; running uncompiled (%s)", one_line(error))
         return graph.forward

@@ -1,4 +1,4 @@
-"""Floating point: TF32 products, bfloat16 weights, and full float32 for metrics."""
+"""Floating-point settings: TF32 products, bfloat16 weights, and full float32 for metrics."""
 
 from __future__ import annotations
 
@@ -9,52 +9,52 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-MULTIPLIED = (nn.Linear, nn.Conv2d, nn.Conv3d)
-"""Layers that autocast computes in bfloat16; all else, norms and embeddings, keeps its float32."""
+AUTOCAST_LAYERS = (nn.Linear, nn.Conv2d, nn.Conv3d)
+"""Layers that autocast computes in bfloat16; norms and embeddings stay in float32."""
 
 BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "amx_tile", "bf16")
-"""By their names in torch's table of what the CPU can do; the last is ARM's."""
+"""Keys of `torch.cpu.get_capabilities()`; the last is ARM's."""
 
 logger = logging.getLogger(__name__)
 
 
 def allow_tf32(device: torch.device) -> None:
-    """Lets a GPU multiply float32 matrices with 10 bits of fraction, as cuDNN's convolutions do anyway.
+    """Lets a GPU multiply float32 matrices in TF32 (10-bit mantissa), as cuDNN's convolutions do by default.
 
-    A CPU is left alone, so that its results stay what they are.
+    Does nothing for a CPU, so its results do not change.
     """
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
 
 
 def bfloat16_weights(network: nn.Module) -> nn.Module:
-    """The network, its products' weights cast to bfloat16 in place: half the memory, for use under autocast.
+    """Casts weights of linear layers and convolutions to bfloat16 in place, for autocast, which halves their memory.
 
-    The results are those of autocast on float32 weights bit by bit, for it would cast them each time.
+    Results are bit for bit those of autocast on float32 weights, which it would cast at each call.
     """
     for module in network.modules():
-        if isinstance(module, MULTIPLIED):
+        if isinstance(module, AUTOCAST_LAYERS):
             module.to(torch.bfloat16)
     return network
 
 
 def warn_of_slow_bfloat16(device: torch.device) -> None:
-    """One line if the device is a CPU that computes bfloat16 by way of float32, which is slower than float32 alone."""
+    """Warns if the device is a CPU without bfloat16 instructions, where bfloat16 is slower than float32."""
     if device.type == "cpu" and not has_bfloat16(torch.cpu.get_capabilities()):
         logger.warning(
-            "this CPU has no instructions for bfloat16 and is slower with it than with float32; "
+            "this CPU has no bfloat16 instructions and is slower with bfloat16 than with float32; "
             "--precision 32 is faster here, and exact"
         )
 
 
 def has_bfloat16(capabilities: dict) -> bool:
-    """Whether a CPU of these capabilities multiplies bfloat16 itself."""
+    """Whether a CPU of these capabilities has instructions for bfloat16 products."""
     return any(capabilities.get(name, False) for name in BFLOAT16_INSTRUCTIONS)
 
 
 @contextmanager
 def full_float32(device: torch.device) -> Iterator[None]:
-    """Neither autocast nor TF32 while the block runs, so that a GPU gives a CPU's numbers up to rounding."""
+    """Disables autocast and TF32 inside the block, so that a GPU agrees with a CPU up to rounding."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:

@@ -1,4 +1,4 @@
-"""The next item is computed in a thread while the caller is busy with the one before."""
+"""Computes the next item in a thread while the caller works on the current one."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ END = object()
 
 
 class Abandoned(Exception):
-    """Raised in the thread when its caller wants no more."""
+    """Raised in the thread after the caller has closed the iterator."""
 
 
 def prefetch(produce: Callable[[Callable[[], None]], Iterator[T]], *, device: torch.device) -> Iterator[T]:
-    """What `produce(check)` yields, in order; the thread is never more than one item in advance.
+    """Yields what `produce(check)` yields, in order; the thread is at most one item ahead.
 
-    Its exceptions come as themselves, where their item would have come. When the caller stops early, by closing this
-    iterator, the thread ends at the next `check()`, which then raises, and is gone when the closing returns.
+    An exception in the thread is raised here in place of its item. If the caller closes this iterator early, the next
+    `check()` raises and ends the thread; closing returns once the thread has ended.
 
     Args:
-        produce: Makes an iterator; it and `check` are the thread's alone.
-        device: Where the items are computed. On a GPU the thread has a stream of its own.
+        produce: Makes an iterator. Only the thread runs it, and calls `check` between steps of its work.
+        device: Where the items are computed. On a GPU the thread has its own stream.
     """
     abandoned = Event()
 
@@ -47,7 +47,7 @@ def prefetch(produce: Callable[[Callable[[], None]], Iterator[T]], *, device: to
 
 
 def _next(items: Iterator[T], device: torch.device) -> T | Any:
-    """The next item or `END`, whole: whichever stream may read it, and nothing of it is still to be computed."""
+    """The next item or `END`, completely computed, so that any stream may read it."""
     try:
         return next(items, END)
     finally:
@@ -56,7 +56,7 @@ def _next(items: Iterator[T], device: torch.device) -> T | Any:
 
 
 def _settings(device: torch.device) -> Callable[[], None]:
-    """What gives a new thread the settings of this one, for each has its own: autocast, gradients, and a stream."""
+    """A function that gives a new thread this one's settings, which are per thread: autocast, gradients, stream."""
     autocast, dtype = torch.is_autocast_enabled(device.type), torch.get_autocast_dtype(device.type)
     gradients, stream = torch.is_grad_enabled(), _stream_after_this(device)
 
@@ -65,13 +65,13 @@ def _settings(device: torch.device) -> Callable[[], None]:
         torch.set_autocast_dtype(device.type, dtype)
         torch.set_grad_enabled(gradients)
         if stream is not None:
-            torch.cuda.set_stream(stream)  # and the device, which is the stream's
+            torch.cuda.set_stream(stream)  # also sets the device
 
     return apply
 
 
 def _stream_after_this(device: torch.device) -> torch.cuda.Stream | None:
-    """A stream that waits for what is already under way on this thread's; None but on a GPU."""
+    """A stream that first waits for the work already queued on this thread's stream; None unless on a GPU."""
     if device.type != "cuda":
         return None
     stream = torch.cuda.Stream(device)

@@ -1,4 +1,4 @@
-"""The processes that share an evaluation: one, or those that torchrun has started."""
+"""The processes that share a command's work: this one alone, or those that torchrun has started."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pvdm.errors import InputError
 
-if TYPE_CHECKING:  # a command line is refused without waiting for PyTorch
+if TYPE_CHECKING:  # so that invalid options are refused without importing PyTorch
     import torch
     from torch import Tensor
 
 T = TypeVar("T")
 
-TOGETHER = timedelta(minutes=5)
-"""In which all processes must have started."""
+START_TIMEOUT = timedelta(minutes=5)
+"""Within which all processes must have started."""
 
-PATIENCE = timedelta(days=2)
-"""For which one waits for the slowest; that one has died is seen at once, for its connections close."""
+WORK_TIMEOUT = timedelta(days=2)
+"""How long to wait for the slowest process. One that dies is noticed at once, because its connections close."""
 
 LOST = "another process of this run has ended; its own message says why"
 
 
 @dataclass(frozen=True)
 class Processes:
-    """This process and how many there are; what each does with its share is gathered in all of them."""
+    """Rank of this process and the world size; results of each process can be gathered in all of them."""
 
     rank: int = 0
     size: int = 1
 
     @property
     def is_main(self) -> bool:
-        """Whether this one writes and speaks."""
+        """Whether this process writes files and prints: rank 0."""
         return self.rank == 0
 
     def share(self, items: Sequence[T]) -> list[T]:
-        """Those items that are this process's: every `size`-th, so that each is somebody's."""
+        """This process's share of the items: every `size`-th, starting at its rank."""
         return list(items[self.rank :: self.size])
 
     def gather(self, value: Any) -> list[Any]:
-        """The values of all processes, by rank; all must call it. InputError if another one has ended."""
+        """The values of all processes, by rank; all must call this. InputError if another process has ended."""
         if self.size == 1:
             return [value]
         from torch import distributed
@@ -55,7 +55,7 @@ class Processes:
         return values
 
     def barrier(self) -> None:
-        """Waits until all processes are here; InputError if another one has ended."""
+        """Waits until all processes are here. InputError if another process has ended."""
         if self.size > 1:
             from torch import distributed
 
@@ -67,17 +67,17 @@ ALONE = Processes()
 
 
 def connected() -> Processes:
-    """Those that are connected now, by `processes` or by a training; this one alone if none are."""
-    distributed = sys.modules.get("torch.distributed")  # before it is imported nothing can be connected
+    """The processes connected now, by `processes` or by Lightning; this one alone if none are."""
+    distributed = sys.modules.get("torch.distributed")  # nothing is connected unless it has been imported
     if distributed is None or not (distributed.is_available() and distributed.is_initialized()):
         return ALONE
     return Processes(distributed.get_rank(), distributed.get_world_size())
 
 
 def gathered_rows(rows: Tensor, group: Any = None) -> list[Tensor]:
-    """A metric's rows of all connected processes, by rank: what torchmetrics takes as `dist_sync_fn`.
+    """A metric's rows of all connected processes, by rank, for torchmetrics' `dist_sync_fn`.
 
-    Also where one has no rows yet, whose shape torchmetrics cannot know.
+    Unlike torchmetrics' own it works if a process has no rows yet, whose shape is unknown there.
     """
     gathered = connected().gather(rows)
     return [rows for rows in gathered if rows.numel()] or gathered
@@ -85,10 +85,10 @@ def gathered_rows(rows: Tensor, group: Any = None) -> list[Tensor]:
 
 @contextmanager
 def processes() -> Iterator[Processes]:
-    """Those of the environment (RANK and WORLD_SIZE, as torchrun sets them), connected while the block runs.
+    """Connects the processes of the environment (RANK and WORLD_SIZE, set by torchrun) while the block runs.
 
-    Where they are connected already, as in training, they are left as they are. They talk over gloo, on GPUs too: what
-    they exchange is small, and a process that ends is noticed at once, with an InputError in all others.
+    Processes that are connected already, as in training, stay so. The backend is gloo, also on GPUs: the messages are
+    small, and the end of a process is noticed at once, as an InputError in all others.
     """
     if connected() != ALONE or _of_environment("WORLD_SIZE", 1) == 1:
         yield connected()
@@ -104,7 +104,7 @@ def processes() -> Iterator[Processes]:
 
 
 def together(shared: Processes, function: Callable[[], T]) -> T:
-    """What the function gives; where it fails in any process all end, and the first alone says why."""
+    """The function's result. If it fails in any process, all end, and only rank 0 says why."""
     try:
         result, error = function(), None
     except InputError as refusal:
@@ -118,14 +118,14 @@ def together(shared: Processes, function: Callable[[], T]) -> T:
 
 
 def processes_here() -> int:
-    """How many of the run are on this machine; all of them where whatever started them does not say."""
+    """Number of processes on this machine (LOCAL_WORLD_SIZE); the world size where that is not set."""
     return _of_environment("LOCAL_WORLD_SIZE", _of_environment("WORLD_SIZE", 1))
 
 
 def device_of_rank(device: torch.device) -> torch.device:
-    """The device of this process: CUDA without a number becomes the one of LOCAL_RANK, as torchrun counts.
+    """The device of this process: CUDA without an index becomes the device of LOCAL_RANK, set by torchrun.
 
-    InputError if this machine has fewer than it has processes.
+    InputError if this machine has fewer devices than processes.
     """
     if device.type != "cuda" or device.index is not None or _of_environment("WORLD_SIZE", 1) == 1:
         return device
@@ -141,26 +141,26 @@ def device_of_rank(device: torch.device) -> torch.device:
 
 
 def is_lost_process(error: RuntimeError) -> bool:
-    """Whether it says that another process of the run cannot be reached any more."""
+    """Whether the error means that another process of the run can no longer be reached."""
     from torch import distributed
 
     return distributed.is_available() and (isinstance(error, distributed.DistError) or "gloo" in str(error))
 
 
 def _connect(rank: int, size: int) -> None:
-    """Waits for all for a few minutes, and then for none of them so shortly again."""
+    """Connects the process group: waits minutes for all to start, and days for the work of each."""
     from torch import distributed
 
     try:
-        store, *_ = next(distributed.rendezvous("env://", rank, size, timeout=TOGETHER))
+        store, *_ = next(distributed.rendezvous("env://", rank, size, timeout=START_TIMEOUT))
         store.set(f"pvdm/{rank}", "here")
-        store.wait([f"pvdm/{other}" for other in range(size)], TOGETHER)
-    except (RuntimeError, ValueError, OSError) as error:  # ValueError: the address is not in the environment
+        store.wait([f"pvdm/{other}" for other in range(size)], START_TIMEOUT)
+    except (RuntimeError, ValueError, OSError) as error:  # ValueError: no address in the environment
         raise InputError(
             f"the {size} processes of WORLD_SIZE are not all there (this is number {rank})",
             "start them by torchrun, or unset WORLD_SIZE",
         ) from error
-    distributed.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=PATIENCE)
+    distributed.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=WORK_TIMEOUT)
 
 
 def _of_environment(name: str, default: int | None = None) -> int:
@@ -175,7 +175,7 @@ def _of_environment(name: str, default: int | None = None) -> int:
 
 @contextmanager
 def _lost_processes_named() -> Iterator[None]:
-    """Turns what a connection says that closes into an InputError."""
+    """Turns the error of a closed connection into an InputError."""
     try:
         yield
     except RuntimeError as error:
@@ -185,5 +185,5 @@ def _lost_processes_named() -> Iterator[None]:
 
 
 def in_parts(count: int, size: int) -> list[range]:
-    """0 .. count - 1 in ranges of `size`, of which the last may be shorter."""
+    """0 .. count - 1 in ranges of `size`; the last may be shorter."""
     return [range(start, min(start + size, count)) for start in range(0, count, size)]

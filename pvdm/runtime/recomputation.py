@@ -1,4 +1,4 @@
-"""Activation checkpointing: which parts of a network are computed again in the backward pass instead of kept."""
+"""Activation checkpointing: which parts of a network are recomputed in the backward pass instead of stored."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from pvdm.errors import InputError
 
 
 class Recomputable(Protocol):
-    """A network that says what can be computed again."""
+    """A network that lists what can be recomputed."""
 
     def regions(self) -> list[nn.Module]:
-        """Its repeated parts, each of which can be computed again as a whole."""
+        """Its repeated parts, each of which can be recomputed as a whole."""
 
     def recomputable(self) -> Mapping[str, Sequence[nn.Module]]:
-        """Modules by the name of their kind, no module within another of the same or another kind."""
+        """Modules by the name of their kind; no module contains another one listed here."""
 
 
 def set_activation_checkpointing(network: Recomputable, setting: bool | str | Sequence[str]) -> None:
-    """Chooses what is computed again in training.
+    """Chooses what is recomputed in training.
 
-    It happens within `forward`, so that what wraps a module from outside (compilation, sharding) wraps this, too.
+    It replaces `forward`, so that compilation and sharding, which wrap a module from outside, wrap this, too.
 
     Args:
-        network: In training mode alone does the setting show.
-        setting: False keeps everything, True computes every region again as a whole (the least memory, the most
-            work), and names of `network.recomputable()` only these kinds; InputError for another name.
+        network: The setting has an effect in training mode only.
+        setting: False stores everything. True recomputes each region as a whole: the least memory, the most work. Names
+            of `network.recomputable()` recompute only these kinds; InputError for another name.
     """
     kinds = network.recomputable()
     for module in [*network.regions(), *(module for modules in kinds.values() for module in modules)]:
@@ -42,7 +42,7 @@ def set_activation_checkpointing(network: Recomputable, setting: bool | str | Se
 
 
 def chosen(network: Recomputable, setting: bool | str | Sequence[str]) -> list[nn.Module]:
-    """The modules of a setting; see `set_activation_checkpointing`."""
+    """The modules that a setting of `set_activation_checkpointing` recomputes."""
     if isinstance(setting, bool):
         return network.regions() if setting else []
     kinds, names = network.recomputable(), [setting] if isinstance(setting, str) else list(setting)
@@ -59,7 +59,7 @@ def _recomputed(module: nn.Module, *args: Any, **options: Any) -> Any:
     forward = partial(type(module).forward, module)
     if not (module.training and torch.is_grad_enabled()):
         return forward(*args, **options)
-    tensors, structure = tree_flatten((args, options))  # else autograd would not see those within a triplane
+    tensors, structure = tree_flatten((args, options))  # autograd does not see the tensors within a triplane
 
     def on_tensors(*tensors: Any) -> Any:
         args, options = tree_unflatten(tensors, structure)
@@ -69,5 +69,5 @@ def _recomputed(module: nn.Module, *args: Any, **options: Any) -> Any:
 
 
 def _draws(module: nn.Module) -> bool:
-    """Whether it draws random numbers, which must be the same ones again; to keep the generator's state costs time."""
+    """Whether it has active dropout, which must repeat its random numbers; saving the generator's state costs time."""
     return any(isinstance(part, nn.Dropout) and part.p > 0 for part in module.modules())

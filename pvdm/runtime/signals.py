@@ -1,4 +1,4 @@
-"""SIGTERM, as batch systems and torchrun send it, ends a command in order: nothing half-written stays behind."""
+"""Ends a command cleanly on SIGTERM, which batch systems and torchrun send: no partial files stay behind."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from types import FrameType
 
 
 def exit_of(number: int) -> SystemExit:
-    """With the status that a shell reports for a signal: 143 for SIGTERM."""
+    """SystemExit with the status that a shell reports for a signal: 143 for SIGTERM."""
     return SystemExit(128 + number)
 
 
 @contextmanager
 def ended_by_sigterm(error: Callable[[int], BaseException] = exit_of) -> Iterator[None]:
-    """Within it SIGTERM raises `error` of its number instead of killing; nothing changes but in the main thread."""
+    """Inside the block SIGTERM raises `error(number)` instead of killing. Has no effect outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -10,8 +10,8 @@ from importlib import import_module
 import numpy as np
 import pytest
 import torch
-from forked import SILENT, forked
-from live_clips import LiveClips, Projection
+from evaluation.forked import SILENT, forked
+from evaluation.live_clips import LiveClips, Projection
 
 from pvdm.errors import InputError
 from pvdm.evaluation.features.cache import stored
@@ -128,7 +128,7 @@ def test_a_loss_that_a_metric_meets_is_told_alike():
 
 @pytest.mark.parametrize("absent", [0, 1])
 def test_a_process_that_never_comes_is_not_waited_for(absent, monkeypatch, capfd):
-    monkeypatch.setattr(MODULE, "TOGETHER", timedelta(seconds=1))
+    monkeypatch.setattr(MODULE, "START_TIMEOUT", timedelta(seconds=1))
     [found] = forked(lambda group: None, absent=(absent,))
     assert found == (
         f"the 2 processes of WORLD_SIZE are not all there (this is number {1 - absent}); "
