@@ -60,7 +60,7 @@ def _copied(context: BenchmarkContext, protocol: Protocol, rows: Arrays) -> dict
     except Unavailable:
         held_out = ()
     if len(held_out) < FEWEST_HELD_OUT:
-        raise Unavailable(too_few(len(held_out)))
+        raise Unavailable(str(too_few(len(held_out))))
     training = context.real_features(protocol, detector=Thumbnails())
     copies = computed(find_copies, rows[features_name(protocol, Thumbnails.name)], training, held_out)
     return {"value": copies.share, "real": copies.expected, "note": copies.note}

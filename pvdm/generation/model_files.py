@@ -19,7 +19,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MODEL_FILES = (CONFIG, WEIGHTS, "README.md", ".gitattributes", ".cache")
 """What an exported folder may hold, also one that the Hub's client has fetched."""
 CARD = "README.md"
-NO_TOKEN = "there is no token for the Hugging Face Hub here; log in with `hf auth login`, or set HF_TOKEN"
+NO_TOKEN = ("there is no token for the Hugging Face Hub here", "log in with `hf auth login`, or set HF_TOKEN")
 ALWAYS_THERE = {".gitattributes"}
 """Files of a repository that nothing was pushed to."""
 FORMAT = "pvdm-video-generator"
@@ -67,7 +67,8 @@ def resolve_folder(name: str | Path, **download: Any) -> Path:
         return Path(snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS], **download))
     except hub_errors as error:
         reason = one_line(next(iter(str(error).strip().splitlines()), type(error).__name__))
-        raise InputError(f"{name} is neither a folder here nor a model on the Hub ({reason})") from error
+        problem = f"{name} is neither a folder here nor a model on the Hub ({reason})"
+        raise InputError(problem, "check the name, or the network if it is on the Hub") from error
 
 
 def weights_file(name: str | Path) -> Path:
@@ -200,9 +201,9 @@ def _refusals_named(name: str) -> Iterator[None]:
     try:
         yield
     except LocalTokenNotFoundError as error:
-        raise InputError(NO_TOKEN) from error
+        raise InputError(*NO_TOKEN) from error
     except HfHubHTTPError as error:
-        raise InputError(_refusal(name, error)) from error
+        raise _refusal(name, error) from error
     except (http_error, OSError) as error:
         raise InputError(
             f"the Hugging Face Hub cannot be reached ({_reason(error)})",
@@ -210,13 +211,15 @@ def _refusals_named(name: str) -> Iterator[None]:
         ) from error
 
 
-def _refusal(name: str, error: Any) -> str:
+def _refusal(name: str, error: Any) -> InputError:
     status = getattr(error.response, "status_code", None)
     if status == 401:
-        return "the Hugging Face Hub does not know this token; make a new one and log in with `hf auth login`"
+        problem = "the Hugging Face Hub does not know this token"
+        return InputError(problem, "make a new one and log in with `hf auth login`")
     if status == 403:
-        return f"this token may not write to {name}; give a name of your own, or a token with the right to write there"
-    return f"the Hugging Face Hub refused {name} ({_reason(error)}); mend that, or try again later"
+        problem = f"this token may not write to {name}"
+        return InputError(problem, "give a name of your own, or a token with the right to write there")
+    return InputError(f"the Hugging Face Hub refused {name} ({_reason(error)})", "fix that, or try again later")
 
 
 def _reason(error: Any) -> str:

@@ -19,6 +19,8 @@ from pvdm.runtime.finite import check_finite
 Rules = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
 
 HEADS, PROJECTION_HEADS = 8, 4
+
+AS_PUBLISHED = "give a checkpoint as the authors of PVDM published it"
 """What no shape gives: heads of encoder, decoder and U-Net, and of the projections."""
 
 # "xy", "yt" and "xt" mislead: xy keeps (h, w), yt keeps (t, w), xt keeps (t, h).
@@ -110,16 +112,16 @@ def load_released(network: nn.Module, released: Mapping[str, Tensor], rules: Rul
     keys = {rename(key, rules): key for key in weights}
     wanted = network.state_dict()
     if missing := sorted(wanted.keys() - keys.keys()):
-        raise InputError(f"weights are missing ({len(missing)}), first {missing[0]}: is it complete?")
+        raise InputError(f"weights are missing ({len(missing)}), first {missing[0]}", AS_PUBLISHED)
     if unknown := sorted(weights.keys() - {keys[name] for name in wanted}):
-        raise InputError(f"weights are unknown ({len(unknown)}), first {unknown[0]}: is it PVDM's?")
+        raise InputError(f"weights are unknown ({len(unknown)}), first {unknown[0]}", AS_PUBLISHED)
     network.load_state_dict({name: _fitted(keys[name], weights[keys[name]], wanted[name]) for name in wanted})
 
 
 def _fitted(key: str, value: Tensor, wanted: Tensor) -> Tensor:
     """The value without the axes of length one that released tokens, positions and attentions carry."""
     if value.squeeze().shape != wanted.squeeze().shape:
-        raise InputError(f"{key} has shape {tuple(value.shape)} where {tuple(wanted.shape)} was expected")
+        raise InputError(f"{key} has shape {tuple(value.shape)} where {tuple(wanted.shape)} was expected", AS_PUBLISHED)
     return value.reshape(wanted.shape)
 
 
@@ -187,14 +189,14 @@ def _errors_name(path: str | Path) -> Iterator[None]:
     except InputError as error:
         raise InputError(f"{path}: {error.problem}", error.template, option=error.option) from error
     except KeyError as error:
-        raise InputError(f"{path}: weights are missing, first {error.args[0]}", "download it again") from error
+        raise InputError(f"{path}: weights are missing, first {error.args[0]}", AS_PUBLISHED) from error
     except (ValueError, IndexError, ZeroDivisionError) as error:
-        problem = f"{path}: its weights are not of the sizes of a PVDM ({error})"
-        raise InputError(problem, "give the released file for this option") from error
+        raise InputError(f"{path}: its weights are not of the sizes of a PVDM ({error})", AS_PUBLISHED) from error
 
 
 def _check_positions(released: Mapping[str, Tensor], unet: UNetConfig) -> None:
     """The released U-Net records the length of its flat latent in a buffer of zeros."""
     found, shape = released["diffusion_model.zeros"].shape[-1], TriplaneShape(*unet.latent_shape)
     if found != shape.positions:
-        raise InputError(f"it is for latents of {found} positions, but the autoencoder's have {shape.positions}")
+        problem = f"it is for latents of {found} positions, but the autoencoder's have {shape.positions}"
+        raise InputError(problem, "give the two files of one model")

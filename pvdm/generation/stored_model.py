@@ -202,7 +202,8 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             remedy = (
                 f"its {name} is not; {files.DIVERGED}" if name else "try --precision 32, and guidance of less weight"
             )
-            raise InputError(f"{doing} with {self.source} gave values that are not finite (NaN or infinity): {remedy}")
+            problem = f"{doing} with {self.source} gave values that are not finite (NaN or infinity)"
+            raise InputError(problem, remedy)
         return values
 
     def _of_half_precision(self) -> Self:

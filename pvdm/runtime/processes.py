@@ -24,8 +24,6 @@ START_TIMEOUT = timedelta(minutes=5)
 WORK_TIMEOUT = timedelta(days=2)
 """How long to wait for the slowest process. One that dies is noticed at once, because its connections close."""
 
-LOST = "another process of this run has ended; its own message says why"
-
 
 @dataclass(frozen=True)
 class Processes:
@@ -181,7 +179,12 @@ def _lost_processes_named() -> Iterator[None]:
     except RuntimeError as error:
         if not is_lost_process(error):
             raise
-        raise InputError(LOST) from error
+        raise lost() from error
+
+
+def lost() -> InputError:
+    """The error of a process that another one has left."""
+    return InputError("another process of this run has ended", "its own message says why")
 
 
 def in_parts(count: int, size: int) -> list[range]:

@@ -117,7 +117,7 @@ def answer(status: int, text: str = "so it is") -> HfHubHTTPError:
         ("whoami", LocalTokenNotFoundError("no token"), "there is no token for the Hugging Face Hub here; log in with"),
         ("whoami", answer(401), "the Hugging Face Hub does not know this token; make a new one"),
         ("create_repo", answer(403), "this token may not write to me/clips; give a name of your own, or a token with"),
-        ("upload_folder", answer(500, "Internal Error"), "refused me/clips (internal Error); mend that, or try again"),
+        ("upload_folder", answer(500, "Internal Error"), "refused me/clips (internal Error); fix that, or try again"),
         ("whoami", OfflineModeIsEnabled("HF_HUB_OFFLINE is set"), "cannot be reached (HF_HUB_OFFLINE is set); check"),
         (
             "repo_exists",

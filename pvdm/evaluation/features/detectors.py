@@ -78,7 +78,7 @@ class Detector:
         """
         if video.dtype != torch.uint8 or video.ndim != 5 or video.shape[1] != 3:
             given = f"{tuple(video.shape)} {video.dtype}"
-            raise ArgumentError(f"a detector takes clips (b, 3, t, h, w) in uint8, not {given}: {REMEDY}")
+            raise ArgumentError(f"a detector takes clips (b, 3, t, h, w) in uint8, not {given}", REMEDY)
         with torch.no_grad(), full_float32(self.device):
             return self._network(video.to(self.device)).float()
 

@@ -58,16 +58,16 @@ def find_copies(samples: np.ndarray, training: np.ndarray, held_out: np.ndarray)
     distances = nearest(held_out, views)[1]
     new = np.sort(distances[distances > SAME])
     if len(new) < FEWEST_HELD_OUT:
-        raise InputError(too_few(len(new)))
+        raise too_few(len(new))
     rank = max(int(FALSE_ALARMS * (len(new) + 1)), 1)
     share = float(np.mean(nearest(samples, views)[1] < new[rank - 1]))
     return Copies(share, rank / (len(new) + 1), len(new), len(distances) - len(new))
 
 
-def too_few(held_out: int) -> str:
+def too_few(held_out: int) -> InputError:
     """Why copies cannot be told from new clips with so few held-out clips."""
-    return (
-        "the threshold for copies is set by real clips that the model was not trained on, and there are "
-        f"{held_out} of them; give data whose test part has at least {FEWEST_HELD_OUT}, or pass such clips to pvdm "
-        "evaluate as --held-out"
+    return InputError(
+        f"the threshold for copies is set by real clips that the model was not trained on, and there are {held_out} of "
+        "them",
+        f"give data whose test part has at least {FEWEST_HELD_OUT}, or pass such clips to pvdm evaluate as --held-out",
     )

@@ -52,7 +52,7 @@ def _copied_share(real: ClipSource, samples: np.ndarray, setup: MetricSetup) -> 
     """The share of copies by thumbnails; no value, but the reason, if too few clips are held out."""
     held_out = setup.held_out
     if held_out is None or len(held_out) < FEWEST_HELD_OUT:
-        return Score(None, "lower", missing=too_few(0 if held_out is None else len(held_out)))
+        return Score(None, "lower", missing=str(too_few(0 if held_out is None else len(held_out))))
     training, new = (
         setup.real_features(source, f"thumbnails of {label}", detector=Thumbnails())
         for label, source in {TRAINING: real, HELD_OUT: held_out}.items()

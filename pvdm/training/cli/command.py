@@ -19,7 +19,7 @@ from yaml import YAMLError
 
 from pvdm.cli_parser import TRAINING, example
 from pvdm.errors import InputError
-from pvdm.runtime.processes import LOST, is_lost_process
+from pvdm.runtime.processes import is_lost_process, lost
 from pvdm.runtime.signals import ended_by_sigterm
 from pvdm.training.callbacks.averaging import AveragedWeights
 from pvdm.training.callbacks.early_stopping import EarlyStopping
@@ -205,7 +205,7 @@ def _run_until_stopped(kind: type[TrainingCLI], arguments: Sequence[str]) -> Sto
     except RuntimeError as error:
         if not is_lost_process(error):
             raise
-        raise InputError(LOST) from error
+        raise lost() from error
     return None
 
 

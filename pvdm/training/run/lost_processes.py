@@ -12,7 +12,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import distributed
 from torch.distributed.distributed_c10d import _set_pg_timeout
 
-from pvdm.runtime.processes import LOST
+from pvdm.runtime.processes import lost
 from pvdm.training.run.stop_signals import Stopped
 
 INTERVAL = 0.5
@@ -94,7 +94,7 @@ class Watch:
                 self.done.wait(INTERVAL)
         except RuntimeError:
             if not self.done.wait(GRACE):
-                logger.error("pvdm: error: %s", LOST)
+                logger.error("pvdm: error: %s", lost())
                 os._exit(2)  # the main thread may never return from what it waits for
 
     def _all_are_done(self) -> bool:
