@@ -63,8 +63,8 @@ def replacing(path: Path, *, overwrite: bool = False, own: Sequence[str] | None 
             yield temporary
             put_in_place(temporary, path)
         except InputError as error:  # about a file in the folder: it should name the final place
-            problem = error.problem.replace(str(temporary), str(path))
-            raise type(error)(problem, error.template, option=error.option) from error
+            parts = (part.replace(str(temporary), str(path)) for part in (error.problem, error.template))
+            raise InputError(*parts, option=error.option) from error
         finally:
             remove(temporary)
             remove_empty(missing)
