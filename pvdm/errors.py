@@ -1,4 +1,4 @@
-"""The one exception for what a user can fix, and how exceptions of others become one sentence."""
+"""The one exception for what a user can fix, and how other exceptions become one sentence."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ REFUSED = (
     *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR),
     *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []),
 )
-"""What a system refuses for a reason that lies outside the program."""
+"""Errors of the system whose cause lies outside the program."""
 
 NETWORK = ("ESTALE", "ETIMEDOUT", "EREMOTEIO", "ENOTCONN", "ECONNRESET", "ECONNABORTED", "EHOSTDOWN", "EHOSTUNREACH")
 
 BUSY = ("ENOMEM", "ENFILE", "EBUSY", "EAGAIN", "ENODEV", "ENXIO", "ENOLCK", "ENETDOWN", "ENETUNREACH")
 
 OUTSIDE = (*REFUSED, *(getattr(errno, name) for name in (*NETWORK, *BUSY) if hasattr(errno, name)))
-"""What keeps a file from being read that may be whole: a full memory, a failing disk, a network that is away."""
+"""Errors that keep an intact file from being read: full memory, a failing disk, a network that is down."""
 
 PROVES_NOTHING = (errno.EINVAL, errno.ENOENT)
-"""As well of a place in a file that it is to have and has not, and of a file that is not there."""
+"""Errors that a damaged file causes as well (a missing position), or a missing file."""
 
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "alloc_failed")
 
@@ -73,34 +73,34 @@ def _filled(remedy: str, option: Callable[[str, str | None], str]) -> str:
 
 
 def check_range(low: float, high: float | None = None, **values: float | None) -> None:
-    """InputError unless every value that is given lies in [low, high]; names are those the user knows."""
+    """InputError unless every given value lies in [low, high]; the names are those that the user knows."""
     for name, value in values.items():
         if value is not None and not (value >= low and (high is None or value <= high)):  # NaN is neither
-            wanted = f"at least {low}" if high is None else f"from {low} to {high}"
-            raise InputError(f"{name} is {value}", f"give a value {wanted}")
+            allowed = f"at least {low}" if high is None else f"from {low} to {high}"
+            raise InputError(f"{name} is {value}", f"give a value {allowed}", option=name)
 
 
 def one_line(text: object) -> str:
-    """A text of others as a part of a sentence of ours: in one line, its sentences joined, without a full stop."""
+    """Another program's text as part of our sentence: on one line, its sentences joined, without a full stop."""
     words = " ".join(str(text).split()).rstrip(". ")
     joined = words.replace(". ", "; ")
     return joined[:1].lower() + joined[1:] if joined[1:2].islower() else joined
 
 
 REFUSALS = (InputError, OSError, RuntimeError, MemoryError)
-"""Types of which some can be mended; torch.OutOfMemoryError is a RuntimeError."""
+"""Types of which a user can fix some; torch.OutOfMemoryError is a RuntimeError."""
 
 
 def sentence(error: BaseException) -> str | None:
-    """What a user can mend, or None for an exception that tells of a mistake of ours."""
-    for kind in (no_memory, _input, _system, _worker):  # jsonargparse makes its own error of a constructor's
+    """What a user can fix, or None for an exception that shows a bug."""
+    for kind in (no_memory, _input, _system, _worker):  # no_memory first: an InputError may name it as its cause
         if text := kind(error):
             return text
     return None
 
 
 def _input(error: BaseException) -> str | None:
-    """The error's own text, without the traceback that a DataLoader's worker process puts around it."""
+    """The error's own text; a DataLoader raises a worker's error again with the traceback before it in the text."""
     if not isinstance(error, InputError):
         return None
     kind = type(error)
@@ -108,7 +108,7 @@ def _input(error: BaseException) -> str | None:
 
 
 def no_memory(error: BaseException) -> str | None:
-    """What to change where memory was asked for, of the device or of the machine, that is not there."""
+    """What to change where the memory of the device or of the machine is full; None for any other error."""
     text = str(error).lower()
     is_told = isinstance(error, (RuntimeError, OSError, InputError)) and any(words in text for words in NO_MEMORY)
     if not is_told and not isinstance(error, MemoryError):
@@ -121,7 +121,7 @@ def no_memory(error: BaseException) -> str | None:
 
 
 def outside_cause(error: BaseException | None) -> str | None:
-    """Why the system has not read a file, which may be whole; None for an error that tells nothing of the kind."""
+    """Why the system did not read a file that may be intact; None for an error that does not say so."""
     while error is not None:
         if no_memory(error):
             return "the memory is full"
@@ -134,10 +134,10 @@ def outside_cause(error: BaseException | None) -> str | None:
 
 
 def unread(path: object, cause: str) -> InputError:
-    """What is said of a file that has not been read, and may be whole; cause: see `outside_cause`."""
+    """The error for a file that was not read and may be intact; cause: see `outside_cause`."""
     return InputError(
         f"{path} could not be read now ({cause}) and may be whole",
-        "free memory, or see to the disk or the network, and give the same command again",
+        "free memory, or check the disk or the network, and run the same command again",
     )
 
 
@@ -145,11 +145,11 @@ def _system(error: BaseException) -> str | None:
     if not isinstance(error, OSError) or error.errno not in REFUSED:
         return None
     place = f"{error.filename} cannot be written or read" if error.filename else "a file cannot be written or read"
-    return f"{place} ({error.strerror}); free space or mend the permissions, or choose another place"
+    return f"{place} ({error.strerror}); free space or fix the permissions, or choose another place"
 
 
 def _worker(error: BaseException) -> str | None:
-    """A process of data.workers that the system has ended."""
+    """A worker process of data.workers that the system killed."""
     if not isinstance(error, RuntimeError) or not str(error).startswith(KILLED_WORKER):
         return None
-    return f"a process that reads videos was ended from outside ({one_line(error)}); set data.workers lower, or 0"
+    return f"a worker process that reads videos was killed ({one_line(error)}); set data.workers lower, or 0"

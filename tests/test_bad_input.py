@@ -97,7 +97,7 @@ BAD = [
     (f"{EXTEND} --seeds 1 -1", "--seeds is -1; give a whole number of at least 0"),
     (f"{EXTEND} --later-steps 500", "500 steps are more than the"),
     ("demo --autoencoder-steps -1", "--autoencoder-steps is -1; give a whole number of"),
-    ("demo --output {videos}", "holds something else than a demo; choose another --output"),
+    ("demo --output {videos}", "holds something other than a demo; choose another --output"),
     # output
     (f"{SAMPLE} --output {{long}}.mp4/out", "out cannot be written (File exists); choose another place"),
     (
@@ -146,10 +146,10 @@ BAD = [
     (f"{FIT} --trainer.accelerator gpu", "the trainer cannot be set up: no supported gpu backend found"),
     (f"{FIT} --trainer.accelerator cuda --trainer.devices 4", "cannot be set up: `CUDAAccelerator` can not run on"),
     (f"{FIT} --trainer.devices -3", "the trainer cannot be set up: `devices` selected with `CPUAccelerator`"),
-    (f"{FIT} --trainer.strategy deepspeed", "trainer.strategy is deepspeed, whose checkpoints cannot be gone on with"),
+    (f"{FIT} --trainer.strategy deepspeed", "trainer.strategy is deepspeed, whose checkpoints cannot be resumed here"),
     (f"{FIT} --trainer.precision 16-mixed", "trainer.precision is 16-mixed"),
     (f"{FIT} --trainer.precision bf16-true", "choose one of 32, 32-true, bf16, bf16-mixed"),
-    (f"{FIT} --trainer.val_check_interval 0", "trainer.val_check_interval is 0; give a number of batches, or a share"),
+    (f"{FIT} --trainer.val_check_interval 0", "trainer.val_check_interval is 0; give a number of batches, or a frac"),
     (
         f"{FIT} --trainer.val_check_interval 9999",
         "`val_check_interval` (9999) must be less than or equal to the",
@@ -169,7 +169,7 @@ BAD = [
         f"{FIT} --ckpt_path {{foreign}}.ckpt",
         "foreign.ckpt is not a checkpoint of pvdm fit; give another as --ckpt_path",
     ),
-    (f"{FIT} --ckpt_path {{first}}.ckpt", "first.ckpt holds a model and nothing to go on from (no loops)"),
+    (f"{FIT} --ckpt_path {{first}}.ckpt", "first.ckpt holds a model and no state of training to resume (no"),
     ("validate FIRST --data.path {videos} --ckpt_path {first}.ckpt", "in the checkpoint and"),
     ("predict FIRST --data.path {videos}", "there is no checkpoint run/checkpoints/last.ckpt; give one as --ckpt_path"),
     ("fit SECOND --data.path {videos} --model.autoencoder {evil}.ckpt", "or holds code"),

@@ -20,8 +20,8 @@ from pvdm.training.cli.command import parsed
 
 TOOLS = Path(__file__).parents[1] / "tools"
 SAMPLING = [
-    "evaluations of the network per clip; 20 if not given, 100 of ddim, all times of ddpm",
-    "0 (none) to 1",
+    "network evaluations per clip; by default 20, for ddim 100, for ddpm all timesteps",
+    "from 0 (none) to 1",
     "(default: unipc)",
 ]
 MODEL = ["exported folder, training checkpoint (.ckpt), or owner/name on the Hub", "(default: auto)", "(default: 32)"]
@@ -32,7 +32,7 @@ HELP = {
         "clips to sample (default: 4)",
         "the same at any batch size",
         "clips sampled at once (default: 4)",
-        "frames per second of the files; the training clips' if not given",
+        "frame rate of the files, frames per second; by default that of the training clips",
         "(default: mp4)",
     ],
     "extend": [
@@ -41,22 +41,22 @@ HELP = {
         "frames of the output",
         "without it the first clip is sampled",
         "several are named OUTPUT_seedN (default: [0])",
-        "frames per second that the input is read and written at; the model's if not given",
-        "steps of the clips after the first; --steps if not given",
+        "frame rate at which the input is read and written, frames per second; by default the model's",
+        "steps of the clips after the first; by default --steps",
     ],
-    "reconstruct": [*MODEL, "at least one clip long", "read and written at; the model's if not given"],
+    "reconstruct": [*MODEL, "at least one clip long", "read and written, frames per second; by default the model's"],
     "evaluate": [
         *SAMPLING,
         "folder of videos or of folders of frames, data set, exported model or checkpoint (.ckpt)",
-        "such as pvdm/fvd16, or pvdm for all of a family; see --list",
-        "clips read, sampled and judged at once (default: 4)",
-        "height and width in pixels, or native to scale nothing",
-        "go on with too few clips; the result is marked",
-        "steps of the clips after the first; --steps if not given",
+        "such as pvdm/fvd16, or a family such as pvdm; see --list",
+        "clips read, sampled and evaluated at once (default: 4)",
+        "height and width in pixels, or native for no scaling",
+        "allow too few clips; the result is marked",
+        "steps of the clips after the first; by default --steps",
     ],
-    "inspect": ["16 if not given", "256x256 if not given", "at most so many on the contact sheet (default: 24)"],
+    "inspect": ["by default 16", "by default 256x256", "most videos on the contact sheet (default: 24)"],
     "export": ["training checkpoint (.ckpt) of either stage", "float16"],
-    "convert": ["(.pth)", "frames per second of what the model generates (default: 25.0)", "float16"],
+    "convert": ["(.pth)", "frame rate of the generated videos, frames per second (default: 25.0)", "float16"],
 }
 
 
@@ -87,7 +87,7 @@ def test_help_names_units_and_defaults(capsys, name):
 
 def test_zero_is_a_default_like_others(capsys):
     text = told(["sample", "--help"], capsys)
-    for phrase in ("0 (none) to 1 (default: 0.0)", "0 is none (default: 0.0)", "at any batch size (default: 0)"):
+    for phrase in ("from 0 (none) to 1 (default: 0.0)", "0 turns it off (default: 0.0)", "any batch size (default: 0)"):
         assert phrase in text
 
 

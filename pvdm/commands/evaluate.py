@@ -1,4 +1,4 @@
-"""`pvdm evaluate`: figures of videos or of a model, by named protocols."""
+"""`pvdm evaluate`: measures videos or a model by named protocols."""
 
 from __future__ import annotations
 
@@ -28,28 +28,32 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--list", action="store_true", help="show the protocols and what they fix, and do no more")
-    parser.add_argument("--real", metavar="PATH", help=f"{WHAT}; figures that compare with nothing do without")
-    parser.add_argument("--fake", metavar="PATH", help=f"what is judged: {WHAT}, which is sampled live")
+    parser.add_argument("--list", action="store_true", help="list the protocols and what they fix, and exit")
+    parser.add_argument("--real", metavar="PATH", help=f"{WHAT}; not needed by metrics without a reference")
+    parser.add_argument("--fake", metavar="PATH", help=f"videos or model to evaluate: {WHAT}, which is sampled")
     parser.add_argument(
-        "--protocol", nargs="+", metavar="NAME", help="such as pvdm/fvd16, or pvdm for all of a family; see --list"
+        "--protocol", nargs="+", metavar="NAME", help="such as pvdm/fvd16, or a family such as pvdm; see --list"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="JSON file of the results")
     parser.add_argument("--overwrite", action="store_true", help="replace existing output")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="of the nearest training clips (.jpg or .png)")
     parser.add_argument(
-        "--reconstruct", action="store_true", help="judge the real clips as the model --fake decodes them"
+        "--picture", type=Path, metavar="FILE", help="picture of the nearest training clips (.jpg or .png)"
     )
-    parser.add_argument("--allow-few", action="store_true", help="go on with too few clips; the result is marked")
-    parser.add_argument("--batch-size", type=positive, default=4, help="clips read, sampled and judged at once")
+    parser.add_argument(
+        "--reconstruct", action="store_true", help="evaluate the reconstructions of the real clips by the model --fake"
+    )
+    parser.add_argument("--allow-few", action="store_true", help="allow too few clips; the result is marked")
+    parser.add_argument("--batch-size", type=positive, default=4, help="clips read, sampled and evaluated at once")
     parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
-    parser.add_argument("--precision", choices=("32", "bf16"), default="32", help="of a model; features are float32")
+    parser.add_argument(
+        "--precision", choices=("32", "bf16"), default="32", help="precision of a model; features are always float32"
+    )
     _add_data(parser.add_argument_group("data sets"))
     _add_weights(parser.add_argument_group("weights"))
-    _add_changes(parser.add_argument_group("changes", "each differs from the protocol, so that the result is custom"))
+    _add_changes(parser.add_argument_group("changes", "changes to the protocol, which make the result custom"))
     group = add_sampler(parser, unset=True)
-    group.add_argument("--later-steps", type=positive, help="steps of the clips after the first; --steps if not given")
-    group.add_argument("--every-class", action="store_true", help="samples take all classes of the model in turn")
+    group.add_argument("--later-steps", type=positive, help="steps of the clips after the first; by default --steps")
+    group.add_argument("--every-class", action="store_true", help="sample all classes of the model in turn")
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:
@@ -58,15 +62,15 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         "--held-out",
         type=Path,
         metavar="PATH",
-        help="real clips that were not trained on, by which nearest/16f tells copies; the test part if not given",
+        help="real clips outside the training data, which nearest/16f needs to tell copies; by default the test part",
     )
-    group.add_argument("--real-layout", choices=layouts, help="how the folder is made up; found out if not given")
-    group.add_argument("--fake-layout", choices=layouts, help="the same of the videos that are judged")
-    group.add_argument("--part", choices=get_args(Part), help="of the real data, instead of the protocol's")
+    group.add_argument("--real-layout", choices=layouts, help="layout of the real folder; detected by default")
+    group.add_argument("--fake-layout", choices=layouts, help="layout of the evaluated folder; detected by default")
+    group.add_argument("--part", choices=get_args(Part), help="part of the real data, instead of the protocol's")
     group.add_argument(
-        "--fake-part", choices=get_args(Part), help="of the judged data; as of the real ones if not given"
+        "--fake-part", choices=get_args(Part), help="part of the evaluated data; by default that of the real data"
     )
-    group.add_argument("--split", type=positive, choices=(1, 2, 3), default=1, help="of UCF101")
+    group.add_argument("--split", type=positive, choices=(1, 2, 3), default=1, help="split of UCF101")
 
 
 def _add_weights(group: argparse._ArgumentGroup) -> None:
@@ -76,23 +80,29 @@ def _add_weights(group: argparse._ArgumentGroup) -> None:
         dest="detector",
         action="append",
         metavar="[NAME=]FILE",
-        help="weights of the protocol's network, such as i3d_pretrained_400.pt; fetched if not given where there is an "
-        "address. With protocols of several networks it is given for each, after its name",
+        help="weights of the protocol's network, such as i3d_pretrained_400.pt; by default downloaded where there is "
+        "an address. For protocols with several networks, give one for each, after its name",
     )
-    group.add_argument("--lpips-weights", type=Path, metavar="FILE", help="VGG's (vgg16-397923af.pth), for LPIPS")
-    group.add_argument("--st-rred", action="store_true", help="judge reconstructions by ST-RRED too, which is slow")
+    group.add_argument(
+        "--lpips-weights", type=Path, metavar="FILE", help="weights of VGG-16 for LPIPS (vgg16-397923af.pth)"
+    )
+    group.add_argument("--st-rred", action="store_true", help="also measure ST-RRED of reconstructions, which is slow")
 
 
 def _add_changes(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--frames", type=positive, help="of a clip")
+    group.add_argument("--frames", type=positive, help="frames of a clip")
     group.add_argument("--stride", type=positive, help="frame stride in generated videos: 3 takes every third frame")
-    group.add_argument("--real-stride", type=positive, help="that of real videos")
-    group.add_argument("--size", type=_or("native"), help="height and width in pixels, or native to scale nothing")
+    group.add_argument("--real-stride", type=positive, help="frame stride in real videos")
+    group.add_argument("--size", type=_or("native"), help="height and width in pixels, or native for no scaling")
     group.add_argument(
-        "--num-real", type=_or("all"), help="real clips, or all; some protocols take fewer where there are fewer"
+        "--num-real",
+        type=_or("all"),
+        help="number of real clips, or all; some protocols accept fewer where there are fewer",
     )
-    group.add_argument("--num-fake", type=_or("all"), help="generated clips, or all: as many as real ones; likewise")
-    group.add_argument("--seeds", type=natural, nargs="+", help="one repetition each")
+    group.add_argument(
+        "--num-fake", type=_or("all"), help="number of generated clips, or all: as many as real ones; likewise"
+    )
+    group.add_argument("--seeds", type=natural, nargs="+", help="seeds of the repetitions")
 
 
 def _or(word: str) -> Callable[[str], int | str]:
@@ -127,7 +137,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def check_options(options: argparse.Namespace) -> None:
-    """InputError for what is missing or cannot be written, before anything is loaded."""
+    """InputError for missing options and outputs that cannot be written, before anything is loaded."""
     missing = [flag for name, flag in NEEDED.items() if not getattr(options, name)]
     if missing:
         raise InputError(f"{' and '.join(missing)} must be given", "see pvdm evaluate --help")
@@ -142,7 +152,7 @@ def check_options(options: argparse.Namespace) -> None:
 
 
 def chosen(options: argparse.Namespace) -> list[Protocol]:
-    """The protocols that are named, each once, with the changes that the options ask for."""
+    """The named protocols, each once, with the changes of the options."""
     named = [protocol for name in options.protocol for protocol in protocols_named(name)]
     given = {name: getattr(options, name) for name in CHANGES if getattr(options, name) is not None}
     if len(set(given.get("seeds", []))) < len(given.get("seeds", [])):
@@ -169,7 +179,7 @@ def _check_detectors(options: argparse.Namespace, found: Sequence[Protocol]) -> 
 
 
 def protocol_table() -> str:
-    """What each protocol fixes, a line for each."""
+    """A table of what each protocol fixes."""
     rows = [("protocol", "kind", "frames", "stride", "pixels", "real clips", "from", "generated", "network", "seeds")]
     rows += [_row(protocol) for protocol in PROTOCOLS.values()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -199,7 +209,7 @@ def _row(protocol: Protocol) -> tuple[str, ...]:
 
 
 def _speak_alone(shared: Processes) -> None:
-    """Of several processes only the first tells what goes well."""
+    """Only the first of several processes logs progress."""
     if not shared.is_main:
         logging.getLogger("pvdm").setLevel(logging.ERROR)
 

@@ -1,4 +1,4 @@
-"""`pvdm export`: a training checkpoint to a folder for use."""
+"""`pvdm export`: exports a training checkpoint to a model folder."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="training checkpoint (.ckpt) of either stage, or an exported folder")
     add_output(parser, "folder for config.json and model.safetensors (averaged weights, autoencoder included)")
     parser.add_argument(
-        "--license", help="the model's license, for its card; as the Hub spells it: mit, cc-by-4.0, ..."
+        "--license", help="license of the model, for its card, as the Hub spells it: mit, cc-by-4.0, ..."
     )
-    parser.add_argument("--half-precision", action="store_true", help="store float16 weights: half the size")
+    parser.add_argument("--half-precision", action="store_true", help="store float16 weights, half the size")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""`pvdm extend`: a given video, or a sampled clip, continued to any length; seeds are shared among processes."""
+"""`pvdm extend`: continues a video, or a sampled clip, to any length; processes share the seeds."""
 
 from __future__ import annotations
 
@@ -40,17 +40,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", type=Path, help="video to continue; without it the first clip is sampled")
     parser.add_argument("--frames", type=positive, required=True, help="frames of the output")
     add_output(parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder of png frames")
-    parser.add_argument("--only-new", action="store_true", help="leave the input's own frames out of the output")
+    parser.add_argument("--only-new", action="store_true", help="leave the frames of the input out of the output")
     parser.add_argument(
-        "--seeds", type=natural, nargs="+", default=[0], help="one video each; several are named OUTPUT_seedN"
+        "--seeds", type=natural, nargs="+", default=[0], help="seed of each video; several are named OUTPUT_seedN"
     )
-    parser.add_argument("--batch-size", type=positive, default=4, help="seeds at once, in each process")
+    parser.add_argument("--batch-size", type=positive, default=4, help="seeds sampled at once in each process")
     parser.add_argument(
-        "--fps", type=rate, help="frames per second that the input is read and written at; the model's if not given"
+        "--fps",
+        type=rate,
+        help="frame rate at which the input is read and written, frames per second; by default the model's",
     )
     add_cuda_graphs(parser)
     add_sampler(parser)
-    parser.add_argument("--later-steps", type=positive, help="steps of the clips after the first; --steps if not given")
+    parser.add_argument("--later-steps", type=positive, help="steps of the clips after the first; by default --steps")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -66,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 class Extension:
-    """The input, or nothing, and what continues it; all that can be refused is, when it is made."""
+    """The input, or nothing, and what continues it; the constructor makes all checks."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         if options.input:
@@ -78,7 +80,7 @@ class Extension:
         if self.missing < 1:
             raise InputError(
                 f"{options.input} has {self.head.length} already",
-                "ask for more --frames, or for --only-new",
+                "give more --frames, or --only-new",
             )
         if self.source and self.source.frames < self.generator.frames:
             raise InputError(
@@ -94,7 +96,7 @@ class Extension:
             self.source.tell()
 
     def write(self, outputs: list[Path], part: range, *, show: bool) -> None:
-        """Writes the head and then each new clip as it comes, into an output for each seed of this part of them."""
+        """Writes the head, then each new clip as it is sampled, to one output for each seed of this part."""
         fps = self.source.fps if self.source else self.options.fps or self.generator.fps
         with ExitStack() as stack:
             stack.enter_context(self.generator.precision(self.options.precision))

@@ -1,4 +1,4 @@
-"""`pvdm inspect`: what one wants to know of a data set before days of training."""
+"""`pvdm inspect`: reports on a data set before days of training."""
 
 from __future__ import annotations
 
@@ -31,23 +31,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, help="folder of the data set")
     parser.add_argument("-c", "--config", action="append", default=[], help="as for pvdm fit; only data.* is used")
     data = parser.add_argument_group("data", "the same as data.* of pvdm fit; they override the configs")
-    data.add_argument("--layout", choices=get_args(GivenLayout), help="how the folder is made up; auto if not given")
+    data.add_argument("--layout", choices=get_args(GivenLayout), help="layout of the folder; by default auto")
     for part in ("training", "validation"):
-        data.add_argument(f"--{part}-folders", nargs="+", metavar="NAME", help=f"of the {part} videos, below path")
-    data.add_argument("--split", type=positive, choices=(1, 2, 3), help="of UCF101; 1 if not given")
-    data.add_argument("--part", choices=get_args(Part), help="what is trained on; train if not given")
-    data.add_argument("--frames", type=positive, help="of a clip; 16 if not given")
-    data.add_argument("--size", type=_size, metavar="HxW", help="of a clip in pixels; 256x256 if not given")
-    data.add_argument("--stride", type=positive, help="frame stride: 4 takes every fourth frame; 1 if not given")
-    data.add_argument("--fps", type=rate, help="frames per second of a clip, instead of a stride")
-    data.add_argument("--clips", type=positive, choices=(1, 2), help="of a sample: 1 (stage 1, if not given) or 2")
-    data.add_argument("--reader", choices=get_args(Reader), help="what decodes video files; auto if not given")
-    data.add_argument("--seed", type=natural, help="of the run, on which the parts of a plain folder depend")
-    parser.add_argument("--all-frames", action="store_true", help="decode every frame, to find damage; slow")
+        data.add_argument(
+            f"--{part}-folders", nargs="+", metavar="NAME", help=f"folders of the {part} videos, below path"
+        )
+    data.add_argument("--split", type=positive, choices=(1, 2, 3), help="split of UCF101; by default 1")
+    data.add_argument("--part", choices=get_args(Part), help="part used for training; by default train")
+    data.add_argument("--frames", type=positive, help="frames of a clip; by default 16")
+    data.add_argument("--size", type=_size, metavar="HxW", help="size of a clip in pixels; by default 256x256")
+    data.add_argument("--stride", type=positive, help="frame stride: 4 takes every fourth frame; by default 1")
+    data.add_argument("--fps", type=rate, help="frame rate of a clip, frames per second, instead of a stride")
+    data.add_argument(
+        "--clips", type=positive, choices=(1, 2), help="clips of a sample: 1 (stage 1, the default) or 2 (stage 2)"
+    )
+    data.add_argument("--reader", choices=get_args(Reader), help="decoder of video files; by default auto")
+    data.add_argument("--seed", type=natural, help="seed of the run, which decides the parts of a plain folder")
+    parser.add_argument("--all-frames", action="store_true", help="decode every frame to find damage, which is slow")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--output", type=Path, help=f"folder for {REPORT} and {SHEET}")
     parser.add_argument("--overwrite", action="store_true", help="replace existing output")
-    parser.add_argument("--videos", type=positive, default=24, help="at most so many on the contact sheet")
+    parser.add_argument("--videos", type=positive, default=24, help="most videos on the contact sheet")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -73,7 +77,7 @@ def _write(options: argparse.Namespace, data: VideoCollection, report: dict[str,
 
 
 def _of_configs(names: Sequence[str]) -> dict[str, Any]:
-    """`data` of all configs, of which the last has the last word."""
+    """`data` of all configs; later ones override earlier ones."""
     files = find_configs([argument for name in names for argument in ("-c", name)])[1::2]
     try:
         merged = OmegaConf.to_container(OmegaConf.merge({}, *map(_read_config, files)))
@@ -83,14 +87,14 @@ def _of_configs(names: Sequence[str]) -> dict[str, Any]:
     data = merged.get("data") or {}
     if not isinstance(data, dict):
         raise InputError(
-            f"data is {data} in the configs, where keys such as layout are wanted below it",
+            f"data is {data} in the configs, where keys such as layout are expected below it",
             "correct them",
         )
     return {**seed, **data}
 
 
 def _read_config(file: str) -> DictConfig:
-    """A YAML file, whose references to its own values are followed."""
+    """A YAML file with its interpolations resolved."""
     try:
         config = OmegaConf.load(file)
         OmegaConf.resolve(config)

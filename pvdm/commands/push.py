@@ -1,4 +1,4 @@
-"""`pvdm push`: a model to the Hugging Face Hub, with its card."""
+"""`pvdm push`: uploads a model and its card to the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="exported folder, or training checkpoint (.ckpt), which is exported first")
-    parser.add_argument("name", metavar="owner/name", help="of the repository, which is made if it is not there")
-    parser.add_argument("--public", action="store_true", help="let everybody see a new repository; else it is private")
-    parser.add_argument("--license", help="the model's license, for its card: mit, cc-by-4.0, ...")
-    parser.add_argument("--half-precision", action="store_true", help="push float16 weights: half the size")
-    parser.add_argument("--message", default="", help="of the commit")
-    parser.add_argument("--overwrite", action="store_true", help="add a new version to what is there")
+    parser.add_argument("model", help="exported folder, or training checkpoint (.ckpt) to export first")
+    parser.add_argument("name", metavar="owner/name", help="name of the repository, which is created if necessary")
+    parser.add_argument("--public", action="store_true", help="make a new repository public; by default it is private")
+    parser.add_argument("--license", help="license of the model, for its card: mit, cc-by-4.0, ...")
+    parser.add_argument("--half-precision", action="store_true", help="upload float16 weights, half the size")
+    parser.add_argument("--message", default="", help="message of the commit")
+    parser.add_argument("--overwrite", action="store_true", help="add a new version to an existing repository")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _folder(options: argparse.Namespace, generator: VideoGenerator, temporary: Path) -> Path:
-    """The exported folder itself, whose card may have been written by hand, or an export of what is asked for."""
+    """The exported folder itself, whose card may have been edited, or an export with the given options."""
     given, is_asked_for = Path(options.model), options.license or options.half_precision
     if (given / CARD).is_file() and not is_asked_for:
         return given

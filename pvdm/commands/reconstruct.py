@@ -1,4 +1,4 @@
-"""`pvdm reconstruct`: a video through the autoencoder and back."""
+"""`pvdm reconstruct`: encodes and decodes a video with the autoencoder."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("input", type=Path, help="video file or folder of frames, at least one clip long")
     add_output(parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder of png frames")
-    parser.add_argument("--side-by-side", action="store_true", help="the original to the left")
+    parser.add_argument("--side-by-side", action="store_true", help="show the original on the left")
     parser.add_argument(
-        "--fps", type=rate, help="frames per second that the input is read and written at; the model's if not given"
+        "--fps",
+        type=rate,
+        help="frame rate at which the input is read and written, frames per second; by default the model's",
     )
 
 

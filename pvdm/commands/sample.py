@@ -1,4 +1,4 @@
-"""`pvdm sample`: new clips from noise, by one process or shared among those of torchrun."""
+"""`pvdm sample`: samples new clips from noise, in one process or in those of torchrun."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 OWN = ("sample_*", RECORD)
-"""What a folder of samples holds."""
+"""Names in a folder of samples."""
 
 FORMATS = ("mp4", "png", *(suffix[1:] for suffix in WRITABLE if suffix != ".mp4"))
 PICTURES = (".png", ".jpg", ".jpeg")
@@ -55,18 +55,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"clips to sample (default: {CLIPS}), of each seed with --seeds (default: 1)",
     )
     seeds = parser.add_mutually_exclusive_group()
-    seeds.add_argument("--seed", type=natural, default=0, help="video i of a seed is the same at any batch size")
-    seeds.add_argument("--seeds", type=natural, nargs="+", help="several seeds: video 0 of each")
+    seeds.add_argument(
+        "--seed", type=natural, default=0, help="seed of all clips; video i of a seed is the same at any batch size"
+    )
+    seeds.add_argument("--seeds", type=natural, nargs="+", help="several seeds; samples video 0 of each")
     parser.add_argument("--batch-size", type=positive, default=4, help="clips sampled at once")
-    parser.add_argument("--fps", type=rate, help="frames per second of the files; the training clips' if not given")
     parser.add_argument(
-        "--format", choices=FORMATS, help="of the files in a folder; png: folders of exact frames (default: mp4)"
+        "--fps", type=rate, help="frame rate of the files, frames per second; by default that of the training clips"
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="format of the files in a folder; png writes folders of exact frames (default: mp4)",
     )
     parser.add_argument(
         "--grid",
         action=_Arrangement,
         metavar="RxC",
-        help="rows and columns of the clips in one file, as in 4x4; near a square if not given",
+        help="rows and columns of the clips in one file, as in 4x4; by default nearly square",
     )
     add_cuda_graphs(parser)
     add_sampler(parser, times="--time-grid")
@@ -83,7 +89,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def videos_of(options: argparse.Namespace) -> list[tuple[int, int]]:
-    """(seed, index) of each clip; InputError if they or their output cannot be."""
+    """(seed, index) of each clip; InputError if they do not fit the options or cannot be written."""
     seeds = options.seeds or [options.seed]
     if len(set(seeds)) < len(seeds):
         raise InputError("a seed is given twice", "give each seed once")
@@ -118,10 +124,10 @@ def _check_output(options: argparse.Namespace) -> None:
 
 
 class Samples:
-    """The clips that the options ask for; all that can be refused is, when it is made."""
+    """The clips of the options; the constructor makes all checks."""
 
     def __init__(self, options: argparse.Namespace, videos: list[tuple[int, int]]) -> None:
-        check_model(options.model)  # first: it is quick to refuse
+        check_model(options.model)  # first, because it is quick
         from pvdm.files.weights import sha256_of
 
         self.options, self.videos = options, videos
@@ -133,7 +139,7 @@ class Samples:
         self.fps = options.fps or self.generator.fps
 
     def clips(self, shared: Processes) -> Iterator[tuple[int, Tensor]]:
-        """Those that are this process's, each with its place among all: (3, t, h, w) uint8."""
+        """The clips of this process, each with its index among all: (3, t, h, w) uint8."""
         # Cut before they are shared, so that not even rounding depends on the number of processes.
         parts = shared.share(in_parts(len(self.videos), self.options.batch_size))
         places = [place for part in parts for place in part]
@@ -158,7 +164,7 @@ class Samples:
                 yield from batch
 
     def record(self, files: list[str]) -> dict[str, Any]:
-        """What is to be kept of them, which are in these files."""
+        """The record of the clips in these files."""
         labels, names = self.labels or [None] * len(self.videos), self.generator.classes
         said = [
             {
@@ -184,7 +190,7 @@ def _write_folder(samples: Samples, options: argparse.Namespace, shared: Process
 
 
 def _write_one(samples: Samples, options: argparse.Namespace, shared: Processes) -> None:
-    """One video of all clips, or one picture of the frames in their middle."""
+    """One video of all clips, or one picture of their middle frames."""
     parts = shared.gather(list(samples.clips(shared)))
     if not shared.is_main:
         return
@@ -215,7 +221,7 @@ def _write_picture(path: Path, picture: Tensor, overwrite: bool) -> None:
 
 
 def _is_file(output: Path) -> bool:
-    """Whether a name is one of a file, and not a folder's."""
+    """Whether a name stands for a file, not a folder."""
     return output.suffix.lower() in (*WRITABLE, *PICTURES)
 
 
@@ -225,7 +231,7 @@ def _record_of(output: Path) -> Path:
 
 @contextmanager
 def _folder_of_all(path: Path, shared: Processes, **replaced: Any) -> Iterator[Path]:
-    """A folder that all processes write into; the first makes it and, when all are done, gives it its name."""
+    """A folder that all processes write to; the first one creates it and renames it when all are done."""
     with replacing(path, **replaced) if shared.is_main else nullcontext() as folder:
         if shared.is_main:
             folder.mkdir()
@@ -235,7 +241,7 @@ def _folder_of_all(path: Path, shared: Processes, **replaced: Any) -> Iterator[P
 
 
 class _Arrangement(argparse.Action):
-    """`--grid 4x4` is (rows, columns); the name of a grid of times, which `--grid` took before, is still one."""
+    """`--grid 4x4` is (rows, columns); the name of a time grid, which `--grid` took before, still works."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: Any, value: Any, option: str | None = None) -> None:
         rows, _, columns = value.partition("x")

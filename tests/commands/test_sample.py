@@ -107,7 +107,7 @@ def test_videos_take_the_labels_in_turn(pvdm, labelled_model, labelled, frames, 
             "'swing' is none of this model's 3 classes (near it are Swing); give a name",
         ),
         (["--label", "7"], "the label is 7; the 3 classes of this model are 0 to 2"),
-        (["--label-guidance", 2], "--label-guidance is given without a --label to guide by"),
+        (["--label-guidance", 2], "--label-guidance is given without --label"),
         (["--label", "0", "--label", "1", "--num-videos", 1], "there are 2 labels for 1 video(s)"),
     ],
 )

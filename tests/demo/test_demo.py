@@ -80,7 +80,7 @@ def test_a_second_run_repeats_nothing(demo, caplog):
 def test_a_folder_of_something_else_is_refused(tmp_path, caplog):
     (tmp_path / "precious.txt").write_text("mine")
     assert main(["demo", "--output", str(tmp_path), "--fresh"]) == 2
-    assert "something else than a demo" in caplog.text
+    assert "something other than a demo" in caplog.text
     assert (tmp_path / "precious.txt").read_text() == "mine"
 
 

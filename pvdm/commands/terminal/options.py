@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they become."""
+"""Options that several commands share, and what is made of them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SOLVER = {
     "guidance": 0.0,
     "label_guidance": 0.0,
 }
-"""What the options of `add_sampler` are if not given; None is the solver's own."""
+"""Defaults of the options of `add_sampler`; None is the sampler's own."""
 
 
 def positive(text: str) -> int:
@@ -61,13 +61,13 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="exported folder, training checkpoint (.ckpt), or owner/name on the Hub")
     parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
     parser.add_argument(
-        "--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 and half its memory"
+        "--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16, which takes half the memory"
     )
     parser.add_argument(
-        "--compile", action="store_true", help="torch.compile: minutes at the start, faster from then on"
+        "--compile", action="store_true", help="compile the networks: takes minutes at the start, then runs faster"
     )
     parser.add_argument(
-        "--clips-at-once", type=positive, help="clips in the autoencoder at once; fewer take less memory"
+        "--clips-at-once", type=positive, help="clips in the autoencoder at once; fewer use less memory"
     )
 
 
@@ -76,7 +76,7 @@ def add_cuda_graphs(parser: argparse.ArgumentParser) -> None:
         "--cuda-graphs",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="on a GPU, launch each step's kernels as one",
+        help="on a GPU, launch the kernels of a step as one CUDA graph",
     )
 
 
@@ -88,36 +88,36 @@ def add_output(parser: argparse.ArgumentParser, what: str) -> None:
 def add_sampler(
     parser: argparse.ArgumentParser, *, unset: bool = False, times: str = "--grid"
 ) -> argparse._ArgumentGroup:
-    """The options of solvers.
+    """Adds the options of samplers.
 
     Args:
-        parser: Gets them.
+        parser: The parser to add them to.
         unset: Those of `SOLVER` are None if not given, see `with_solver`, though the help says what they then are.
         times: Another name of `--time-grid`.
     """
     group = parser.add_argument_group("sampling")
-    group.add_argument("--sampler", choices=SAMPLER_NAMES, help="ddim, or ddpm (ancestral): the paper's")
+    group.add_argument("--sampler", choices=SAMPLER_NAMES, help="sampler; the paper uses ddim and ddpm (ancestral)")
     group.add_argument(
         "--steps",
         type=positive,
-        help=f"evaluations of the network per clip; {FEW_STEPS} if not given, {DDIM_STEPS} of ddim, all times of ddpm",
+        help=f"network evaluations per clip; by default {FEW_STEPS}, for ddim {DDIM_STEPS}, for ddpm all timesteps",
     )
     group.add_argument(
         *dict.fromkeys(("--time-grid", times)),
         dest="grid",
         choices=GRIDS,
-        help=f"which times are visited; {FEW_STEPS_GRID} if not given, uniform by ddim and ddpm, as released",
+        help=f"spacing of the timesteps; by default {FEW_STEPS_GRID}, for ddim and ddpm uniform as released",
     )
-    group.add_argument("--eta", type=float, help="noise of ddim, 0 (none) to 1")
-    group.add_argument("--guidance", type=float, help="weight of guidance on the previous clip; 0 is none")
+    group.add_argument("--eta", type=float, help="noise of ddim, from 0 (none) to 1")
+    group.add_argument("--guidance", type=float, help="weight of guidance by the previous clip; 0 turns it off")
     group.add_argument(
         "--label",
         action="append",
         metavar="NAME_OR_INDEX",
-        help="class of the videos, of a model with classes; may be given several times, and the videos take them in "
-        "turn; without it, videos of no class in particular",
+        help="class of the videos, for a model with classes; may be repeated, and the videos take the classes in turn; "
+        "by default videos of no particular class",
     )
-    group.add_argument("--label-guidance", type=float, help="weight of guidance on the class; 0 is none")
+    group.add_argument("--label-guidance", type=float, help="weight of guidance by the class; 0 turns it off")
     for action in group._group_actions:
         if unset and SOLVER.get(action.dest) is not None:
             action.help += f" (default: {SOLVER[action.dest]})"
@@ -126,13 +126,13 @@ def add_sampler(
 
 
 def with_solver(options: argparse.Namespace) -> argparse.Namespace:
-    """The options with those of `SOLVER` where none is given."""
+    """The options, with `SOLVER` in place of those not given."""
     given = {name: value for name, value in vars(options).items() if value is not None}
     return argparse.Namespace(**{**vars(options), **SOLVER, **given})
 
 
 def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps: int | None = None) -> SamplerConfig:
-    """The solver that the options describe; InputError where they do not fit together or the model."""
+    """The sampler that the options describe; InputError if they do not fit together or the model."""
     steps, timesteps = steps or options.steps, generator.diffusion.timesteps
     if steps is not None and steps > timesteps:
         raise InputError(
@@ -149,10 +149,10 @@ def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps:
 
 
 def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: int) -> list[int] | None:
-    """The class of each of the videos, which take those of the options in turn; InputError if there is none such."""
+    """The class of each video, which take those of the options in turn; InputError for an unknown class."""
     if options.label is None:
         if options.label_guidance:
-            raise InputError("--label-guidance is given without a --label to guide by", "give one, or leave it out")
+            raise InputError("--label-guidance is given without --label", "give a --label, or leave it out")
         return None
     if len(options.label) > videos:
         raise InputError(f"there are {len(options.label)} labels for {videos} video(s)", "give each --label a video")
@@ -161,8 +161,8 @@ def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: in
 
 
 def load_model(options: argparse.Namespace) -> VideoGenerator:
-    """The model on the device of this process, to be used within its `precision`."""
-    check_model(options.model)  # first: it is quick to refuse
+    """The model on the device of this process; use it within its `precision`."""
+    check_model(options.model)  # first, because it is quick
     device = device_of_rank(device_of(options.device))
     from pvdm.generation import VideoGenerator
     from pvdm.runtime.precision import warn_of_slow_bfloat16
@@ -177,9 +177,9 @@ def load_model(options: argparse.Namespace) -> VideoGenerator:
 
 @contextmanager
 def shared_work() -> Iterator[Processes]:
-    """The processes that share a command's work, torchrun's or this one alone, until it is done or SIGTERM comes.
+    """The processes that share a command's work, torchrun's or this one alone, until it is done or stopped by SIGTERM.
 
-    Of several only the first tells what goes well.
+    Only the first of several processes logs progress.
     """
     with ended_by_sigterm(), processes() as shared:
         if not shared.is_main:
@@ -188,7 +188,7 @@ def shared_work() -> Iterator[Processes]:
 
 
 def device_of(name: str) -> torch.device:
-    """A device that is there, a GPU from now on with TF32 products; InputError if there is no such device."""
+    """A device of this machine, with TF32 products on a GPU from now on; InputError if there is no such device."""
     import torch
 
     from pvdm.runtime.precision import allow_tf32

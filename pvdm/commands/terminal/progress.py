@@ -1,4 +1,4 @@
-"""Bars on the terminal for work in several stages."""
+"""Progress bars on the terminal for work in several stages."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from threading import Lock
 from tqdm import tqdm
 
 DECODING = 0.05
-"""Of the way from noise to a file that decoding and writing take, about."""
+"""Approximate share of decoding and writing in the time from noise to a file."""
 
 
 class Bars:
-    """One bar for each stage, told (what is done, clips done, clips in all) after each of its parts.
+    """One bar for each stage, called with (stage, clips done, clips in all) after each of its parts.
 
-    A stage has begun when the one before it ended, so that the time left is right from the first part on.
+    A stage begins when the one before it ends, so that the time left is right from the first part on.
     """
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class Bars:
 
 
 class SamplingBar:
-    """A bar of clips or frames that moves with the steps of those that are sampled together, and shows the time left.
+    """A bar of clips or frames that moves with each sampling step and shows the time left.
 
     Args:
-        parts: What each sampling makes, in their order.
-        unit: Of what, in the plural.
-        show: Whether there is a bar.
+        parts: Clips or frames of each sampling, in order.
+        unit: Name of the unit, in the plural.
+        show: Whether to show the bar.
     """
 
     def __init__(self, parts: Sequence[int], *, unit: str, show: bool = True) -> None:
@@ -54,7 +54,7 @@ class SamplingBar:
         self._bar.close()
 
     def sampling(self, done: int, steps: int) -> None:
-        """Told after each step, perhaps by the thread that samples."""
+        """Called after each step, possibly by the sampling thread."""
         part = self._parts[self._part]
         self._sampled = self._before + part * done / steps
         if done == steps:
@@ -62,7 +62,7 @@ class SamplingBar:
         self._show()
 
     def written(self, count: int = 1) -> None:
-        """Told when so many are decoded and in their file."""
+        """Called when this many are decoded and written."""
         self._written += count
         self._show()
 

@@ -1,4 +1,4 @@
-"""LightningCLI whose refusals are one sentence each and leave no file behind."""
+"""LightningCLI that refuses in one sentence and leaves no file behind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pvdm.training.run.run_folder import ConfigOfRun, RunFolder
 
 OF_ANY = {"pvdm", "state_dict", "pytorch-lightning_version"}
 OF_TRAINING = {"optimizer_states", "lr_schedulers", "loops"}
-"""What a checkpoint must hold, to be used and to be gone on with."""
+"""What a checkpoint must hold to be used, and to be resumed."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class TrainingParser(ConfigParser, LightningArgumentParser):
 
 
 class CheckedCLI(LightningCLI):
-    """Checks what Lightning leaves to chance, and says what it says at length."""
+    """Checks what Lightning does not, and shortens what it says."""
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         self.parser_class, self.save_config_callback = TrainingParser, ConfigOfRun
@@ -59,10 +59,10 @@ class CheckedCLI(LightningCLI):
         check_range(0, 2**32 - 1, seed_everything=self.config[self.config.subcommand].seed_everything)
 
     def _parse_ckpt_path(self) -> None:
-        """Lightning looks here for hyperparameters, which ours have none of; instead, a wrong file is said at once."""
+        """Lightning looks for hyperparameters here, which ours do not have; a wrong file is refused here instead."""
         path = self.config[self.config.subcommand].get("ckpt_path")
         if path and Path(path).is_file():
-            check_checkpoint(Path(path), to_go_on=self.config.subcommand == "fit")
+            check_checkpoint(Path(path), resume=self.config.subcommand == "fit")
 
     def instantiate_classes(self) -> None:
         """Builds model, data and trainer; what a constructor refuses comes without jsonargparse's wrapping."""
@@ -96,28 +96,30 @@ class CheckedCLI(LightningCLI):
         return any(isinstance(callback, ConfigOfRun) and callback.already_saved for callback in self.trainer.callbacks)
 
     def _clear(self) -> None:
-        """Closes the logs and deletes what the run has left, once for all processes."""
+        """Closes the logs and deletes what the run has written, in one process for all."""
         if self.trainer.is_global_zero:
             for made in self.trainer.loggers:
                 made.finalize("failed")
             self.run_folder.clear()
 
 
-def check_checkpoint(path: Path, *, to_go_on: bool) -> None:
-    """InputError unless the file is a checkpoint of ours, and, `to_go_on`, one with what training goes on from."""
+def check_checkpoint(path: Path, *, resume: bool) -> None:
+    """InputError unless the file is a checkpoint of ours and, to `resume`, holds the state of training."""
     content = read_pickle(path, mapped=True)
     found = content.keys()
     if not found >= OF_ANY:
         raise InputError(f"{path} is not a checkpoint of pvdm fit", "give another as --ckpt_path")
     checked(content["pvdm"], path)
-    if to_go_on and not found >= OF_TRAINING:
+    if resume and not found >= OF_TRAINING:
         missing = min(OF_TRAINING - found)
-        raise InputError(f"{path} holds a model and nothing to go on from (no {missing})", "leave out --ckpt_path")
+        raise InputError(
+            f"{path} holds a model and no state of training to resume (no {missing})", "leave out --ckpt_path"
+        )
 
 
 @contextmanager
 def _failing_logs_told() -> Iterator[None]:
-    """TensorBoard writes in a thread of its own: what the system refuses it is a line, not a traceback."""
+    """TensorBoard writes in its own thread: an error of the system there becomes a line, not a traceback."""
     before = threading.excepthook
 
     def tell(thread: threading.ExceptHookArgs) -> None:

@@ -50,10 +50,10 @@ class TrainingCLI(CheckedCLI):
     """Each value has one home: sizes are the data's, the folder of a run is `trainer.default_root_dir`."""
 
     arguments: Sequence[str] = ()
-    """What the user has typed, with configs named as they were."""
+    """The command line as the user typed it."""
 
     tells_next = True
-    """Whether the user is the one who goes on."""
+    """Whether to name the command that follows."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(AveragedWeights, "averaging")
@@ -83,11 +83,11 @@ class TrainingCLI(CheckedCLI):
             parser.prog = f"pvdm {verb}"
 
     def after_instantiate_classes(self) -> None:
-        """The same command again goes on from the run's last checkpoint, which the other verbs take as the model."""
+        """`fit` resumes from the run's last checkpoint; the other verbs take it as the model."""
         config = self.config_init[self.subcommand]
         last = Path(config.trainer.default_root_dir or ".") / LAST
         if config.ckpt_path is None and last.is_file():
-            logger.info("continuing from %s", last) if self.subcommand == "fit" else logger.info("model: %s", last)
+            logger.info("resuming from %s", last) if self.subcommand == "fit" else logger.info("model: %s", last)
             config.ckpt_path = str(last)
         elif config.ckpt_path is None and self.subcommand != "fit":
             raise InputError(f"there is no checkpoint {last}", "give one as --ckpt_path, or run pvdm fit first")
@@ -97,7 +97,7 @@ class TrainingCLI(CheckedCLI):
             self.model.start = None  # the weights are those of the checkpoint
         config.weights_only = True
         if self.subcommand == "predict":
-            config.return_predictions = False  # they are in files, and would fill the memory
+            config.return_predictions = False  # they are written to files, and would fill the memory
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         if self.subcommand != "fit":
@@ -111,18 +111,18 @@ class TrainingCLI(CheckedCLI):
         return super().instantiate_trainer(**kwargs)
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """As ever; a second Ctrl-C, after which nothing is saved, leaves a word on what there is to go on from."""
+        """Says where a run resumes after a second Ctrl-C, which saves nothing."""
         try:
             super()._run_subcommand(subcommand)
         except SystemExit as end:
             last = Path(self.trainer.default_root_dir) / LAST
             if isinstance(end.__context__, KeyboardInterrupt) and subcommand == "fit" and self.trainer.is_global_zero:
-                saved = f"goes on from {last}" if last.is_file() else "begins anew, for nothing was saved"
-                logger.info("the same command %s", saved)
+                begin = f"resumes from {last}" if last.is_file() else "starts over, because nothing was saved"
+                logger.info("the same command %s", begin)
             raise
 
     def after_fit(self) -> None:
-        """Tells what the run has come to, and the command that follows."""
+        """Logs the result of the run, and the command that follows."""
         if self.trainer.fast_dev_run or not self.trainer.is_global_zero:
             return
         used = self.config.fit
@@ -131,11 +131,13 @@ class TrainingCLI(CheckedCLI):
         if checkpoint is None or not self.tells_next:
             return
         if self.model.generator.denoiser is None:
-            with suppress(InputError, OSError, YAMLError):  # a config may have gone or changed since the run began
+            with suppress(
+                InputError, OSError, YAMLError
+            ):  # a config may have been deleted or changed since the run began
                 logger.info("next, stage 2:\n%s", stage_2_command(self.arguments, used, checkpoint, parsed))
         else:
             logger.info("to see samples:\n%s", sampling_command(checkpoint, run))
-            logger.info("to keep the model without what only training needs:\n%s", export_command(checkpoint, run))
+            logger.info("to export the model without the state of training:\n%s", export_command(checkpoint, run))
 
 
 def parsed(arguments: Sequence[str]) -> Namespace:
@@ -173,9 +175,9 @@ def _unbuilt(verb: str) -> type[TrainingCLI]:
 
 
 def main(arguments: Sequence[str], *, tells_next: bool = True) -> None:
-    """Runs one of Lightning's verbs; `arguments` begin with it. `Stopped` after a line of it if a signal came.
+    """Runs one of Lightning's verbs, the first of `arguments`; raises `Stopped` after a signal, which it logs.
 
-    tells_next: name the command that follows, unless the caller goes on by itself.
+    tells_next: Name the command that follows.
     """
     kind = _only(arguments[0])
     kind.tells_next = tells_next
@@ -185,13 +187,13 @@ def main(arguments: Sequence[str], *, tells_next: bool = True) -> None:
     if stop is None:
         return
     if stop.code:
-        goes_on = "; the same command goes on" if arguments[0] == "fit" else ""
-        logger.error("pvdm: stopped by %s%s", stop.signal.name, goes_on)
+        resume = "; run the same command again to resume" if arguments[0] == "fit" else ""
+        logger.error("pvdm: stopped by %s%s", stop.signal.name, resume)
     raise stop
 
 
 def _run_until_stopped(kind: type[TrainingCLI], arguments: Sequence[str]) -> Stopped | None:
-    """The exception of a signal, without the frames that it came through; Ctrl-C is raised."""
+    """The exception of a signal, without its traceback; Ctrl-C is raised."""
     try:
         with ended_by_sigterm(Stopped):
             _cli(kind, arguments)
@@ -199,7 +201,7 @@ def _run_until_stopped(kind: type[TrainingCLI], arguments: Sequence[str]) -> Sto
         stop.__context__ = None
         return stop.with_traceback(None)
     except SystemExit as end:
-        if isinstance(end.__context__, KeyboardInterrupt):  # Lightning makes a status of 1 of it
+        if isinstance(end.__context__, KeyboardInterrupt):  # Lightning turns it into exit status 1
             raise end.__context__ from None
         raise
     except RuntimeError as error:
@@ -227,7 +229,7 @@ def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
 
 
 def _with_default(given: Any, kind: type, default: Callable[[], Any]) -> list[Any]:
-    """What the user gives to the trainer, one or several or none, and the default unless one of them is of its kind."""
+    """What the user gave to the trainer, one or several or none, and the default unless one of them is of its kind."""
     found = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
     return found if any(isinstance(part, kind) for part in found) else [*found, default()]
 
@@ -238,7 +240,7 @@ def _help(kind: type[TrainingCLI]) -> dict[str, dict[str, str]]:
 
 
 def _only(verb: str) -> type[TrainingCLI]:
-    """The command line of one verb; the parsers of all four take most of a second to build."""
+    """The command line of one verb: building the parsers of all four takes most of a second."""
 
     class Only(TrainingCLI):
         @staticmethod

@@ -14,7 +14,7 @@ CONFIG_OPTIONS = ("-c", "--config")
 
 
 def config_names(arguments: Sequence[str]) -> Iterator[str]:
-    """The configs as the arguments name them."""
+    """The names of the configs among the arguments."""
     for index, argument in enumerate(arguments):
         option, equals, name = argument.partition("=")
         if option in CONFIG_OPTIONS and equals:
@@ -24,7 +24,7 @@ def config_names(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def find_configs(arguments: Sequence[str]) -> list[str]:
-    """The arguments, with a config that is not here but in the package (`configs/...`) given by its place there."""
+    """The arguments; a config that is only in the package (`configs/...`) is given by its path there."""
     found = list(arguments)
     for index, argument in enumerate(found):
         option, equals, name = argument.partition("=")
@@ -36,7 +36,7 @@ def find_configs(arguments: Sequence[str]) -> list[str]:
 
 
 def find_config(name: str) -> Path | str:
-    """The place of one config, as it is given or in the package."""
+    """The path of one config, as given or in the package."""
     inside = configs.FOLDER / name.removeprefix("configs/")
     return inside if name.startswith("configs/") and not Path(name).exists() and inside.is_file() else name
 

@@ -14,18 +14,18 @@ from jsonargparse import Namespace
 from pvdm.training.cli.config_files import config_names, find_config
 
 FIRST, SECOND = "autoencoder", "diffusion"
-"""Names of the stages in those of their configs and folders."""
+"""The stages' names in the names of their configs and folders."""
 
 SECOND_STAGE = "configs/diffusion.yaml"
 
 OF_A_STAGE = ("batch_size", "clips", "clips_per_video", "color_jitter", "seed")
-"""Options of the data that each stage has for itself, or that follow from others."""
+"""Options of the data that differ between the stages, or follow from others."""
 
 OF_A_MACHINE = ("accelerator", "devices", "num_nodes", "precision", "strategy")
 """Options of the trainer that both stages share."""
 
 OF_BOTH = {"data", "seed_everything"}
-"""What a config may set and serve both stages."""
+"""What a config for both stages may set."""
 
 Parse = Callable[[Sequence[str]], Namespace]
 
@@ -34,10 +34,10 @@ def stage_2_command(given: Sequence[str], used: Namespace, checkpoint: Path, par
     """`pvdm fit` of stage 2 with the data, sizes and machine of stage 1.
 
     Args:
-        given: Arguments of the `pvdm fit` of stage 1, with configs as the user named them.
-        used: What they came to.
+        given: Arguments of `pvdm fit` of stage 1, as the user typed them.
+        used: The configuration they resulted in.
         checkpoint: The autoencoder.
-        parse: What `pvdm fit` makes of arguments.
+        parse: Reads arguments as `pvdm fit` does.
     """
     configs = [part for name in _configs_of_stage_2(given) for part in ("-c", name)]
     words = [*configs, "--data.path", str(used.data.path), "--model.autoencoder", str(checkpoint)]
@@ -62,7 +62,7 @@ def export_command(checkpoint: Path, run: Path) -> str:
 
 
 def _configs_of_stage_2(given: Sequence[str]) -> list[str]:
-    """The counterparts of the configs of stage 1, and those that serve both stages; one of all sizes comes first."""
+    """The counterparts of the configs of stage 1, and those for both stages; the first one has all sizes."""
     names = list(config_names(given))
     found = [name for name in map(_of_stage_2, names) if name]
     has_sizes = names and _counterpart(names[0]) is not None
@@ -70,12 +70,12 @@ def _configs_of_stage_2(given: Sequence[str]) -> list[str]:
 
 
 def _of_stage_2(name: str) -> str | None:
-    """The config that does for stage 2 what this one did for stage 1; None if there is none."""
+    """The config of stage 2 that corresponds to this one of stage 1; None if there is none."""
     return _counterpart(name) or (name if _keys(name) <= OF_BOTH else None)
 
 
 def _counterpart(name: str) -> str | None:
-    """A config of the same name but for that of the stage, which lies beside it."""
+    """The config beside it whose name has the other stage in it."""
     path = Path(name)
     other = path.with_name(path.name.replace(FIRST, SECOND)).as_posix()
     return other if other != path.as_posix() and Path(find_config(other)).is_file() else None
@@ -94,19 +94,19 @@ def _shared(config: Namespace) -> dict[str, Any]:
 
 
 def _folder_of_stage_2(folder: Path) -> Path | None:
-    """Where stage 2 goes if stage 1 is in `folder`; None if that has no name, where the config says it."""
+    """The folder of stage 2 if stage 1 is in `folder`; None if that has no name, and the config decides."""
     name = folder.name.replace(FIRST, SECOND)
     return folder.with_name(name if name != folder.name else f"{name}_{SECOND}") if name else None
 
 
 def _text(value: Any) -> str:
-    """A value as an option has it."""
+    """A value as text on the command line."""
     if isinstance(value, (str, Path)):
         return str(value)
     return yaml.safe_dump(value, default_flow_style=True, width=float("inf")).removesuffix("...\n").strip()
 
 
 def _new(path: Path) -> Path:
-    """The path, numbered if there is something at it."""
+    """The path, numbered if it exists."""
     names = (path.with_name(f"{path.name}_{number}") if number > 1 else path for number in count(1))
     return next(name for name in names if not name.exists())

@@ -1,4 +1,4 @@
-"""What Lightning says that is of no use to someone who trains, and how it is kept silent."""
+"""Lightning's messages that are of no use to a user, and how they are suppressed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 WARNINGS = (
-    "LightningCLI's args parameter is intended",  # it gets the command line, as it wants
-    "`isinstance.treespec, LeafSpec.` is deprecated",  # Lightning's own affair
+    "LightningCLI's args parameter is intended",  # it gets the command line
+    "`isinstance.treespec, LeafSpec.` is deprecated",  # inside Lightning
     "The '.*' does not have many workers",  # data.workers says how many
-    "You're resuming from a checkpoint that ended before the epoch ended",  # ours goes on with the next batch
-    "Checkpoint directory .* exists and is not empty",  # it is the run's that is continued
-    "It is recommended to use `self.log.'step', ..., sync_dist=True",  # it is the same in all processes
-    "You have overridden `transfer_batch_to_device` in `LightningModule`",  # so that it holds for any data
+    "You're resuming from a checkpoint that ended before the epoch ended",  # ours resumes with the next batch
+    "Checkpoint directory .* exists and is not empty",  # it belongs to the run that is resumed
+    "It is recommended to use `self.log.'step', ..., sync_dist=True",  # the value is the same in all processes
+    "You have overridden `transfer_batch_to_device` in `LightningModule`",  # it works with any data
     "Found .* module.s. in eval mode at the start of training",  # the frozen autoencoder of stage 2
 )
 """Beginnings of warnings, as regular expressions."""
@@ -26,21 +26,21 @@ LINES = {
         "Automatic Mixed Precision",  # so does the precision
         "litlogger",
         "litmodels",
-        "` was configured so ",  # what the user has set
-        "`Trainer.fit` stopped:",  # the end of a run is told with its result
-        "Restoring states from the checkpoint",  # so is its beginning
+        "` was configured so ",  # set by the user
+        "`Trainer.fit` stopped:",  # we log the end of a run with its result
+        "Restoring states from the checkpoint",  # and its beginning
         "Restored all states from the checkpoint",
         "Loaded model weights from the checkpoint",
         "Detected KeyboardInterrupt",
     ),
     "lightning_fabric.utilities.seed": ("Seed set to",),
 }
-"""Splits of lines by the logger that writes them."""
+"""Parts of lines, by the logger that writes them."""
 
 
 @contextmanager
 def needless_off() -> Iterator[None]:
-    """Leaves out these warnings and lines; all others are told."""
+    """Suppresses these warnings and lines, and no others."""
     with warnings.catch_warnings(), ExitStack() as stack:
         for beginning in WARNINGS:
             warnings.filterwarnings("ignore", message=beginning)

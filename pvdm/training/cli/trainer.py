@@ -1,4 +1,4 @@
-"""Lightning's Trainer: counts of batches told apart from shares of them, its options checked, its refusals told."""
+"""Lightning's Trainer, which keeps counts and fractions of batches apart; checks of its options; its refusals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIGHTNING = ("pytorch_lightning", "lightning_fabric")
 
 
 class Trainer(pytorch_lightning.Trainer):
-    """As Lightning's: of the options named here a whole number counts batches, and a fraction is a share of them.
+    """Lightning's Trainer; of the options named here a whole number counts batches, any other is a fraction of them.
 
     So 1 is one batch and 1.0 is all. Lightning declares the same types as `Union[int, float]`, which Python may hand
     out as the equal `Union[float, int]` of an earlier caller; the command line then reads 1 as 1.0.
@@ -50,7 +50,7 @@ class Trainer(pytorch_lightning.Trainer):
 
 
 def check_trainer(config: Any, *, is_automatic: bool) -> None:
-    """InputError for values that Lightning takes and that break training later, or spoil it."""
+    """InputError for values that Lightning accepts and that break or spoil training later."""
     _check_strategy(config.get("strategy"))
     precision = config.get("precision")
     allowed = PRECISIONS | (SCALED_PRECISIONS if is_automatic else set())
@@ -64,17 +64,17 @@ def check_trainer(config: Any, *, is_automatic: bool) -> None:
     if isinstance(interval, (int, float)) and interval <= 0:
         raise InputError(
             f"trainer.val_check_interval is {interval}",
-            "give a number of batches, or a share of an epoch above 0",
+            "give a number of batches, or a fraction of an epoch above 0",
         )
     check_range(0, gradient_clip_val=config.get("gradient_clip_val"), log_every_n_steps=config.get("log_every_n_steps"))
 
 
 def _check_strategy(strategy: Any) -> None:
-    """InputError for those that divide weights in ways of their own, whose checkpoints are not ours."""
+    """InputError for strategies that shard weights and write checkpoints in formats of their own."""
     name = strategy if isinstance(strategy, str) else type(strategy).__name__
     if name.lower().startswith(("fsdp", "deepspeed", "modelparallel")):
         raise InputError(
-            f"trainer.strategy is {name}, whose checkpoints cannot be gone on with here",
+            f"trainer.strategy is {name}, whose checkpoints cannot be resumed here",
             "give ddp, or for stage 2 -c configs/strategies/fsdp.yaml",
         )
 

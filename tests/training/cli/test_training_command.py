@@ -28,7 +28,7 @@ def test_the_same_command_goes_on_as_if_it_had_never_stopped(command, tmp_path, 
     for steps, workers in ((3, 0), (8, 2)):  # within an epoch, within the next
         assert main(command("fit", stage, "broken", trainer__max_steps=steps, data__workers=workers)) == 0
         assert read(tmp_path / "broken")["global_step"] == steps
-    assert caplog.text.count("continuing from") == 1
+    assert caplog.text.count("resuming from") == 1
     assert_same_training(read(tmp_path / "broken"), read(tmp_path / "straight"))
     assert_finished_run_says_so(command("fit", stage, "broken", trainer__max_steps=8), tmp_path / "broken", caplog)
 

@@ -132,7 +132,7 @@ def test_stopped_within_updates_and_validations_it_ends_with_the_same_bits(
     for method, call in stops:
         stopped = signalled(STAGES[stage], method, [call], signal.SIGTERM, command("fit", stage, "stopped", **more))
         assert stopped == 143
-        assert errors(caplog) == ["pvdm: stopped by SIGTERM; the same command goes on"]
+        assert errors(caplog) == ["pvdm: stopped by SIGTERM; run the same command again to resume"]
     assert main(command("fit", stage, "stopped", **more)) == 0
     for name in ("last", "best"):
         assert_same_training(read(tmp_path / "stopped", name), read(tmp_path / "straight", name))
@@ -152,7 +152,7 @@ def test_stopped_within_the_last_validation_it_is_done_again(command, signalled,
 def test_sigterm_before_the_first_batch(command, signalled, caplog, tmp_path, kind, method):
     arguments = command("fit", "autoencoder")
     assert signalled(kind, method, [1], signal.SIGTERM, arguments) == 143
-    assert errors(caplog) == ["pvdm: stopped by SIGTERM; the same command goes on"]
+    assert errors(caplog) == ["pvdm: stopped by SIGTERM; run the same command again to resume"]
     assert not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
     assert main(arguments) == 0
     assert read(tmp_path / "run")["global_step"] == 2
@@ -166,7 +166,7 @@ def test_slurms_signal_saves_between_batches_and_queues_nothing(command, signall
     monkeypatch.setattr("pytorch_lightning.trainer.connectors.signal_connector.call", lambda *_, **__: pytest.fail())
     arguments = command("fit", "autoencoder", trainer__max_steps=4)
     assert signalled(AutoencoderTraining, "training_step", [2], signal.SIGUSR1, arguments) == 128 + signal.SIGUSR1
-    assert errors(caplog) == ["pvdm: stopped by SIGUSR1; the same command goes on"]
+    assert errors(caplog) == ["pvdm: stopped by SIGUSR1; run the same command again to resume"]
     assert read(tmp_path / "run")["global_step"] == 2
     assert not list((tmp_path / "run").rglob("hpc_ckpt*"))
 
@@ -174,7 +174,7 @@ def test_slurms_signal_saves_between_batches_and_queues_nothing(command, signall
 def test_ctrl_c_saves_and_a_second_one_ends_at_once(command, signalled, caplog, tmp_path):
     arguments = command("fit", "autoencoder", trainer__max_steps=4)
     assert signalled(AutoencoderTraining, "training_step", [2], signal.SIGINT, arguments) == 130
-    assert errors(caplog) == ["pvdm: stopped by SIGINT; the same command goes on"]
+    assert errors(caplog) == ["pvdm: stopped by SIGINT; run the same command again to resume"]
     assert "Ctrl-C again stops at once" in caplog.text
     assert read(tmp_path / "run")["global_step"] == 2
 
@@ -188,7 +188,7 @@ def test_ctrl_c_saves_and_a_second_one_ends_at_once(command, signalled, caplog, 
         patch.setattr(AutoencoderTraining, "reconstruction_loss", twice)
         assert signalled(AutoencoderTraining, "training_step", [1], signal.SIGINT, arguments) == 130
     assert errors(caplog) == ["pvdm: interrupted"]
-    assert f"the same command goes on from {tmp_path / 'run' / 'checkpoints' / 'last.ckpt'}" in caplog.text
+    assert f"the same command resumes from {tmp_path / 'run' / 'checkpoints' / 'last.ckpt'}" in caplog.text
     assert read(tmp_path / "run")["global_step"] == 2
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
@@ -216,6 +216,6 @@ def test_a_signal_to_all_processes_does_not_disturb_the_workers(forks, command, 
         run.kill(number, group=True)
         assert run.wait() == status
         assert "Traceback" not in run.output.read_text()
-        assert run.output.read_text().endswith("; the same command goes on\n")
+        assert run.output.read_text().endswith("; run the same command again to resume\n")
     forks.run(command("fit", stage, "stopped", **more))
     assert_same_training(read(tmp_path / "stopped"), read(tmp_path / "straight"))

@@ -53,7 +53,7 @@ def test_two_processes_equal_one_with_the_joint_batch(forks, together, tmp_path,
     run.kill(signal.SIGTERM, rank=1)  # one is told, both stop
     assert run.wait() == [143, 0], run.output.read_text()
     assert read(tmp_path / "parts")["global_step"] < 6
-    assert run.output.read_text().endswith("pvdm: stopped by SIGTERM; the same command goes on\n")
+    assert run.output.read_text().endswith("pvdm: stopped by SIGTERM; run the same command again to resume\n")
     forks.run(together(stage, "parts", **TWO), processes=2)
     assert_same_training(read(tmp_path / "parts"), two)
     assert {path.name for path in (tmp_path / "parts" / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
@@ -110,6 +110,8 @@ def test_the_processes_that_fit_launches_end_with_it(together, tmp_path):
     while not last(tmp_path / "run") and process.poll() is None and time.monotonic() < end:
         time.sleep(0.05)
     process.terminate()
-    assert process.communicate(timeout=PATIENCE)[1].endswith("pvdm: stopped by SIGTERM; the same command goes on\n")
+    assert process.communicate(timeout=PATIENCE)[1].endswith(
+        "pvdm: stopped by SIGTERM; run the same command again to resume\n"
+    )
     assert process.returncode == 143
     assert read(tmp_path / "run")["global_step"] < 1000
