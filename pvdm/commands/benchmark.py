@@ -8,7 +8,7 @@ from typing import Any
 
 from pvdm.benchmark.plan import DATASETS, NUM_VIDEOS, QUICK_SETTINGS, QUICK_VIDEOS, SETTINGS
 from pvdm.benchmark.speed.speed_options import KINDS, SIZE_OPTIONS, SIZES, TASK_NAMES
-from pvdm.commands.terminal.options import SOLVER, device_of, natural, positive
+from pvdm.commands.terminal.options import SOLVER, add_device, add_precision, device_of, natural, positive
 from pvdm.diffusion.sampler_config import SAMPLER_NAMES
 from pvdm.errors import InputError
 from pvdm.generation.model_files import check_model
@@ -93,16 +93,20 @@ def _add_table_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--against", type=Path, help="another report, whose videos are shown beside these for a blind comparison"
     )
-    group = parser.add_argument_group("weights of feature networks (downloaded by default, or a figure is left out)")
-    group.add_argument("--i3d", type=Path, metavar="FILE", help="i3d_pretrained_400.pt, for FVD")
-    group.add_argument("--c3d", type=Path, metavar="FILE", help="c3d_ucf101.pt, for the inception score")
-    group.add_argument("--lpips-weights", type=Path, metavar="FILE", help="torchvision's vgg16-397923af.pth")
+    _add_weights(parser)
     group = parser.add_argument_group("how it is computed (start several processes with torchrun)")
     group.add_argument(
         "--batch-size", type=positive, default=4, help="videos sampled at once, which changes the rounding"
     )
-    group.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
-    group.add_argument("--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 autocast")
+    add_device(group)
+    add_precision(group)
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("weights of feature networks (downloaded by default, or a figure is left out)")
+    group.add_argument("--i3d", type=Path, metavar="FILE", help="i3d_pretrained_400.pt, for FVD")
+    group.add_argument("--c3d", type=Path, metavar="FILE", help="c3d_ucf101.pt, for the inception score")
+    group.add_argument("--lpips-weights", type=Path, metavar="FILE", help="torchvision's vgg16-397923af.pth")
 
 
 def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
@@ -126,9 +130,12 @@ def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--vgg-weights", type=Path, metavar="FILE", help="weights of VGG-16 for LPIPS; by default random ones"
     )
-    group = parser.add_argument_group("how it is computed")
-    group.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
-    group.add_argument("--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16 autocast")
+    _add_computation(parser.add_argument_group("how it is computed"))
+
+
+def _add_computation(group: argparse._ArgumentGroup) -> None:
+    add_device(group)
+    add_precision(group)
     group.add_argument("--batch-size", type=positive, default=1, help="clips at once")
     group.add_argument("--compile", action="store_true", help="compile the networks' repeated parts")
     group.add_argument("--cuda-graphs", action="store_true", help="use CUDA graphs in sampling on a GPU")
@@ -162,7 +169,7 @@ def _add_solvers_arguments(parser: argparse.ArgumentParser) -> None:
         "--num-videos", type=positive, default=2, help="clips of the model over which errors are averaged"
     )
     parser.add_argument("--seed", type=natural, default=0, help="seed of the initial noise")
-    parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
+    add_device(parser)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pvdm.commands.terminal.options import device_of, positive, shared_work
+from pvdm.commands.terminal.options import add_device, device_of, positive, shared_work
 from pvdm.commands.terminal.progress import Bars
 from pvdm.errors import InputError
 from pvdm.runtime.processes import device_of_rank, processes_here, together
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=DTYPES, default="float16", help="type of the stored values")
     parser.add_argument("--batch-size", type=positive, default=8, help="clips encoded at once")
     parser.add_argument("--clips-per-shard", type=positive, default=1024, help="clips per file")
-    parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
+    add_device(parser)
     parser.add_argument(
         "--precision",
         choices=("32", "bf16"),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from pvdm.commands.terminal.options import add_sampler, device_of, natural, positive
+from pvdm.commands.terminal.options import add_device, add_precision, add_sampler, device_of, natural, positive
 from pvdm.commands.terminal.progress import Bars
 from pvdm.data import Layout, Part
 from pvdm.errors import InputError
@@ -44,10 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--allow-few", action="store_true", help="allow too few clips; the result is marked")
     parser.add_argument("--batch-size", type=positive, default=4, help="clips read, sampled and evaluated at once")
-    parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
-    parser.add_argument(
-        "--precision", choices=("32", "bf16"), default="32", help="precision of a model; features are always float32"
-    )
+    add_device(parser)
+    add_precision(parser, "precision of a model; features are always float32")
     _add_data(parser.add_argument_group("data sets"))
     _add_weights(parser.add_argument_group("weights"))
     _add_changes(parser.add_argument_group("changes", "changes to the protocol, which make the result custom"))

@@ -59,16 +59,22 @@ def rate(text: str) -> float:
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="exported folder, training checkpoint (.ckpt), or owner/name on the Hub")
-    parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
-    parser.add_argument(
-        "--precision", choices=("32", "bf16"), default="32", help="float32, or bfloat16, which takes half the memory"
-    )
+    add_device(parser)
+    add_precision(parser, "float32, or bfloat16, which takes half the memory")
     parser.add_argument(
         "--compile", action="store_true", help="compile the networks: takes minutes at the start, then runs faster"
     )
     parser.add_argument(
         "--clips-at-once", type=positive, help="clips in the autoencoder at once; fewer use less memory"
     )
+
+
+def add_device(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--device", default="auto", help="auto (CUDA if there is one), cpu, cuda, cuda:1, mps, ...")
+
+
+def add_precision(parser: argparse._ActionsContainer, what: str = "float32, or bfloat16 autocast") -> None:
+    parser.add_argument("--precision", choices=("32", "bf16"), default="32", help=what)
 
 
 def add_cuda_graphs(parser: argparse.ArgumentParser) -> None:
