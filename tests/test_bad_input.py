@@ -75,7 +75,7 @@ BAD = [
     (f"{EXTEND} --input {{none}}.mp4", "none.mp4 does not exist"),
     (f"{EXTEND} --input {{text}}.mp4", "cannot be decoded as a video"),
     (f"{EXTEND} --input {{short}}.mp4", "has 3 frames; the context of this model is a clip of 8, give a longer video"),
-    (f"{EXTEND} --input {{long}}.mp4 --frames 12", "has 20 frames already; ask for more --frames, or for --only-new"),
+    (f"{EXTEND} --input {{long}}.mp4 --frames 12", "has 20 frames already; give more --frames, or --only-new"),
     # options of ours
     (f"{SAMPLE} --steps -1", "--steps is -1; give a whole number of at least 1"),
     (f"{SAMPLE} --steps 201", "201 steps are more than the 200 timesteps of this model; give at most 200"),

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from pvdm import cli
+from pvdm.cli_parser import CommandParser
 from pvdm.errors import ArgumentError, InputError
 from pvdm.training.cli.command import parsed
 
@@ -152,6 +153,11 @@ def test_version(capsys):
             ["sample", "model", "--output", "out", "--guidence", "1"],
             "--guidence is no option of pvdm sample (did you m",
         ),
+        (["export", "a", "b", "--output", "o"], "b is one argument too many; see pvdm export --help"),
+        (["benchmark", "dance"], "there is no command pvdm benchmark dance; see pvdm benchmark --help"),
+        (["sample", "m", "--output", "o", "--seed", "1", "--seeds", "2"], "--seeds: not allowed with argument --seed;"),
+        (["sample", "m", "--output", "o", "--overwrite=3"], "--overwrite: ignored explicit argument '3'; see pvdm sam"),
+        (["sample", "m", "--output", "o", "--grid", "4by4"], "--grid is 4by4; give rows and columns as in 4x4"),
         (["sample", "model", "--output"], "--output: expected one argument; see pvdm sample --help"),
         (["extend", "model", "--output", "out"], "--frames must be given; see pvdm extend"),
         (["sample", "m", "--output", "o", "--sampler", "euler"], "--sampler is euler; choose one of ddpm, ddim, dpmpp"),
@@ -204,6 +210,26 @@ def test_a_bug_keeps_its_traceback(monkeypatch, error):
     monkeypatch.setattr(cli, "_run", fail)
     with pytest.raises(type(error)):
         cli.main(["export"])
+
+
+def test_a_bug_in_the_type_of_an_option_keeps_its_traceback():
+    def broken(text: str) -> None:
+        raise ValueError("a bug")
+
+    parser = CommandParser(prog="pvdm")
+    parser.add_argument("--number", type=broken)
+    with pytest.raises(ValueError, match="a bug") as error:
+        parser.parse_known_args(["--number", "1"])
+    assert not isinstance(error.value, InputError)
+
+
+def test_the_option_at_fault_is_data():
+    parser = CommandParser(prog="pvdm")
+    parser.add_argument("--batch-size", type=int)
+    with pytest.raises(InputError) as error:
+        parser.parse_known_args(["--batch-size", "many"])
+    found = error.value
+    assert (found.problem, found.remedy, found.option) == ("--batch-size is many", "give a whole number", "batch_size")
 
 
 def test_a_reader_that_has_had_enough_ends_it_quietly():

@@ -142,7 +142,7 @@ def test_an_input_may_be_its_own_output(pvdm, model, make_video, tmp_path):
     ("length", "options", "message"),
     [
         (7, [], "has 7 frames; the context of this model is a clip of 8"),
-        (19, ["--frames", 19], "has 19 frames already; ask for more --frames, or for --only-new"),
+        (19, ["--frames", 19], "has 19 frames already; give more --frames, or --only-new"),
         (19, ["--seeds", 1, 1], "a seed is given twice; give each seed once"),
         (19, ["--device", "cuda:99"], "there is no device cuda:99 here"),
         (19, ["--output", "out.avi"], "out.avi ends in .avi, which cannot be written"),
