@@ -51,7 +51,7 @@ class UNetConfig:
                 remedy = f"each level must have a multiple of 32 and of the {self.heads} heads"
                 raise ArgumentError(problem, remedy, option="channels")
         if self.classes is not None and self.classes < 1:
-            remedy = "give at least 1, or leave it out for a model without labels"
+            remedy = "give a number of at least 1, or leave it out for no labels"
             raise ArgumentError(f"classes is {self.classes}", remedy, option="classes")
 
 
