@@ -57,8 +57,8 @@ def known_share(marks: str, paths: Iterable[Path]) -> float | None:
     comparable = [path for path in paths if _name_mark(path) <= last]
     if not comparable:
         return None
-    found = sum((name := _name_mark(path)) in names and name + _content_mark(path) in known for path in comparable)
-    return found / len(comparable)
+    matches = sum((name := _name_mark(path)) in names and name + _content_mark(path) in known for path in comparable)
+    return matches / len(comparable)
 
 
 def _name_mark(path: Path) -> str:

@@ -136,11 +136,11 @@ class LatentData(ClipData):
         error = None
         try:
             self.collection.setup(log=self._is_rank_zero)
-        except InputError as refusal:
-            error = refusal
-        for found in connected().gather(error):
-            if found:
-                raise found
+        except InputError as own:
+            error = own
+        for refusal in connected().gather(error):
+            if refusal:
+                raise refusal
 
     def check_autoencoder(self, autoencoder: ProjectedAutoencoder) -> None:
         """InputError unless these are its latents."""

@@ -1,11 +1,13 @@
 """Published layouts are recognized and said, or asked about; classes are not guessed."""
 
 import shutil
+from typing import get_args
 
 import pytest
 from data.small_layouts import CLASSES, clip_name, touch, write_lists
 
-from pvdm.data import SplitFolders, SplitOptions, find_splits, layout_of
+from pvdm.data import Entry, Layout, SplitFolders, SplitOptions, Splits, find_splits, layout_of
+from pvdm.data.layouts.registry import LAYOUTS, KnownLayout
 from pvdm.errors import InputError
 
 NAMES = [clip_name(label, group) for label in range(3) for group in (1, 2, 3, 4)]
@@ -93,3 +95,19 @@ def test_classes_are_not_guessed_and_that_is_said(tmp_path):
 def test_folders_are_for_layouts_without_splits_of_their_own(ucf101):
     with pytest.raises(InputError, match=r"layout ucf101 defines its own splits; leave out data.training_folders"):
         find_splits(ucf101, "ucf101", SplitOptions(folders=SplitFolders(validation=["x"])))
+
+
+def test_a_layout_is_a_function_and_a_line_of_the_table(tmp_path, monkeypatch):
+    """What the docstring of the registry says is all that there is to do."""
+    assert tuple(LAYOUTS) == get_args(Layout)
+
+    def find_mine(root, options):
+        return Splits([Entry(root / "a.mp4")], [Entry(root / "b.mp4")])
+
+    mine = KnownLayout(find_mine, lambda root: (root / "mine.txt").is_file(), "its list")
+    monkeypatch.setitem(LAYOUTS, "mine", mine)
+    touch(tmp_path, "mine.txt")
+    assert find_splits(tmp_path, "mine").layout == layout_of(tmp_path) == "mine"
+    assert find_splits(tmp_path, "auto").notes[0].startswith("recognized as mine, split by its list (--data.layout")
+    with pytest.raises(InputError, match="layout mine defines its own splits"):
+        find_splits(tmp_path, "mine", SplitOptions(folders=SplitFolders()))

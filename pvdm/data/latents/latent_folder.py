@@ -52,16 +52,16 @@ def begin(folder: Path, plan: LatentPlan, *, overwrite: bool = False) -> list[Sh
     """
     check_place(folder)
     missing = [shard for shard in plan.shards() if not is_intact(folder, shard, plan)]
-    kept = {shard.file for shard in plan.shards()} - {shard.file for shard in missing}
-    before = _plan_in(folder, damaged_ok=overwrite or bool(kept))
-    differences = plan.differences(before) if before else []
+    intact = {shard.file for shard in plan.shards()} - {shard.file for shard in missing}
+    previous = _plan_in(folder, damaged_ok=overwrite or bool(intact))
+    differences = plan.differences(previous) if previous else []
     if differences and not overwrite:
         raise InputError(
             f"{folder} holds other latents: {'; '.join(differences)}",
             "use the same settings, choose another --output, or pass --overwrite",
         )
-    if differences or before is None:
-        _clear(folder, kept)
+    if differences or previous is None:
+        _clear(folder, keep=intact)
         _write(folder / PLAN, plan.to_json())
     for leftover in folder.glob(".*"):  # of a process that was killed
         remove(leftover)
@@ -88,11 +88,11 @@ def _plan_in(folder: Path, *, damaged_ok: bool) -> LatentPlan | None:
         raise
 
 
-def _clear(folder: Path, kept: Container[str]) -> None:
-    """Removes all files but those kept; the index first, without which nothing takes the folder for complete."""
+def _clear(folder: Path, *, keep: Container[str]) -> None:
+    """Removes all files but those to keep; the index first, without which nothing takes the folder for complete."""
     for pattern in OWN:
         for path in folder.glob(pattern):
-            if path.name not in kept:
+            if path.name not in keep:
                 remove(path)
 
 

@@ -16,8 +16,8 @@ def find_classes(root: Path, options: SplitOptions = SplitOptions()) -> Splits:
 
     A video may lie at any depth below its class. `InputError` as of `find_folder`, and if a video is in no class.
     """
-    found, division = find_division(root, options.folders)
-    splits = splits_of(division, found, root, options)
+    content, division = find_division(root, options.folders)
+    splits = splits_of(division, content, root, options)
     videos = {"training": splits.training, "validation": splits.validation, "test": splits.test}
     names = {
         entry.path: _class_of(entry.path, division.above[entry.path]) for split in videos.values() for entry in split

@@ -18,7 +18,7 @@ FILES = tuple(suffix for suffix in VIDEO_SUFFIXES if suffix not in ANIMATION_SUF
 
 
 @dataclass(frozen=True)
-class Found:
+class FolderContent:
     """The videos of a folder, sorted, and how many other files look like videos or frames, by suffix.
 
     unread: no reader here reads them; beside: pictures beside video files, and animations beside pictures.
@@ -47,10 +47,10 @@ def find_videos(root: str | Path) -> list[Path]:
     Hidden names are skipped, and so are images beside video files (they are thumbnails).
     `InputError` if the folder is missing or holds no video.
     """
-    return look_through(root).videos
+    return scan_folder(root).videos
 
 
-def look_through(root: str | Path) -> Found:
+def scan_folder(root: str | Path) -> FolderContent:
     """Like `find_videos`, with what is left out."""
     root = check_folder(root)
     videos, unread, beside = [], Counter(), Counter()
@@ -68,7 +68,7 @@ def look_through(root: str | Path) -> Found:
             f"{root} holds no videos{but}",
             f"put video files ({files}, ...) or folders of frames ({frames}, ...) into it",
         )
-    return Found(sorted(videos), unread, beside)
+    return FolderContent(sorted(videos), unread, beside)
 
 
 def find_folder(root: Path, options: SplitOptions = SplitOptions()) -> Splits:
@@ -77,27 +77,27 @@ def find_folder(root: Path, options: SplitOptions = SplitOptions()) -> Splits:
     Without them, or with a training folder alone, `split_by_file` divides the videos. `InputError` as of `find_videos`,
     and if it is unclear which videos are for what.
     """
-    found, division = find_division(root, options.folders)
-    return splits_of(division, found, root, options)
+    content, division = find_division(root, options.folders)
+    return splits_of(division, content, root, options)
 
 
-def find_division(root: Path, folders: SplitFolders | None) -> tuple[Found, Division]:
+def find_division(root: Path, folders: SplitFolders | None) -> tuple[FolderContent, Division]:
     """The videos, and the split that their folders put each one into."""
-    found = look_through(root)
+    content = scan_folder(root)
     if folders:
-        return found, divide_by_folders(found.videos, root, folders)
-    division = divide(found.videos, root)
+        return content, divide_by_folders(content.videos, root, folders)
+    division = divide(content.videos, root)
     _check_others(division, root)
-    return found, division
+    return content, division
 
 
-def splits_of(division: Division, found: Found, root: Path, options: SplitOptions) -> Splits:
+def splits_of(division: Division, content: FolderContent, root: Path, options: SplitOptions) -> Splits:
     """A training and a validation split, with notes on the other videos.
 
     Without a training folder, all videos of no other split are for training; without a validation folder, the test
     videos take its place.
     """
-    notes = list(found.notes)
+    notes = list(content.notes)
     training, others = division.training, division.others
     if not training:
         training, others = others, []
@@ -113,7 +113,7 @@ def splits_of(division: Division, found: Found, root: Path, options: SplitOption
     if others:
         notes.append(f"{len(others)} videos lie in no folder of a split and are left out, such as {others[0]}")
     entries = ([Entry(path) for path in split] for split in (training, validation, test))
-    return Splits(*entries, left_out=found.left_out, notes=tuple(notes))
+    return Splits(*entries, left_out=content.left_out, notes=tuple(notes))
 
 
 def check_folder(root: str | Path) -> Path:
@@ -144,14 +144,14 @@ def _check_others(division: Division, root: Path) -> None:
 
 def _walk(root: Path) -> list[tuple[Path, list[str]]]:
     """(folder, names of its files) at any depth, through links, each real folder once."""
-    found, seen = [], set()
+    folders, seen = [], set()
     for folder, subfolders, names in os.walk(root, followlinks=True, onerror=_refuse):
         real = Path(folder).resolve()
         subfolders[:] = [] if real in seen else sorted(name for name in subfolders if name[0] != ".")
         if real not in seen:
-            found.append((Path(folder), [name for name in names if name[0] != "."]))
+            folders.append((Path(folder), [name for name in names if name[0] != "."]))
         seen.add(real)
-    return found
+    return folders
 
 
 def _refuse(error: OSError) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pvdm.data.layouts.folder import check_folder, find_videos, look_through, splits_of
+from pvdm.data.layouts.folder import check_folder, find_videos, scan_folder, splits_of
 from pvdm.data.layouts.split_folders import divide
 from pvdm.data.layouts.splits import SplitOptions, Splits, first_folder
 from pvdm.errors import InputError
@@ -27,9 +27,9 @@ def find_skytimelapse(root: Path, options: SplitOptions = SplitOptions()) -> Spl
             "--data.layout folder",
         )
     find_videos(training)
-    found = look_through(root)
-    division = divide(found.videos, root, neutral={"sky"})
-    return splits_of(division, found, root, SplitOptions(validation_fraction=0.0))
+    content = scan_folder(root)
+    division = divide(content.videos, root, neutral={"sky"})
+    return splits_of(division, content, root, SplitOptions(validation_fraction=0.0))
 
 
 def is_skytimelapse(root: Path) -> bool:

@@ -81,11 +81,11 @@ def divide_by_folders(videos: Sequence[Path], root: Path, given: SplitFolders) -
     return Division(splits["training"], splits["validation"], [], splits[None], above)
 
 
-class _Name(NamedTuple):
+class _Meaning(NamedTuple):
     """What the name of a folder says: which split, in which other words, and whether with a number."""
 
     role: Role
-    beside: tuple[str, ...]
+    other_words: tuple[str, ...]
     numbered: bool
 
 
@@ -106,14 +106,16 @@ def _of_neighbours(
     names: Collection[str], parent: Folder, root: Path, neutral: Collection[str]
 ) -> list[tuple[str, Role]]:
     """The folders in one folder that are splits."""
-    read = {name: found for name in sorted(names) if (found := _read(name, neutral))}
+    meanings = {name: meaning for name in sorted(names) if (meaning := _read(name, neutral))}
     roles: dict[tuple[str, ...], set[Role]] = defaultdict(set)
-    for found in read.values():
-        roles[found.beside].add(found.role)
-    paired = {beside for beside, those in roles.items() if "training" in those and len(those) > 1}
-    certain = {name for name, found in read.items() if found.beside in paired or found[1:] == ((), False)}
-    splits = [(name, found.role) for name, found in read.items() if name in certain]
-    unclear = [name for name in read if name not in certain]
+    for meaning in meanings.values():
+        roles[meaning.other_words].add(meaning.role)
+    paired = {words for words, those in roles.items() if "training" in those and len(those) > 1}
+    certain = {
+        name for name, meaning in meanings.items() if meaning.other_words in paired or meaning[1:] == ((), False)
+    }
+    splits = [(name, meaning.role) for name, meaning in meanings.items() if name in certain]
+    unclear = [name for name in meanings if name not in certain]
     if splits and unclear:
         raise InputError(
             f"{root.joinpath(*parent)} holds {splits[0][0]} and {unclear[0]}, and it is unclear whether "
@@ -124,14 +126,14 @@ def _of_neighbours(
     return splits
 
 
-def _read(name: str, neutral: Collection[str]) -> _Name | None:
+def _read(name: str, neutral: Collection[str]) -> _Meaning | None:
     """What a name says; None if it names no split or several."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()
     words = re.findall(r"[^\W\d_]+", re.sub(r"\bh[eo]ld[\W_]*out", "holdout", spaced.replace("_", " ")))
     words = [word.removesuffix("set") if word.removesuffix("set") in ROLES else word for word in words]
     roles = [ROLES[word] for word in words if word in ROLES]
-    beside = tuple(word for word in words if word not in ROLES and word not in neutral)
-    return _Name(roles[0], beside, any(map(str.isdecimal, name))) if len(roles) == 1 else None
+    other_words = tuple(word for word in words if word not in ROLES and word not in neutral)
+    return _Meaning(roles[0], other_words, any(map(str.isdecimal, name))) if len(roles) == 1 else None
 
 
 def _folders(video: Path, root: Path) -> Folder:

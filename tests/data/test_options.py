@@ -1,0 +1,80 @@
+"""Flat options become groups, each value in one place, and are refused where a training would refuse them."""
+
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pytest
+
+from pvdm.data import Augmentation, DataCard, DataOptions, SplitFolders, SplitOptions
+from pvdm.data.options import LoadingOptions, SampleOptions, parse_options
+from pvdm.errors import InputError
+from pvdm.video import ClipShape, ColorJitter
+
+OTHERS = {
+    "layout": "ucf101",
+    "split": 2,
+    "part": "both",
+    "balanced": True,
+    "frames": 8,
+    "height": 64,
+    "width": 32,
+    "fps": 12.5,
+    "clips": 2,
+    "batch_size": 3,
+    "workers": 0,
+    "reader": "pyav",
+    "prefetch": 5,
+    "validation_fraction": 0.3,
+    "training_folders": ["a", "b"],
+    "validation_folders": ["c"],
+    "validation_clips": "all",
+    "max_bad_share": 0.2,
+    "clips_per_video": 7,
+    "random_crop": True,
+    "horizontal_flip": True,
+    "color_jitter": ColorJitter(hue=0.1),
+    "card": DataCard("mine"),
+    "seed": 9,
+}
+"""A value for each option but path and stride, which is not its default."""
+
+
+def test_every_option_reaches_its_group():
+    options = DataOptions(Path("videos"), **OTHERS)
+    assert set(OTHERS) == {field.name for field in fields(DataOptions)} - {"path", "stride"}
+    clip = ClipShape(8, 64, 32, fps=12.5)
+    assert options.samples == SampleOptions(clip, 2, 7, None, True, Augmentation(True, True, ColorJitter(hue=0.1)))
+    assert options.splits == SplitOptions(2, 0.3, SplitFolders(("a", "b"), ("c",)), 9)
+    assert options.loading == LoadingOptions(3, 0, 5)
+    assert DataOptions(Path("videos"), stride=4).samples.clip.stride == 4
+
+
+def test_without_options_groups_have_their_own_defaults():
+    options = DataOptions(Path("videos"))
+    assert options.samples == SampleOptions(ClipShape(16, 256, 256))
+    assert (options.splits, options.loading) == (SplitOptions(), LoadingOptions())
+
+
+@pytest.mark.parametrize(
+    ("given", "folders"),
+    [
+        ({"training_folders": ["a"]}, SplitFolders(("a",))),
+        ({"validation_folders": ["b"]}, SplitFolders((".",), ("b",))),
+        ({"validation_folders": []}, SplitFolders()),
+    ],
+)
+def test_folders_of_one_split_leave_the_rest_to_the_other(given, folders):
+    assert DataOptions(Path("videos"), **given).splits.folders == folders
+
+
+@pytest.mark.parametrize("name", ["clips", "clips_per_video", "validation_clips", "batch_size", "prefetch"])
+def test_counts_are_checked_at_once(name):
+    with pytest.raises(InputError, match=f"^{name} is 0; give a value at least 1"):
+        DataOptions(Path("videos"), **{name: 0})
+
+
+def test_what_configs_hold_is_parsed():
+    given = {"path": "videos", **OTHERS, "card": asdict(OTHERS["card"]), "color_jitter": {"hue": 0.1}}
+    assert parse_options(given) == DataOptions(Path("videos"), **OTHERS)
+    with pytest.raises(InputError, match=r"data\.frame is no option \(did you mean data\.frames\?\); see pvdm fit"):
+        parse_options({"path": "videos", "frame": 8})
