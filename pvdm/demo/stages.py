@@ -1,4 +1,4 @@
-"""The demo's steps, each of which leaves files and is passed over when they are there."""
+"""The steps of the demo; a step whose files exist is skipped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from pvdm.training.cli import command
 from pvdm.video import ClipShape, VideoWriter, grid_video, probe, read_clip, to_float, write_video
 
 SHOWN, ON_SHEET = 6, 3
-"""Videos that are reconstructed for the page, and those of them on the contact sheet."""
+"""Videos that are reconstructed for the page, and how many of them are on the contact sheet."""
 
 CONFIGS = Path(__file__).parent
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Demo:
-    """A demo in a folder; `results` are written to `results.json` as they come."""
+    """A demo in a folder; `results` are written to `results.json` after each step."""
 
     folder: Path
     settings: DemoSettings
@@ -48,7 +48,7 @@ class Demo:
         return self.folder / "model"
 
     def run(self) -> None:
-        """All steps that are not done yet, and the curves anew."""
+        """Runs the steps that are not done yet, and draws the curves again."""
         if self._results_file.is_file():
             self.results = json.loads(self._results_file.read_text())
         self.results["settings"] = asdict(self.settings)
@@ -63,12 +63,12 @@ class Demo:
 
     @property
     def videos(self) -> list[DemoVideo]:
-        """What it is trained on."""
+        """The training videos."""
         return [DemoVideo(**video) for video in self.results["videos"]]
 
     @property
     def shown(self) -> list[DemoVideo]:
-        """At most `SHOWN` of them, evenly spread, those with held-out frames first."""
+        """At most `SHOWN` of the videos, evenly spaced, preferring those with held-out frames."""
         held_out = [video for video in self.videos if video.held_out]
         others = [video for video in self.videos if not video.held_out]
         found = held_out if len(held_out) > SHOWN else [*held_out, *others][:SHOWN]
@@ -77,23 +77,23 @@ class Demo:
 
     @property
     def continued(self) -> DemoVideo:
-        """The video whose held-out part is continued; of those that come along, the person in a car."""
+        """The video whose held-out part is continued; of the built-in ones, the person in a car."""
         held_out = [video for video in self.videos if video.held_out]
         return next((video for video in held_out if not self.settings.data and video.name == "carphone"), held_out[0])
 
     @property
     def fps(self) -> float:
-        """Frames per second of all that is written."""
+        """Frames per second of all written videos."""
         return self.results["fps"]
 
     @property
     def training_minutes(self) -> float:
-        """Of both stages, over all interruptions."""
+        """Training time of both stages, including runs that were interrupted."""
         recorded, measured = self.results.get("trained", {}), self.results["seconds"]
         return sum(recorded.get(stage) or measured[stage] for stage in ("autoencoder", "diffusion")) / 60
 
     def mean_psnr(self) -> float:
-        """Mean PSNR in dB of the clips of the videos that are shown, held-out ones included."""
+        """Mean PSNR in dB over all clips of the shown videos, training and held out."""
         values = [value for parts in self.results["psnr"].values() for part in parts.values() for value in part]
         return sum(values) / len(values)
 
@@ -104,12 +104,12 @@ class Demo:
     def _step(self, name: str, output: Path, action: Callable[[], None], *, is_known: bool = True) -> None:
         seconds = self.results.setdefault("seconds", {})
         if output.exists() and name in seconds and is_known:
-            logger.info("%s: done before", name)
+            logger.info("%s: already done", name)
             return
         logger.info("%s ...", name)
         start = time.monotonic()
         action()
-        # Of a training that was interrupted, this process has only seen the end.
+        # This process may have run only the end of an interrupted training.
         seconds[name] = round(max(time.monotonic() - start, self.results.get("trained", {}).get(name) or 0), 1)
         with replacing(self._results_file, overwrite=True) as temporary:
             temporary.write_text(json.dumps(self.results, indent=2) + "\n")
@@ -126,7 +126,7 @@ class Demo:
         self._export("diffusion", self.model)
 
     def _fit(self, stage: str, steps: int, *more: str) -> None:
-        """`pvdm fit`, with validation four times on the way."""
+        """Runs `pvdm fit` with four validations."""
         arguments = {
             "--data.path": self.folder / "clips",
             "--data.height": self.settings.size,
@@ -140,7 +140,7 @@ class Demo:
         command.main(["fit", "-c", str(CONFIGS / f"{stage}.yaml"), *flat, *more], tells_next=False)
 
     def _export(self, stage: str, folder: Path) -> None:
-        """The trained model at the demo's pace, which folders of frames do not record."""
+        """Exports the trained model with the demo's frame rate, which folders of frames do not record."""
         checkpoint = self.folder / "runs" / stage / "checkpoints" / "last.ckpt"
         self.results.setdefault("trained", {})[stage] = training_seconds(checkpoint)
         generator = VideoGenerator.from_checkpoint(checkpoint)
@@ -148,25 +148,25 @@ class Demo:
         generator.save_pretrained(folder, overwrite=True)
 
     def _reconstruct(self) -> None:
-        """Real beside reconstructed, for each video that is shown, and the PSNR of the clips."""
+        """Writes each shown video beside its reconstruction, and records the PSNR of the clips."""
         generator = VideoGenerator.from_pretrained(self.model)
-        figures: dict[str, dict[str, list[float]]] = {}
+        psnr_by_video: dict[str, dict[str, list[float]]] = {}
         with replacing(self.folder / "reconstructions", overwrite=True) as folder:
             for video in tqdm(self.shown, unit="video", desc="reconstructions"):
-                figures[video.name] = {}
+                psnr_by_video[video.name] = {}
                 with VideoWriter(folder / f"{video.name}.mp4", fps=self.fps) as writer:
                     for part, frames in (("train", video.trained), ("val", video.held_out)):
                         if frames:
                             source = VideoSource(self.folder / "clips" / part / video.name, generator)
-                            figures[video.name][part] = self._write_beside(generator, source, writer)
-        self.results["psnr"] = figures
+                            psnr_by_video[video.name][part] = self._write_beside(generator, source, writer)
+        self.results["psnr"] = psnr_by_video
 
     def _write_beside(self, generator: VideoGenerator, source: VideoSource, writer: VideoWriter) -> list[float]:
-        """PSNR of each clip in dB."""
+        """Writes originals beside reconstructions; returns the PSNR of each clip in dB."""
         values = []
-        for original, found in reconstructions(generator, source):
-            writer.write(torch.cat((original, found), dim=3))
-            values.append(psnr(to_float(found[None]), to_float(original[None])).item())
+        for original, reconstruction in reconstructions(generator, source):
+            writer.write(torch.cat((original, reconstruction), dim=3))
+            values.append(psnr(to_float(reconstruction[None]), to_float(original[None])).item())
         return values
 
     def _sampler(self) -> SamplerConfig:
@@ -183,7 +183,7 @@ class Demo:
         write_video(self.folder / "samples.mp4", grid, fps=self.fps, overwrite=True)
 
     def _extend(self) -> None:
-        """One video from noise, and one that continues a real clip, as long as asked."""
+        """Generates one video from noise and one that continues a real clip, `long_frames` each."""
         generator = VideoGenerator.from_pretrained(self.model)
         real = VideoSource(self.folder / "clips" / "val" / self.continued.name, generator).read(0, generator.frames)
         continued = self._long_video(generator, self.folder / "continued.mp4", head=real)
@@ -191,7 +191,7 @@ class Demo:
         save_image(filmstrips([sampled, continued], 16), self.folder / "long.png", scale=2)
 
     def _long_video(self, generator: VideoGenerator, path: Path, head: Tensor | None = None) -> Tensor:
-        """Writes a video clip by clip as it is generated, after the head if there is one; returns all of it."""
+        """Writes a video clip by clip as it is generated, after `head` if given; returns the whole video."""
         clips = [] if head is None else [head]
         missing = self.settings.long_frames - sum(clip.shape[1] for clip in clips)
         with (
@@ -207,7 +207,7 @@ class Demo:
         return torch.cat(clips, dim=1)
 
     def _sheet(self) -> None:
-        """The contact sheet: real above reconstructed, then sampled clips, then the two long videos."""
+        """Draws the contact sheet: real above reconstructed, sampled clips, the two long videos."""
         beside = [_frames(self.folder / "reconstructions" / f"{video.name}.mp4") for video in self.shown[:ON_SHEET]]
         pairs = [half for video in beside for half in video.chunk(2, dim=3)]
         sampled = [_frames(path) for path in sorted((self.folder / "samples").glob("*.mp4"))[:8]]

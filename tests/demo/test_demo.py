@@ -72,7 +72,7 @@ def test_a_second_run_repeats_nothing(demo, caplog):
     before = stamps(demo.folder)
     with caplog.at_level(logging.INFO, logger="pvdm"):
         Demo(demo.folder, SETTINGS).run()
-    assert caplog.text.count("done before") == 6
+    assert caplog.text.count("already done") == 6
     changed = {path.name for path, stamp in stamps(demo.folder).items() if before.get(path) != stamp}
     assert changed == {"curves.png", "contact_sheet.png"}
 

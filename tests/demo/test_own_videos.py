@@ -71,7 +71,7 @@ def test_of_many_and_long_ones_only_what_is_needed_is_taken(make_video, tmp_path
         f"{part}/{name}": 34 if (part, name) == ("train", 0) else 32 for part in ("train", "val") for name in (0, 2, 4)
     }
     assert said["left_out"] == [
-        "3 videos beyond the 3 that a demo takes (1.mp4, ...)",
+        "3 videos beyond the limit of 3 videos (1.mp4, ...)",
         "1 video from frame 66 on (0.mp4)",
     ]
 
@@ -119,7 +119,7 @@ def test_one_short_odd_video_makes_a_whole_demo_and_a_resumed_one_adds_up_its_ti
     demo.results["trained"] = {"autoencoder": 1000.0, "diffusion": 920.0}  # as the checkpoints of a resumed run say it
     text = re.sub(r'src="[^"]*"', "", write_page(demo).read_text())
     assert "<title>pvdm: a demo on my clips</title>" in text
-    assert "in 32.0 minutes, on\n1 video of the folder my clips" in text
-    assert "Left out of the folder: 1 video that cannot be read (cut.mp4)." in text
+    assert "in 32.0 minutes</h1>" in text and "this machine, on 1 video from the folder my clips" in text
+    assert "Not used: 1 video that cannot be read (cut.mp4)." in text
     assert "A_very_long_name_with_100_of_sig" in text and "cyclists" not in text and "$" not in text
-    assert "<p>A pair of rows, real above reconstructed" in text
+    assert "top to bottom: one pair of rows (real above reconstructed)" in text

@@ -188,7 +188,7 @@ def test_what_needs_videos_says_so(folder, module, tmp_path):
     evaluation = Evaluation(["stylegan-v/fvd2048_16f"])
     run = trainer(tmp_path, callbacks=[evaluation])
     run.datamodule = cached
-    with pytest.raises(InputError, match="evaluation needs the videos, and the data are latents of them"):
+    with pytest.raises(InputError, match="evaluation needs videos, and the data are cached latents"):
         evaluation.on_test_start(run, module)
 
 

@@ -126,7 +126,7 @@ def test_stage_1_is_judged_by_its_reconstructions(command, tmp_path):
         ({"protocols": ["pvdm"], "changes": {"frames": "many"}}, "frames of a protocol is 'many'; give a whole number"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"protocols": ["pvdm/fvd16"], "detector_paths": {"i3d": "a.pt"}}, "a file for i3d, and .* files for i3d-400;"),
-        ({"protocols": ["fvd-random"], "detector_paths": {"i3d-random": "a.pt"}}, "take files for none; leave it out"),
+        ({"protocols": ["fvd-random"], "detector_paths": {"i3d-random": "a.pt"}}, "need files for none; leave it out"),
     ],
 )
 def test_a_value_that_is_not_understood_is_refused(options, words):
@@ -177,5 +177,5 @@ def test_remedies_name_the_options_of_the_test(remedy, of_evaluate, of_test):
 
 def test_a_test_without_videos_is_refused():
     callback = Evaluation(["coherence/16f"])
-    with pytest.raises(InputError, match="evaluation needs the videos of pvdm's data"):
+    with pytest.raises(InputError, match="evaluation needs a data module of pvdm"):
         callback.on_test_start(SimpleNamespace(datamodule=None), None)
