@@ -70,7 +70,7 @@ BAD = [
     (f"{RECONSTRUCT} {{cut}}.mp4", "cannot be decoded as a video"),
     (f"{RECONSTRUCT} {{short}}.mp4", "short.mp4 has 3 frames; this model takes clips of 8"),
     (f"{RECONSTRUCT} {{empty}}", "holds no frames; put images (.jpg, .jpeg, .png) directly into it"),
-    (f"{RECONSTRUCT} {{mixed}}", "f_3.png is 24x16, but the clip it belongs to begins with 16x16; give all frames"),
+    (f"{RECONSTRUCT} {{mixed}}", "f_3.png is 24x16, but the first frame of its clip is 16x16; give all frames"),
     (f"{RECONSTRUCT} {{first}}.ckpt", "is not a video file; give one of .mp4, .avi"),
     (f"{EXTEND} --input {{none}}.mp4", "none.mp4 does not exist"),
     (f"{EXTEND} --input {{text}}.mp4", "cannot be decoded as a video"),

@@ -1,4 +1,4 @@
-"""Clips: which frames of a video they are, and how they are read."""
+"""Clips: which frames of a video they consist of, and reading them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClipShape:
-    """Frames, height and width of a clip, and its pace: every `stride`-th frame, or `fps` per second.
+    """The frames, height and width of a clip, and its frame stride or its frames per second.
 
-    `InputError` if a value is not positive or both `stride` and `fps` are set.
+    `InputError` if a value is not positive, or if both `stride` and `fps` are set.
     """
 
     frames: int
@@ -43,38 +43,37 @@ class ClipShape:
             )
 
     def source_indices(self, start: int, info: VideoInfo) -> np.ndarray:
-        """Indices of the clip's frames in a video, (frames,) int64, of which the first is `start`.
+        """Indices of the clip's frames in a video, (frames,) int64, starting with `start`.
 
-        With `fps`, the frames nearest to the instants 1 / fps, 2 / fps, ... after the first; of two equally near the
-        later, and an index that there is not behind the end of the video. `InputError` if the video does not know its
-        own rate.
+        With `fps`, these are the frames nearest to the times 1 / fps, 2 / fps, ... after the first, the later one in a
+        tie. Beyond the end of the video they are not valid indices. `InputError` if the video has no frame rate.
         """
         if timeline := self._timeline(info):
             return timeline.nearest(start, self.frames, self.fps)
         return start + _steps(self.frames, self._step(info))
 
     def span(self, info: VideoInfo) -> int:
-        """How many frames of a video the clip covers, from its first to its last, if it begins with the video."""
+        """The number of frames of a video from the first to the last of a clip that starts with the video."""
         if self._timeline(info):
             return int(self.source_indices(0, info)[-1]) + 1
         return int(_steps(self.frames, self._step(info))[-1]) + 1
 
     def last_start(self, info: VideoInfo) -> int:
-        """The last frame of a video that the clip may begin with, if all of it is to lie in the video; else -1."""
+        """The last frame that the clip can start with so that it fits in the video; -1 if it does not fit."""
         if timeline := self._timeline(info):
             return timeline.last_start(self.frames, self.fps)
         return max(-1, info.frames - self.span(info))
 
     def fit_end_to_end(self, info: VideoInfo) -> int:
-        """How many such clips have room in a video one after the other."""
+        """The number of such clips that fit in a video one after the other."""
         if timeline := self._timeline(info):
             return timeline.fit_end_to_end(self.frames, self.fps)
         return info.frames // self.span(info)
 
     def output_fps(self, info: VideoInfo, start: int | None = None) -> float | None:
-        """Frames per second of the clip; None if the video does not know its own rate.
+        """Frames per second of the clip; None if the video has no frame rate.
 
-        With a stride it is, in a video of variable rate, that from `start` on, or without it the mean.
+        With a stride in a video of variable rate, the rate of the clip from `start` on, or the mean without `start`.
         """
         if self.fps is not None:
             return self.fps
@@ -84,11 +83,11 @@ class ClipShape:
         return (self.frames - 1) / (last - first) if last > first else info.fps / self.stride
 
     def longer(self, times: int) -> ClipShape:
-        """The same clip with `times` as many frames."""
+        """The same shape with `times` as many frames."""
         return replace(self, frames=self.frames * times)
 
     def _timeline(self, info: VideoInfo) -> Timeline | None:
-        """That by which frames are chosen: with `fps`, where the video's rate varies; elsewhere numbers do as well."""
+        """The times that frames are chosen by: only with `fps` and a variable rate; otherwise their numbers suffice."""
         return None if self.fps is None else info.timeline
 
     def _step(self, info: VideoInfo) -> float:
@@ -96,16 +95,16 @@ class ClipShape:
             return self.stride
         if info.fps is None:
             raise InputError(
-                f"the clip wants {self.fps} frames per second, but the video, which may be a folder of frames, "
+                f"the clip has {self.fps} frames per second, but the video, which may be a folder of frames, "
                 "has no frame rate",
                 "set a stride instead of fps",
             )
         return info.fps / self.fps
 
 
-@lru_cache(maxsize=1 << 10)  # a data set asks for its span as often as it has videos
+@lru_cache(maxsize=1 << 10)  # a data set needs the span of each of its videos
 def _steps(frames: int, step: float) -> np.ndarray:
-    """(frames,) int64; not to be written to."""
+    """(frames,) int64; shared by all callers, so read only."""
     return np.floor(np.arange(frames, dtype=np.float64) * step + 0.5).astype(np.int64)
 
 
@@ -119,16 +118,17 @@ def read_clip(
     flip: bool = False,
     reader: Reader = "auto",
 ) -> Tensor:
-    """The clip that begins with frame `start` -> (3, t, h, w) uint8 of the given shape.
+    """The clip that starts with frame `start`: (3, t, h, w) uint8 of the given shape.
 
-    Frames are scaled to cover (height, width) and cropped at `crop` ((y, x) in [0, 1] of the free room),
-    and turned left to right with `flip`. `InputError` if unreadable or if the clip leaves the video.
+    Frames are scaled to cover (height, width), cropped at `crop`, which is (y, x) in [0, 1] of the free space, and
+    flipped left to right with `flip`. `InputError` if the video cannot be read or if the clip does not fit in it.
     """
     info = probe(path) if info is None else info
     if not 0 <= start <= shape.last_start(info):
         raise InputError(
-            f"a clip of {shape.frames} frames from frame {start} on was asked for, but {path} has {info.frames} frames",
-            "start earlier, or make the clip or its stride shorter",
+            f"a clip of {shape.frames} frames from frame {start} on does not fit in {path}, which has {info.frames} "
+            "frames",
+            "start earlier, or use fewer frames or a smaller stride",
         )
     indices = shape.source_indices(start, info)
     video = read_covering(path, indices, (shape.height, shape.width), info=info, crop=crop, reader=reader)

@@ -1,4 +1,4 @@
-"""Changes of colour for augmentation, the same for all frames of a clip."""
+"""Colour jitter for augmentation, the same for all frames of a clip."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,13 +14,13 @@ if TYPE_CHECKING:  # annotations are quoted, not postponed: for those, jsonargpa
 
 @dataclass(frozen=True)
 class ColorJitter:
-    """How far colours are changed at random; 0 leaves them alone.
+    """The strengths of random changes of colour; 0 is no change.
 
     Args:
-        brightness: Light is multiplied by a factor between 1 - brightness and 1 + brightness.
-        contrast: The same for the distance to a frame's mean grey.
-        saturation: The same for the distance to the grey frame.
-        hue: Colours are turned by up to this share of the colour circle, 0 to 0.5, either way; slow.
+        brightness: Pixels are multiplied by a factor between 1 - brightness and 1 + brightness.
+        contrast: The same for the difference from the mean grey of a frame.
+        saturation: The same for the difference from the grey frame.
+        hue: Hues are rotated by up to this share of the colour circle, 0 to 0.5, in either direction; slow.
     """
 
     brightness: float = 0.0
@@ -33,7 +33,7 @@ class ColorJitter:
             check_range(0, 0.5 if name == "hue" else 1, **{f"color_jitter.{name}": strength})
 
     def draw(self, generator: np.random.Generator) -> dict[str, float]:
-        """A factor (for hue, a turn) by the name of each change that is switched on; all are drawn."""
+        """A factor (for hue, a rotation) for each change with a strength; all four are drawn in any case."""
         strengths = asdict(self)
         shifts = dict(zip(strengths, generator.uniform(-1, 1, len(strengths)).tolist(), strict=True))
         middle = {"hue": 0.0}
@@ -41,10 +41,10 @@ class ColorJitter:
 
 
 def change_colors(video: "Tensor", changes: Mapping[str, float]) -> "Tensor":
-    """video: (3, t, h, w) uint8 -> the same with its brightness, contrast, saturation, hue changed, in this order."""
+    """Applies the changes that `ColorJitter.draw` returned, in its order, to a video (3, t, h, w) uint8."""
     if not changes:
         return video
-    from torchvision.transforms.v2 import functional  # a matter of seconds, for which only those wait who use it
+    from torchvision.transforms.v2 import functional  # takes seconds to import
 
     change = {
         "brightness": functional.adjust_brightness,

@@ -1,4 +1,4 @@
-"""How frames become files: H.264 in MP4, VP9 in WebM, animated GIF and WebP, or a folder of PNG images."""
+"""Encoders: H.264 in MP4, VP9 in WebM, animated GIF and WebP, and folders of PNG images."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,18 +9,18 @@ from PIL import Image
 
 from pvdm.video.timeline import exact_rate
 
-ITU601 = 5  # the matrix by which the encoder converts; players and our readers need it said
+ITU601 = 5  # the matrix that the encoder converts with, which the file must declare
 LIMITED_RANGE = 1
 
 
 class Mp4Encoder:
-    """H.264, 4:2:0, crf 18. Odd sizes grow by one row or column, a repetition of the last.
+    """H.264, 4:2:0, crf 18. An odd height or width is padded by repeating the last row or column.
 
-    Its kin differ in what stands here: the container, the codec and their options, and the layout of pixels.
+    Subclasses differ in the container, the codec, their options, and the pixel format.
     """
 
     container, container_options = "mp4", {"movflags": "+faststart"}
-    # x264's macroblock tree reads memory that nobody has written where a picture is small, and its files then differ.
+    # x264's macroblock tree reads uninitialized memory if a picture is small, which makes files differ.
     codec, codec_options = "libx264", {"crf": "18", "mbtree": "0"}
     pixels = "yuv420p"
 
@@ -44,7 +44,7 @@ class Mp4Encoder:
         self._count += 1
 
     def close(self) -> None:
-        """Writes what the encoder still holds."""
+        """Writes the frames that the encoder still holds, and closes the file."""
         try:
             if self._stream is not None:
                 self._container.mux(self._stream.encode())
@@ -52,14 +52,14 @@ class Mp4Encoder:
             self._container.close()
 
     def _prepared(self, picture: av.VideoFrame) -> Iterator[av.VideoFrame]:
-        """The picture in the codec's layout of pixels."""
+        """The picture in the pixel format of the codec."""
         yield picture.reformat(format=self.pixels, dst_colorspace=ITU601 if self.pixels == "yuv420p" else None)
 
     def _add_stream(self, height: int, width: int) -> av.video.stream.VideoStream:
         stream = self._container.add_stream(self.codec, rate=self._fps, options=self.codec_options)
         stream.height, stream.width, stream.pix_fmt = height, width, self.pixels
         stream.codec_context.time_base = 1 / self._fps
-        stream.codec_context.thread_count = 1  # of x264's threads one in a thousand files differs, on a busy machine
+        stream.codec_context.thread_count = 1  # with several, one in a thousand files differs on a busy machine
         if self.pixels == "yuv420p":
             stream.codec_context.colorspace = ITU601
             stream.codec_context.color_range = LIMITED_RANGE
@@ -67,14 +67,14 @@ class Mp4Encoder:
 
 
 class WebmEncoder(Mp4Encoder):
-    """VP9, 4:2:0, crf 18, which browsers play without a licence."""
+    """VP9, 4:2:0, crf 18: a royalty-free format that browsers play."""
 
-    container, container_options = "webm", {"fflags": "bitexact"}  # else it is given a random number
+    container, container_options = "webm", {"fflags": "bitexact"}  # otherwise the file contains a random number
     codec, codec_options = "libvpx-vp9", {"crf": "18", "b": "0", "cpu-used": "4"}
 
 
 class WebpEncoder(Mp4Encoder):
-    """Animated WebP of quality 90, which repeats without end."""
+    """Animated WebP of quality 90 that repeats forever."""
 
     container, container_options = "webp", {"loop": "0"}
     codec, codec_options = "libwebp_anim", {"quality": "90"}
@@ -82,7 +82,7 @@ class WebpEncoder(Mp4Encoder):
 
 
 class GifEncoder(Mp4Encoder):
-    """GIF that repeats without end; each frame has 256 colours of its own, so that nothing waits for the last one."""
+    """GIF that repeats forever; each frame has its own palette of 256 colours, so frames are written as they come."""
 
     container, container_options = "gif", {"loop": "0"}
     codec, codec_options = "gif", {}
@@ -94,17 +94,17 @@ class GifEncoder(Mp4Encoder):
             self._palettes = _palettes(picture)
         self._palettes.push(picture)
         frame = self._palettes.pull()
-        frame.pict_type = av.video.frame.PictureType.NONE  # else the encoder takes over what the filter says
+        frame.pict_type = av.video.frame.PictureType.NONE  # otherwise the encoder uses the type that the filter sets
         yield frame
 
 
 def _palettes(picture: av.VideoFrame) -> av.filter.Graph:
-    """Filters that give each picture like this one its 256 colours, see FFmpeg's palettegen and paletteuse."""
+    """Filters that reduce each picture to its own 256 colours, see FFmpeg's palettegen and paletteuse."""
     graph = av.filter.Graph()
     size = {"width": picture.width, "height": picture.height}
     source = graph.add_buffer(**size, format=picture.format, time_base=picture.time_base)
     both, colors = graph.add("split"), graph.add("palettegen", "stats_mode=single")
-    # A light pattern that stays in its place: diffused errors are specks that flicker in pictures as small as these.
+    # A faint static pattern: error diffusion would flicker in pictures as small as these.
     used, sink = graph.add("paletteuse", "new=1:dither=bayer:bayer_scale=5"), graph.add("buffersink")
     source.link_to(both)
     both.link_to(colors, 0, 0)
@@ -116,7 +116,7 @@ def _palettes(picture: av.VideoFrame) -> av.filter.Graph:
 
 
 class PngEncoder:
-    """`frame_000000.png` and so on in a new folder: the exact pixels."""
+    """`frame_000000.png` and so on in a new folder: lossless."""
 
     def __init__(self, path: Path, fps: float) -> None:
         path.mkdir()
@@ -129,4 +129,4 @@ class PngEncoder:
         self._count += 1
 
     def close(self) -> None:
-        """Every frame is already written."""
+        """Nothing to do: every frame has been written."""

@@ -1,4 +1,4 @@
-"""Frames of a video, whether it is a file or a folder of images."""
+"""Reading frames of a video, whether it is a file or a folder of images."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from pvdm.video.info import VideoInfo
 from pvdm.video.suffixes import VIDEO_SUFFIXES
 from pvdm.video.transform import check_crop, resize_and_crop
 
-if TYPE_CHECKING:  # what needs no tensors does without PyTorch, whose import takes seconds
+if TYPE_CHECKING:  # importing PyTorch takes seconds, and not everything needs tensors
     from torch import Tensor
 
 Reader = Literal["auto", "pyav", "decord"]
-"""Who decodes video files: `decord` those that it reads exactly, PyAV all others, and with `auto` all, being faster."""
+"""The decoder of video files: `decord` only reads those that it reads exactly, PyAV the rest; `auto` is PyAV."""
 
 
 def decoder(reader: Reader, index: PacketIndex) -> ModuleType:
-    """Which module serves a file."""
+    """The module that decodes a file."""
     return decord_reading if reader == "decord" and index.plain else decoding
 
 
 @naming_the_file
 def probe(path: str | Path) -> VideoInfo:
-    """Frames, size and frame rate of a video file or a folder of frames; `InputError` if unreadable.
+    """The number of frames, size and frame rate of a video file or a folder of frames; `InputError` if unreadable.
 
-    The number of frames is what is in the file, not what its header promises.
+    Frames are counted, not taken from the header.
     """
     path = _existing(path)
     return frame_folder.probe(path) if path.is_dir() else decoding.probe(path)
@@ -49,22 +49,22 @@ def read_frames(
     info: VideoInfo | None = None,
     reader: Reader = "auto",
 ) -> np.ndarray:
-    """The frames at `indices` (any order, repeats allowed) -> (t, h, w, 3) uint8 RGB.
+    """The frames at `indices` (any order, repeats allowed): (t, h, w, 3) uint8 RGB.
 
-    info: what `probe` said of this file, if it is known. `InputError` if the path is unreadable or an index is not
-    in [0, frames).
+    info: The result of `probe` for this file, if known. `InputError` if the path cannot be read or an index is not in
+    [0, frames).
     """
     path = _existing(path)
-    wanted, order = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
+    unique, order = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
     if path.is_dir():
         paths = frame_folder.frame_paths(path)
-        _check_range(path, wanted, len(paths))
-        frames = frame_folder.read(paths, wanted)
+        _check_range(path, unique, len(paths))
+        frames = frame_folder.read(paths, unique)
     else:
         index = _index(path, info)
-        _check_range(path, wanted, index.frames)
-        frames = decoder(reader, index).read(path, wanted, index)
-    return frames if len(wanted) == len(order) and (np.diff(order) > 0).all() else frames[order]
+        _check_range(path, unique, index.frames)
+        frames = decoder(reader, index).read(path, unique, index)
+    return frames if len(unique) == len(order) and (np.diff(order) > 0).all() else frames[order]
 
 
 @naming_the_file
@@ -79,8 +79,8 @@ def read_covering(
 ) -> Tensor:
     """The frames at `indices` (ascending, repeats allowed) as a clip: (3, t, *size) uint8, contiguous.
 
-    They are scaled and cropped as by `resize_and_crop`, but those of a video file as they are decoded, which is more
-    exact and faster; the same errors as `read_frames`.
+    They are scaled and cropped as by `resize_and_crop`, but frames of a video file while they are decoded, which is
+    more accurate and faster. Errors are those of `read_frames`.
     """
     import torch
 
@@ -88,11 +88,11 @@ def read_covering(
     if path.is_dir():
         return resize_and_crop(read_frames(path, indices), *size, crop)
     index = _index(path, info)
-    wanted, order = np.unique(indices, return_inverse=True)
-    _check_range(path, wanted, index.frames)
+    unique, order = np.unique(indices, return_inverse=True)
+    _check_range(path, unique, index.frames)
     check_crop(crop)
-    video = torch.from_numpy(decoder(reader, index).read_covering(path, wanted, index, size, crop))
-    return video if len(wanted) == len(order) else video[:, order]
+    video = torch.from_numpy(decoder(reader, index).read_covering(path, unique, index, size, crop))
+    return video if len(unique) == len(order) else video[:, order]
 
 
 def _index(path: Path, info: VideoInfo | None) -> PacketIndex:
@@ -112,10 +112,10 @@ def _existing(path: str | Path) -> Path:
 
 def _check_range(path: Path, indices: np.ndarray, frames: int) -> None:
     if not len(indices):
-        raise InputError(f"no frame of {path} was asked for", "give at least one index")
+        raise InputError(f"no frame of {path} is requested", "give at least one index")
     outside = indices[(indices < 0) | (indices >= frames)]
     if len(outside):
         raise InputError(
-            f"frame {outside[0]} of {path} was asked for, which has {frames} frames",
-            f"ask for frames 0 to {frames - 1}",
+            f"{path} has no frame {outside[0]}, only {frames} frames",
+            f"give indices from 0 to {frames - 1}",
         )

@@ -1,4 +1,4 @@
-"""Frames of any size to clips of a wanted one: resized without distortion, then cropped."""
+"""Resizing without distortion, and cropping."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FRAMES_AT_ONCE = 16  # bounds the memory for large frames
 
 
 def resize_and_crop(frames: np.ndarray, height: int, width: int, crop: tuple[float, float] = (0.5, 0.5)) -> Tensor:
-    """Scales (antialiased, bilinear) until the frame just covers height x width, then crops.
+    """Scales frames (bilinear, antialiased) until they just cover height x width, then crops.
 
-    frames: (t, h, w, 3) uint8; crop: position in the free room, (y, x) in [0, 1], (0.5, 0.5) is the
-    centre -> (3, t, height, width) uint8, contiguous. `InputError` if `crop` is outside.
+    frames: (t, h, w, 3) uint8 -> (3, t, height, width) uint8, contiguous. crop: (y, x) in [0, 1] of the free space;
+    (0.5, 0.5) is the centre. `InputError` if it is out of range.
     """
     import torch
 
@@ -36,13 +36,13 @@ def check_crop(crop: tuple[float, float]) -> None:
 
 
 def covering_size(h: int, w: int, height: int, width: int) -> tuple[int, int]:
-    """(h, w) scaled to be at least (height, width), one of them equal."""
+    """(h, w) scaled to be at least (height, width), with equality on one side."""
     scale = max(height / h, width / w)
     return max(height, round(h * scale)), max(width, round(w * scale))
 
 
 def cut(pixels: Pixels, size: tuple[int, int], crop: tuple[float, float]) -> Pixels:
-    """(..., h, w) -> (..., *size), a view; crop as for `resize_and_crop`."""
+    """(..., h, w) -> (..., *size), a view; crop: see `resize_and_crop`."""
     top, left = (round(at * (whole - part)) for at, whole, part in zip(crop, pixels.shape[-2:], size, strict=True))
     return pixels[..., top : top + size[0], left : left + size[1]]
 

@@ -63,7 +63,7 @@ def test_a_last_frame_of_another_size_is_found(make_frame_folder):
     folder = make_frame_folder("sizes", 4)
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "f_3.png")
     (bad,) = index_videos(entries(folder)).bad
-    assert "f_3.png is 8x8, but the clip it belongs to begins with 64x48" in bad.cause
+    assert "f_3.png is 8x8, but the first frame of its clip is 64x48" in bad.cause
 
 
 def test_what_is_known_is_not_opened_again(tmp_path, make_video, make_frame_folder, opened):
@@ -227,7 +227,7 @@ def test_a_video_is_long_enough_for_one_clip_and_no_more():
 
 def test_a_rate_that_a_video_does_not_know_is_a_cause():
     index = long_enough(of_lengths(50, fps=None), ClipShape(4, 8, 8, fps=10))
-    assert "50.mp4 cannot give such clips (the clip wants 10 frames per second, but" in index.bad[0].cause
+    assert "50.mp4 cannot give such clips (the clip has 10 frames per second, but" in index.bad[0].cause
 
 
 def test_the_share_of_bad_videos():

@@ -80,7 +80,7 @@ def test_an_animation_among_frames_is_a_bad_video_and_not_its_first_frame(tmp_pa
         options = {"save_all": True, "append_images": stills[1:]} if number == 2 else {}
         stills[0].save(tmp_path / "set" / f"{number}{suffix}", **options)
     (bad,) = index_videos(find_splits(tmp_path).entries).bad
-    assert bad.cause == f"{tmp_path / 'set' / f'2{suffix}'} holds 3 frames, and not one"
+    assert bad.cause == f"{tmp_path / 'set' / f'2{suffix}'} holds 3 frames instead of one"
 
 
 def test_the_two_views_of_a_camera_are_one_frame(tmp_path):

@@ -194,7 +194,7 @@ def test_every_second_frame_is_no_gap(make_frame_folder):
 def test_frames_of_other_sizes_within_a_video(folder):
     Image.new("RGB", (32, 24)).save(folder / "b" / "f_3.png")
     clips = VideoClips(VideoSet.find(folder), frames=8)
-    assert "f_3.png is 32x24, but the clip it belongs to begins with 64x48" in refused(lambda: names(clips))
+    assert "f_3.png is 32x24, but the first frame of its clip is 64x48" in refused(lambda: names(clips))
 
 
 @pytest.fixture

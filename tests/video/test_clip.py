@@ -79,5 +79,5 @@ def test_read_clip_is_reading_and_transforming(shared_data):
 @pytest.mark.parametrize("start", [-1, 8])
 def test_clip_must_lie_in_the_video(make_frame_folder, start):
     folder = make_frame_folder("short", frames=10)
-    with pytest.raises(InputError, match=r"short has 10 frames; start earlier"):
+    with pytest.raises(InputError, match=r"short, which has 10 frames; start earlier"):
         read_clip(folder, ClipShape(3, 8, 8), start)

@@ -115,7 +115,7 @@ def test_what_decord_refuses_is_named(folder):
     path = folder / "0.mp4"
     info, index = probe(path), packet_index(path)
     shorter = PacketIndex("pts", index.times[:-1], index.keys, index.seeks, plain=True)
-    with pytest.raises(InputError, match=r"0.mp4 .* \(decord finds 20 frames in it, and not 19\)"):
+    with pytest.raises(InputError, match=r"0.mp4 .* \(decord finds 20 frames in it instead of 19\)"):
         decord_reading.read(path, np.array([0]), shorter)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(InputError, match=r"0.mp4 cannot be decoded as a video"):

@@ -1,4 +1,4 @@
-"""What decoders raise for damaged files, as one error that names the file."""
+"""Errors of decoders for damaged files, turned into one error that names the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAMAGE = (
     *(OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError, EOFError, RuntimeError, AssertionError),
     *(ArithmeticError, struct.error, zlib.error, DecompressionBombError, FFmpegError),
 )
-"""What PyAV and the readers of Pillow raise for damaged files; a name says little, so any of them may be asked."""
+"""What PyAV and the image plugins of Pillow raise for damaged files; a file name does not tell which reads it."""
 
 P, T = ParamSpec("P"), TypeVar("T")
 
@@ -26,9 +26,9 @@ P, T = ParamSpec("P"), TypeVar("T")
 def naming_the_file(
     read: Callable[Concatenate[str | Path, P], T],
 ) -> Callable[Concatenate[str | Path, P], T]:
-    """The same function of a path, but its failures are an `InputError` that names the path.
+    """Decorates a function of a path so that its failures become an `InputError` that names the path.
 
-    So one file that no decoder was written for is one bad video, and not the end of a data set.
+    A file that confuses a decoder is then a bad video among others, not the end of a data set.
     """
 
     @wraps(read)
@@ -36,13 +36,13 @@ def naming_the_file(
         try:
             return read(path, *args, **options)
         except DAMAGE as error:
-            raise InputError(f"{path} cannot be read ({_said(error)})", "repair it or remove it") from error
+            raise InputError(f"{path} cannot be read ({_reason(error)})", "repair it or remove it") from error
 
     return reading
 
 
-def _said(error: BaseException) -> str:
-    """In the system's words, or with the type, without which a decoder's text is often no sentence."""
+def _reason(error: BaseException) -> str:
+    """The system's message, or the type and the text, since a decoder's text alone often means little."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return f"{type(error).__name__}: {one_line(error)}".rstrip(": ").replace(";", ",")

@@ -1,4 +1,4 @@
-"""Plain video files by decord: the same frames as PyAV's, pixel for pixel; but damage passes unnoticed."""
+"""decord for plain video files: pixel for pixel the frames of PyAV, but damage goes unnoticed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_installed() -> None:
 
 
 def read(path: Path, indices: np.ndarray, index: PacketIndex) -> np.ndarray:
-    """indices: increasing, in range -> (t, h, w, 3) uint8 RGB; `InputError` if one cannot be decoded."""
+    """The frames at increasing indices, in range: (t, h, w, 3) uint8 RGB; `InputError` if one cannot be decoded."""
     check_installed()
     import decord
 
@@ -30,7 +30,7 @@ def read(path: Path, indices: np.ndarray, index: PacketIndex) -> np.ndarray:
     try:
         reader = decord.VideoReader(str(path), num_threads=1)
         if len(reader) != index.frames:
-            raise undecodable(path, f"decord finds {len(reader)} frames in it, and not {index.frames}")
+            raise undecodable(path, f"decord finds {len(reader)} frames in it instead of {index.frames}")
         return reader.get_batch(indices).asnumpy()
     except (RuntimeError, decord.DECORDError) as error:
         raise undecodable(path, str(error).strip().splitlines()[-1]) from error
@@ -39,8 +39,8 @@ def read(path: Path, indices: np.ndarray, index: PacketIndex) -> np.ndarray:
 def read_covering(
     path: Path, indices: np.ndarray, index: PacketIndex, size: tuple[int, int], crop: tuple[float, float]
 ) -> np.ndarray:
-    """The same, scaled to cover `size` and cropped to it -> (3, t, *size) uint8 RGB.
+    """The same, scaled to cover `size` and cropped: (3, t, *size) uint8 RGB.
 
-    decord's own scaling is another than PyAV's, which this is but for the rounding of colours.
+    decord's own scaling differs from PyAV's; this one agrees with it up to the rounding of colours.
     """
     return resize_and_crop(read(path, indices, index), *size, crop).numpy()

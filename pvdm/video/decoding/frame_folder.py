@@ -1,4 +1,4 @@
-"""A video that is a folder of images, in the natural order of their names."""
+"""Folders of images as videos, in the natural order of their names; pixels as an image viewer shows them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,14 @@ from pvdm.video.suffixes import ANIMATION_SUFFIXES, FRAME_SUFFIXES, VIDEO_SUFFIX
 
 
 def frame_names(names: Iterable[str]) -> list[str]:
-    """The names of frames among those of a folder's files; GIFs are frames where there are no others.
-
-    Hidden files are not.
-    """
+    """The frames among the file names of a folder, without hidden files; GIFs count if there are no others."""
     shown = [name for name in names if not name.startswith(".")]
     stills = [name for name in shown if name.lower().endswith(FRAME_SUFFIXES)]
     return stills or [name for name in shown if name.lower().endswith(ANIMATION_SUFFIXES)]
 
 
 def is_animation(path: Path) -> bool:
-    """Whether an image file holds more than one frame; one that cannot be read does not count as a still."""
+    """Whether an image file holds more than one frame; True if it cannot be read."""
     try:
         with Image.open(path) as image:
             return _count(image) > 1
@@ -42,17 +39,17 @@ def frame_paths(folder: Path) -> list[Path]:
     """The frames in order, `frame_2.png` before `frame_10.png`; `InputError` if there are none."""
     paths = sorted((folder / name for name in frame_names(path.name for path in folder.iterdir())), key=_natural_order)
     if not paths:
-        raise InputError(f"{folder} holds no frames", f"{_remedy(folder)}")
+        raise InputError(f"{folder} holds no frames", _remedy(folder))
     return paths
 
 
 def number_gap(folder: Path) -> tuple[str, str] | None:
-    """The names of the first two neighbours whose last numbers are more than the folder's usual step apart."""
+    """The names around the first gap, where the last numbers differ by more than the usual step; None without gaps."""
     paths = frame_paths(folder)
-    found = [re.findall(r"\d+", path.stem) for path in paths]
-    if len(paths) < 3 or not all(found):
+    numbers = [re.findall(r"\d+", path.stem) for path in paths]
+    if len(paths) < 3 or not all(numbers):
         return None
-    steps = [int(after[-1]) - int(before[-1]) for before, after in pairwise(found)]
+    steps = [int(after[-1]) - int(before[-1]) for before, after in pairwise(numbers)]
     usual = Counter(steps).most_common(1)[0][0]
     place = next((place for place, step in enumerate(steps) if step > max(usual, 0)), None)
     return None if place is None else (paths[place].name, paths[place + 1].name)
@@ -66,7 +63,7 @@ def probe(folder: Path) -> VideoInfo:
 
 
 def _remedy(folder: Path) -> str:
-    """To name one of its videos, if it has any; else to put frames there."""
+    """Suggests one of the folder's videos if it has any, else to add frames."""
     videos = sorted(path for path in folder.iterdir() if path.name.lower().endswith(VIDEO_SUFFIXES))
     if videos:
         return f"give one of its videos, such as {videos[0]}"
@@ -74,12 +71,12 @@ def _remedy(folder: Path) -> str:
 
 
 def read(paths: Sequence[Path], indices: np.ndarray) -> np.ndarray:
-    """indices: in range -> (t, h, w, 3) uint8 RGB; `InputError` if one is damaged or sizes differ."""
+    """The frames at the indices: (t, h, w, 3) uint8 RGB; `InputError` if one is damaged or if sizes differ."""
     frames = [_read_image(paths[i]) for i in indices]
     for i, frame in zip(indices, frames, strict=True):
         if frame.shape != frames[0].shape:
             raise InputError(
-                f"{paths[i]} is {frame.shape[1]}x{frame.shape[0]}, but the clip it belongs to begins with "
+                f"{paths[i]} is {frame.shape[1]}x{frame.shape[0]}, but the first frame of its clip is "
                 f"{frames[0].shape[1]}x{frames[0].shape[0]}",
                 "give all frames of a folder one size",
             )
@@ -90,30 +87,32 @@ def _read_image(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             if (count := _count(image)) > 1:
-                raise InputError(f"{path} holds {count} frames, and not one", "make it a video file, such as an mp4")
+                raise InputError(
+                    f"{path} holds {count} frames instead of one", "convert it to a video file, such as an mp4"
+                )
             return as_shown(image)
     except DAMAGE as error:
         raise InputError(f"{path} cannot be read as an image ({error})", "remove or replace it") from error
 
 
 def _count(image: Image.Image) -> int:
-    """Frames of an animation or pages; the further pictures of a camera's JPEG (MPO) are other views of the first."""
+    """The number of frames or pages; in a camera's JPEG (MPO) further pictures are other views and do not count."""
     return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
 def _natural_order(path: Path) -> tuple[list[str | int], str]:
-    """Numbers in a name count as numbers; the name itself settles what is equal (`1.png`, `01.png`)."""
+    """Digits in a name compare as numbers; the name itself breaks ties (`1.png`, `01.png`)."""
     pieces = re.split(r"(\d+)", path.name.casefold())
     return [int(piece) if piece.isdecimal() else piece for piece in pieces], path.name
 
 
 def as_shown(image: Image.Image) -> np.ndarray:
-    """(h, w, 3) uint8; transparency shows black. ValueError for pixels of unknown range, and Pillow's for damage."""
+    """(h, w, 3) uint8, upright, on black. ValueError for pixels of unknown range; Pillow's errors for damage."""
     image.load()
-    with suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):  # tags that nobody can read
+    with suppress(SyntaxError, ValueError, LookupError, TypeError, struct.error):  # unreadable tags
         image = ImageOps.exif_transpose(image)
     if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, whose range it does not tell")
+        raise ValueError("its pixels are floating-point numbers of unknown range")
     if image.mode.startswith("I"):
         return _from_deep_grey(np.asarray(image), image.info.get("transparency"))
     if not image.has_transparency_data:
@@ -123,6 +122,6 @@ def as_shown(image: Image.Image) -> np.ndarray:
 
 
 def _from_deep_grey(grey: np.ndarray, transparent: int | None) -> np.ndarray:
-    """grey: (h, w) integers of 16 bits, one of which may stand for transparency -> (h, w, 3) uint8."""
+    """grey: (h, w) integers of 16 bits, one of which may mean transparent -> (h, w, 3) uint8."""
     grey = np.where(grey == transparent, 0, grey).clip(0, 0xFFFF).astype(np.uint32)
     return np.repeat(((grey + 128) // 257).astype(np.uint8)[..., None], 3, axis=-1)

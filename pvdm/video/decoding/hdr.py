@@ -1,4 +1,4 @@
-"""High dynamic range made viewable: PQ and HLG pixels to the range and colours of ordinary video."""
+"""Tone mapping: PQ and HLG pixels to the range and colours of ordinary video (BT.709)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from av.video.reformatter import ColorPrimaries, ColorTrc
 
 PQ, HLG = int(ColorTrc.SMPTE2084), int(ColorTrc.ARIB_STD_B67)
 TRANSFERS = (PQ, HLG)
-PEAK = 1000.0  # cd/m2 of the display that HLG is meant for and most PQ is graded on
+PEAK = 1000.0  # cd/m2 of the display that HLG is defined for and most PQ is graded on
 WHITE = 203.0  # cd/m2 of diffuse white, ITU-R BT.2408
 GAMMA = 2.4  # of an ordinary display, ITU-R BT.1886
 LUMINANCE = np.array([0.2627, 0.6780, 0.0593], np.float32)  # of BT.2020's red, green and blue
@@ -22,13 +22,13 @@ TO_BT709 = {
         [[1.224940, -0.224940, 0.0], [-0.042057, 1.042057, 0.0], [-0.019638, -0.078636, 1.098274]], np.float32
     ),
 }
-"""From the linear light of BT.2020 and Display P3; other primaries are left as they are."""
+"""From linear light in BT.2020 and Display P3; other primaries are not converted."""
 
 
 def to_sdr(pixels: np.ndarray, transfer: int, primaries: int) -> np.ndarray:
-    """pixels: (h, w, 3) uint16 RGB over the full range, coded by PQ or HLG -> (h, w, 3) uint8, BT.709.
+    """pixels: (h, w, 3) uint16 RGB in full range, encoded by PQ or HLG -> (h, w, 3) uint8, BT.709.
 
-    Light up to about 95 cd/m2 keeps its strength; what is brighter is rolled off to white by the curve of BT.2390.
+    Light up to about 95 cd/m2 is unchanged; brighter light is compressed towards white by the curve of BT.2390.
     """
     light = _light(transfer)[pixels]
     if transfer == HLG:
@@ -41,7 +41,7 @@ def to_sdr(pixels: np.ndarray, transfer: int, primaries: int) -> np.ndarray:
 
 @lru_cache
 def _light(transfer: int) -> np.ndarray:
-    """(65536,) float32: the light of each code value, in cd/m2 (PQ) or from 0 to 1 of the scene's (HLG)."""
+    """(65536,) float32: the light of each code value, in cd/m2 (PQ) or relative to the scene, 0 to 1 (HLG)."""
     code = np.linspace(0, 1, 1 << 16)
     return (pq_light(code) if transfer == PQ else hlg_light(code)).astype(np.float32)
 
@@ -65,20 +65,20 @@ def hlg_light(code: np.ndarray) -> np.ndarray:
 
 
 def _roll_off(light: np.ndarray) -> np.ndarray:
-    """By how much light of a strength in cd/m2 is dimmed, (0, 1] float32."""
-    strengths, factors = _roll_off_table()
-    return np.interp(light, strengths, factors).astype(np.float32)
+    """The factor in (0, 1] by which light of this luminance, in cd/m2, is dimmed; float32."""
+    luminances, factors = _roll_off_table()
+    return np.interp(light, luminances, factors).astype(np.float32)
 
 
 @lru_cache
 def _roll_off_table() -> tuple[np.ndarray, np.ndarray]:
-    """(strengths, factors): the EETF of ITU-R BT.2390, section 5.4.1, from `PEAK` to `WHITE`."""
+    """(luminances, factors): the EETF of ITU-R BT.2390, section 5.4.1, from `PEAK` to `WHITE`."""
     codes = np.linspace(0, 1, 4096)
-    strengths = pq_light(codes)
+    luminances = pq_light(codes)
     code = np.minimum(codes / pq_code(PEAK), 1)
     top = pq_code(WHITE) / pq_code(PEAK)
     knee = 1.5 * top - 0.5
     t = (code - knee) / (1 - knee)
     spline = (2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1 - knee) + (-2 * t**3 + 3 * t**2) * top
     mapped = pq_light(np.where(code < knee, code, spline) * pq_code(PEAK))
-    return strengths, np.divide(mapped, strengths, out=np.ones_like(mapped), where=strengths > 0)
+    return luminances, np.divide(mapped, luminances, out=np.ones_like(mapped), where=luminances > 0)

@@ -1,4 +1,4 @@
-"""Video files by PyAV: frames found by their times, hence exact in every file, and no more decoded than needed."""
+"""PyAV for all video files: frames are identified by time, hence exact, and only those needed are decoded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pvdm.video.decoding.picture import CoveringPicture, Picture
 from pvdm.video.info import VideoInfo
 from pvdm.video.timeline import rate_and_times
 
-PACKED = 2  # B-frames in a row, as DivX and XviD pack them
+PACKED = 2  # consecutive B-frames, as DivX and XviD pack them
 Pixels = Callable[[av.VideoFrame], Any]
 
 
@@ -45,16 +45,16 @@ def probe(path: Path) -> VideoInfo:
 
 
 def read(path: Path, indices: np.ndarray, index: PacketIndex) -> np.ndarray:
-    """indices: increasing, in range -> (t, h, w, 3) uint8 RGB; `InputError` if one cannot be decoded."""
+    """The frames at increasing indices, in range: (t, h, w, 3) uint8 RGB; `InputError` if one cannot be decoded."""
     return np.stack(_frames(path, indices, index, Picture))
 
 
 def read_covering(
     path: Path, indices: np.ndarray, index: PacketIndex, size: tuple[int, int], crop: tuple[float, float]
 ) -> np.ndarray:
-    """The same, scaled to cover `size` and cropped to it -> (3, t, *size) uint8 RGB, contiguous.
+    """The same, scaled to cover `size` and cropped: (3, t, *size) uint8 RGB, contiguous.
 
-    Scaling (bilinear, antialiased) and conversion from the file's colours are one pass, without rounding between.
+    Scaling (bilinear, antialiased) and colour conversion are one pass, without intermediate rounding.
     """
     video = np.empty((3, len(indices), *size), np.uint8)
     picture = partial(CoveringPicture, size=size, crop=crop)
@@ -72,7 +72,7 @@ def _frames(path: Path, indices: np.ndarray, index: PacketIndex, picture: Callab
             pixels = picture(path, stream)
             frames = dict(_seek_and_decode(container, stream, index, indices, pixels))
         if len(frames) < len(indices):
-            # An entry point did not lead to its frames, as after an H.264 recovery point, or there is damage.
+            # A key did not lead to its frames, as at a recovery point of H.264, or there is damage.
             with open_container(path) as container:
                 stream = video_stream(container, path)
                 frames = dict(_decode_from_start(container, stream, index, indices, pixels))
@@ -91,29 +91,29 @@ def _seek_and_decode(
     indices: np.ndarray,
     pixels: Pixels,
 ) -> Iterator[tuple[int, Any]]:
-    """Yields (index, frame) for the frames found after the entry points before them, up to damage."""
+    """Yields (index, pixels) of the frames that are found from the keys before them, up to damage."""
     if index.clock is None:
         return
     for key, run in index.runs(indices):
-        wanted = {int(index.times[i]): i for i in run}
-        if key:  # a file that was just opened is at its start, to which not every file can be sought back
+        missing = {int(index.times[i]): i for i in run}
+        if key:  # an opened file is at its start already, and not every file can seek back to it
             container.seek(int(index.seeks[key]), stream=stream)
         frames = _up_to_error(decode(container, stream, index, _needed(index, run)), stream)
         for time, frame in _from_entry(frames, index, key):
             if frame.is_corrupt:
                 return
-            if time in wanted:
-                yield wanted.pop(time), pixels(frame)
-            if not wanted:
+            if time in missing:
+                yield missing.pop(time), pixels(frame)
+            if not missing:
                 break
 
 
 def _from_entry(
     frames: Iterator[av.VideoFrame], index: PacketIndex, key: int
 ) -> Iterator[tuple[int | None, av.VideoFrame]]:
-    """(time, frame) from an entry point on, or nothing if the decoder does not take it for one.
+    """(time, frame) from a key on, or nothing if the decoder does not treat it as one.
 
-    From where H.264 is refreshed little by little, decoders show frames that are not whole yet.
+    At a gradual refresh of H.264, decoders return frames that are not complete yet.
     """
     entry, begun = int(index.times[index.keys[key]]), not key
     for frame in frames:
@@ -126,7 +126,7 @@ def _from_entry(
 
 
 def _up_to_error(frames: Iterator[av.VideoFrame], stream: av.video.stream.VideoStream) -> Iterator[av.VideoFrame]:
-    """Those before data that the decoder refuses, with those that it still holds."""
+    """The frames before data that the decoder rejects, including those that it still holds."""
     try:
         yield from frames
     except av.error.InvalidDataError:
@@ -139,24 +139,24 @@ def decode(
     index: PacketIndex,
     needed: set[int],
 ) -> Iterator[av.VideoFrame]:
-    """The frames from here on, less those of other times on which no others depend (most B-frames)."""
+    """The frames from here on, without those that are not needed and that no other depends on (most B-frames)."""
     for packet in container.demux(stream):
         time = getattr(packet, index.clock)
         stream.codec_context.skip_frame = "DEFAULT" if time is None or time in needed else "NONREF"
         yield from packet.decode()
 
 
-def _needed(index: PacketIndex, wanted: list[int]) -> set[int]:
-    """The times of the frames that must be decoded for the wanted ones, beside those which others depend on.
+def _needed(index: PacketIndex, indices: list[int]) -> set[int]:
+    """The times of the frames that must be decoded for these indices, beside the frames that others depend on.
 
-    In packed AVI a B-frame is lost with one before it that is left out.
+    In packed AVI a B-frame is lost if the one before it is skipped.
     """
     before = PACKED if index.clock == "dts" else 0
-    return {int(time) for i in wanted for time in index.times[max(i - before, 0) : i + 1]}
+    return {int(time) for i in indices for time in index.times[max(i - before, 0) : i + 1]}
 
 
 def frame_time(frame: av.VideoFrame, index: PacketIndex) -> int | None:
-    """By the clock of the index; no packet completes the last frame of a file, which so has no time by "dts"."""
+    """The time by the clock of the index; the last frame has no "dts", because no packet completes it."""
     time = getattr(frame, index.clock)
     return int(index.times[-1]) if time is None and index.clock == "dts" else time
 
@@ -168,14 +168,14 @@ def _decode_from_start(
     indices: np.ndarray,
     pixels: Pixels,
 ) -> Iterator[tuple[int, Any]]:
-    """Yields (index, frame), but not for frames that damage is seen in.
+    """Yields (index, pixels) of the frames without visible damage.
 
-    It spreads from one to all that follow, up to the next that needs no other.
+    Damage spreads to all following frames up to the next key frame.
     """
-    wanted, damaged = set(indices.tolist()), False
+    needed, damaged = set(indices.tolist()), False
     for i, frame in _numbered(container.decode(stream), stream, index):
         damaged = frame.is_corrupt or (damaged and not frame.key_frame)
-        if i in wanted and not damaged:
+        if i in needed and not damaged:
             yield i, pixels(frame)
         if i >= indices[-1]:
             break
@@ -184,7 +184,7 @@ def _decode_from_start(
 def _numbered(
     frames: Iterator[av.VideoFrame], stream: av.video.stream.VideoStream, index: PacketIndex
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """(index, frame) up to an error: by their times, or if these do not tell, counted."""
+    """(index, frame) up to an error, identified by time, or counted if times do not identify frames."""
     if index.clock is None:
         with suppress(av.error.InvalidDataError):
             yield from enumerate(frames)
