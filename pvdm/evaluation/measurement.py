@@ -93,10 +93,9 @@ def prepare(
     processes: Processes = ALONE,
     progress: NamedProgress | None = None,
 ) -> Measurement:
-    """Checks everything that can be checked before clips are read or sampled, and loads the networks.
+    """Checks all that can be checked before clips are read or sampled, and loads the networks.
 
-    `InputError` for fewer clips than the protocol requires without `allow_few`, for missing weights, and for missing
-    real clips.
+    `InputError` for missing weights or real clips, and for fewer clips than required without `allow_few`.
 
     Args:
         real, fake: The clips of a repetition by its seed, see `pvdm.evaluation.clips.protocol_clips`.
@@ -112,19 +111,13 @@ def prepare(
     pairs = open_pairs(real, fake, protocol)
     protocol = with_part_of(pairs, protocol)
     counts = clip_counts(pairs)
-    reconstructs = isinstance(next(iter(pairs.values()))[1], ReconstructedClips)  # then there are as many as real clips
-    few = check_counts(counts, replace(protocol, num_fake=None) if reconstructs else protocol, allow_few=allow_few)
+    few = check_counts(counts, _with_count_of(pairs, protocol), allow_few=allow_few)
     check_possible(counts, protocol, st_rred=st_rred)
-    common = {
-        "detector": load_detector(protocol.detector, detector_path, device=device) if protocol.detector else None,
-        "lpips": _lpips(protocol, lpips_weights) if protocol.kind == "reconstruction" else "",
-        "st_rred": st_rred,
-        "batch_size": batch_size,
-        "device": device,
-        "processes": processes,
-        "progress": progress,
-    }
-    setups = {seed: MetricSetup(protocol, seed, held_out=held_out and held_out(seed), **common) for seed in pairs}
+    detector = load_detector(protocol.detector, detector_path, device=device) if protocol.detector else None
+    lpips = _lpips(protocol, lpips_weights) if protocol.kind == "reconstruction" else ""
+    options = {"batch_size": batch_size, "device": device, "processes": processes, "progress": progress}
+    setup = MetricSetup(protocol, detector=detector, lpips=lpips, st_rred=st_rred, **options)
+    setups = {seed: replace(setup, seed=seed, held_out=held_out and held_out(seed)) for seed in pairs}
     return Measurement(protocol, pairs, counts, few, setups, trained_elsewhere(pairs))
 
 
@@ -145,6 +138,12 @@ def open_pairs(real: Source | None, fake: Source, protocol: Protocol) -> Pairs:
             pairs[seed] = (real_clips, fake_clips)
         keys.append(key)
     return pairs
+
+
+def _with_count_of(pairs: Pairs, protocol: Protocol) -> Protocol:
+    """The protocol without a number of generated clips if they are reconstructions, as many as there are real clips."""
+    _, fake = next(iter(pairs.values()))
+    return replace(protocol, num_fake=None) if isinstance(fake, ReconstructedClips) else protocol
 
 
 def with_part_of(pairs: Pairs, protocol: Protocol) -> Protocol:
