@@ -19,6 +19,7 @@ from pvdm.errors import InputError
 from pvdm.runtime.processes import connected
 from pvdm.training.latent_encoding import digest_of
 from pvdm.training.loaders import Loaders
+from pvdm.training.run.exact_resume import batches_done
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class ClipData(LightningDataModule):
         return self.trainer is None or self.trainer.is_global_zero
 
     def _batches_done(self) -> int:
-        return self.trainer.fit_loop.total_batch_idx + 1 if self.trainer else 0
+        return batches_done(self.trainer) if self.trainer else 0
 
 
 class VideoData(ClipData):

@@ -13,7 +13,7 @@ from pvdm.data import ClipDataset, EpochSampler, SampleKey
 from pvdm.data import workers as worker
 from pvdm.data.options import LoadingOptions
 from pvdm.errors import InputError
-from pvdm.training.run.resumable_sampler import ResumableSampler
+from pvdm.training.run.resumable_sampler import ResumableSampler, TrainingLoader
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,10 @@ class Loaders:
         rank, world_size = self._share(len(dataset), "training")
         labels = dataset.labels if balanced else None
         samples = EpochSampler(len(dataset), seed=seed, shuffle=True, rank=rank, world_size=world_size, labels=labels)
-        return self._loader(dataset, ResumableSampler(samples, self.options.batch_size, batches_done))
+        sampler = ResumableSampler(samples, self.options.batch_size, batches_done)
+        loader = self._loader(dataset, sampler, TrainingLoader)
+        loader.trainer = self.trainer
+        return loader
 
     def in_order(self, dataset: ClipDataset, indices: np.ndarray) -> DataLoader:
         """The samples of these indices in order, each in one of the processes."""
@@ -49,11 +52,13 @@ class Loaders:
             )
         return rank, world_size
 
-    def _loader(self, dataset: ClipDataset, samples: Iterable[SampleKey]) -> DataLoader:
+    def _loader(
+        self, dataset: ClipDataset, samples: Iterable[SampleKey], kind: type[DataLoader] = DataLoader
+    ) -> DataLoader:
         workers = self.options.workers
         if workers is None:
             workers = worker.default_workers(self.trainer.num_devices if self.trainer else 1)
-        return DataLoader(
+        return kind(
             dataset,
             batch_size=self.options.batch_size,
             sampler=samples,

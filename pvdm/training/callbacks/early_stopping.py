@@ -58,7 +58,7 @@ class EarlyStopping(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """A run that had stopped does not begin."""
-        if self._has_waited_enough():
+        if self._has_waited_enough() and not trainer.should_stop:
             trainer.should_stop = True
             self._tell(trainer, "the run has ended early before: ", "; to go on, raise early_stopping.patience")
 

@@ -39,7 +39,7 @@ class RunBar(TQDMProgressBar):
         self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
     ) -> None:
         bar, updates = self.train_progress_bar, pl_module.updates
-        if self._should_update(updates, bar.total):
+        if self.is_enabled and (updates % self.refresh_rate == 0 or updates == bar.total):
             bar.set_postfix(self.get_metrics(trainer, pl_module), refresh=False)
             bar.update(updates - bar.n)
 

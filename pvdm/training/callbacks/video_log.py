@@ -88,7 +88,7 @@ class VideoLog(Callback):
             for name, video in self._pictures(pl_module, samples):
                 summary = video_summary(f"videos/{name}", video, pl_module.generator.fps)
                 for logger in loggers:
-                    logger.experiment._get_file_writer().add_summary(summary, pl_module.updates)
+                    logger.experiment.file_writer.add_summary(summary, pl_module.updates)
 
     def _pictures(self, pl_module: LightningModule, samples: list[dict[str, Any]]) -> Iterator[tuple[str, Tensor]]:
         """Names and videos (3, t, h, w) uint8, each a grid."""

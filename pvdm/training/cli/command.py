@@ -6,11 +6,13 @@ import gc
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
 from lightning_fabric.plugins import CheckpointIO
+from lightning_fabric.plugins.environments import ClusterEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning import LightningModule
 from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser
@@ -106,6 +108,9 @@ class TrainingCLI(CheckedCLI):
         if config.get("logger") in (None, True):
             kwargs["logger"] = TensorBoardLogger(config.get("default_root_dir") or ".", name="", version="")
         kwargs["plugins"] = _with_default(config.get("plugins"), CheckpointIO, CheckpointFiles)
+        if SLURMEnvironment.detect() and not TorchElasticEnvironment.detect():  # jobs queue themselves by their script
+            slurm = partial(SLURMEnvironment, auto_requeue=False)
+            kwargs["plugins"] = _with_default(kwargs["plugins"], ClusterEnvironment, slurm)
         if config.get("enable_progress_bar") in (None, True):
             kwargs["callbacks"] = _with_default(config.get("callbacks"), ProgressBar, RunBar)
         return super().instantiate_trainer(**kwargs)
@@ -220,7 +225,7 @@ def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
         subclass_mode_model=True,
         seed_everything_default=0,
         trainer_defaults={
-            "callbacks": [ExactResume(), StopBetweenBatches(), EndWithOthers(), Throughput(), TrainingTime()]
+            "callbacks": [StopBetweenBatches(), EndWithOthers(), Throughput(), TrainingTime(), ExactResume()]
         },
         save_config_kwargs={"overwrite": True},
         parser_kwargs={"prog": "pvdm", "parser_mode": "omegaconf", "allow_abbrev": False, **_help(kind)},

@@ -13,6 +13,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from pvdm.errors import check_range
 from pvdm.training.gan.gan_module import GANModule
 from pvdm.training.run.checkpoints import LAST
+from pvdm.training.run.exact_resume import validate
 
 BEST = LAST.with_name("best_gan.ckpt")
 """Where the best checkpoint of the phase lies, below the folder of the run."""
@@ -43,7 +44,7 @@ class AdversaryGuard(Callback):
         if not _has_adversary(pl_module) or trainer.fast_dev_run:
             return
         if self.before is None and int(pl_module.adversary.updates) == 0:
-            _validate(trainer)
+            validate(trainer)
         elif self.before is None and self.max_psnr_drop is not None and trainer.is_global_zero:
             logger.warning("val/psnr before the GAN phase is not in the checkpoint, so no drop of it can be judged")
         if self._is_harmed():
@@ -98,13 +99,3 @@ class AdversaryGuard(Callback):
 
 def _has_adversary(pl_module: LightningModule) -> bool:
     return isinstance(pl_module, GANModule) and pl_module.adversary is not None
-
-
-def _validate(trainer: Trainer) -> None:
-    """A validation before the first batch, as the trainer makes them between batches."""
-    loop = trainer.fit_loop.epoch_loop.val_loop
-    was_restarting, loop.restarting = loop.restarting, False  # else one that a checkpoint was saved in is gone on with
-    trainer.validating = True
-    loop.run()
-    trainer.training = True
-    loop.restarting, loop._has_run = was_restarting, False  # else a resumed epoch takes this one for its own

@@ -8,6 +8,7 @@ from typing import Any
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.trainer.states import TrainerFn
+from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
 from pvdm.errors import InputError
@@ -20,9 +21,10 @@ LAST = Path("checkpoints", checkpoint_files.LAST)
 
 
 class RunCheckpoints(ModelCheckpoint):
-    """The best model by `monitor`; `last.ckpt` after every validation, when training ends, and upon a signal to stop.
+    """The best model by `monitor`; `last.ckpt` after every validation, when training ends, and upon a stop signal.
 
-    Lightning's own `save_last` would follow the best: it passes over every validation that did not improve.
+    Lightning's own `save_last` would follow the best: it passes over every validation that did not improve. Each
+    checkpoint is written where Lightning resumes exactly (see `ExactResume`).
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -48,19 +50,37 @@ class RunCheckpoints(ModelCheckpoint):
         moved = {"dirpath": self.dirpath, "best_model_path": best, "best_k_models": models, **paths}
         super().load_state_dict({**state_dict, **moved})
 
+    def on_between_batches(self, trainer: Trainer) -> None:
+        """Saves before the last update: a stop within the validation that follows costs no more than that update.
+
+        A checkpoint of the finished run, with its validation to come, is not to be had: Lightning would not begin.
+        """
+        if trainer.global_step == trainer.max_steps - 1:
+            self._save_newest(trainer)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves a run that ends within an epoch here, before Lightning counts the epoch as complete."""
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        if _ends_now(trainer) and not trainer.is_last_batch and not _validates_next(trainer, batch_idx):
+            self._save_newest(trainer)
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_validation_end(trainer, pl_module)
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
-            self._save_newest(trainer)
+            self._save_newest(trainer, again=True)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_end(trainer, pl_module)
-        self._save_newest(trainer)
+        if trainer.is_last_batch:
+            self._save_newest(trainer, again=True)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """A signal keeps what was trained."""
+        """A signal keeps what was trained, but for an update whose validation is the last (see above)."""
         super().on_exception(trainer, pl_module, exception)
-        if isinstance(exception, Stopped) and exception.between_batches:
+        is_last_validation = trainer.validating and 0 < trainer.max_steps <= trainer.global_step
+        if isinstance(exception, Stopped) and exception.between_batches and not is_last_validation:
             self._save_newest(trainer)
 
     def _here(self, path: str) -> str:
@@ -80,14 +100,30 @@ class RunCheckpoints(ModelCheckpoint):
             return None
         return states.get(self.state_key, {}).get("best_model_score")
 
-    def _save_newest(self, trainer: Trainer) -> None:
-        if not trainer.fast_dev_run and trainer.global_step != self._newest:
+    def _save_newest(self, trainer: Trainer, *, again: bool = False) -> None:
+        """Writes `last.ckpt`, unless it is that of the same update already; `again` replaces that, too."""
+        if not trainer.fast_dev_run and (again or trainer.global_step != self._newest):
             self._newest = trainer.global_step
             trainer.save_checkpoint(Path(trainer.default_root_dir) / LAST, weights_only=False)
 
 
+def _ends_now(trainer: Trainer) -> bool:
+    """Whether the run ends with the batch that ends, as far as the Trainer's options say."""
+    has_minimum = trainer.global_step >= (trainer.min_steps or 0) and trainer.current_epoch >= (trainer.min_epochs or 0)
+    return 0 < trainer.max_steps <= trainer.global_step or (trainer.should_stop and has_minimum)
+
+
+def _validates_next(trainer: Trainer, batch_idx: int) -> bool:
+    """Whether Lightning runs a validation after the batch that ends (unless by time, which it does not tell)."""
+    every = trainer.check_val_every_n_epoch
+    if not trainer.enable_validation or (every is not None and (trainer.current_epoch + 1) % every):
+        return False
+    done = (trainer.fit_loop.total_batch_idx if every is None else batch_idx) + 1
+    return trainer.should_stop or (bool(trainer.val_check_batch) and done % trainer.val_check_batch == 0)
+
+
 def _check_shared(trainer: Trainer) -> None:
-    """InputError if the first process goes on from a checkpoint that another one does not find, or the reverse."""
+    """InputError if the first process resumes from a checkpoint that another one does not find, or the reverse."""
     here = (Path(trainer.default_root_dir) / LAST).is_file()
     if trainer.strategy.broadcast(here) != here:
         raise InputError(

@@ -1,11 +1,13 @@
-"""The order of training samples, resumed from wherever the run is."""
+"""The order of training, resumed at any batch, and the moment between two batches."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Any
 
-from torch.utils.data import Sampler
+from pytorch_lightning import Trainer
+from torch.utils.data import DataLoader, Sampler
 
 from pvdm.data import EpochSampler, SampleKey
 
@@ -13,8 +15,8 @@ from pvdm.data import EpochSampler, SampleKey
 class ResumableSampler(Sampler[SampleKey]):
     """One epoch of samples from the batch that the run has reached, so that a resumed run sees the same batches.
 
-    Lightning's own epoch count has no influence: it starts a new epoch where a run stopped halfway, and with workers it
-    fetches the first batches before it tells a sampler the epoch.
+    Lightning's own epoch count has no influence: with workers Lightning fetches the first batches before it tells a
+    sampler the epoch. A StatefulDataLoader would not do either: its state counts the batches of one world size.
 
     Args:
         samples: The order of an epoch for this process.
@@ -41,3 +43,20 @@ class ResumableSampler(Sampler[SampleKey]):
     def _epoch(self, number: int, start: int, stop: int) -> Iterator[SampleKey]:
         self._samples.set_epoch(number)
         return islice(self._samples, start, stop)
+
+
+class TrainingLoader(DataLoader):
+    """A loader that calls `on_between_batches(trainer)` of the callbacks that have it, as the trainer fetches a batch.
+
+    No hook of Lightning's runs there, and there alone do its counters say the same for every batch of an epoch, the
+    first and the last included: so many batches are done, none is begun, and every validation due is over.
+    """
+
+    trainer: Trainer | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in super().__iter__():
+            for callback in self.trainer.callbacks if self.trainer else ():
+                if hasattr(callback, "on_between_batches"):
+                    callback.on_between_batches(self.trainer)
+            yield batch

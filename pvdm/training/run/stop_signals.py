@@ -9,7 +9,6 @@ from types import FrameType
 from typing import Any
 
 import torch
-from lightning_fabric.plugins.environments import SLURMEnvironment
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import distributed
@@ -81,10 +80,6 @@ class StopBetweenBatches(Callback):
         self._agreed: Agreement | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Before Lightning's handlers are installed."""
-        environment = trainer._accelerator_connector.cluster_environment
-        if isinstance(environment, SLURMEnvironment):
-            environment.auto_requeue = False
         if stage == "fit" and trainer.world_size > 1 and self._agreed is None:
             self._agreed = Agreement(trainer.strategy.root_device)
 
@@ -94,7 +89,7 @@ class StopBetweenBatches(Callback):
             for number in STOP_SIGNALS:
                 signal.signal(number, self._note)
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_between_batches(self, trainer: Trainer) -> None:
         self._stop_if_asked(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -142,7 +142,7 @@ def test_stopped_within_updates_and_validations_it_ends_with_the_same_bits(
 def test_stopped_within_the_last_validation_it_is_done_again(command, signalled, tmp_path, limit):
     stopped = command("fit", "diffusion", **limit)
     assert signalled(DiffusionTraining, "validation_step", [1], signal.SIGTERM, stopped) == 143
-    assert read(tmp_path / "run")["global_step"] == 5
+    assert read(tmp_path / "run")["global_step"] >= 4, "at most one update is to be made again"
     assert not (tmp_path / "run" / "checkpoints" / "best.ckpt").exists()
     assert main([str(argument) for argument in stopped]) == 0
     assert read(tmp_path / "run", "best")["global_step"] == read(tmp_path / "run")["global_step"] == 5

@@ -59,7 +59,7 @@ def test_two_processes_equal_one_with_the_joint_batch(forks, together, tmp_path,
     assert {path.name for path in (tmp_path / "parts" / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
 
     output = forks.run(together(stage, "parts", data__batch_size=1, trainer__max_steps=7))
-    assert "an epoch had 5 batches and has 10 now; going on with batch" in output
+    assert "an epoch had 5 batches and has 10 now; resuming at batch" in output
     assert read(tmp_path / "parts")["global_step"] == 7
 
 
