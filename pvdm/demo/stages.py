@@ -23,7 +23,7 @@ from pvdm.evaluation.metrics.fidelity import psnr
 from pvdm.files.atomic_write import replacing
 from pvdm.generation import VideoGenerator
 from pvdm.generation.input_video import VideoSource, reconstructions
-from pvdm.training.callbacks.training_time import training_seconds
+from pvdm.training.callbacks.throughput import training_seconds
 from pvdm.training.cli import command
 from pvdm.video import ClipShape, VideoWriter, grid_video, probe, read_clip, to_float, write_video
 

@@ -21,7 +21,7 @@ from pvdm.training.gan.adversary import Adversary, AdversaryConfig
 from pvdm.training.gan.gan_module import GANModule
 from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.sample_rng import clips, frame_choice
-from pvdm.training.warm_start import Start
+from pvdm.training.warm_start import WarmStart
 
 
 class AutoencoderTraining(GANModule):
@@ -44,7 +44,7 @@ class AutoencoderTraining(GANModule):
         activation_checkpointing: What is computed again in the backward pass instead of kept: true for everything,
             false for nothing, or some of time, space, mlp and projections (see docs/usage.md for what each saves).
         compile: `torch.compile` for the repeated parts: minutes at the start, faster from then on.
-        init_from: Model whose autoencoder's weights training starts from (see `Start`); not read by a run that goes on.
+        init_from: Model whose autoencoder's weights training starts from (see `WarmStart`); a resumed run ignores it.
         reinitialize: Start parameters afresh that do not fit, as of another size or length; else they are an error.
     """
 
@@ -81,7 +81,7 @@ class AutoencoderTraining(GANModule):
         self.latent_scale, self.vgg_weights = latent_scale, vgg_weights
         if compile:
             compile_regions(self.generator.autoencoder)
-        self.start = Start(init_from, reinitialize) if init_from else None
+        self.warm_start = WarmStart(init_from, reinitialize) if init_from else None
         self.perceptual: PerceptualDistance | None = None
         self.sharpness = Sharpness()
 
@@ -94,8 +94,8 @@ class AutoencoderTraining(GANModule):
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
-        if stage == "fit" and self.start:
-            self.start.fill(self.generator, "autoencoder")
+        if stage == "fit" and self.warm_start:
+            self.warm_start.fill(self.generator, "autoencoder")
         if stage != "predict" and self.lpips_weight > 0 and self.perceptual is None:
             self.perceptual = PerceptualDistance(self.vgg_weights)
 
@@ -106,7 +106,7 @@ class AutoencoderTraining(GANModule):
         distances = self.distances(found, video, batch)
         loss, scales = self.reconstruction_loss(distances), root_mean_squares(planes)
         measures = {"loss": loss, **distances, "latent_scale": scales.mean()}
-        if self.is_opposed:
+        if self.in_gan_phase:
             chosen = frame_choice(batch, found.shape[2], self.adversary.config.frames)
             last_layer = self.generator.autoencoder.to_pixels.weight
             loss = self.adversary(loss, found, video, chosen, last_layer=last_layer, share=1 / self.accumulate)

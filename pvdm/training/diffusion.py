@@ -7,11 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from einops import rearrange
 from torch import Tensor
-from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from pvdm.diffusion import (
     Condition,
@@ -27,17 +23,16 @@ from pvdm.errors import InputError, check_range
 from pvdm.generation import VideoGenerator
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.recomputation import set_activation_checkpointing
+from pvdm.training.automatic_updates import AutomaticUpdates
+from pvdm.training.batch_latents import latents_of
 from pvdm.training.data import LatentData
-from pvdm.training.module import GeneratorTraining
-from pvdm.training.nonfinite import without_last_update
 from pvdm.training.optimization import OptimizerConfig
-from pvdm.training.reductions import Means
-from pvdm.training.run.sharding import whole
-from pvdm.training.sample_rng import clips, content, drawn_by, keep_context, keep_label, noise_like, on_device, times
-from pvdm.training.warm_start import Start
+from pvdm.training.reductions import SampleMeans
+from pvdm.training.sample_rng import content, drawn_by, keep_context, keep_label, noise_like, on_device, times
+from pvdm.training.warm_start import WarmStart
 
 
-class DiffusionTraining(GeneratorTraining):
+class DiffusionTraining(AutomaticUpdates):
     """Predicts eps, x0 or v of flat latents; the autoencoder is frozen.
 
     A batch holds clips of twice the model's frames, "video" (b, 3, 2 t, h, w) uint8: the context and then the target;
@@ -65,7 +60,7 @@ class DiffusionTraining(GeneratorTraining):
             finite.
         compile: `torch.compile` for the denoiser's repeated parts: minutes at the start, faster from then on. The
             autoencoder, which encodes another number of contexts each time, would be compiled for each, and is not.
-        init_from: Model whose denoiser's weights training starts from (see `Start`); not read by a run that goes on.
+        init_from: Model whose denoiser's weights training starts from (see `WarmStart`); a resumed run ignores it.
         reinitialize: Start parameters afresh that do not fit, as for other classes; else they are an error.
     """
 
@@ -107,21 +102,15 @@ class DiffusionTraining(GeneratorTraining):
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
         if compile:
             compile_regions(self.generator.denoiser)
-        self.start = Start(init_from, reinitialize) if init_from else None
-        self._is_left_out = False
+        self.warm_start = WarmStart(init_from, reinitialize) if init_from else None
 
     def setup(self, stage: str) -> None:
         """As ever; InputError, too, if the data are latents of another autoencoder."""
         super().setup(stage)
         if isinstance(self.trainer.datamodule, LatentData):
             self.trainer.datamodule.check_autoencoder(self.generator.autoencoder)
-        if stage == "fit" and self.start:
-            self.start.fill(self.generator, "denoiser")
-
-    @property
-    def updates(self) -> int:
-        """Updates of the denoiser so far."""
-        return self.trainer.global_step
+        if stage == "fit" and self.warm_start:
+            self.warm_start.fill(self.generator, "denoiser")
 
     def train(self, mode: bool = True) -> DiffusionTraining:
         """As ever, but the frozen autoencoder stays in evaluation mode."""
@@ -151,73 +140,9 @@ class DiffusionTraining(GeneratorTraining):
         self.update_means.add({"loss": loss})
         return loss
 
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Logs the update, the gradient's norm before it is clipped; or takes the gradient away if it is not finite.
-
-        Gradients are the mean of all ranks by now. An optimizer does nothing for a parameter that has none.
-        """
-        gradients = [value.grad for value in self.generator.denoiser.parameters() if value.grad is not None]
-        self._gradient_norm = get_total_norm(gradients)
-        norm = whole(self._gradient_norm)
-        means = self.finite_means([norm])
-        self._is_left_out = means is None
-        if self._is_left_out:
-            self.zero_grad()
-            return
-        self.log("train/loss", means["loss"], prog_bar=True)
-        self.log_dict({"train/gradient_norm": norm, "train/learning_rate": optimizer.param_groups[0]["lr"]})
-
-    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
-        """As ever, but an update that was left out is none, and does not count."""
-        super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
-        if self._is_left_out:
-            without_last_update(self.trainer)
-
-    def lr_scheduler_step(self, scheduler: LRScheduler, metric: Any | None) -> None:
-        """As ever, after an update."""
-        if not self._is_left_out:
-            super().lr_scheduler_step(scheduler, metric)
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """By the norm that is known already. Lightning's own refuses a fused AdamW under autocast, scaler or not."""
-        if not gradient_clip_val:
-            return
-        parameters = self.generator.denoiser.parameters()
-        if gradient_clip_algorithm == "value":
-            clip_grad_value_(parameters, gradient_clip_val)
-        else:
-            clip_grads_with_norm_(parameters, gradient_clip_val, self._gradient_norm)
-
-    @torch.no_grad()
     def latents(self, batch: dict[str, Any], keep: Tensor) -> tuple[Tensor, Condition]:
-        """Latents of the targets (b, c, l), and of the contexts that `keep` (b,) marks: encoded here, or cached ones.
-
-        A sample that has no context is never kept. Nothing waits for the device where `keep` and `has_context` are on
-        the CPU.
-        """
-        keep = keep.cpu() & batch["has_context"].cpu()
-        if "latent" in batch:
-            contexts, target = batch["latent"].float().unbind(dim=1)
-        else:
-            contexts, target = self._encoded(batch, on_device(batch, keep.nonzero().flatten()))
-        mask = on_device(batch, keep)
-        contexts = contexts.masked_fill(rearrange(~mask, "b -> b 1 1"), 0)
-        return target, Condition(contexts, mask)
-
-    def _encoded(self, batch: dict[str, Any], kept: Tensor) -> tuple[Tensor, Tensor]:
-        """Latents of those contexts whose indices `kept` gives, zeros for the others, and of all targets."""
-        context, target = clips(batch).chunk(2, dim=2)
-        encode = self.generator.autoencoder.encode
-        latent = encode(target).flatten().float()
-        contexts = torch.zeros_like(latent)
-        if kept.numel():
-            contexts[kept] = encode(context[kept]).flatten().float()
-        return contexts, latent
+        """Latents of the targets (b, c, l), and the contexts that `keep` (b,) marks; see `latents_of`."""
+        return latents_of(self.generator.autoencoder, batch, keep)
 
     def labelled(self, condition: Condition, batch: dict[str, Any], keep: Tensor) -> Condition:
         """The condition with the labels that `keep` (b,) marks; as it is, for a denoiser without classes."""
@@ -246,17 +171,17 @@ class DiffusionTraining(GeneratorTraining):
 
     def on_validation_epoch_start(self) -> None:
         names = ("no_context", "context") if self.generator.class_count is None else ("no_context", "context", "label")
-        self.means = Means(names, self.device)
+        self.validation_means = SampleMeans(names, self.device)
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         everyone = torch.ones(len(content(batch)), dtype=torch.bool)
         target, context = self.latents(batch, everyone)
         cases = {"no_context": (Condition(), everyone), "context": (context, context.mask)}
-        if "label" in self.means.names:
+        if "label" in self.validation_means.names:
             cases["label"] = (self.labelled(Condition(), batch, everyone), everyone)
         for name, (condition, given) in cases.items():
             losses = torch.stack([self._losses_at(t, target, condition, batch) for t in self.time_steps()])
-            self.means.add(name, losses.mean(0)[given])
+            self.validation_means.add(name, losses.mean(0)[given])
 
     def on_validation_epoch_end(self) -> None:
         super().on_validation_epoch_end()
@@ -287,23 +212,12 @@ class DiffusionTraining(GeneratorTraining):
         (sampled,) = self.generator.batches(videos, batch_size=len(videos), labels=labels, sampler=self.sampler)
         return {"video": sampled, "names": [f"sample_{index:06d}" for _, index in videos]}
 
-    def configure_optimizers(self) -> dict[str, Any]:
-        parameters = self.generator.denoiser.parameters()
-        optimizer = self.optimizer_config.optimizer(parameters, fused=not self._has_scaler)
-        schedule = {"scheduler": self.optimizer_config.schedule(optimizer), "interval": "step"}
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
-
-    @property
-    def _has_scaler(self) -> bool:
-        """Whether gradients are scaled, as in half precision."""
-        return getattr(self.trainer.precision_plugin, "scaler", None) is not None
-
     def _losses_at(self, time: int, target: Tensor, condition: Condition, batch: dict[str, Any]) -> Tensor:
         t = torch.full((len(target),), time, device=self.device)
         return self.losses(target, noise_like(target, batch, time), t, condition)
 
     def _log_means(self) -> None:
-        found = self.means.of_all_ranks(self.trainer.strategy)
+        found = self.validation_means.over_ranks(self.trainer.strategy)
         for name, mean in found.items():
             self.log(f"val/loss_{name}", mean, sync_dist=True)  # they agree, but Lightning would warn
         self.log("val/loss", found["no_context"], prog_bar=True, sync_dist=True)

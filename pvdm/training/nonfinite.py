@@ -115,11 +115,3 @@ class FiniteUpdates(LightningModule):
         if all(value.grad is None for value in self.parameters()):
             for means in self.all_means():
                 means.clear()
-
-
-def without_last_update(trainer: Any) -> None:
-    """Takes back one step of the optimizer in Lightning's own count of them, that of an update that was left out."""
-    steps = trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step
-    for count in (steps.total, steps.current):
-        count.ready -= 1
-        count.completed -= 1

@@ -10,7 +10,7 @@ from pytorch_lightning.strategies import Strategy
 from torch import Tensor, distributed
 
 
-class Means:
+class SampleMeans:
     """A sum and a count for each name; every process must have the same names, but may add nothing to some.
 
     Not `self.log` with a batch size: that of a batch without values would be 0, and the mean of none NaN.
@@ -24,7 +24,7 @@ class Means:
         """Counts in the values (n,) of n samples, which may be none."""
         self._totals[self.names.index(name)] += torch.stack((values.sum(), values.new_tensor(len(values))))
 
-    def of_all_ranks(self, strategy: Strategy) -> dict[str, Tensor]:
+    def over_ranks(self, strategy: Strategy) -> dict[str, Tensor]:
         """The mean of each name that any process has a value of; all processes must call it."""
         totals = strategy.reduce(self._totals.clone(), reduce_op="sum")
         return {name: total / count for name, (total, count) in zip(self.names, totals, strict=True) if count > 0}

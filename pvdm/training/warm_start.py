@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Start:
+class WarmStart:
     """Where the trained network takes its weights from, and nothing but these: updates are counted from 0.
 
     A model of another size, length or number of classes serves, too. Of the autoencoder only `*.position` of the

@@ -13,7 +13,7 @@ from pvdm.cli import main
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training.callbacks.averaging import RAW
-from pvdm.training.warm_start import Start, misfits
+from pvdm.training.warm_start import WarmStart, misfits
 
 
 def model(**sizes) -> VideoGenerator:
@@ -27,10 +27,10 @@ def model(**sizes) -> VideoGenerator:
     return generator
 
 
-def saved(folder, **sizes) -> tuple[VideoGenerator, Start]:
+def saved(folder, **sizes) -> tuple[VideoGenerator, WarmStart]:
     generator = model(**sizes)
     generator.save_pretrained(folder / "other")
-    return generator, Start(folder / "other")
+    return generator, WarmStart(folder / "other")
 
 
 def same(found, wanted) -> bool:
@@ -102,29 +102,29 @@ def test_settings_that_no_shape_shows_are_told(tmp_path, caplog):
     config = replace(generator.diffusion, prediction="v")
     generator.diffusion = config
     generator.save_pretrained(tmp_path / "other")
-    Start(tmp_path / "other").fill(diffusion_training(tmp_path / "first").generator, "denoiser")
+    WarmStart(tmp_path / "other").fill(diffusion_training(tmp_path / "first").generator, "denoiser")
     assert "diffusion.prediction is v there and eps here" in caplog.text
 
 
 def test_a_denoiser_of_other_latents_is_told(tmp_path, caplog):
     generator = diffusion_training(tmp_path / "first").generator
     generator.save_pretrained(tmp_path / "half", half_precision=True)
-    Start(tmp_path / "half").fill(generator, "denoiser")
+    WarmStart(tmp_path / "half").fill(generator, "denoiser")
     assert "another autoencoder" not in caplog.text
     generator.autoencoder.to_pixels.bias.data.add_(1)
-    Start(tmp_path / "half").fill(generator, "denoiser")
+    WarmStart(tmp_path / "half").fill(generator, "denoiser")
     assert "knows latents of another autoencoder" in caplog.text
 
 
 def test_a_model_that_cannot_serve(tmp_path):
     generator = diffusion_training(tmp_path / "first").generator
     with pytest.raises(InputError, match="is a stage-1 autoencoder without a denoiser; give a model of stage 2"):
-        Start(tmp_path / "first").fill(generator, "denoiser")
+        WarmStart(tmp_path / "first").fill(generator, "denoiser")
     torch.save({"encoder.to_patch_embedding.weight": torch.zeros(1)}, tmp_path / "released.pth")
     with pytest.raises(InputError, match="released weights are loaded by pvdm convert"):
-        Start(tmp_path / "released.pth").fill(generator, "autoencoder")
+        WarmStart(tmp_path / "released.pth").fill(generator, "autoencoder")
     with pytest.raises(InputError, match="there is no model at"):
-        Start(tmp_path / "none").fill(generator, "autoencoder")
+        WarmStart(tmp_path / "none").fill(generator, "autoencoder")
 
 
 @pytest.mark.parametrize("stage", ["autoencoder", "diffusion"])

@@ -20,12 +20,13 @@ RAW = "raw_weights"
 class AveragedWeights(Callback):
     """Validates and stores the average; the `state_dict` of a checkpoint is the averaged model.
 
-    Only parameters of the network that the module names in `trained` are averaged. The raw weights lie
-    beside them in the checkpoint and training goes on from those. Of a network that is divided among processes
-    each averages its part; the whole is gathered for a validation, of which one may have a batch more than another.
+    Only parameters of the network that the module names in `trained` are averaged. The checkpoint also holds the raw
+    weights, from which training resumes. Each process averages its part of a sharded network. Validation gathers the
+    whole network, since one process may have a batch more than another. Lightning's WeightAveraging does not support
+    sharded networks, and also copies the networks that are not trained.
 
     Args:
-        decay: Of the average after many updates; before that it is (1 + n) / (10 + n) at update n.
+        decay: Decay of the average after many updates; before that it is (1 + n) / (10 + n) at update n.
     """
 
     def __init__(self, decay: float = 0.9999) -> None:

@@ -1,15 +1,17 @@
-"""How fast training is and how much memory it takes."""
+"""How fast training is, how long it has run, and how much memory it takes."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 
+from pvdm.files.pickles import read_pickle
 from pvdm.training.sample_rng import content
 
 GIB = 2**30
@@ -18,8 +20,9 @@ GIB = 2**30
 class Throughput(Callback):
     """Logs `train/clips_per_second`, of all processes, and on CUDA `train/peak_memory_gib`, the main process's.
 
-    The rate is that of the batches since the log was last written, by wall time, waiting for data included. The
-    time of validation, and of the batch after it or at the start, in which caches and workers warm up, is left out.
+    The rate is that of the batches since the last log entry, by wall time, waiting for data included. Validation and
+    the first batch after it or after the start, in which caches and workers warm up, are excluded. Lightning's
+    ThroughputMonitor includes that batch and logs under other names.
     """
 
     def __init__(self) -> None:
@@ -42,3 +45,37 @@ class Throughput(Callback):
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The batch that ends next is not timed: what goes on until then is validation and the writing of files."""
         self._ends.clear()
+
+
+class TrainingTime(Callback):
+    """Adds up the seconds of training, validation included, over all starts of a run, and stores them in checkpoints.
+
+    Lightning's Timer would do, but a trainer that has one ignores `trainer.max_time`.
+    """
+
+    def __init__(self) -> None:
+        self._before = 0.0
+        self._began: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far."""
+        return self._before + (0.0 if self._began is None else time.monotonic() - self._began)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._began = time.monotonic()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._before, self._began = self.seconds, None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._before = float(state_dict["seconds"])
+
+
+def training_seconds(checkpoint: str | Path) -> float | None:
+    """Seconds that a run had trained when it wrote the checkpoint; None if an older version wrote it."""
+    state = read_pickle(checkpoint).get("callbacks", {}).get(TrainingTime.__qualname__)
+    return None if state is None else float(state["seconds"])

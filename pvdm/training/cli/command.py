@@ -27,8 +27,7 @@ from pvdm.training.callbacks.averaging import AveragedWeights
 from pvdm.training.callbacks.early_stopping import EarlyStopping
 from pvdm.training.callbacks.prediction import WriteVideos
 from pvdm.training.callbacks.progress_bar import RunBar
-from pvdm.training.callbacks.throughput import Throughput
-from pvdm.training.callbacks.training_time import TrainingTime
+from pvdm.training.callbacks.throughput import Throughput, TrainingTime
 from pvdm.training.callbacks.video_log import VideoLog
 from pvdm.training.cli.checked_cli import CheckedCLI
 from pvdm.training.cli.config_files import find_configs
@@ -96,7 +95,7 @@ class TrainingCLI(CheckedCLI):
         elif config.ckpt_path and not Path(config.ckpt_path).is_file():
             raise InputError(f"there is no checkpoint {config.ckpt_path}", "check --ckpt_path")
         if self.subcommand == "fit" and config.ckpt_path:
-            self.model.start = None  # the weights are those of the checkpoint
+            self.model.warm_start = None  # the weights are those of the checkpoint
         config.weights_only = True
         if self.subcommand == "predict":
             config.return_predictions = False  # they are written to files, and would fill the memory

@@ -63,7 +63,7 @@ class GANModule(GeneratorTraining):
         return self._updates
 
     @property
-    def is_opposed(self) -> bool:
+    def in_gan_phase(self) -> bool:
         """Whether the next update is one of the GAN phase."""
         return self.adversary is not None and self.updates >= self.adversary.config.start
 
@@ -116,7 +116,7 @@ class GANModule(GeneratorTraining):
 
     def _update(self) -> None:
         norms = {"gradient_norm": clip_gradient(self.get_submodule(self.trained).parameters(), self.clip_norm)}
-        if self.is_opposed:
+        if self.in_gan_phase:
             norms["discriminator_gradient_norm"] = self.adversary.gradient_norm()
         if (means := self.finite_means([*norms.values()])) is not None:
             self.log("train/loss", means.pop("loss"), prog_bar=True)
@@ -129,7 +129,7 @@ class GANModule(GeneratorTraining):
         self._log_train({"learning_rate": optimizers[0].param_groups[0]["lr"]})
         optimizers[0].step()
         schedules[0].step()
-        if self.is_opposed:
+        if self.in_gan_phase:
             self._tell_of_phase()
             self._log_train(self.adversary.after_update())
             optimizers[1].optimizer.step()  # Lightning's own step would count as one of the run

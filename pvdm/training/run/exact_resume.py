@@ -73,7 +73,7 @@ class ExactResume(Callback):
         if trainer.state.fn != TrainerFn.FITTING:
             return
         position = {"batches": self.batches_done(trainer), "shift": self._shift}
-        position |= {"order_batches": order_batches(trainer), "validation_due": self._is_validation_due}
+        position |= {"order_batches": batches_per_epoch(trainer), "validation_due": self._is_validation_due}
         checkpoint[POSITION] = position
         if self._is_within_update:
             gradients = {name: value.grad for name, value in pl_module.named_parameters() if value.grad is not None}
@@ -85,7 +85,7 @@ class ExactResume(Callback):
         position = _of_older_version(checkpoint) if "shift" not in checkpoint[POSITION] else checkpoint[POSITION]
         self._shift, self._is_validation_due = position["shift"], position["validation_due"]
         self._gradients = checkpoint.get(GRADIENTS, {})
-        before, now = position["order_batches"], order_batches(trainer)
+        before, now = position["order_batches"], batches_per_epoch(trainer)
         if before is not None and now is not None and before != now:
             done = position["batches"] * now // before
             self._shift += done - position["batches"]
@@ -114,7 +114,7 @@ def batches_done(trainer: Trainer) -> int:
     return (resume or ExactResume()).batches_done(trainer)
 
 
-def order_batches(trainer: Trainer) -> int | None:
+def batches_per_epoch(trainer: Trainer) -> int | None:
     """Batches in an epoch of the data, for each process; None if the data are not in a `ResumableSampler`."""
     loader = trainer.train_dataloader
     if loader is None and trainer.datamodule is not None:  # not asked for its batches yet

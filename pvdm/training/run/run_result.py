@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytorch_lightning import LightningModule, Trainer
 
-from pvdm.training.callbacks.training_time import TrainingTime
+from pvdm.training.callbacks.throughput import TrainingTime
 from pvdm.training.gan.guard import BEST as BEST_GAN
 from pvdm.training.run.checkpoints import LAST, RunCheckpoints
 

@@ -7,8 +7,8 @@ import torch
 from miniature import Toy, loader, trainer
 from pytorch_lightning import Callback
 
-from pvdm.training.callbacks import training_time
-from pvdm.training.callbacks.training_time import TrainingTime, training_seconds
+from pvdm.training.callbacks import throughput
+from pvdm.training.callbacks.throughput import TrainingTime, training_seconds
 from pvdm.training.run.run_result import _training_time
 
 
@@ -17,7 +17,7 @@ class Clock(Callback):
 
     def __init__(self, monkeypatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr(training_time.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(throughput.time, "monotonic", lambda: self.now)
 
     def on_train_batch_start(self, *_) -> None:
         self.now += 10

@@ -1,0 +1,41 @@
+"""From the batches of stage 2 to latents: the context of each sample, and its target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from pvdm.autoencoder import ProjectedAutoencoder
+from pvdm.diffusion import Condition
+from pvdm.training.sample_rng import clips, on_device
+
+
+@torch.no_grad()
+def latents_of(autoencoder: ProjectedAutoencoder, batch: Mapping[str, Any], keep: Tensor) -> tuple[Tensor, Condition]:
+    """Latents of the targets (b, c, l), and of the contexts that `keep` (b,) marks: encoded here, or cached.
+
+    The context of a sample without one is never kept. Nothing waits for the device if `keep` and `has_context` are
+    on the CPU.
+    """
+    keep = keep.cpu() & batch["has_context"].cpu()
+    if "latent" in batch:
+        contexts, target = batch["latent"].float().unbind(dim=1)
+    else:
+        contexts, target = _encoded(autoencoder, batch, on_device(batch, keep.nonzero().flatten()))
+    mask = on_device(batch, keep)
+    contexts = contexts.masked_fill(rearrange(~mask, "b -> b 1 1"), 0)
+    return target, Condition(contexts, mask)
+
+
+def _encoded(autoencoder: ProjectedAutoencoder, batch: Mapping[str, Any], kept: Tensor) -> tuple[Tensor, Tensor]:
+    """Latents of the contexts with the indices `kept`, zeros for the others, and latents of all targets."""
+    context, target = clips(batch).chunk(2, dim=2)
+    latent = autoencoder.encode(target).flatten().float()
+    contexts = torch.zeros_like(latent)
+    if kept.numel():
+        contexts[kept] = autoencoder.encode(context[kept]).flatten().float()
+    return contexts, latent
