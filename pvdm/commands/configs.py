@@ -55,7 +55,7 @@ def _list() -> None:
 def _copy(names: list[str], folder: Path, overwrite: bool) -> None:
     """Writes the named configs below `folder` under their own names."""
     if not names:
-        raise InputError("no config is named to copy", "give names from `pvdm configs`, such as pvdm configs copy gan")
+        raise InputError("there is no config to copy", "give names from `pvdm configs`, such as pvdm configs copy gan")
     copies = {folder / found.relative_to(configs.FOLDER): found for found in map(_find, names)}
     for path in copies:
         check_output(path, overwrite=overwrite, own=())

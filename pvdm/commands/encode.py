@@ -125,7 +125,7 @@ def _autoencoder(config: Any) -> Path:
     given = config.model.init_args.get("autoencoder")
     if not isinstance(given, (str, Path)) and not hasattr(given, "__fspath__"):
         raise InputError(
-            "encoding takes the config of stage 2, and the first stage as --model.autoencoder",
+            "pvdm encode takes the config of stage 2, with the first stage as --model.autoencoder",
             "give both (-c configs/diffusion.yaml)",
         )
     return Path(given)

@@ -51,7 +51,7 @@ def test_a_copy_of_ones_own_is_kept(monkeypatch, tmp_path, caplog):
     ("arguments", "words"),
     [
         (["autoencodr"], "there is no config autoencodr (did you mean autoencoder?); `pvdm configs` lists them"),
-        (["copy"], "no config is named to copy"),
+        (["copy"], "there is no config to copy"),
         (["copy", "../setup"], "there is no config ../setup"),
     ],
 )

@@ -156,7 +156,7 @@ def test_a_config_of_stage_1_is_refused(world, tmp_path, refusal):
         "--output",
         tmp_path / "out",
     ]
-    assert "encoding takes the config of stage 2, and the first stage as --model.autoencoder" in refusal(*command)
+    assert "pvdm encode takes the config of stage 2, with the first stage as --model.autoencoder" in refusal(*command)
 
 
 def test_a_full_disk_ends_it_in_a_sentence_and_the_same_command_goes_on(isolation, stage_2, tmp_path):

@@ -43,15 +43,15 @@ class Plan:
         }
         self.videos = cache(VideoSet.find)
         if options.reconstruct and options.fake not in self.models:
-            raise InputError(f"--reconstruct takes a model as --fake, and {options.fake} is none", "give a model")
+            raise InputError(f"--reconstruct takes a model as --fake, and {options.fake} is no model", "give a model")
         if (options.label or options.every_class) and not self.models:
-            raise InputError("--label and --every-class are of a model that is sampled", "leave them out")
+            raise InputError("--label and --every-class apply only to a model that is sampled", "leave them out")
         given = [
             f"--{name.replace('_', '-')}" for name in (*SOLVER, "later_steps") if getattr(options, name) is not None
         ]
         if given and not self.models:
             raise InputError(
-                f"there is no model to be sampled with {' and '.join(given)}",
+                f"there is no model to sample with {' and '.join(given)}",
                 "leave that out, or give a model",
             )
 
@@ -96,7 +96,7 @@ class Plan:
         found = self._find(side, protocol, part)
         if part and found.part is None:
             flag = "--part" if side == "real" else "--fake-part"
-            raise InputError(f"{path} has no parts, so that {flag} {part} cannot be taken of it", f"leave {flag} out")
+            raise InputError(f"{path} has no parts, so {flag} {part} does not apply", f"leave {flag} out")
         return source_of(found, protocol, role=side, **known)
 
     def _find(self, side: str, protocol: Protocol, part: Part | None = None) -> VideoSet:

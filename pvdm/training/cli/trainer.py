@@ -57,7 +57,7 @@ def check_trainer(config: Any, *, is_automatic: bool) -> None:
     if (None if precision is None else str(precision)) not in allowed:
         names = ", ".join(sorted(filter(None, allowed)))
         raise InputError(
-            f"trainer.precision is {precision}, which this stage cannot be trained in",
+            f"trainer.precision is {precision}, which this stage cannot be trained with",
             f"choose one of {names}",
         )
     interval = config.get("val_check_interval")
