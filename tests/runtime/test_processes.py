@@ -65,7 +65,7 @@ def test_a_clip_that_two_processes_measure_is_refused():
         table.update([3], torch.ones(1, 2))
         table.compute()
 
-    assert forked(measure) == ["the features of clip 3 are there twice; measure each clip once"] * 2
+    assert forked(measure) == ["the features of clip 3 were added twice; measure each clip once"] * 2
 
 
 def test_clips_of_each_process_that_differ_from_the_others_are_refused():
@@ -73,8 +73,8 @@ def test_clips_of_each_process_that_differ_from_the_others_are_refused():
         extract(LiveClips(2, changed={1: (4, 6, 9)}), Projection(), batch_size=1, processes=group)
 
     first, second = forked(measure)
-    assert first.startswith("clip-0 has 4 frames of 6x8 and clip-1 has 4 frames of 6x9; a measurement takes")
-    assert second.startswith("clip-1 has 4 frames of 6x9 and clip-0 has 4 frames of 6x8; a measurement takes")
+    assert first.startswith("clip-0 has 4 frames of 6x8 and clip-1 has 4 frames of 6x9; a measurement needs")
+    assert second.startswith("clip-1 has 4 frames of 6x9 and clip-0 has 4 frames of 6x8; a measurement needs")
 
 
 @pytest.mark.parametrize("rank", [0, 1])
