@@ -75,4 +75,4 @@ def test_slow_bfloat16_is_told(capabilities, native, monkeypatch, caplog):
         assert not caplog.messages
         warn_of_slow_bfloat16(CPU)
     assert len(caplog.messages) == (not native)
-    assert native or "slower with it than with float32; --precision 32 is faster here, and exact" in caplog.text
+    assert native or "slower with bfloat16 than with float32; --precision 32 is faster here, and exact" in caplog.text

@@ -1,4 +1,4 @@
-"""Trained models at work: load, sample, extend, stream; conversion of released weights."""
+"""Trained models: load, sample, extend, stream, save; conversion of released weights."""
 
 import lazy_loader as lazy
 

@@ -1,4 +1,4 @@
-"""The denoiser's kernels launched as one CUDA graph: a step is then one call, not a thousand."""
+"""Launches the denoiser's kernels as one CUDA graph: one call a step instead of a thousand."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from pvdm.diffusion import Condition
 from pvdm.errors import one_line
 
 WARM_UP = 3
-"""Runs before a capture, in which kernels are chosen and compiled, and libraries take their workspaces."""
+"""Runs before a capture, in which kernels are chosen and compiled and libraries allocate their workspaces."""
 
 ALONE = Lock()
-"""Held while kernels are recorded, and by those who compute meanwhile: libraries that start up may wait for the device,
-which then cannot be."""
+"""Held while kernels are recorded and by other threads that compute: libraries may synchronize as they start, which a
+recording does not permit."""
 
 Replay = Callable[[], None]
 Capture = Callable[[Callable[[], Tensor]], tuple[Replay, Tensor]]
-"""Records a function of fixed tensors; what runs it again, and the tensor that then holds its result."""
+"""Records a function of fixed tensors: returns a function that replays it, and the tensor that holds its result."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A captured evaluation: the tensors that it reads, what runs it, and the tensor that it writes."""
+    """A captured evaluation: the tensors it reads, the function that replays it, and the tensor it writes."""
 
     inputs: dict[str, Tensor]
     replay: Replay
@@ -41,8 +41,8 @@ class Recording:
 class GraphedNetwork:
     """`network(z, t, condition)` for sampling, captured once for each shape and each kind of condition.
 
-    The network's parameters must stay where they are in memory; their values may change. Where capturing fails, the
-    network runs as ever, after one warning.
+    The parameters must keep their addresses in memory; their values may change. Where a capture fails, one warning says
+    so and the network runs without graphs.
     """
 
     def __init__(self, network: Callable[..., Tensor], capture: Capture | None = None) -> None:
@@ -51,7 +51,7 @@ class GraphedNetwork:
         self._has_failed = False
 
     def __call__(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """As the network's, on the same device; the result is the caller's own."""
+        """The network's result, in a tensor of its own."""
         inputs = {"z": z, "t": t} | _parts(condition)
         key = tuple((name, value.shape, value.dtype) for name, value in inputs.items()), _precision(z)
         if key not in self._recordings and not self._has_failed:
@@ -62,10 +62,10 @@ class GraphedNetwork:
         for name, value in inputs.items():
             recording.inputs[name].copy_(value)
         recording.replay()
-        return recording.output.clone()  # a sampler may keep it beyond the next step
+        return recording.output.clone()  # a sampler may keep it after the next step
 
     def __deepcopy__(self, memo: dict[int, Any]) -> GraphedNetwork:
-        return GraphedNetwork(copy.deepcopy(self.network, memo), self._capture)  # of other parameters: to record anew
+        return GraphedNetwork(copy.deepcopy(self.network, memo), self._capture)  # other parameters: recorded anew
 
     def _record(self, key: Any, inputs: dict[str, Tensor]) -> None:
         own = {name: value.clone() for name, value in inputs.items()}
@@ -74,17 +74,17 @@ class GraphedNetwork:
             with ALONE, torch.cuda.device_of(own["z"]):
                 replay, output = self._capture(lambda: self.network(own["z"], own["t"], condition))
             self._recordings[key] = Recording(own, replay, output)
-        except RuntimeError as error:  # what CUDA says that a capture may not do, or that its memory is full
+        except RuntimeError as error:  # CUDA does not permit an operation in a capture, or is out of memory
             self._has_failed = True
             self._recordings.clear()
-            logger.warning("CUDA graphs cannot be used, and sampling goes on without (%s)", one_line(error))
+            logger.warning("CUDA graphs cannot be used; sampling without them (%s)", one_line(error))
 
 
 def captured(function: Callable[[], Tensor]) -> tuple[Replay, Tensor]:
-    """Records the CUDA kernels of a function of fixed tensors, after having run it, as its `Capture`."""
+    """Runs a function of fixed tensors, then records its CUDA kernels; the default `Capture`."""
     kind, stream = "cuda", torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
-    # Weights that autocast has cast and keeps are gone when it ends, but a graph goes on reading them.
+    # Without the cache: autocast frees the weights it has cast when it ends, but the graph would still read them.
     precision = {"dtype": torch.get_autocast_dtype(kind), "enabled": torch.is_autocast_enabled(kind)}
     with torch.autocast(kind, **precision, cache_enabled=False):
         with torch.cuda.stream(stream):
@@ -92,19 +92,19 @@ def captured(function: Callable[[], Tensor]) -> tuple[Replay, Tensor]:
                 function()
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        # What other threads do does not end the recording.
+        # Work of other threads does not end the recording.
         with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
             output = function()
     return graph.replay, output
 
 
 def _parts(condition: Condition) -> dict[str, Tensor]:
-    """Those parts of a condition that are given."""
+    """The parts of a condition that are given."""
     parts = {field.name: getattr(condition, field.name) for field in fields(condition)}
     return {name: value for name, value in parts.items() if value is not None}
 
 
 def _precision(like: Tensor) -> torch.dtype | None:
-    """What autocast computes in on the device of a tensor; None if it is off."""
+    """The dtype of autocast on the device of a tensor; None if it is off."""
     kind = like.device.type
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None

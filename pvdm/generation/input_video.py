@@ -1,4 +1,4 @@
-"""Video files of any size, seen by a model: at its height, width and pace, in runs of frames."""
+"""Video files as a model reads them, at its size and frame rate; and their reconstruction, clip by clip."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from pvdm.generation import VideoGenerator
 
 SAME = 1e-3
-"""Relative difference of rates that is not worth a line, as between 30 and 29.97."""
+"""Relative difference of rates that is not reported, such as between 30 and 29.97."""
 
 logger = logging.getLogger(__name__)
 
 
 def check_input(path: Path) -> None:
-    """InputError if there is nothing at `path`, before a model is loaded for it."""
+    """InputError if `path` does not exist; checked before a model is loaded."""
     if not path.exists():
         raise InputError(f"{path} does not exist", "give a video file or a folder of frames")
 
 
 class VideoSource:
-    """A video file or frame folder at the model's size and pace, or another pace if `fps` asks for it.
+    """A video file or frame folder at the model's size and frame rate, or at the rate `fps` if given.
 
-    Of a model without a pace, and of a folder, which has no rate, every frame is read. `frames` is how many there are
-    so, and `fps` what is to be written.
+    If the model or the input (a folder) has no rate, every frame is read. `frames` is the number of frames at that
+    rate, and `fps` the rate of the output.
     """
 
     def __init__(self, path: Path, generator: VideoGenerator, fps: float | None = None) -> None:
@@ -48,7 +48,7 @@ class VideoSource:
         return self._video.read(start, frames)
 
     def last(self, frames: int) -> Tensor:
-        """The last frames, or all there are: (3, up to frames, h, w) uint8."""
+        """The last frames, or all if there are fewer: (3, up to frames, h, w) uint8."""
         return self._video.last(frames)
 
     def runs(self, length: int) -> Iterator[Tensor]:
@@ -57,11 +57,11 @@ class VideoSource:
 
     @property
     def length(self) -> str:
-        """For messages: how many frames there are, and at which pace if that is not the file's own."""
+        """For messages: the number of frames, and the rate unless it is the file's own."""
         return f"{self.frames} frames" + ("" if self._video.has_every_frame else f" at {_rate(self.fps)}")
 
     def tell(self) -> None:
-        """One line, if the pace is not the file's own or not the model's."""
+        """Logs the rate if it is not the file's or not the model's."""
         pace, asked, own, is_paced = self._pace, self._asked, self.info.fps, self._video.is_paced
         others = {"the model's pace is": pace, f"{self.path.name} has": own}
         if asked:
@@ -78,7 +78,7 @@ def reconstructions(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """(original, reconstruction) clip by clip, (3, n, h, w) uint8; the last clip overlaps to end with the video.
 
-    As many as `generator.clips_at_once` says are computed together by one of the processes, and yielded in all of them.
+    Each process computes `generator.clips_at_once` of them together; all are yielded in every process.
     """
     parts = in_parts(math.ceil(source.frames / generator.frames), generator.clips_of_a_pass())
     for shares in in_parts(len(parts), shared.size):
@@ -88,7 +88,7 @@ def reconstructions(
 
 
 def _pairs(generator: VideoGenerator, source: VideoSource, indices: range) -> list[tuple[Tensor, Tensor]]:
-    """Those of the clips of these indices."""
+    """The pairs of the clips with these indices."""
     length = generator.frames
     new = [min(length, source.frames - index * length) for index in indices]
     clips = [source.read(index * length + n - length, length) for index, n in zip(indices, new, strict=True)]

@@ -1,4 +1,4 @@
-"""The two networks at work, one call each: video to latents and back, and noise to latents."""
+"""One call of the networks each: video to latents and back, and noise to latents."""
 
 from __future__ import annotations
 

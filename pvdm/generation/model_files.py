@@ -1,4 +1,4 @@
-"""A model as files: an exported folder (config.json, model.safetensors) or a training checkpoint."""
+"""A model as files: an exported folder (config.json, model.safetensors), a training checkpoint, or on the Hub."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MODEL_FILES = (CONFIG, WEIGHTS, "README.md", ".gitattributes", ".cache")
-"""What an exported folder may hold, also one that the Hub's client has fetched."""
+"""What an exported folder may contain, including what the Hub's client adds."""
 CARD = "README.md"
 NO_TOKEN = ("there is no token for the Hugging Face Hub here", "log in with `hf auth login`, or set HF_TOKEN")
 ALWAYS_THERE = {".gitattributes"}
-"""Files of a repository that nothing was pushed to."""
+"""Files of a repository that is still empty."""
 FORMAT = "pvdm-video-generator"
 
 DIVERGED = "its training has diverged, so take an earlier checkpoint, or train again with a lower learning rate"
-"""What to do about a model whose weights are not finite."""
+"""The remedy for a model whose weights are not finite."""
 
 logger = logging.getLogger(__name__)
 
 
 def check_model(name: str | Path) -> None:
-    """InputError unless something may be loaded by this name: a checkpoint, an exported folder, a name on the Hub.
+    """InputError unless the name can be loaded: a checkpoint, an exported folder, or a name on the Hub.
 
-    It imports nothing that takes time, so that a mistyped name is refused at once.
+    It imports nothing slow, so that a mistyped name is refused at once.
     """
     path = Path(name)
     if path.is_dir():
@@ -45,7 +45,7 @@ def check_model(name: str | Path) -> None:
 
 
 def _instead(missing: Path) -> str:
-    """What to give in place of a path: the newest checkpoint of a run that was never validated and so has no best."""
+    """What to give instead of a missing path: last.ckpt where a run has no best.ckpt yet."""
     last = missing.with_name("last.ckpt")
     if missing.suffix == ".ckpt" and last.is_file():
         return f"{last}, the newest of this run (best.ckpt comes with the first validation)"
@@ -53,16 +53,16 @@ def _instead(missing: Path) -> str:
 
 
 def resolve_folder(name: str | Path, **download: Any) -> Path:
-    """An exported model's folder: here, or else fetched from the Hub by its `owner/name`; else InputError."""
+    """The folder of an exported model, downloaded from the Hub if `name` is no folder here; else InputError."""
     if Path(name).is_dir():
         return Path(name)
     check_model(name)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
-    # The base of the HTTP library's errors comes first; which library that is depends on the version.
+    # The first is the base of the HTTP library's errors; which library depends on the version.
     hub_errors = (HfHubHTTPError.__bases__[0], OSError, ValueError, RuntimeError)
-    logger.warning("there is no folder %s here; looking for it on the Hugging Face Hub", name)
+    logger.warning("no folder %s here; looking for it on the Hugging Face Hub", name)
     try:
         return Path(snapshot_download(str(name), allow_patterns=[CONFIG, WEIGHTS], **download))
     except hub_errors as error:
@@ -72,12 +72,12 @@ def resolve_folder(name: str | Path, **download: Any) -> Path:
 
 
 def weights_file(name: str | Path) -> Path:
-    """The file that holds the weights of an exported model, here or on the Hub, or a checkpoint itself."""
+    """The file with the weights: of an exported model, here or on the Hub, or the checkpoint itself."""
     return Path(name) if Path(name).is_file() else resolve_folder(name) / WEIGHTS
 
 
 def read_config(folder: Path) -> Mapping[str, Any]:
-    """The parsed `config.json` of an exported model; InputError if it is absent or another program's."""
+    """The parsed `config.json` of an exported model; InputError if it is missing or from another program."""
     from pvdm.generation.stored_config import checked
 
     return checked(_parsed_config(folder), folder / CONFIG)
@@ -101,7 +101,7 @@ def _parsed_config(folder: Path) -> Mapping[str, Any]:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The tensors of `model.safetensors`; InputError if absent, damaged or not finite."""
+    """The tensors of `model.safetensors`; InputError if it is missing, damaged or not finite."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -113,7 +113,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     try:
         weights = load_file(path)
     except (SafetensorError, OSError, RuntimeError, MemoryError) as error:
-        if (cause := outside_cause(error)) or isinstance(error, FileNotFoundError):  # said of too many open files, too
+        if (cause := outside_cause(error)) or isinstance(error, FileNotFoundError):  # or too many open files
             raise unread(path, cause or "the system does not open it") from error
         raise InputError(f"{path} is damaged or incomplete ({error})", "copy or export it again") from error
     check_finite(weights, path, DIVERGED)
@@ -132,9 +132,9 @@ def write_model(folder: Path, config: Mapping[str, Any], weights: Mapping[str, T
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
     try:
         save_file({name: value.contiguous() for name, value in weights.items()}, folder / WEIGHTS)
-    except SafetensorError as error:  # what the system refuses, in words of its own
+    except SafetensorError as error:  # it wraps errors of the system
         raise OSError(one_line(error)) from error
-    (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)  # safetensors lets nobody else read it
+    (folder / WEIGHTS).chmod((folder / CONFIG).stat().st_mode)  # safetensors makes it unreadable for others
 
 
 def read_checkpoint(path: str | Path) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
@@ -164,7 +164,7 @@ def _names_tensors(state: object) -> bool:
 
 
 def check_name(name: str) -> None:
-    """InputError unless it is one that a repository of the Hub can have."""
+    """InputError unless the name is valid for a repository of the Hub."""
     if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
         raise InputError(f"{name} is no name on the Hub", "give owner/name, the owner being you or an organization")
 
@@ -172,15 +172,15 @@ def check_name(name: str) -> None:
 def push_folder(folder: Path, name: str, *, private: bool = True, overwrite: bool = False, message: str = "") -> str:
     """Uploads an exported model and its card in one commit; the address of the repository.
 
-    A repository that is not there is made, `private` or not; one that holds files gets a new version with `overwrite`,
-    and is an InputError without. InputError too for want of a token, of the right to write, or of a network.
+    A missing repository is created, `private` or public. One that has files gets a new version with `overwrite` and is
+    an InputError without. InputError, too, without a token, permission to write, or a network.
     """
     from huggingface_hub import HfApi
 
     check_name(name)
     api = HfApi(library_name="pvdm")
     with _refusals_named(name):
-        api.whoami()  # before all else: it says whether the token is there and valid
+        api.whoami()  # first: fails if the token is missing or invalid
         if api.repo_exists(name) and not overwrite and set(api.list_repo_files(name)) - ALWAYS_THERE:
             raise InputError(
                 f"{name} exists on the Hub already",
@@ -194,7 +194,7 @@ def push_folder(folder: Path, name: str, *, private: bool = True, overwrite: boo
 
 @contextmanager
 def _refusals_named(name: str) -> Iterator[None]:
-    """Turns what the Hub and the network refuse into an InputError."""
+    """Turns errors of the Hub and the network into an InputError."""
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
     http_error = HfHubHTTPError.__bases__[0]  # of the HTTP library; which that is depends on the version

@@ -19,9 +19,10 @@ from pvdm.runtime.finite import check_finite
 Rules = tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]
 
 HEADS, PROJECTION_HEADS = 8, 4
+"""Numbers of heads, which no shape reveals: of encoder, decoder and U-Net, and of the projections."""
 
 AS_PUBLISHED = "give a checkpoint as the authors of PVDM published it"
-"""What no shape gives: heads of encoder, decoder and U-Net, and of the projections."""
+"""The remedy for checkpoints of another kind."""
 
 # "xy", "yt" and "xt" mislead: xy keeps (h, w), yt keeps (t, w), xt keeps (t, h).
 AUTOENCODER_RULES: Rules = (
@@ -74,7 +75,7 @@ UNET_RULES: Rules = (
 DERIVED = re.compile(
     r"coords|(encoder|decoder)\.(frame_rot_emb\.inv_freqs|image_rot_emb\.scales)|diffusion_model\.zeros"
 )
-"""Buffers of the released checkpoints that we compute instead of load."""
+"""Buffers of the released checkpoints that are computed here instead of loaded."""
 
 
 def convert_released(autoencoder: str | Path, diffusion: str | Path | None = None) -> VideoGenerator:
@@ -100,14 +101,14 @@ def convert_released(autoencoder: str | Path, diffusion: str | Path | None = Non
 
 
 def rename(name: str, rules: Rules) -> str:
-    """A released name in this project's words."""
+    """The name of a released parameter in this project."""
     for pattern, replacement in rules:
         name = re.sub(pattern, replacement, name)
     return name
 
 
 def load_released(network: nn.Module, released: Mapping[str, Tensor], rules: Rules) -> None:
-    """Fills `network` from a released state dict; a key or shape too many or too few is an InputError."""
+    """Fills `network` from a released state dict; InputError for missing, unknown or misshapen weights."""
     weights = {key: value for key, value in released.items() if not DERIVED.fullmatch(key)}
     keys = {rename(key, rules): key for key in weights}
     wanted = network.state_dict()
@@ -119,7 +120,7 @@ def load_released(network: nn.Module, released: Mapping[str, Tensor], rules: Rul
 
 
 def _fitted(key: str, value: Tensor, wanted: Tensor) -> Tensor:
-    """The value without the axes of length one that released tokens, positions and attentions carry."""
+    """The value without the axes of length one that released tokens, positions and attention weights have."""
     if value.squeeze().shape != wanted.squeeze().shape:
         raise InputError(f"{key} has shape {tuple(value.shape)} where {tuple(wanted.shape)} was expected", AS_PUBLISHED)
     return value.reshape(wanted.shape)
@@ -167,7 +168,7 @@ def infer_unet(released: Mapping[str, Tensor], autoencoder: AutoencoderConfig) -
 
 
 def _count(names: Mapping[str, object], pattern: str) -> int:
-    """How many different numbers the pattern's group takes among the names."""
+    """Number of distinct values of the pattern's group among the names."""
     return len({match[1] for name in names if (match := re.fullmatch(pattern, name))})
 
 
@@ -183,7 +184,7 @@ def _state_dict(path: str | Path, landmark: str, kind: str) -> Mapping[str, Tens
 
 @contextmanager
 def _errors_name(path: str | Path) -> Iterator[None]:
-    """Says in which file an error lies; that sizes cannot be told from its weights is one, too."""
+    """Adds the file's name to errors, and turns failures to infer its sizes into InputErrors."""
     try:
         yield
     except InputError as error:
@@ -195,7 +196,7 @@ def _errors_name(path: str | Path) -> Iterator[None]:
 
 
 def _check_positions(released: Mapping[str, Tensor], unet: UNetConfig) -> None:
-    """The released U-Net records the length of its flat latent in a buffer of zeros."""
+    """InputError if the U-Net, whose buffer of zeros has the length of its flat latent, is for another autoencoder."""
     found, shape = released["diffusion_model.zeros"].shape[-1], TriplaneShape(*unet.latent_shape)
     if found != shape.positions:
         problem = f"it is for latents of {found} positions, but the autoencoder's have {shape.positions}"

@@ -1,4 +1,4 @@
-"""What is kept of samples beside them: all that makes the same ones again."""
+"""The record beside samples: everything that is needed to make them again."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ RECORD = "samples.json"
 def record(
     options: argparse.Namespace, generator: VideoGenerator, sampler: SamplerConfig, sha256: str, videos: Sequence[Any]
 ) -> dict[str, Any]:
-    """JSON-able, and the same wherever, whenever and by however many processes it is made.
+    """JSON-able, and independent of the machine, the time and the number of processes.
 
     Args:
-        options: Of the command.
+        options: The options of the command.
         generator: The model.
-        sampler: Its solver.
-        sha256: Of the model's file of weights.
-        videos: What is said of each: its file, seed, index and label.
+        sampler: The sampler.
+        sha256: Digest of the file of weights.
+        videos: One entry for each: file, seed, index and label.
     """
     config = generator.autoencoder.config
     return {
@@ -46,13 +46,13 @@ def record(
 
 
 def write_record(path: Path, content: dict[str, Any], *, overwrite: bool = False) -> None:
-    """Writes JSON, whole or not at all."""
+    """Writes JSON atomically."""
     with replacing(path, overwrite=overwrite) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def _without_place(arguments: Sequence[str]) -> list[str]:
-    """The command line with the output's name alone: where that lies, the record lies too."""
+    """The command line with the output's name only, since the record is in the same folder."""
     shown = list(arguments)
     for index, argument in enumerate(shown):
         option, equals, value = argument.partition("=")

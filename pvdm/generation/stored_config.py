@@ -1,4 +1,4 @@
-"""The configuration that lies beside a model's weights, checked before anything is built from it."""
+"""Checks the configuration stored with a model's weights before anything is built from it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pvdm.diffusion import DiffusionConfig, UNetConfig
 from pvdm.errors import InputError
 
 PARTS = {"autoencoder": AutoencoderConfig, "denoiser": UNetConfig, "diffusion": DiffusionConfig}
-MOST = 1_000_000
-MOST_LAYERS = 1000
+MAX_SIZE = 1_000_000
+MAX_LAYERS = 1000
 LAYERS = ("depth", "projection_depth", "blocks_per_level")
-"""A damaged number must not make a network that no memory holds, or that takes an hour to build."""
+"""Limits, so that a damaged number does not build a network that exceeds memory or takes an hour."""
 
 
 def checked(config: Any, source: object) -> Mapping[str, Any]:
-    """The configuration; InputError that names `source` if it is no mapping or a value is impossible.
+    """The configuration; InputError that names `source` if it is not a mapping or a value is impossible.
 
-    Whether all parts are there and known is for `VideoGenerator.from_config` to say.
+    `VideoGenerator.from_config` checks that all parts are there and known.
     """
     if not isinstance(config, Mapping):
         raise InputError(f"{source} holds no configuration of a model", "export the model again")
@@ -59,11 +59,11 @@ def _is_pace(value: Any) -> bool:
 
 
 def _is_like(value: Any, default: Any, name: str) -> bool:
-    """Whether a value has the type of the default and a possible size; where the default is None anything has."""
+    """Whether a value has the type of the default and a possible size; always true where the default is None."""
     if isinstance(default, bool):
         return isinstance(value, bool)
     if isinstance(default, int):
-        return _is_whole(value, least=1, most=MOST_LAYERS if name in LAYERS else MOST)
+        return _is_whole(value, least=1, most=MAX_LAYERS if name in LAYERS else MAX_SIZE)
     if isinstance(default, float):
         return _is_number(value)
     if isinstance(default, tuple):

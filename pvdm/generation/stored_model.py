@@ -1,4 +1,4 @@
-"""The model of both stages with what rebuilds it: its networks, its configuration, and both as files."""
+"""The networks of both stages with their configuration, loaded from and saved to files."""
 
 from __future__ import annotations
 
@@ -37,20 +37,19 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
 
     Args:
         autoencoder: Sizes of the autoencoder.
-        denoiser: Sizes of the U-Net; None for the export of stage 1, which only reconstructs.
-        diffusion: Noise process and what the U-Net predicts.
-        fps: Frames per second of the training clips, the pace at which video is read and written; None if no file
-            recorded it.
-        training_step: Optimizer updates behind the weights.
-        classes: Names of the denoiser's classes in the order of their indices; None if they have none.
-        data: What the training data say of themselves, JSON-able: source, licence, counts, clips.
+        denoiser: Sizes of the U-Net; None for an export of stage 1, which only reconstructs.
+        diffusion: Noise schedule and what the U-Net predicts.
+        fps: Frames per second of the training clips, at which video is read and written; None if not recorded.
+        training_step: Number of optimizer updates behind the weights.
+        classes: Names of the denoiser's classes in the order of their indices; None if they have no names.
+        data: Description of the training data, JSON-able: source, license, counts, clips.
     """
 
     source: str = "the model"
-    """The file or folder that the weights are of, for what is said of them."""
+    """The file or folder that the weights are from, for messages."""
 
     stored_dtype: torch.dtype = torch.float32
-    """Of the weights that `save_pretrained` writes."""
+    """Dtype of the weights that `save_pretrained` writes."""
 
     def __init__(
         self,
@@ -85,7 +84,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
 
     @property
     def fps(self) -> float:
-        """Frames per second of what is generated: the pace, or a usual one where it is not known."""
+        """Frames per second of generated video: `pace`, or 25 if that is not known."""
         return self.pace or USUAL_FPS
 
     @fps.setter
@@ -94,16 +93,16 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
 
     @property
     def class_count(self) -> int | None:
-        """Number of classes whose labels the denoiser takes; None if it takes none."""
+        """Number of classes of the denoiser; None if it takes no labels."""
         return self.denoiser.config.classes if self.denoiser else None
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return next(self.parameters()).device
 
     def to_config(self) -> dict[str, Any]:
-        """Everything that rebuilds this model but its weights, JSON-able."""
+        """The configuration that rebuilds this model without its weights, JSON-able."""
         return {
             "autoencoder": asdict(self.autoencoder.config),
             "denoiser": asdict(self.denoiser.config) if self.denoiser else None,
@@ -117,9 +116,9 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """A model of these sizes with fresh weights; InputError if the configuration is not one of `to_config`.
+        """A model of these sizes with new weights; InputError if the configuration is not one of `to_config`.
 
-        Configurations from before there were `classes` and `data` do without them.
+        `classes` and `data` are optional: older configurations lack them.
         """
         optional = {"classes", "data"}
         known = {"format", "autoencoder", "denoiser", "diffusion", "fps", "training_step", "versions"} | optional
@@ -139,7 +138,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             raise InputError(problem, "update pvdm, or export the model again with this version") from error
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> Self:
-        """Fills the model, in evaluation mode; all names and shapes must fit, else InputError."""
+        """Loads weights and sets evaluation mode; InputError unless all names and shapes match."""
         try:
             self.load_state_dict(dict(weights))
         except RuntimeError as error:
@@ -170,7 +169,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
 
     @classmethod
     def load(cls, path: str | Path, **download: Any) -> Self:
-        """From an exported folder or a training checkpoint, whichever `path` is."""
+        """The model of an exported folder or a training checkpoint, whichever `path` is."""
         return cls.from_checkpoint(path) if Path(path).is_file() else cls.from_pretrained(path, **download)
 
     def save_pretrained(
@@ -183,9 +182,9 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     ) -> str | None:
         """Writes `config.json`, `model.safetensors` and a card; existing output is an InputError unless `overwrite`.
 
-        A folder that holds anything but a model is never replaced. The weights are stored as float32, whatever they are
-        here, or as float16 with `half_precision`; InputError if one is not finite, or too large for that.
-        `hub` goes to huggingface_hub's `save_pretrained`; its `model_card_kwargs`, such as `license`, to the card.
+        A folder that contains anything but a model is never replaced. Weights are stored as float32, whatever their
+        dtype in memory, or as float16 with `half_precision`; InputError if one is not finite, or too large for float16.
+        `hub` is passed to huggingface_hub's `save_pretrained`; its `model_card_kwargs`, such as `license`, to the card.
         """
         if half_precision:
             return self._of_half_precision().save_pretrained(save_directory, overwrite=overwrite, **hub)
@@ -196,7 +195,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         return self.push_to_hub(**push_options) if push else None
 
     def check_result(self, values: Tensor, doing: str) -> Tensor:
-        """The values, floats; InputError that names the model if they are not finite. It waits for the device."""
+        """Returns the values, floats; InputError that names the model if they are not finite. Waits for the device."""
         if not is_finite(values):
             name = first_not_finite(self.state_dict())
             remedy = (
@@ -207,7 +206,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         return values
 
     def _of_half_precision(self) -> Self:
-        """A copy that is stored as float16; InputError if a weight is beyond its range."""
+        """A copy that is stored as float16; InputError if a weight exceeds its range."""
         check_finite(self.state_dict(), self.source, files.DIVERGED)
         half = copy.deepcopy(self).half()
         half.stored_dtype = torch.float16
@@ -223,7 +222,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         }
         if coarse and self.stored_dtype == torch.float32:
             logger.warning(
-                "%s weights are stored as float32, and are no more exact for that", " and ".join(sorted(coarse))
+                "%s weights are stored as float32, which does not make them more exact", " and ".join(sorted(coarse))
             )
         stored = {
             name: value.to(self.stored_dtype) if value.is_floating_point() else value for name, value in weights.items()
@@ -231,6 +230,6 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         files.write_model(save_directory, self.to_config(), stored)
 
     def generate_model_card(self, **options: Any) -> ModelCard:
-        """README.md of an export; options are `model_card`'s."""
+        """README.md of an export; the options are those of `model_card`."""
         networks = {name: sum(map(torch.numel, part.parameters())) for name, part in self.named_children()}
         return ModelCard(model_card(self.to_config(), parameters=networks, **options))
