@@ -52,6 +52,16 @@ def test_paths_of_the_tree_exist(name):
     assert paths and not [path for path in paths if "NAME" not in path and not (ROOT / path).exists()]
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.stem != "evaluation"], ids=lambda page: page.name)
+def test_modules_that_are_named_exist(page):
+    """`training/data.py` and the like; docs/evaluation.md names those of other projects."""
+    modules = [path for part in ("pvdm", "tests", "tools") for path in (ROOT / part).rglob("*.py")]
+    tree = [f"/{path.relative_to(ROOT).as_posix()}" for path in modules]
+    named = set(re.findall(r"`([\w/]+\.py)`", page.read_text(encoding="utf-8")))
+    unknown = [name for name in named if not any(path.endswith(f"/{name}") for path in tree)]
+    assert not [name for name in unknown if not name.endswith("NAME.py")]  # stands for the name of something new
+
+
 def test_the_guide_lists_the_rooms_in_their_order():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE) == list(ROOMS)
