@@ -1,4 +1,4 @@
-"""Numbers of fewer bits: what is cast, what stays, and whom it is told that it does not pay."""
+"""Reduced precision: which weights are cast, which stay float32, and the warning where it does not pay off."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_bfloat16_weights_give_the_bits_of_autocast_on_float32_weights():
     assert half.state_dict().keys() == generator.state_dict().keys()
 
 
-def test_norms_and_what_is_added_stay_float32():
+def test_norms_and_embeddings_stay_float32():
     generator = bfloat16_weights(small_generator())
     for name, module in generator.named_modules():
         wanted = torch.bfloat16 if isinstance(module, (nn.Linear, nn.Conv2d)) else torch.float32
@@ -67,7 +67,7 @@ def test_every_command_that_chooses_a_device_allows_it(monkeypatch):
         ({}, False),
     ],
 )
-def test_slow_bfloat16_is_told(capabilities, native, monkeypatch, caplog):
+def test_slow_bfloat16_gives_a_warning(capabilities, native, monkeypatch, caplog):
     assert has_bfloat16(capabilities) is native
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     with caplog.at_level(logging.WARNING, logger="pvdm"):

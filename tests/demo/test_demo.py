@@ -1,4 +1,4 @@
-"""The demo in seconds: all its steps leave their files, are not repeated, and the page stands alone."""
+"""A demo of a few seconds: each step writes its files and is not repeated, and the page is self-contained."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def stamps(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
-def test_every_step_leaves_what_the_page_shows(demo):
+def test_every_step_writes_the_files_of_the_page(demo):
     assert probe(demo.folder / "long.mp4").frames == 40
     assert probe(demo.folder / "continued.mp4").frames == 40
     assert probe(demo.folder / "samples.mp4").frames == 16
@@ -46,7 +46,7 @@ def test_every_step_leaves_what_the_page_shows(demo):
 def test_the_continuation_begins_with_the_held_out_real_clip(demo):
     real = read_frames(demo.folder / "clips" / "val" / "carphone", range(16)).astype(int)
     found = read_frames(demo.folder / "continued.mp4", range(16)).astype(int)
-    assert abs(found - real).mean() < 6  # of 255: what H.264 changes
+    assert abs(found - real).mean() < 6  # of 255: loss of H.264
 
 
 def test_training_and_held_out_frames_are_all_of_the_video(demo):
@@ -97,7 +97,7 @@ def test_filmstrips_show_the_first_and_the_last_frame():
     assert [strip[0, 3, 3 + 6 * index].item() for index in range(4)] == [0, 3, 6, 9]
 
 
-def test_pictures_are_files_of_the_wanted_size(tmp_path):
+def test_pictures_have_the_expected_size(tmp_path):
     from PIL import Image
 
     save_image(torch.zeros(3, 4, 5, dtype=torch.uint8), tmp_path / "a.png", scale=3)

@@ -1,4 +1,4 @@
-"""The demo on one's own videos: what is taken, what is left out, and that the page says so."""
+"""The demo on the user's videos: which are used, which are not, and that the page says so."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pvdm.errors import InputError
 
 
 def prepared(tmp_path: Path, **settings) -> tuple[dict, dict[str, int]]:
-    """What is said, and the number of written frames by part and name."""
+    """The returned record, and the number of written frames by part and name."""
     said = prepare_clips(tmp_path / "clips", DemoSettings(size=32, data=str(tmp_path / "my"), **settings))
     folders = {frame.parent for frame in (tmp_path / "clips").rglob("*.png")}
     return said, {f"{f.parent.name}/{f.name}": len(list(f.iterdir())) for f in folders}
 
 
-def test_what_is_long_enough_is_taken_and_the_rest_is_said(make_video, make_frame_folder, tmp_path):
+def test_videos_that_are_long_enough_are_used_and_the_rest_is_listed(make_video, make_frame_folder, tmp_path):
     make_video("my/long.mp4", frames=70, height=96, width=40)
     make_video("my/deep/medium.mkv", frames=40, height=30, width=90)
     make_video("my/short.mp4", frames=31)
@@ -61,7 +61,7 @@ def test_of_short_videos_whole_ones_are_held_out(make_video, tmp_path):
     assert sum(video.trained for video in videos) == 5 * 40 and written["val/6"] == 40
 
 
-def test_of_many_and_long_ones_only_what_is_needed_is_taken(make_video, tmp_path, monkeypatch):
+def test_many_and_long_videos_are_limited(make_video, tmp_path, monkeypatch):
     monkeypatch.setattr(clips, "MOST_VIDEOS", 3)
     monkeypatch.setattr(clips, "MOST_FRAMES", 200)
     for index in range(6):
@@ -101,7 +101,7 @@ def test_too_little_is_refused(make_video, tmp_path, frames, longest):
     assert not (tmp_path / "clips").exists()
 
 
-def test_a_folder_that_is_not_there_is_refused_at_once(tmp_path, caplog):
+def test_a_missing_folder_is_refused_at_once(tmp_path, caplog):
     assert main(["demo", "--data", str(tmp_path / "none"), "--output", str(tmp_path / "demo")]) == 2
     assert "none does not exist; give the folder that holds the videos" in caplog.text
     assert not (tmp_path / "demo").exists()
@@ -116,7 +116,10 @@ def test_one_short_odd_video_makes_a_whole_demo_and_a_resumed_one_adds_up_its_ti
     settings = DemoSettings(size=32, data=str(tmp_path / "my clips"), **steps)
     demo = Demo(tmp_path / "demo", settings)
     demo.run()
-    demo.results["trained"] = {"autoencoder": 1000.0, "diffusion": 920.0}  # as the checkpoints of a resumed run say it
+    demo.results["trained"] = {
+        "autoencoder": 1000.0,
+        "diffusion": 920.0,
+    }  # as recorded in the checkpoints of a resumed run
     text = re.sub(r'src="[^"]*"', "", write_page(demo).read_text())
     assert "<title>pvdm: a demo on my clips</title>" in text
     assert "in 32.0 minutes</h1>" in text and "this machine, on 1 video from the folder my clips" in text

@@ -1,4 +1,4 @@
-"""Functions run in processes of their own that are connected as torchrun would connect them."""
+"""Runs functions in separate processes that are connected as by torchrun."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SILENT = "it ended without a word"
 def forked(
     function: Callable[[Processes], Any], *, size: int = 2, absent: tuple[int, ...] = (), patience: float = PATIENCE
 ) -> list[Any]:
-    """What `function` returns in each process, or the text of its InputError, or `SILENT`; an absent one never starts.
+    """The return value of `function` in each process, or the text of its InputError, or `SILENT` if it never started.
 
     One process, too, is forked: it computes with as many threads as each of several.
     """

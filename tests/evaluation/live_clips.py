@@ -1,4 +1,4 @@
-"""A source of small clips that knows how many of them live, and a detector that needs no weights."""
+"""A source of small clips that counts how many are in memory, and a detector without weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pvdm.evaluation.clips.source import Clip, ClipSource
 
 
 class LiveClips(ClipSource):
-    """Clip i is noise of seed i; `most` is how many have lived at once.
+    """Clip i is noise with seed i; `most` counts the clips that were in memory at once.
 
     says: How many clips it claims to have. changed: other shapes (t, h, w) by number.
     """
@@ -42,7 +42,7 @@ class LiveClips(ClipSource):
 
 
 class Projection:
-    """Features are a fixed matrix times all pixels of a clip, by a product that rounds as it likes."""
+    """Features are a fixed matrix times all pixels of a clip, by a product whose rounding depends on the batch."""
 
     def __call__(self, video: Tensor) -> Tensor:
         pixels = video.flatten(1).float()

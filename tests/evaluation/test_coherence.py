@@ -1,4 +1,4 @@
-"""Temporal coherence against videos whose motion, flicker and seams are made to measure."""
+"""Temporal coherence of synthetic videos with known motion, flicker and seams."""
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ def video_of(frames: list[np.ndarray]) -> torch.Tensor:
 
 
 def pan(step: tuple[int, int], frames: int = 8, size: tuple[int, int] = (64, 80)) -> torch.Tensor:
-    """The camera moves over a texture by so many rows and columns a frame."""
+    """A camera that moves over a texture by this many rows and columns per frame."""
     wide = texture(size[0] + step[0] * frames, size[1] + step[1] * frames)
     return video_of([wide[step[0] * i :, step[1] * i :][: size[0], : size[1]] for i in range(frames)])
 
@@ -57,12 +57,12 @@ def test_a_pan_moves_by_its_step_and_is_warped_onto_itself(step):
 
 
 def test_the_share_that_leaves_the_frame_is_occluded():
-    """And little more, where the flow has nothing to hold to."""
+    """And little error where the flow has no texture to follow."""
     assert 4 / 80 <= coherence(pan((0, 4)))["occlusion"] < 8 / 80
 
 
-def test_what_another_thing_covers_does_not_count():
-    """A square moves over a still texture: at its edge alone the pixels have nowhere to go."""
+def test_occluded_pixels_do_not_count():
+    """A square that moves over a still texture: only pixels at its edge are occluded."""
     ground, square = texture(64, 64), texture(20, 20, seed=1)
     frames = [ground.copy() for _ in range(6)]
     for i, frame in enumerate(frames):
@@ -73,7 +73,7 @@ def test_what_another_thing_covers_does_not_count():
 
 
 @pytest.mark.parametrize("still", [texture(16, 16), np.zeros((16, 24, 3), np.uint8)])
-def test_a_frozen_clip_has_none_of_all(still):
+def test_a_frozen_clip_scores_zero(still):
     assert set(coherence(video_of([still] * 4)).values()) == {0.0}
 
 
@@ -107,12 +107,12 @@ def test_second_differences_are_those_of_numpy():
 
 
 def test_without_any_flow_nothing_is_excused():
-    """Black, then white: warped or not, every pixel is wrong."""
+    """Black, then white: every pixel is wrong, warped or not."""
     frames = [np.full((16, 16, 3), value, np.uint8) for value in (0, 255, 0)]
     assert warping_error(video_of(frames)) == pytest.approx(1)
 
 
-def test_the_figures_depend_on_no_number_of_threads_which_stays_as_it_was():
+def test_scores_do_not_depend_on_the_number_of_threads():
     video, before, found = pan((1, 2), frames=4, size=(128, 128)), (cv2.getNumThreads(), torch.get_num_threads()), []
     try:
         for threads in (1, 3):
@@ -168,13 +168,13 @@ def test_a_curve_of_one_window_is_the_clip():
         (torch.zeros(1, 3, 16, 16, dtype=torch.uint8), r"was given \(1, 3, 16, 16\) of torch.uint8"),
     ],
 )
-def test_what_is_no_clip_is_said(video, message):
+def test_other_shapes_and_types_are_refused(video, message):
     for measure in (coherence, second_difference_energy, coherence_curve):
         with pytest.raises(InputError, match=message):
             measure(video)
 
 
 @pytest.mark.parametrize("window", [2, 5])
-def test_a_window_that_does_not_fit_is_said(window):
+def test_a_window_that_does_not_fit_is_refused(window):
     with pytest.raises(InputError, match=f"a window of {window} frames does not fit a video of 4; take 3 to 4"):
         coherence_curve(torch.zeros(3, 4, 16, 16, dtype=torch.uint8), window=window)

@@ -1,4 +1,4 @@
-"""Copies are found, altered a little or not, and new real clips are called so no more often than is said."""
+"""Copies are found, even slightly altered ones, and new real clips are called copies as rarely as stated."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pvdm.evaluation.protocols import PROTOCOLS
 
 
 def rows(count: int, seed: int) -> np.ndarray:
-    """Thumbnails (n, 768) that lie densely in places and thinly in others, as those of real clips do."""
+    """Thumbnails (n, 768) of varying density, as those of real clips."""
     generator = np.random.default_rng(seed)
     centres = np.random.default_rng(0).normal(size=(5, WIDTH))
     spread = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
@@ -29,14 +29,14 @@ def rows(count: int, seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("held", "rate"), [(9, 1 / 10), (44, 1 / 45), (99, 1 / 100), (250, 2 / 251), (400, 4 / 401)])
-def test_new_real_clips_are_called_copies_as_often_as_is_said(held, rate):
+def test_new_real_clips_are_called_copies_as_often_as_stated(held, rate):
     training = rows(60, 1)
     found = [find_copies(rows(50, 1000 + n), training, rows(held, 2000 + n)) for n in range(30)]
     assert [copies.expected for copies in found] == pytest.approx([rate] * 30)
     assert np.mean([copies.share for copies in found]) == pytest.approx(rate, rel=0.6, abs=0.006)
 
 
-def test_copies_are_found_and_those_in_a_mirror_too():
+def test_copies_and_mirrored_copies_are_found():
     training, held = rows(80, 1), rows(60, 2)
     for copies in (training, training + 1e-3, mirrored(training)):
         assert find_copies(copies, training, held).share == 1
@@ -46,7 +46,7 @@ def test_copies_are_found_and_those_in_a_mirror_too():
     assert find_copies(training + 1e-3, twice, held).share == 1
 
 
-def test_held_out_clips_that_were_trained_on_set_no_limit():
+def test_leaked_held_out_clips_do_not_set_the_threshold():
     training, held = rows(80, 1), rows(60, 2)
     clean, leaked = (find_copies(rows(50, 3), training, new) for new in (held, np.concatenate([held, training[:5]])))
     assert (leaked.share, leaked.expected, leaked.held_out, leaked.leaked) == (clean.share, clean.expected, 60, 5)
@@ -56,7 +56,7 @@ def test_held_out_clips_that_were_trained_on_set_no_limit():
         find_copies(held, training, np.concatenate([held[:8], training]))
 
 
-def test_what_a_rough_limit_means_is_said():
+def test_the_note_explains_a_rough_threshold():
     training = rows(50, 1)
     note = (
         "44 held-out clips give a threshold that calls 2.2% of new real clips copies; 99 of them would give one of 1%"
@@ -73,7 +73,7 @@ def test_too_few_held_out_clips_set_no_limit():
 
 
 def clips(count: int, seed: int = 0) -> Tensor:
-    """Clips (n, 3, 8, 64, 96) uint8 of smooth shapes that move."""
+    """Clips (n, 3, 8, 64, 96) uint8 of smooth moving shapes."""
     blocks = torch.rand(count, 3, 4, 5, 7, generator=torch.Generator().manual_seed(seed))
     return (F.interpolate(blocks, size=(8, 64, 96), mode="trilinear") * 255).round().byte()
 
@@ -128,7 +128,7 @@ def test_thumbnails_know_neither_brightness_nor_contrast_nor_size():
 
 
 def test_real_clips(shared_data):
-    """Of real clips that were not trained on, halves judge each other; altered training clips are found."""
+    """Halves of the held-out real clips judge each other; altered training clips are found."""
     train, test = (videos_of(shared_data / "sky_timelapse", part) for part in ("train", "test"))
     look = Thumbnails()
     known, unseen = look(train[::2]).numpy(), look(torch.cat([train[1::2], test])).numpy()

@@ -1,4 +1,4 @@
-"""Detectors by name: called as the published code calls them, frozen, in float32, and told apart from other files."""
+"""Detectors by name: called as in the published code, frozen, in float32, and other files are refused."""
 
 import warnings
 from hashlib import sha256
@@ -16,7 +16,7 @@ from pvdm.video.pixels import to_uint8
 
 
 class ScriptedI3D(nn.Module):
-    """Stands for i3d_torchscript.pt: its rows say what it was given, 400 wide."""
+    """A stand-in for i3d_torchscript.pt whose rows of width 400 describe its input."""
 
     def __init__(self, width: int = 400) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class ScriptedI3D(nn.Module):
 
 
 class ScriptedC3D(nn.Module):
-    """Stands for c3d_ucf101.pt: probabilities of 101 classes of 16 frames."""
+    """A stand-in for c3d_ucf101.pt: probabilities of 101 classes for 16 frames."""
 
     def forward(self, x: Tensor) -> Tensor:
         assert x.shape[2] == 16
@@ -38,7 +38,7 @@ class ScriptedC3D(nn.Module):
 
 
 class Pair(nn.Module):
-    """Gives two tensors."""
+    """Returns two tensors."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return x, x
@@ -46,7 +46,7 @@ class Pair(nn.Module):
 
 def scripted(network: nn.Module, path: Path) -> Path:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of TorchScript's age
+        warnings.simplefilter("ignore")  # TorchScript is deprecated
         torch.jit.script(network).save(path)
     return path
 
@@ -86,14 +86,14 @@ def test_c3d_gives_probabilities(tmp_path, clips):
     torch.testing.assert_close(rows.sum(1), torch.ones(3))
 
 
-def test_clips_that_the_network_does_not_take_are_told(tmp_path, clips):
+def test_clips_that_the_network_cannot_process_are_refused(tmp_path, clips):
     detector = load_detector("c3d-ucf101", scripted(ScriptedC3D(), tmp_path / "c3d.pt"))
     with pytest.raises(InputError, match=r"c3d\.pt .* it fails with 3 clips of 15 frames of 24x32: "):
         detector(clips[:, :, :15])
 
 
 def content_of(kind: str, path: Path) -> None:
-    """Makes a file that is no detector."""
+    """Writes a file that is not a detector."""
     if kind in ("half", "narrow"):
         scripted(ScriptedI3D(400 if kind == "half" else 399), path)
         path.write_bytes(path.read_bytes()[: -1000 if kind == "half" else None])
@@ -116,7 +116,7 @@ def content_of(kind: str, path: Path) -> None:
         ("other options", "fails with 1 clip of 16 frames of 64x64: .*"),
     ],
 )
-def test_another_file_is_told_before_any_clip(tmp_path, kind, reason):
+def test_another_file_is_refused_when_it_is_loaded(tmp_path, kind, reason):
     path = tmp_path / "wrong.pt"
     content_of(kind, path)
     wanted = (
@@ -136,17 +136,17 @@ def test_a_file_of_torchs_cache_that_is_another_is_to_be_deleted(tmp_path, monke
         load_detector("c3d-ucf101")
 
 
-def test_a_network_that_gives_no_tensor_is_told(tmp_path):
+def test_a_network_that_returns_no_tensor_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"returns tuple for 1 clip"):
         load_detector("c3d-ucf101", scripted(Pair(), tmp_path / "pair.pt"))
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no file .*absent\.pt \(c3d_ucf101\.pt is needed\); fetch https://"):
         load_detector("c3d-ucf101", tmp_path / "absent.pt")
 
 
-def test_the_file_without_address_is_asked_for(monkeypatch, tmp_path):
+def test_a_file_without_an_address_must_be_given(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(InputError, match=r"i3d_pretrained_400\.pt is needed .*PVDM.*TATS.*--detector-path"):
         load_detector("i3d-400")
@@ -172,13 +172,13 @@ def test_i3d_400_is_i3d_on_squares_of_224(tmp_path, clips):
         ({"epoch": 3}, "does not hold only I3D .it has epoch."),
     ],
 )
-def test_weights_of_another_network_are_told(tmp_path, change, reason):
+def test_weights_of_another_network_are_refused(tmp_path, change, reason):
     torch.save(I3D().state_dict() | change, tmp_path / "other.pt")
     with pytest.raises(InputError, match=rf"other\.pt .*{reason}.*; it is the PyTorch port of I3D"):
         load_detector("i3d-400", tmp_path / "other.pt")
 
 
-def test_a_file_that_holds_no_weights_is_told(tmp_path):
+def test_a_file_without_weights_is_refused(tmp_path):
     (tmp_path / "text.pt").write_bytes(b"not weights")
     with pytest.raises(InputError, match=r"text\.pt cannot be read .*; it is the PyTorch port of I3D"):
         load_detector("i3d-400", tmp_path / "text.pt")
@@ -195,7 +195,7 @@ def test_random_i3d_is_the_same_each_time(random):
         load_detector("i3d-random", "weights.pt")
 
 
-def test_each_clip_has_a_row_of_its_own(random, clips):
+def test_each_row_depends_on_its_clip_alone(random, clips):
     clips = clips[:, :, :4]
     together = random(clips)
     assert together.shape == (3, 400)
@@ -212,7 +212,7 @@ def test_autocast_does_not_reach_it(random, clips):
     assert torch.equal(found, random(clips))
 
 
-def test_what_training_asks_of_matrix_products_is_not_its_own(random, clips):
+def test_settings_of_matrix_products_do_not_apply(random, clips):
     torch.set_float32_matmul_precision("high")
     try:
         random(clips[:1, :, :2])
@@ -221,7 +221,7 @@ def test_what_training_asks_of_matrix_products_is_not_its_own(random, clips):
         torch.set_float32_matmul_precision("highest")
 
 
-def test_it_is_no_part_of_a_module_that_holds_it(random, clips):
+def test_it_is_not_a_submodule_of_its_owner(random, clips):
     clips = clips[:1, :, :2]
     before = random(clips)
     parent = nn.Linear(2, 2)

@@ -1,4 +1,4 @@
-"""Features are measured once for what they depend on, whatever has happened to their file."""
+"""Features are computed once per key, whatever happens to the cached file."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ KEY = {"source": {"path": "/videos", "count": 3}, "size": 64}
 
 
 class Counted:
-    """Gives these rows, and counts how often."""
+    """Returns these rows and counts the calls."""
 
     def __init__(self, seed: int = 0) -> None:
         self.rows, self.calls = np.random.default_rng(seed).normal(size=(6, 4)), 0
@@ -49,7 +49,7 @@ def test_another_key_has_other_features():
         assert stored(changed, compute).tolist() == compute.rows.tolist()
 
 
-def test_a_file_tells_its_key_and_is_no_pickle(file):
+def test_a_file_contains_its_key_and_is_not_a_pickle(file):
     stored(KEY, Counted())
     with np.load(file(), allow_pickle=False) as kept:
         assert json.loads(kept["key"].item()) == {"format": 1, **KEY}
@@ -69,7 +69,7 @@ def test_a_file_of_another_key_is_written_anew(file, cache_folder):
 
 
 def test_damaged_files_are_written_anew(file):
-    """Cut anywhere, or with any byte changed: the features are right, and kept again."""
+    """Cut anywhere, or with any byte changed: the features are right, and cached again."""
     stored(KEY, Counted())
     path = file()
     whole = path.read_bytes()
@@ -92,7 +92,7 @@ def test_features_of_a_wrong_shape_or_type_are_written_anew(file):
         assert stored(KEY, Counted()).tolist() == Counted().rows.tolist()
 
 
-def test_what_cannot_be_kept_is_said_and_computed(tmp_path, monkeypatch, caplog):
+def test_features_that_cannot_be_cached_are_computed_and_logged(tmp_path, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PVDM_CACHE", str(tmp_path / "file"))
@@ -106,7 +106,7 @@ def test_what_cannot_be_kept_is_said_and_computed(tmp_path, monkeypatch, caplog)
     assert "features are not cached: this user has no home directory; set PVDM_CACHE to a folder" in caplog.text
 
 
-def test_nothing_is_kept_of_what_fails(cache_folder):
+def test_failures_are_not_cached(cache_folder):
     with pytest.raises(ZeroDivisionError):
         stored(KEY, lambda: 1 / 0)
     assert not (cache_folder / "features").exists()

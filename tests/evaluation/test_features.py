@@ -1,4 +1,4 @@
-"""Tables of features do not depend on how they were filled, and hold no clips."""
+"""Feature tables do not depend on how they are filled, and no clips stay in memory."""
 
 import pickle
 import re
@@ -34,7 +34,7 @@ def test_rows_are_by_the_number_of_the_clip():
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
-def test_a_table_refuses_what_is_no_row_for_each_clip_or_there_twice():
+def test_a_table_refuses_missing_and_duplicate_rows():
     table = FeatureTable()
     with pytest.raises(InputError, match="there are no features; give at least one clip"):
         table.compute()
@@ -68,7 +68,7 @@ def test_no_more_than_a_batch_of_clips_lives_at_once(batch_size):
 
 
 def detector(digest: str = "0", url: str | None = None) -> Detector:
-    """Of that content, wherever it came from."""
+    """The same content, wherever it came from."""
     network = Projection()
     network.to = lambda device: network
     return Detector("projection", network, dimensions=5, record={"file": "a.pt", "sha256": digest, "url": url})
@@ -93,12 +93,12 @@ def test_features_are_kept_as_long_as_all_they_depend_on_is_the_same(monkeypatch
 
 @pytest.mark.parametrize("size", [2, 3, 9])
 def test_processes_read_each_clip_once_in_the_batches_of_one_process(size, monkeypatch):
-    """What they gather is tested with real ones; here each is alone with what it reads."""
+    """Gathering is tested with real processes; here each reads its own share."""
     monkeypatch.setattr(Processes, "gather", lambda self, value: [value])
     alone, sources, rows = extract(LiveClips(11), Projection(), batch_size=2), [], []
     for rank in range(size):
         sources.append(LiveClips(11))
-        if rank < 6:  # of 6 batches
+        if rank < 6:  # there are 6 batches
             rows.extend(extract(sources[-1], Projection(), batch_size=2, processes=Processes(rank, size)).tolist())
         else:
             with pytest.raises(InputError, match="there are no features"):
@@ -108,7 +108,7 @@ def test_processes_read_each_clip_once_in_the_batches_of_one_process(size, monke
     assert [rows[read.index(number)] for number in range(11)] == alone.tolist()
 
 
-def test_progress_is_told_after_each_batch():
+def test_progress_is_reported_after_each_batch():
     told = []
     extract(LiveClips(5), Projection(), batch_size=2, progress=lambda *numbers: told.append(numbers))
     assert told == [(2, 5), (4, 5), (5, 5)]
@@ -154,7 +154,7 @@ def test_numbers_that_cannot_be_measured():
         extract(LiveClips(5), Projection(), batch_size=0)
 
 
-def test_clips_that_are_none():
+def test_objects_that_are_not_clips():
     class Floats(LiveClips):
         def _clip(self, index):
             clip = super()._clip(index)

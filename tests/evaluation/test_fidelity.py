@@ -1,4 +1,4 @@
-"""Measures of validation against closed forms and against their own float32."""
+"""Fidelity scores against closed forms, and in bf16 against float32."""
 
 import json
 import math
@@ -31,7 +31,7 @@ def test_psnr_is_that_of_8_bit_pixels():
     assert psnr(found, wanted).item() == pytest.approx(10 * math.log10(255**2 / error), abs=1e-3)
 
 
-def test_psnr_is_finite_without_error_and_clamps_what_is_found():
+def test_psnr_is_finite_without_error_and_clamps_reconstructions():
     wanted = torch.ones(1, 3, 1, 4, 4)
     assert psnr(wanted, wanted).item() == pytest.approx(10 * math.log10(4e10))
     torch.testing.assert_close(psnr(wanted + 5, wanted), psnr(wanted, wanted))
@@ -50,14 +50,14 @@ def test_ssim_is_the_mean_over_frames():
 
 def test_ssim_is_float32_under_bf16():
     noise = torch.rand(2, 1, 3, 2, 16, 16, generator=torch.Generator().manual_seed(0))
-    found, wanted = 0.9 + 0.01 * noise  # bf16 has steps of 1/256 there
+    found, wanted = 0.9 + 0.01 * noise  # bf16 has steps of 1/256 in this range
     with torch.autocast("cpu", torch.bfloat16):
         value = ssim(found.bfloat16(), wanted)
     torch.testing.assert_close(value, ssim(found.bfloat16().float(), wanted))
 
 
 def wave(frequency_h: float, frequency_w: float, amplitude: float = 0.5, size: int = 32) -> torch.Tensor:
-    """A clip (1, 3, 2, size, size) of a cosine of so many cycles per pixel."""
+    """A clip (1, 3, 2, size, size) of a cosine with these cycles per pixel."""
     places = torch.arange(size, dtype=torch.float64)
     phase = frequency_h * places[:, None] + frequency_w * places
     return (amplitude * torch.cos(2 * math.pi * phase)).float().expand(1, 3, 2, size, size)
@@ -97,7 +97,7 @@ def test_sharpness_is_the_ratio_of_energies_and_one_for_the_clip_itself():
 
 
 def test_sharpness_does_not_depend_on_the_batches():
-    """It is the ratio of the means, which clips with little energy move little."""
+    """The ratio of the means, which clips with little energy hardly change."""
     found = torch.cat([wave(0.375, 0, a) for a in (0.1, 0.2, 0.3)])
     wanted = torch.cat([wave(0.375, 0, a) for a in (0.5, 0.1, 0.4)])
     ratio = (0.1**2 + 0.2**2 + 0.3**2) / (0.5**2 + 0.1**2 + 0.4**2)
@@ -113,7 +113,7 @@ def test_frames_are_picked_for_each_clip():
 
 
 def clips(count: int = 3, frames: int = 4, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Found and wanted, (n, 3, t, 16, 16) uint8, each pair unlike the others."""
+    """Reconstructions and originals, (n, 3, t, 16, 16) uint8; all pairs differ."""
     generator = torch.Generator().manual_seed(seed)
     wanted = torch.randint(256, (count, 3, frames, 16, 16), generator=generator)
     spread = 10 * torch.arange(1, count + 1)[:, None, None, None, None]
@@ -122,7 +122,7 @@ def clips(count: int = 3, frames: int = 4, seed: int = 0) -> tuple[torch.Tensor,
 
 
 def distance(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """In place of LPIPS: one value per frame."""
+    """A stand-in for LPIPS: one value per frame."""
     return (found - wanted).abs().flatten(1).mean(1)
 
 
@@ -181,7 +181,7 @@ def test_equal_clips_count_as_106_decibels():
 
 @pytest.mark.parametrize("batches", [((0,), (1,), (2,)), ((2, 0), (1,)), ((1, 2), (0, 1))])
 def test_fidelity_is_equal_for_any_batches_and_order(batches):
-    """To the last digit, also where a clip comes twice."""
+    """To the last digit, even if a clip comes twice."""
     assert fidelity(*clips(), batches) == fidelity(*clips())
 
 
@@ -202,7 +202,7 @@ def test_st_rred_is_that_of_the_clips_which_have_one():
         (torch.zeros(3, 2, 16, 16).byte(), torch.zeros(3, 2, 16, 16).byte()),
     ],
 )
-def test_what_cannot_be_compared_is_said(found, wanted):
+def test_clips_that_cannot_be_compared_are_refused(found, wanted):
     with pytest.raises(InputError, match=r"fidelity was given clips .*; give both as \(b, 3, t, h, w\) of uint8"):
         Fidelity().update([0], found, wanted)
 
@@ -215,20 +215,20 @@ def test_no_clips_have_no_fidelity():
 
 @pytest.mark.parametrize("shares", [((0,), (2, 1)), ((0, 1, 2), ())])
 def test_two_processes_equal_one(tmp_path, shares):
-    """To the last digit, and where one of them has no clip at all."""
+    """To the last digit, even if one of them has no clips."""
     (alone,) = fidelity_of_processes(tmp_path / "one", ((0, 1, 2),))
     assert fidelity_of_processes(tmp_path / "two", shares) == [alone, alone]
 
 
 def fidelity_of_processes(folder: Path, shares: tuple[tuple[int, ...], ...]) -> list[dict]:
-    """What each says that measures its share, together over gloo; forked, for nothing is to be imported again."""
+    """The result of each process for its share, over gloo; forked, to avoid importing everything again."""
     folder.mkdir()
     start_processes(share_of_fidelity, (folder, shares), nprocs=len(shares), start_method="fork")
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(len(shares))]
 
 
 def share_of_fidelity(rank: int, folder: Path, shares: tuple[tuple[int, ...], ...]) -> None:
-    torch.set_num_threads(1)  # those of the process that was forked are not here
+    torch.set_num_threads(1)  # the threads of the parent process do not exist here
     meet = f"file://{folder / 'meet'}"
     torch.distributed.init_process_group("gloo", init_method=meet, rank=rank, world_size=len(shares))
     result = fidelity(*clips(), [[index] for index in shares[rank]])

@@ -1,4 +1,4 @@
-"""Distances against scipy's square root, closed forms and loops over pairs; the score against its definition."""
+"""Distances against scipy's matrix square root, closed forms and loops; the inception score against its definition."""
 
 import re
 
@@ -20,14 +20,14 @@ def features(n: int, d: int, seed: int = 0, *, shift: float = 0.0) -> np.ndarray
 
 
 def by_sqrtm(a: np.ndarray, b: np.ndarray) -> float:
-    """Heusel et al. 2017 eq. 6 as it is written."""
+    """Heusel et al. 2017 eq. 6, literally."""
     cov_a, cov_b = (np.atleast_2d(np.cov(rows, rowvar=False)) for rows in (a, b))
     root = scipy.linalg.sqrtm(cov_a @ cov_b).real
     return float(np.square(a.mean(0) - b.mean(0)).sum() + np.trace(cov_a + cov_b - 2 * root))
 
 
 def exact(n: int, mean: np.ndarray, cov: np.ndarray) -> np.ndarray:
-    """n features of which mean and covariance are these to rounding, for n > d."""
+    """n > d features with this mean and covariance up to rounding."""
     rows = np.random.default_rng(7).normal(size=(n, len(mean)))
     white = np.linalg.qr(rows - rows.mean(0))[0] * np.sqrt(n - 1)
     return white @ np.linalg.cholesky(cov).T + mean
@@ -41,7 +41,7 @@ def test_frechet_is_the_formula_with_scipys_root(n, m, d):
 
 @pytest.mark.parametrize(("n", "m"), [(9, 12), (20, 5)])
 def test_frechet_with_fewer_samples_than_dimensions_does_not_see_the_empty_ones(n, m):
-    """Features of 4 dimensions that are turned into 50 keep their distance, which scipy's root gives there."""
+    """4-dimensional features rotated into 50 dimensions keep their distance, where scipy's square root is exact."""
     a, b = features(n, 4), features(m, 4, 1, shift=0.3)
     turn = scipy.linalg.orth(np.random.default_rng(2).normal(size=(50, 4)))
     assert frechet_distance(a @ turn.T, b @ turn.T) == pytest.approx(by_sqrtm(a, b), rel=1e-6)
@@ -143,7 +143,7 @@ def test_kernel_distance_is_its_sum_over_pairs(n, m, d, monkeypatch):
 
 
 def test_kernel_distance_is_unbiased():
-    """Over many samples of one distribution its mean is zero within its error."""
+    """The mean over many samples of one distribution is zero within its standard error."""
     rows = np.random.default_rng(0).normal(size=(400, 2, 6, 3))
     values = np.array([kernel_distance(a, b) for a, b in rows])
     assert abs(values.mean()) < 3 * values.std() / np.sqrt(len(values))
@@ -165,7 +165,7 @@ def test_inception_score_is_its_definition(n, splits):
 
 
 def test_inception_score_of_certain_and_of_equal_rows():
-    """As many as the classes that are seen, also of probabilities that are zero; 1 if nothing depends on the clip."""
+    """The number of classes that occur, even with zero probabilities; 1 if nothing depends on the clip."""
     assert inception_score(np.eye(8), splits=1) == pytest.approx((8, 0))
     assert inception_score(np.eye(8), splits=2) == pytest.approx((4, 0))
     assert inception_score(np.eye(8)[[0, 0, 1, 1]], splits=1) == pytest.approx((2, 0))

@@ -1,4 +1,4 @@
-"""A distance of random features sees each damage to the same clips, and more of it as more."""
+"""FVD with random features responds to each kind of damage, and grows with it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Damage = Callable[[Tensor, int], Tensor]
 
 
 class Moving(ClipSource):
-    """Clips of a texture and a square that move by themselves, damaged by a function of the clip and its number."""
+    """Clips of a moving texture and a moving square, damaged by a function of the clip and its number."""
 
     def __init__(self, damage: Damage = lambda video, index: video) -> None:
         self.damage = damage
@@ -39,7 +39,7 @@ class Moving(ClipSource):
 
 
 def moving(index: int) -> Tensor:
-    """(3, t, h, w) uint8; the texture's spectrum falls as that of photographs does."""
+    """(3, t, h, w) uint8; the spectrum of the texture falls off like that of photographs."""
     numbers = np.random.default_rng(index)
     frequencies = np.fft.fftfreq(SIZE)
     spectrum = 1 / (0.02 + np.hypot(frequencies[:, None], frequencies)) ** 1.2
@@ -66,21 +66,21 @@ def blurred(video: Tensor, index: int, *, level: float) -> Tensor:
 
 
 def shuffled(video: Tensor, index: int, *, level: float) -> Tensor:
-    """A share of the frames change places with one another."""
+    """A share of the frames swap places."""
     chosen, damaged = some_frames(index, level), video.clone()
     damaged[:, chosen] = video[:, chosen.roll(1)]
     return damaged
 
 
 def frozen(video: Tensor, index: int, *, level: float) -> Tensor:
-    """A share of the frames are what was before them."""
+    """A share of the frames repeat the frame before them."""
     shown = torch.arange(FRAMES)
     shown[some_frames(index, level)] = 0
     return video[:, shown.cummax(0).values]
 
 
 def some_frames(index: int, share: float) -> Tensor:
-    """More of them hold those of a smaller share."""
+    """A larger share includes the frames of a smaller one."""
     return torch.from_numpy(np.random.default_rng(1000 + index).permutation(FRAMES)[: round(share * FRAMES)])
 
 

@@ -1,4 +1,4 @@
-"""I3D computes what the published network does, and its random twin is the same everywhere."""
+"""I3D matches the published network, and the version with random weights is the same everywhere."""
 
 import zlib
 
@@ -43,7 +43,7 @@ def test_any_size_gives_logits(network, size):
 
 
 def padded_pool(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
-    """As the published port has it: zeros around, then windows that fit."""
+    """As in the published port: zero padding, then valid windows."""
     pads = []
     for size, width, step in zip(x.shape[:1:-1], kernel[::-1], stride[::-1], strict=True):
         lacking = max(width - (size % step or step), 0)

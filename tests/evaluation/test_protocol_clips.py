@@ -1,4 +1,4 @@
-"""Where clips come from: each kind of source gives the same clips whoever asks, and says what it cannot give."""
+"""Clip sources: each returns the same clips at every read, and refuses what it cannot provide."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def folder(make_frame_folder, tmp_path) -> Path:
 
 
 def numbers(clip) -> list[int]:
-    """Of the frames of a coded clip."""
+    """The grey levels of the frames of an encoded clip."""
     return (clip.video.float().mean((0, 2, 3)) / 4).round().int().tolist()
 
 
@@ -66,7 +66,7 @@ def names(source) -> list[str]:
 
 
 def refused(call) -> str:
-    """The sentence that a call ends with."""
+    """The message of the InputError that a call raises."""
     with pytest.raises(InputError) as error:
         call()
     assert "\n" not in str(error.value)
@@ -117,7 +117,7 @@ def test_choices(folder):
     assert names(VideoClips(videos, frames=8, choice="random", num=9)) == ["a/x", "b", "c"]
 
 
-def test_a_seed_is_told_only_where_it_matters(folder):
+def test_the_seed_is_recorded_only_if_it_matters(folder):
     videos = VideoSet.find(folder)
 
     def said(**options):
@@ -166,7 +166,7 @@ def test_refusals_of_a_folder(folder, make_frame_folder, make_video, tmp_path):
     assert "broken.mp4 cannot be" in refused(lambda: VideoSet.find(folder))
 
 
-def test_gaps_in_the_numbers_of_frames_are_told_once(make_frame_folder, tmp_path, caplog):
+def test_gaps_in_frame_numbers_give_one_warning(make_frame_folder, tmp_path, caplog):
     for name in ("a", "b", "c"):
         make_frame_folder(f"gaps/{name}", frames=9, height=16, width=16)
     VideoSet.find(tmp_path / "gaps")
@@ -182,7 +182,7 @@ def test_gaps_in_the_numbers_of_frames_are_told_once(make_frame_folder, tmp_path
     assert f"2 folders have gaps, such as {tmp_path / 'gaps' / 'b'} between" in caplog.records[-1].getMessage()
 
 
-def test_every_second_frame_is_no_gap(make_frame_folder):
+def test_every_second_frame_is_not_a_gap(make_frame_folder):
     folder = make_frame_folder("even", frames=9, height=16, width=16)
     for number in (1, 3, 5, 7):
         (folder / f"f_{number}.png").unlink()
@@ -199,7 +199,7 @@ def test_frames_of_other_sizes_within_a_video(folder):
 
 @pytest.fixture
 def ucf101(make_video, tmp_path) -> Path:
-    """One video of each class in groups 1 and 2, of which group 1 is the test part of split 1."""
+    """One video of each class in groups 1 and 2; group 1 is the test part of split 1."""
     write_lists(tmp_path / "ucf" / "ucfTrainTestlist")
     for label in range(len(CLASSES)):
         for group in (1, 2):
@@ -271,7 +271,7 @@ def test_lanczos_is_that_of_the_published_converter(size, quality):
 
 
 def test_lanczos_rounds_as_torchvision_does():
-    """An odd remainder, and a longer side that is no whole number."""
+    """An odd remainder, and a longer side that is not an integer."""
     frame = np.random.default_rng(1).integers(0, 256, (1, 37, 51, 3), dtype=np.uint8)
     picture = vision.resize(Image.fromarray(frame[0]), size=16, interpolation=Image.Resampling.LANCZOS)
     wanted = np.asarray(vision.center_crop(picture, (16, 16)))
@@ -349,7 +349,7 @@ def test_refusals_of_a_model(generator):
 
 @pytest.mark.parametrize("kind", ["samples", "reconstructions"])
 def test_the_key_is_another_for_every_other_model(folder, kind):
-    """Also for one that came from no file, and for one whose weights are the same."""
+    """Even for one that was not loaded from a file, and for one with the same weights."""
 
     def key(generator, **said):
         if kind == "samples":
@@ -411,7 +411,7 @@ def test_long_reconstructions_overlap_at_the_end(generator, folder):
 
 
 class _One:
-    """A source in name."""
+    """A source without clips."""
 
     classes = None
 

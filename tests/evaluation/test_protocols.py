@@ -1,4 +1,4 @@
-"""Named protocols: what the published codes say, each from somewhere, and custom once anything is changed."""
+"""Named protocols: the values of published codes, each with a source, and custom once a value is changed."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def test_values_are_within_reason(protocol):
 
 
 @each
-def test_it_has_a_source_and_a_name_of_its_own(protocol):
+def test_it_has_a_source_and_a_unique_name(protocol):
     assert PROTOCOLS[protocol.name] is protocol
     assert re.fullmatch(r"[\w-]+/\w+", protocol.name)
     assert protocol.based_on is None and protocol.changed == {}
@@ -48,7 +48,7 @@ def test_it_has_a_source_and_a_name_of_its_own(protocol):
 
 
 @each
-def test_it_can_be_written_down(protocol):
+def test_it_survives_json(protocol):
     told = json.loads(json.dumps(protocol.describe()))
     assert told["name"] == protocol.name and told["seeds"] == list(protocol.seeds)
     assert told == protocol.describe()
@@ -88,7 +88,7 @@ def test_what_pvdm_and_stylegan_v_measure_differs():
 
 
 @each
-def test_a_changed_protocol_is_custom_and_says_what_it_was(protocol):
+def test_a_changed_protocol_is_custom_and_records_its_origin(protocol):
     changed = protocol.with_changes(num_fake=7, seeds=[3])
     assert changed.name == CUSTOM and changed.based_on == protocol.name
     assert changed.changed == {"num_fake": 7, "seeds": (3,)}
@@ -127,7 +127,7 @@ def test_fewer_real_clips_are_enough_only_while_their_number_is_not_set():
 
 
 @pytest.mark.parametrize("name", ["nothing", "name", "kind", "source", "parts", "free", "based_on", "changed"])
-def test_what_is_not_to_be_set_is_refused(name):
+def test_fields_that_cannot_be_set_are_refused(name):
     with pytest.raises(InputError, match=rf"a protocol has no {name} to set; see pvdm evaluate --help"):
         PROTOCOLS["pvdm/fvd16"].with_changes(**{name: "x"})
 

@@ -1,4 +1,4 @@
-"""What is said of a model that is compared with data that it was not trained on, and that nothing is said of others."""
+"""The warning for a model that is compared with other data than it was trained on, and no warning otherwise."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +9,7 @@ from pvdm.evaluation.clips.training_overlap import other_data
 
 
 def said(data: dict | None, layout: str, *, names: tuple[str, ...] | None = None, classes=None) -> str | None:
-    """Of a model that keeps no fingerprint."""
+    """The data of a model without a fingerprint."""
     videos = SimpleNamespace(root=Path("DATA"), layout=layout, classes=classes, videos=[])
     return other_data(SimpleNamespace(data=data, classes=names), videos)
 
@@ -45,5 +45,5 @@ def test_other_classes_are_other_data():
         ({"layout": "folder", "card": {"name": "kittens"}}, "folder"),
     ],
 )
-def test_what_is_not_known_is_not_said(data, layout):
+def test_nothing_is_reported_without_evidence(data, layout):
     assert said(data, layout) is None

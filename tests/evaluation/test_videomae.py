@@ -1,4 +1,4 @@
-"""VideoMAE by the package cd-fvd: a small stand-in of its network, and the package itself where it is installed."""
+"""VideoMAE by the package cd-fvd: with a small network in its place, and with the package if it is installed."""
 
 import sys
 from functools import partial
@@ -59,7 +59,7 @@ def test_a_file_of_something_else_is_refused(package, tmp_path):
         VideoMAE(tmp_path / "text.pth")
 
 
-def test_without_the_package_it_says_what_to_install(monkeypatch, tmp_path):
+def test_without_the_package_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "cdfvd", None)
     with pytest.raises(InputError, match=r"needs the package cd-fvd .*; install it by pip install 'pvdm\[cdfvd\]'"):
         VideoMAE(tmp_path / "none.pth")

@@ -1,4 +1,4 @@
-"""A feature network of a few averages instead of I3D, so that tests of all around it are fast."""
+"""A feature network of a few averages in place of I3D, for fast tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CLASSES = 5
 
 
 class TinyNetwork:
-    """Means of the 12 corners of a clip, of a frame's pixels in [0, 1]; `of_classes`: as probabilities of 5 classes."""
+    """Means of the 12 corners of a clip, pixels in [0, 1]; `of_classes`: as probabilities of 5 classes."""
 
     def __init__(self, *, of_classes: bool = False) -> None:
         self.of_classes = of_classes
@@ -29,7 +29,7 @@ class TinyNetwork:
 
 
 def install(monkeypatch) -> dict[str, TinyNetwork]:
-    """Puts it in the place of all detectors; a path is refused as a real one would be. The networks by name."""
+    """Replaces all detectors; a path is refused as by a real one. Returns the networks by name."""
     networks = {name: TinyNetwork(of_classes=name == "c3d-ucf101") for name in DETECTORS}
 
     def load(name, path=None, *, device="cpu"):

@@ -1,4 +1,4 @@
-"""Output is whole or absent, and nothing that was there is lost by accident."""
+"""Output is complete or absent, and existing files are never lost by accident."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_a_failure_takes_the_folders_that_were_made_for_it(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["a"]
 
 
-def test_a_file_in_the_folder_is_named_as_it_would_be(tmp_path):
+def test_errors_name_the_final_path_of_a_file(tmp_path):
     with pytest.raises(InputError, match=rf"{tmp_path}/out/a.txt is odd"), replacing(tmp_path / "out") as temporary:
         raise InputError(f"{temporary}/a.txt is odd")
 
@@ -94,7 +94,7 @@ def test_a_folder_with_other_things_is_kept(tmp_path):
     assert content(tmp_path) == {"out/a.txt": "new", "out/thesis.tex": "precious"}
 
 
-def test_a_link_is_replaced_and_what_it_names_is_kept(tmp_path):
+def test_a_link_is_replaced_and_its_target_is_kept(tmp_path):
     write_folder(tmp_path / "precious")
     (tmp_path / "out").symlink_to(tmp_path / "precious")
     with replacing(tmp_path / "out", overwrite=True) as temporary:
@@ -162,7 +162,7 @@ def test_a_file_takes_the_place_of_nothing_that_is_read(tmp_path, monkeypatch):
         check_output_file(tmp_path / "last.ckpt", overwrite=True, inputs=[None, "last.ckpt"])
 
 
-def test_a_place_for_a_file_is_tried_and_left_as_it_was(tmp_path):
+def test_an_output_path_is_tried_and_left_unchanged(tmp_path):
     check_output_file(tmp_path / "new" / "out.json")
     assert list(tmp_path.iterdir()) == []
 

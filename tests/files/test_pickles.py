@@ -1,4 +1,4 @@
-"""Files are called damaged where that is proved, and not where memory, the disk or the network fails."""
+"""Files are reported as damaged if that is proved, not if memory, the disk or the network fails."""
 
 import errno
 import os
@@ -80,7 +80,7 @@ def test_a_damaged_length_that_asks_for_any_memory_is_damage(checkpoint, monkeyp
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 and no more", b"\x80\x02."])
-def test_what_is_no_checkpoint_is_damage(tmp_path, content):
+def test_files_of_other_kinds_are_damaged(tmp_path, content):
     (tmp_path / "x.ckpt").write_bytes(content)
     with pytest.raises(DamagedFile):
         read_pickle(tmp_path / "x.ckpt")
@@ -142,7 +142,7 @@ def test_its_configuration(tmp_path, monkeypatch):
 
 @contextmanager
 def few_files():
-    """No file can be opened beside those that are open, as far as the system goes."""
+    """No further file can be opened, where the system supports such a limit."""
     before, opened = resource.getrlimit(resource.RLIMIT_NOFILE), []
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, before[1]))
     try:

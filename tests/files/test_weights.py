@@ -1,4 +1,4 @@
-"""Files of weights: given, kept or fetched; what is not whole is never kept, and the sentence says what to do."""
+"""Files of weights: given, cached or fetched; an incomplete download is never kept, and errors say what to do."""
 
 import threading
 from dataclasses import replace
@@ -21,7 +21,7 @@ HEADERS = {"/whole": {}, "/broken": {"Content-Length": "9999"}, "/page": {"Conte
 
 
 class Site(BaseHTTPRequestHandler):
-    """Answers with the content and the headers of the path, and falls silent."""
+    """Responds with the content and headers of the path, then stops."""
 
     def do_GET(self) -> None:
         if self.path not in HEADERS:
@@ -49,7 +49,7 @@ def site():
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch, tmp_path) -> Path:
-    """Torch's cache in an empty folder, and no proxy before the site."""
+    """An empty folder as torch's cache, and no proxy."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     return tmp_path / "torch"
@@ -64,7 +64,7 @@ def no_network(*_, **__):
 
 
 def refused(file: WeightsFile, cache: Path) -> str:
-    """The sentence of a download that fails, after which nothing is in the cache, not even its folders."""
+    """The error of a failed download, after which the cache is empty, without even its folders."""
     with pytest.raises(InputError) as error:
         file.path()
     assert not cache.exists()
@@ -98,11 +98,11 @@ def test_a_file_of_this_machine_is_fetched_alike(tmp_path):
         ("/absent", "not found"),
     ],
 )
-def test_what_is_not_the_whole_file_is_not_kept(site, cache, page, reason):
+def test_an_incomplete_download_is_not_kept(site, cache, page, reason):
     assert f"({reason})" in refused(known(f"{site}{page}"), cache).lower()
 
 
-def test_another_digest_is_told(site, cache):
+def test_another_digest_is_refused(site, cache):
     found = refused(known(f"{site}/whole", "0" * 64), cache)
     assert f"its SHA-256 starts with {DIGEST[:8]} and should start with 00000000" in found
 
@@ -112,12 +112,12 @@ def test_without_network_the_sentence_says_where_to_place_the_file(cache, monkey
     assert "(no route to host)" in refused(known("https://example.org/net.pt"), cache)
 
 
-def test_nobody_listening_is_told(cache):
+def test_a_server_that_does_not_answer_is_reported(cache):
     assert "(" in refused(known("http://127.0.0.1:9/net.pt"), cache)
 
 
 class Interrupted(BytesIO):
-    """A response that ends in an exception after its first bytes."""
+    """A response that raises an exception after its first bytes."""
 
     headers = Message()
 

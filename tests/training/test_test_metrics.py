@@ -1,4 +1,4 @@
-"""`pvdm test` evaluates by named protocols, and finds what `pvdm evaluate` finds of the exported model."""
+"""`pvdm test` evaluates by named protocols, with the same result as `pvdm evaluate` on the exported model."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ STEPS = 2
 
 
 class Thirds(nn.Module):
-    """Mean colours of the thirds of a clip, in place of I3D, which takes a second for each."""
+    """Mean colours of the thirds of a clip, in place of I3D, which takes a second per clip."""
 
     def forward(self, video):
         return torch.cat([part.float().mean((2, 3, 4)) for part in video.chunk(3, dim=2)], dim=1)
@@ -46,7 +46,7 @@ def of_test(**more) -> dict:
     return {**options, "model__sampler__steps": STEPS, **more}
 
 
-def test_it_finds_what_pvdm_evaluate_finds_of_the_exported_model(command, videos, make_video, tmp_path, caplog):
+def test_the_result_is_that_of_pvdm_evaluate_on_the_exported_model(command, videos, make_video, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     folder, model = tmp_path / "run", tmp_path / "model"
     for index in range(2):
@@ -84,7 +84,7 @@ def test_it_finds_what_pvdm_evaluate_finds_of_the_exported_model(command, videos
 
 
 def _check_other_data_are_told(model, make_video, changes, tmp_path):
-    """By the fingerprint that training has left in the model."""
+    """By the fingerprint that training stores in the model."""
     for index in range(3):
         make_video(f"other/{index}-other.mp4", frames=16, height=16, width=24)
     sides = ["--real", tmp_path / "other", "--fake", model, "--output", tmp_path / "other.json", "--device", "cpu"]
@@ -94,8 +94,8 @@ def _check_other_data_are_told(model, make_video, changes, tmp_path):
     assert result["other_data"].endswith("other is other data: none of its videos are among them")
 
 
-def test_two_processes_find_what_one_finds(forks, command, make_video, tmp_path):
-    make_video("videos/val/1.mp4", frames=12, height=16, width=24)  # one for each
+def test_two_processes_give_the_result_of_one(forks, command, make_video, tmp_path):
+    make_video("videos/val/1.mp4", frames=12, height=16, width=24)  # one for each part
     run(command("fit", "diffusion"))
     only = of_test(evaluation__protocols=f"[{NAMES[0]}]")
     metrics = []

@@ -1,4 +1,4 @@
-"""Files of many kinds, and what FFmpeg's own filters make of them: the oracle for what a person sees."""
+"""Files of many kinds, and their frames by FFmpeg's own filters: the reference for what a player shows."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,7 @@ GROUPS = {
 
 
 def soft(frames: int, height: int = 48, width: int = 64) -> np.ndarray:
-    """(t, height, width, 3) uint8: a soft picture that is unlike itself however it is turned."""
+    """(t, height, width, 3) uint8: a smooth picture without any symmetry."""
     t, y, x = np.meshgrid(np.arange(frames), np.arange(height) / height, np.arange(width) / width, indexing="ij")
     planes = [x * 180 + 40 * y, 200 * y * y + 10 * x + 5 * t, 128 + 90 * np.sin(3 * x + 2 * y + 0.2 * t)]
     return np.stack(planes, axis=-1).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Clips take the frames that stride, frame rate and start demand."""
+"""Clips consist of the frames that stride, frame rate and start select."""
 
 import numpy as np
 import pytest
@@ -70,7 +70,9 @@ def test_read_clip_is_reading_and_transforming(shared_data):
     shape = ClipShape(4, 64, 64)
     clip = read_clip(path, shape, 20, crop=(0.0, 1.0))
     expected = resize_and_crop(read_frames(path, range(20, 24)), 64, 64, (0.0, 1.0))
-    assert (clip.float() - expected).square().mean() < 4  # it is scaled in the file's colours; elsewhere is hundreds
+    assert (
+        clip.float() - expected
+    ).square().mean() < 4  # scaled in the file's colours; another place differs by hundreds
     assert (clip.float() - expected.roll(1, -1)).square().mean() > 20
     flipped = read_clip(path, shape, 20, info=probe(path), crop=(0.0, 1.0), flip=True)
     assert_close(flipped, clip.flip(-1))

@@ -1,4 +1,4 @@
-"""Changes of colour: what each does, and that their draws do not depend on each other."""
+"""Colour jitter: what each change does, and that the draws are independent of each other."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from pvdm.video import ColorJitter, change_colors
 
 @pytest.fixture
 def video() -> torch.Tensor:
-    """(3, 5, 12, 10) uint8, without values that a change could clip."""
+    """(3, 5, 12, 10) uint8, without values that would be clipped."""
     return torch.from_numpy(np.random.default_rng(0).integers(60, 180, (3, 5, 12, 10), dtype=np.uint8))
 
 

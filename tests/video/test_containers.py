@@ -1,4 +1,4 @@
-"""Frames are exact in every container that is taken, wherever its timestamps and seeks are loose."""
+"""Frames are exact in every supported container, however unreliable its timestamps and seeks are."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -41,11 +41,11 @@ FORMATS = {
     ".trp": "mpegts",
 }
 PIXELS = {"gif": "rgb8", "apng": "rgb24", "mjpeg": "yuvj420p"}
-BIG = (".gxf", ".dv")  # of broadcast sizes alone
+BIG = (".gxf", ".dv")  # only at broadcast sizes
 
 
 def write(path: Path, codec: str, options: dict[str, str], frames: int = 40) -> Path:
-    """A square that moves over noise, so that no two frames are alike."""
+    """A square that moves over noise, so that all frames differ."""
     ground = np.random.default_rng(0).integers(0, 64, (48, 64, 3), np.uint8)
     with av.open(str(path), "w", format=FORMATS.get(path.suffix)) as container:
         stream = container.add_stream(codec, rate=25, options=options)
@@ -62,7 +62,7 @@ def write(path: Path, codec: str, options: dict[str, str], frames: int = 40) -> 
 
 
 def decode_all(path: Path) -> np.ndarray:
-    """(t, h, w, 3) uint8: the oracle, plain decoding from the first packet to the last."""
+    """(t, h, w, 3) uint8: the reference, decoded from the first packet to the last."""
     with av.open(str(path)) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
@@ -78,7 +78,7 @@ def test_random_access_is_exact(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", [".vob", ".mpg", ".ts"])
 def test_packs_of_several_frames(make_video, suffix):
-    """Of frames so small a program stream has one timestamp for many."""
+    """With frames this small, a program stream has one timestamp for many frames."""
     path = make_video(f"a{suffix}", codec="mpeg2video", g="12")
     oracle = decode_all(path)
     for wanted in ([39], [20], [5, 6, 30], list(range(7, 23))):
@@ -87,7 +87,7 @@ def test_packs_of_several_frames(make_video, suffix):
 
 @pytest.mark.parametrize("suffix", [".vob", ".mpg", ".ts"])
 def test_frames_larger_than_a_pack(tmp_path, suffix):
-    """Of which a seek to the start of a program stream passes over some."""
+    """A seek to the start of a program stream would skip some of these frames."""
     noise = np.random.default_rng(0).integers(0, 256, (30, 48, 64, 3), np.uint8)
     encode(path := tmp_path / f"a{suffix}", noise, "mpeg2video", {"bf": "2", "g": "12"}, rate=25)
     oracle = decode_all(path)

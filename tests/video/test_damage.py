@@ -1,4 +1,4 @@
-"""Damage that a decoder sees is an error that names the file and the frame; healthy files are none the worse."""
+"""Damage that a decoder detects is an error that names the file and the frame; intact files are read as before."""
 
 from pathlib import Path
 
@@ -13,8 +13,11 @@ from pvdm.data.layouts.splits import Entry
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, probe, read_clip, read_frames
 
-KINDS = {  # frames depend on those before them, from every eighth on; in the last kind, on none
-    "a.mp4": ("libx264", {"g": "8", "bf": "0", "sc_threshold": "0", "crf": "10"}),  # damage to less may decode
+KINDS = {  # a key frame every eight frames; in the last kind, every frame
+    "a.mp4": (
+        "libx264",
+        {"g": "8", "bf": "0", "sc_threshold": "0", "crf": "10"},
+    ),  # at lower quality, damage may still decode
     "a.avi": ("mpeg4", {"g": "8", "bf": "0", "sc_threshold": "1000000000"}),
     "a.mkv": ("mpeg2video", {"g": "8", "bf": "0", "sc_threshold": "1000000000"}),
     "b.avi": ("mjpeg", {"strict": "unofficial"}),
@@ -55,7 +58,7 @@ def test_damage_is_found_by_the_index_and_by_decoding_all(tmp_path):
 
 
 def without_first(path: Path, source: Path, packets: int) -> None:
-    """A recording that was begun within a video."""
+    """A recording that starts in the middle of a stream."""
     with av.open(str(source)) as container, av.open(str(path), "w") as shortened:
         stream = container.streams.video[0]
         copy = shortened.add_stream_from_template(stream)
@@ -88,7 +91,7 @@ def test_a_recording_begun_within_a_video_has_the_frames_that_can_be_shown(tmp_p
 @pytest.mark.parametrize(("container", "codec"), [("mpegts", "libx264"), ("mpegts", "mpeg2video"), ("avi", "libx264")])
 @pytest.mark.parametrize("share", [0.6, 0.75])
 def test_a_recording_cut_off_within_a_frame_ends_before_it(tmp_path, container, codec, share):
-    """Whatever its name says, the file tells its container."""
+    """The container is detected from the content, whatever the file name."""
     source, path = tmp_path / f"whole.{'avi' if container == 'avi' else 'ts'}", tmp_path / "a.avi"
     encode(source, moving(32, 96, 128), codec, {"g": "8"})
     data = source.read_bytes()
@@ -100,7 +103,7 @@ def test_a_recording_cut_off_within_a_frame_ends_before_it(tmp_path, container, 
 
 
 def test_real_files_are_healthy(shared_data):
-    """Of every kind of file some, all frames; what the decoder marks would be an error."""
+    """All frames of some files of every kind; a frame that the decoder marks would be an error."""
     paths = [path for suffix in ("avi", "mkv", "mp4") for path in sorted(shared_data.glob(f"*/**/*.{suffix}"))[::100]]
     index = index_videos([Entry(path) for path in paths])
     assert not index.bad and not find_damage(index.videos)

@@ -1,4 +1,4 @@
-"""Whatever a decoder raises for a file is an InputError that names the file."""
+"""Any exception of a decoder becomes an InputError that names the file."""
 
 import struct
 

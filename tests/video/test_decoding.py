@@ -1,4 +1,4 @@
-"""No more of a file is decoded than its clip needs, and scaling is as exact as the file's colours."""
+"""Only the frames that a clip needs are decoded, and scaling is as accurate as the file's colours."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ KEYS_EVERY_TWELFTH = {"g": "12", "keyint_min": "12", "sc_threshold": "0"}
 
 @pytest.fixture
 def decoded(monkeypatch) -> list[int]:
-    """The times of all frames that are decoded after an entry point."""
+    """The times of all frames that are decoded after a key."""
     times, decode = [], decoding.decode
 
     def spy(*arguments):
@@ -32,7 +32,7 @@ def decoded(monkeypatch) -> list[int]:
 
 @pytest.fixture
 def sought(monkeypatch):
-    """It is an error to decode a file from its first frame on for want of times."""
+    """Makes it an error to decode a file from its first frame for lack of times."""
 
     def refuse(*_):
         raise AssertionError("decoded from the start")
@@ -64,11 +64,11 @@ def test_frames_between_distant_ones_are_left_out(make_video, decoded, sought):
 def test_b_frames_before_the_clip_are_not_decoded(make_video, frame_numbers, decoded, sought, name, options):
     path = make_video(name, **options)
     assert frame_numbers(read_frames(path, range(30, 34))) == [30, 31, 32, 33]
-    assert len(decoded) <= 30 // 3 + 4 + decoding.PACKED + 3  # a third of them, and what is reordered
+    assert len(decoded) <= 30 // 3 + 4 + decoding.PACKED + 3  # a third of the frames, and reordered ones
 
 
 def test_packed_b_frames_are_found_by_seeking(shared_data, sought):
-    """UCF101 as published has them, and a single entry point in a file."""
+    """As in UCF101 as published, with a single key per file."""
     path = shared_data / "UCF-101" / "ApplyEyeMakeup" / "v_ApplyEyeMakeup_g01_c01.avi"
     info = probe(path)
     assert PacketIndex.unpack(info.index).clock == "dts"
@@ -79,7 +79,7 @@ def test_packed_b_frames_are_found_by_seeking(shared_data, sought):
         np.testing.assert_array_equal(frame, oracle[first], err_msg=str(first))
 
 
-def test_what_is_known_of_a_file_is_not_looked_for_again(make_video, frame_numbers, monkeypatch):
+def test_a_known_index_is_not_computed_again(make_video, frame_numbers, monkeypatch):
     path = make_video("a.mp4")
     info = probe(path)
     monkeypatch.setattr(reader, "packet_index", None)
@@ -116,7 +116,7 @@ def test_scaling_is_nearer_to_exact_than_that_of_rounded_colours(shared_data, si
 
 
 def _exact(path: Path, frames: int, size: int) -> torch.Tensor:
-    """(3, t, size, size) float64: BT.601 in studio range, chroma where MPEG-2 has it, all without rounding."""
+    """(3, t, size, size) float64: BT.601 in limited range, chroma sited as in MPEG-2, without rounding."""
     with av.open(str(path)) as container:
         decoded = [frame for frame, _ in zip(container.decode(video=0), range(frames), strict=False)]
     colors = torch.stack([_rgb(*map(_plane, frame.planes)) for frame in decoded])
@@ -134,7 +134,7 @@ def _rgb(y: torch.Tensor, u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
 
 
 def _chroma(plane: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Rows lie between those of light, columns on every other one."""
+    """Chroma rows lie between luma rows, chroma columns on every other luma column."""
     rows = torch.nn.functional.interpolate(plane[None, None], (height, plane.shape[1]), mode="bilinear")[0, 0]
     after = torch.cat([rows[:, 1:], rows[:, -1:]], dim=1)
     return torch.stack([rows, (rows + after) / 2], dim=-1).flatten(1)[:, :width]

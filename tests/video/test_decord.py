@@ -1,4 +1,4 @@
-"""decord reads the same frames as PyAV, after any seek, or leaves the file to it."""
+"""decord reads the same frames as PyAV after any seek; files where it would not are left to PyAV."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_plain_files_are_read_exactly_after_seeks(tmp_path, name):
         np.testing.assert_array_equal(frames, read_frames(path, wanted))
     shape = ClipShape(6, 40, 40, stride=2)
     clips = [read_clip(path, shape, 11, crop=(0.0, 1.0), reader=reader).float() for reader in ("decord", "pyav")]
-    assert (clips[0] - clips[1]).abs().mean() < 2  # scaled after and before colours are converted
+    assert (clips[0] - clips[1]).abs().mean() < 2  # one is scaled after colour conversion, the other before
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -110,7 +110,7 @@ def test_an_absent_package_is_a_sentence(folder, monkeypatch):
     assert len(read_frames(folder / "3.avi", [0], reader="decord")) == 1
 
 
-def test_what_decord_refuses_is_named(folder):
+def test_a_file_that_decord_refuses_is_named(folder):
     pytest.importorskip("decord", reason='pip install "pvdm[decord]"')
     path = folder / "0.mp4"
     info, index = probe(path), packet_index(path)

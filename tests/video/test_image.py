@@ -1,4 +1,4 @@
-"""Images are shown as their files ask for: upright, opaque, in 8 bits."""
+"""Images are read as their files specify: upright, opaque, in 8 bits."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +11,7 @@ from PIL import Image
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, probe, read_clip, read_frames
 
-UPRIGHT = {  # by the EXIF standard: what is done to the stored pixels
+UPRIGHT = {  # the transformations of stored pixels in the EXIF standard
     1: lambda x: x,
     2: lambda x: x[:, ::-1],
     3: lambda x: x[::-1, ::-1],
@@ -100,7 +100,7 @@ def test_a_transparent_colour_is_shown_black(tmp_path):
 
 
 def test_printers_colours(tmp_path):
-    """White paper less the inks."""
+    """White minus the inks."""
     inks = Image.new("CMYK", (16, 16), (255, 0, 51, 51))
     frame = shown(tmp_path, inks, "a.jpg", quality=100)
     assert np.abs(frame.astype(int) - [0, 204, 163]).max() <= 3

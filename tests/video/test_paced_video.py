@@ -1,4 +1,4 @@
-"""Whole videos at a pace: frames by their times, all there are, in runs."""
+"""Whole videos at a frame rate: frames by time, all of them, in pieces."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The index of a file survives being packed, and says what a decoder must go through."""
+"""The packet index survives packing, and tells which frames must be decoded."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_an_hour_of_steady_frames_is_a_short_text():
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '["pts"]', '["pts", "a", "b", "c"]', '["pts", "AAAA", "AAAA", 3]']
 )
-def test_what_is_no_index_is_none(text):
+def test_other_texts_unpack_to_none(text):
     assert PacketIndex.unpack(text) is None
 
 

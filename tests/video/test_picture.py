@@ -1,4 +1,4 @@
-"""What a person sees in a player is what is read, by `read_frames` and as a clip alike."""
+"""Frames are read as a player shows them, by `read_frames` and as a clip."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,7 @@ from pvdm.video.decoding.picture import on_black, orientation
 
 ONE = 1 << 16
 HLG_CODES = np.linspace(0, 1, 4096)
-ORIENTATIONS = {  # the first four numbers of a display matrix: what FFmpeg's own filters do for it
+ORIENTATIONS = {  # the first four numbers of a display matrix: the FFmpeg filters for it
     (1, 0, 0, 1): (),
     (-1, 0, 0, 1): (("hflip", ""),),
     (1, 0, 0, -1): (("vflip", ""),),
@@ -33,7 +33,7 @@ def matrix_of(a: float, b: float, c: float, d: float) -> tuple[int, ...]:
 
 
 def check_clip(path: Path, shown: np.ndarray, size: tuple[int, int] = (20, 28)) -> None:
-    """A clip is the same picture, scaled and cropped; but scaled before its colours are converted."""
+    """A clip is the same picture, scaled and cropped, except that it is scaled before colour conversion."""
     expected = resize_and_crop(shown, *size, (0.25, 1.0))
     clip = read_clip(path, ClipShape(len(shown), *size), crop=(0.25, 1.0))
     assert (clip.float() - expected).abs().mean() < 5
@@ -53,7 +53,9 @@ def test_orientation_and_the_shape_of_pixels_are_those_of_ffmpeg(tmp_path, value
     shown = read_frames(path, range(3))
     info = probe(path)
     assert (info.height, info.width) == shown.shape[1:3] == expected.shape[1:3]
-    assert np.abs(shown.astype(int) - expected).mean() < 5  # scalers differ; another orientation is off by more than 30
+    assert (
+        np.abs(shown.astype(int) - expected).mean() < 5
+    )  # scalers differ slightly; another orientation differs by more than 30
     check_clip(path, shown)
 
 
@@ -108,7 +110,7 @@ def test_depth_range_and_matrix_are_those_of_ffmpeg(tmp_path, codec, pixels, suf
     ("codec", "pixels", "suffix", "tolerance"),
     [("qtrle", "argb", "mov", 0), ("png", "rgba64be", "mov", 1), ("prores_ks", "yuva444p10le", "mov", 12)],
 )
-def test_what_can_be_seen_through_is_shown_on_black(tmp_path, codec, pixels, suffix, tolerance):
+def test_transparency_is_shown_on_black(tmp_path, codec, pixels, suffix, tolerance):
     color = soft(3)
     alpha = np.broadcast_to(np.linspace(0, 255, 64).astype(np.uint8)[:, None], (3, 48, 64, 1))
     path = write(tmp_path / f"a.{suffix}", np.concatenate([color, alpha], -1), codec, pixels, source="rgba")
@@ -125,7 +127,7 @@ def test_alpha_is_rounded_once():
 
 
 def test_transparency_that_no_decoder_gives_out_is_named(tmp_path):
-    """WebM keeps it beside the picture, where FFmpeg's own decoders do not look."""
+    """WebM stores alpha beside the picture, where FFmpeg's native decoders ignore it."""
     color = np.concatenate([soft(2), np.full((2, 48, 64, 1), 100, np.uint8)], -1)
     path = write(tmp_path / "a.webm", color, "libvpx-vp9", "yuva420p", source="rgba", deadline="realtime")
     with pytest.raises(InputError, match=r"a.webm .* \(its transparency is stored as a second picture"):
@@ -133,7 +135,7 @@ def test_transparency_that_no_decoder_gives_out_is_named(tmp_path):
 
 
 def interlaced(path: Path, frames: int = 9) -> tuple[Path, np.ndarray]:
-    """A file whose odd lines are half a frame older than the even ones; the moments of both, (2 t, h, w)."""
+    """An interlaced file, odd lines half a frame earlier than even ones, and its fields, (2 t, h, w)."""
     t, y, x = np.meshgrid(np.arange(2 * frames), np.arange(48), np.arange(64), indexing="ij")
     moments = (128 + 100 * np.sin(0.15 * x + 0.1 * y + 0.4 * t)).astype(np.uint8)
     woven = moments[0::2].copy()
@@ -195,7 +197,7 @@ def test_a_picture_that_changes_its_shape_for_a_while_is_named(tmp_path, codec):
             read(path)
 
 
-def test_a_frame_of_another_shape_is_named_whatever_the_packets_say(tmp_path, monkeypatch):
+def test_a_frame_of_another_aspect_ratio_is_an_error(tmp_path, monkeypatch):
     path = changing(tmp_path / "a.webm", "libvpx", [(48, 64), (64, 48), (48, 64)])
     monkeypatch.setattr(packets, "coded_size", lambda *_: None)
     assert read_frames(path, range(3)).shape == (3, 48, 64, 3)
@@ -204,7 +206,7 @@ def test_a_frame_of_another_shape_is_named_whatever_the_packets_say(tmp_path, mo
 
 
 def with_cover(path: Path, *, video: bool) -> Path:
-    """A cover picture, and after it a video or not."""
+    """A cover picture, optionally followed by a video."""
     with av.open(str(path), "w") as container:
         cover = container.add_stream("png", rate=25)
         cover.height, cover.width, cover.pix_fmt = 20, 20, "rgb24"
@@ -256,7 +258,7 @@ def test_high_dynamic_range_is_brought_into_range(tmp_path, transfer):
 
 
 def test_codes_of_light_are_those_of_the_standards():
-    """Reference levels of ITU-R BT.2408: 100, 203 and 1000 cd/m2, by both."""
+    """Reference levels of ITU-R BT.2408: 100, 203 and 1000 cd/m2, in PQ and HLG."""
     assert hdr.pq_light(np.array([0.508, 0.581, 0.752])) == pytest.approx([100, 203, 1000], rel=0.01)
     assert hdr.pq_code(np.array([100, 203, 1000])) == pytest.approx([0.508, 0.581, 0.752], abs=1e-3)
     assert 1000 * hdr.hlg_light(np.array([0.75, 1.0])) ** 1.2 == pytest.approx([203, 1000], rel=0.01)

@@ -1,4 +1,4 @@
-"""Every pixel value survives the way to floats and back."""
+"""Every pixel value survives conversion to float and back."""
 
 import re
 
@@ -54,8 +54,8 @@ def test_only_floats_become_uint8():
         (torch.zeros(2, 3, 4, 8, 8).byte().numpy(), "x is a ndarray; give a tensor of uint8 (b, 3, t, h, w)"),
     ],
 )
-def test_what_is_no_video_of_uint8(video, message):
-    """A ValueError for callers in Python, and a sentence for those of the commands."""
+def test_other_types_and_layouts_are_refused(video, message):
+    """A ValueError in Python, and a sentence on the command line."""
     for kind in (ValueError, InputError):
         with pytest.raises(kind, match=re.escape(message)):
             check_pixels(video, "b 3 t h w", what="x")

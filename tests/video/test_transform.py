@@ -1,4 +1,4 @@
-"""Resizing covers the wanted size without distortion; cropping takes the position asked for."""
+"""Resizing covers the target size without distortion; cropping uses the given position."""
 
 import numpy as np
 import pytest

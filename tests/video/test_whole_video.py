@@ -1,4 +1,4 @@
-"""Whole videos in memory: read at a pace and size, saved alone or in a grid."""
+"""Whole videos in memory: read at a frame rate and size, saved alone or in a grid."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def test_every_frame_or_those_of_a_pace(make_video, frame_numbers, options, numb
     video = pvdm.read_video(make_video("a.mp4", frames=40, fps=25), **options)
     assert video.dtype == torch.uint8 and video.shape[0] == 3 and video.shape[2:] == (48, 64)
     found = frame_numbers(video.permute(1, 2, 3, 0).numpy())
-    wanted = list(numbers) if numbers else [-(-n // 2) for n in range(79)]  # nearest in time, of two the later
+    wanted = list(numbers) if numbers else [-(-n // 2) for n in range(79)]  # nearest in time, the later one in a tie
     assert found == wanted
 
 
@@ -33,7 +33,7 @@ def test_counts_and_sizes_are_positive(make_video, options):
         pvdm.read_video(make_video("a.mp4", frames=3), **options)
 
 
-def test_a_folder_of_videos_is_no_video_and_one_of_them_is_named(make_video):
+def test_a_folder_of_videos_is_refused_and_names_one_of_them(make_video):
     path = make_video("a.mp4", frames=3)
     with pytest.raises(InputError, match=f"{path.parent} holds no frames; give one of its videos, such as {path}"):
         pvdm.read_video(path.parent)
@@ -43,12 +43,12 @@ def test_a_folder_has_no_pace(make_frame_folder):
     assert pvdm.read_video(make_frame_folder("a", frames=7), fps=3).shape == (3, 7, 48, 64)
 
 
-def test_what_is_saved_is_read_again_and_replaced(tmp_path):
+def test_saved_videos_are_read_again_and_replaced(tmp_path):
     video = torch.randint(0, 256, (3, 4, 32, 48), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     for frames in (4, 3):
         pvdm.save_video(video[:, :frames], tmp_path / "out", fps=25)
         assert torch.equal(pvdm.read_video(tmp_path / "out"), video[:, :frames])
-    pvdm.save_video(tmp_path / "out.mp4", video, fps=12)  # in torchvision's order
+    pvdm.save_video(tmp_path / "out.mp4", video, fps=12)  # argument order of torchvision
     assert (probe(tmp_path / "out.mp4").frames, probe(tmp_path / "out.mp4").fps) == (4, 12)
     with pytest.raises(InputError, match="exists"):
         pvdm.save_video(video, tmp_path / "out", fps=25, overwrite=False)

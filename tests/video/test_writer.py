@@ -1,4 +1,4 @@
-"""Written videos read back; unfinished ones leave nothing behind."""
+"""Written videos can be read again; unfinished ones leave nothing behind."""
 
 from fractions import Fraction
 
@@ -13,7 +13,7 @@ from pvdm.video import VideoWriter, grid_video, near_square, probe, read_frames,
 
 
 def smooth_video(frames: int = 8, height: int = 48, width: int = 64) -> torch.Tensor:
-    """(3, t, h, w) uint8: gradients that drift, and differ between the channels."""
+    """(3, t, h, w) uint8: drifting gradients, different in each channel."""
     t, y, x = (torch.linspace(0, 1, n) for n in (frames, height, width))
     shade = (t[:, None, None] + y[:, None] + x) / 3
     return (torch.stack([shade, 1 - shade, shade * 0.5]) * 255).byte()
@@ -80,7 +80,7 @@ def test_odd_sizes_grow_by_repetition(tmp_path):
 
 
 def pictures(path) -> tuple[torch.Tensor, list[float], int | None]:
-    """The frames of an animated picture (3, t, h, w) uint8, the ms that each is shown, and its loops (0: no end)."""
+    """The frames of an animated picture, (3, t, h, w) uint8, the duration of each in ms, and its loops (0: forever)."""
     with Image.open(path) as picture:
         frames, shown = [], []
         for index in range(picture.n_frames):
@@ -125,8 +125,8 @@ def test_the_same_frames_are_the_same_file(tmp_path, name):
     assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_x264_is_told_to_do_without_what_makes_files_differ(tmp_path):
-    """Its macroblock tree makes small pictures differ now and then; its settings stand in each file."""
+def test_x264_runs_without_the_options_that_make_files_differ(tmp_path):
+    """x264's macroblock tree makes small pictures differ now and then; its settings are recorded in each file."""
     write_video(tmp_path / "out.mp4", smooth_video(), fps=25)
     written = (tmp_path / "out.mp4").read_bytes()
     assert b" mbtree=0 " in written and b" threads=1 " in written
@@ -208,7 +208,7 @@ def test_layout_is_checked(tmp_path):
 
 
 def grey(count: int) -> torch.Tensor:
-    """Videos (count, 3, 2, 4, 6) uint8, each of the grey level of its number."""
+    """Videos (count, 3, 2, 4, 6) uint8; the grey level of each is its number."""
     return torch.arange(count, dtype=torch.uint8).reshape(-1, 1, 1, 1, 1).expand(count, 3, 2, 4, 6)
 
 
