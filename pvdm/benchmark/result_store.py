@@ -112,11 +112,9 @@ def rows_of(
     size, store = context.plan.batch_size, context.store
     starts = range(0, count, size)
     chunks = {f"{name}/{n:06d}": range(start, min(start + size, count)) for n, start in enumerate(starts)}
-
-    def is_missing(chunk: str) -> bool:
-        return not store.has(files(chunks[chunk])) or store.load_arrays(chunk, key) is None
-
-    missing = context.alone(lambda _: [chunk for chunk in chunks if is_missing(chunk)])
+    missing = context.alone(
+        lambda _: [n for n, clips in chunks.items() if not store.has(files(clips)) or store.load_arrays(n, key) is None]
+    )
     is_silent = not context.processes.is_main or not missing
     for chunk in tqdm(context.processes.share(missing), desc=name, unit="chunk", disable=is_silent):
         store.store_arrays(chunk, measure(chunks[chunk]), key)
