@@ -46,7 +46,7 @@ def assert_finished_run_says_so(arguments, run, caplog) -> None:
 @pytest.mark.parametrize("interval", [3, 5], ids=["within an epoch", "at its end"])
 def test_a_run_that_was_killed_goes_on_from_its_last_validation(command, tmp_path, monkeypatch, interval):
     more = {
-        "trainer__max_steps": 7,
+        "trainer__max_steps": 8,
         "trainer__check_val_every_n_epoch": "null",
         "trainer__val_check_interval": interval,
     }
