@@ -222,7 +222,7 @@ def test_what_cannot_be_had_is_missing_and_comes_later(root, model, tmp_path, mo
 
     def absent(name, path=None, **options):
         if name != "i3d-random" and path is None:
-            raise InputError(f"{name} is needed and has no address; give its path as --detector-path")
+            raise InputError(f"{name} is needed and has no address", "give its path as {detector_path}")
         return load(name, **options)
 
     monkeypatch.setattr(module, "load_detector", absent)
