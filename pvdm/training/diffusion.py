@@ -105,7 +105,7 @@ class DiffusionTraining(AutomaticUpdates):
         self.warm_start = WarmStart(init_from, reinitialize) if init_from else None
 
     def setup(self, stage: str) -> None:
-        """As ever; InputError, too, if the data are latents of another autoencoder."""
+        """InputError also if the data are latents of another autoencoder."""
         super().setup(stage)
         if isinstance(self.trainer.datamodule, LatentData):
             self.trainer.datamodule.check_autoencoder(self.generator.autoencoder)
@@ -113,13 +113,13 @@ class DiffusionTraining(AutomaticUpdates):
             self.warm_start.fill(self.generator, "denoiser")
 
     def train(self, mode: bool = True) -> DiffusionTraining:
-        """As ever, but the frozen autoencoder stays in evaluation mode."""
+        """Keeps the frozen autoencoder in evaluation mode."""
         super().train(mode)
         self.generator.autoencoder.eval()
         return self
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """InputError, too, if a run would go on with latents of another autoencoder."""
+        """InputError also if the run was trained on latents of another autoencoder."""
         super().on_load_checkpoint(checkpoint)
         saved = checkpoint.get("state_dict", {})
         for name, value in self.state_dict().items():
@@ -156,14 +156,14 @@ class DiffusionTraining(AutomaticUpdates):
         return replace(condition, label=batch["label"], label_mask=on_device(batch, keep))
 
     def weights(self, t: Tensor) -> Tensor:
-        """Weight of the loss at times t: (b,)."""
+        """Weight of the loss at timesteps t: (b,)."""
         if self.min_snr_gamma is None:
             return torch.ones_like(t)
         generator = self.generator
         return min_snr_weight(t, generator.schedule, generator.diffusion.prediction, gamma=self.min_snr_gamma)
 
     def losses(self, clean: Tensor, noise: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """Loss of each sample at its time t, not weighted: (b,)."""
+        """Unweighted loss of each sample at its timestep t: (b,)."""
         generator = self.generator
         noisy = q_sample(clean, noise, t, generator.schedule)
         wanted = training_target(clean, noise, t, generator.schedule, generator.diffusion.prediction)

@@ -23,10 +23,10 @@ from pvdm.training.optimization import OptimizerConfig, apply_to_saved
 from pvdm.training.run.sharding import ShardedStrategy
 
 PARTS = ("autoencoder", "denoiser", "diffusion")
-"""Splits of a generator's configuration in which a checkpoint and the model that it is loaded into must agree."""
+"""Sections of a generator's configuration in which a checkpoint and the model that it is loaded into must agree."""
 
 READ_BY_PYTHON = ("key", "has_context")
-"""Splits of a batch that stay where the loader made them."""
+"""Entries of a batch that stay where the loader made them."""
 
 logger = logging.getLogger(__name__)
 
@@ -67,13 +67,13 @@ class GeneratorTraining(FiniteUpdates):
             strategy.shard(self.generator.denoiser)
 
     def log(self, name: str, value: Any, **options: Any) -> None:
-        """As ever, and exact if processes have unequal numbers of samples: Lightning rounds their mean down."""
+        """Weighs each rank by its number of samples; Lightning would round the mean batch size down."""
         if options.get("batch_size") and self._trainer is not None:
             options["batch_size"] *= self.trainer.world_size
         super().log(name, value, **options)
 
     def transfer_batch_to_device(self, batch: dict[str, Any], device: torch.device, dataloader_idx: int) -> Any:
-        """As ever, but what Python reads, which would wait for the device each time: keys, and who has a context."""
+        """Leaves on the CPU what Python reads, which saves waiting for the device: keys, and who has a context."""
         stay = {name: batch[name] for name in READ_BY_PYTHON if name in batch}
         return {**super().transfer_batch_to_device(batch, device, dataloader_idx), **stay}
 
@@ -130,7 +130,7 @@ class GeneratorTraining(FiniteUpdates):
         return {"model.optimizer": self.optimizer_config}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """As ever; InputError if the weights' names or shapes are not those of the model."""
+        """InputError if the names or shapes of the weights differ from those of the model."""
         try:
             return super().load_state_dict(state_dict, strict, assign)
         except (RuntimeError, TypeError) as error:

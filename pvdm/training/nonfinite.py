@@ -57,8 +57,7 @@ class FiniteUpdates(LightningModule):
     """
 
     optional: tuple[str, ...] = ("skipped_updates.",)
-    """Beginnings of the names of weights and counts that a checkpoint and the run that goes on with it need not share.
-    """
+    """Prefixes of the names of weights and counters that a checkpoint and a resumed run need not share."""
 
     def __init__(self, max_skipped: int = 20) -> None:
         super().__init__()
@@ -76,7 +75,7 @@ class FiniteUpdates(LightningModule):
         return means if passes else None
 
     def all_means(self) -> list[UpdateMeans]:
-        """Those that a checkpoint keeps while an update is begun."""
+        """Those that a checkpoint stores within an update."""
         return [self.update_means]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -90,7 +89,7 @@ class FiniteUpdates(LightningModule):
             means.load_state_dict(saved)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps the means of an update that is begun, whose gradients `ExactResume` keeps.
+        """Stores the means of an unfinished update, whose gradients `ExactResume` stores.
 
         InputError, in all processes, if a weight is not finite: nothing is written then.
         """

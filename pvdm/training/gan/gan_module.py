@@ -1,4 +1,4 @@
-"""Updates by hand: of a network and, from some update on, of the adversary that opposes it."""
+"""Manual updates of a network and, once the GAN phase has begun, of its adversary."""
 
 from __future__ import annotations
 
@@ -98,13 +98,13 @@ class GANModule(GeneratorTraining):
         super().on_load_checkpoint(checkpoint)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """As ever, and the number of updates with it."""
+        """Loads the number of updates too."""
         found = super().load_state_dict(state_dict, strict, assign)
         self._updates = int(self.generator_updates)
         return found
 
     def on_train_start(self) -> None:
-        """As ever; tells if the adversary will never join."""
+        """Warns if the run ends before the GAN phase begins."""
         super().on_train_start()
         self._awaits_phase = self.adversary is not None and not int(self.adversary.updates)
         start, limit = self.adversary.config.start if self.adversary else 0, self.trainer.max_steps
@@ -112,7 +112,7 @@ class GANModule(GeneratorTraining):
             logger.warning("there is no GAN phase: it begins after %d updates, and the run ends after %d", start, limit)
 
     def on_validation_model_zero_grad(self) -> None:
-        """Nothing: what there is belongs to an update that is begun, and goes on after the validation."""
+        """Keeps the gradients: they belong to an unfinished update, which continues after the validation."""
 
     def _update(self) -> None:
         norms = {"gradient_norm": clip_gradient(self.get_submodule(self.trained).parameters(), self.clip_norm)}
@@ -138,7 +138,7 @@ class GANModule(GeneratorTraining):
         self._updates += 1
 
     def _tell_of_phase(self) -> None:
-        """One line when the GAN phase begins, which a run that goes on within it does not repeat."""
+        """Logs the beginning of the GAN phase, once: not in a run resumed within it."""
         if self._awaits_phase and self.trainer.is_global_zero:
             logger.info("the GAN phase begins after %d updates", self.updates)
         self._awaits_phase = False

@@ -1,4 +1,4 @@
-"""A process that is lost ends the others of a run, whatever these are waiting for."""
+"""When one process of a run is lost, ends the others, whatever they are waiting for."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from pvdm.runtime.processes import lost
 from pvdm.training.run.stop_signals import Stopped
 
 INTERVAL = 0.5
-"""Seconds between two signs of life."""
+"""Seconds between two heartbeats."""
 
 GRACE = 20.0
-"""Seconds in which a process may say itself that another is lost, before it is ended."""
+"""Seconds that a process has to report the lost one itself, before it is ended."""
 
 CONNECTING = timedelta(seconds=50)
-"""In which all must have begun to watch: one that is lost before then is not waited for."""
+"""Time within which all processes must start watching; a process lost before that is not waited for."""
 
 NO_ANSWER = timedelta(minutes=5)
-"""After which a machine that is silent, and has closed no connection, is taken to be lost."""
+"""Time after which a machine that is silent, without having closed a connection, counts as lost."""
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class EndWithOthers(Callback):
     """Ends a process with status 2 soon after another one of the run has ended, also where it waits within NCCL.
 
     NCCL sees a lost process over sockets alone; between GPUs of one machine it waits for its timeout, half an hour.
-    So a thread of each exchanges signs of life with the others over gloo.
+    So a thread of each process exchanges heartbeats with the others over gloo.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The settings of a run that is resumed against those that it had: what may change, and what is said of it."""
+"""Compares the settings of a resumed run with those it had, and logs what has changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAID_ELSEWHERE = (
     *("data.path", "data.layout", "data.split", "data.part", "data.card"),  # by what is found there
     *(f"{optimizer}.{name}" for optimizer in OPTIMIZERS for name in KEPT_BY_OPTIMIZERS),  # by what these do
 )
-"""Settings of which a change is told, or refused, by those who know what it means."""
+"""Settings whose changes are logged or refused elsewhere, where their meaning is known."""
 
 WITHOUT_EFFECT = (
     *("ckpt_path", "weights_only", "return_predictions", "verbose"),
@@ -30,14 +30,14 @@ WITHOUT_EFFECT = (
     *("trainer.logger", "trainer.callbacks", "trainer.plugins", "trainer.profiler", "trainer.log_every_n_steps"),
     *("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.enable_checkpointing"),
 )
-"""Settings that say where, how fast or how visibly a run goes on, not what it learns; stage 2's autoencoder is compared
-by its weights."""
+"""Settings that do not affect what a run learns, only where, how fast or how visibly it runs; the autoencoder of
+stage 2 is compared by its weights."""
 
 logger = logging.getLogger(__name__)
 
 
 def tell_changes(before: str, now: str) -> None:
-    """One line of what has changed that bears on what is learned; both are texts of a `config.yaml`.
+    """Logs in one line the changes that affect what is learned; both arguments are texts of a `config.yaml`.
 
     All that has changed is applied; what cannot be has been refused before (see "Resume" in docs/usage.md).
     """

@@ -1,4 +1,4 @@
-"""The folder of a run: whether it can be written, its config, and what is to go if the run never begins."""
+"""The folder of a run: whether it is writable, its config, and what to delete if the run never starts."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ class RunFolder:
 class ConfigOfRun(SaveConfigCallback):
     """Writes `config.yaml` when training begins, so that a command that is refused does not replace a run's own.
 
-    Its text is in each checkpoint, too; a run that goes on says in what the present one differs.
+    Each checkpoint holds its text too; a resumed run logs how the present config differs.
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Nothing is known to work yet."""
+        """Writes nothing: nothing is known to work yet."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         folder = trainer.log_dir  # all processes must ask for it

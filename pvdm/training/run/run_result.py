@@ -1,4 +1,4 @@
-"""What a run has come to: its best model, and whether anything is left to train."""
+"""The result of a run: its best model, and whether anything is left to train."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def tell_result(trainer: Trainer, module: LightningModule, run: Path, *, has_trained: bool) -> Path | None:
-    """Says what the run in the folder `run`, as the user named it, has come to -> the checkpoint to go on with.
+    """Logs the result of the run in the folder `run`, as the user named it -> the checkpoint to use next.
 
     has_trained: this start has made updates; else all were made before, and it is said how to make more.
     """

@@ -22,7 +22,7 @@ class Stopped(SystemExit):
     """The run was stopped by a signal; the exit status is 128 and its number, as a shell reports it.
 
     Processes that another one launched end with 0, for their launcher kills all when one ends with anything else.
-    `between_batches` tells whether the run is at a place from which it can go on.
+    `between_batches` says whether the run can resume from where it is.
     """
 
     def __init__(self, number: int, *, between_batches: bool = False, launched: bool = False) -> None:
@@ -57,21 +57,21 @@ class Agreement:
         return largest
 
     def end(self) -> None:
-        """Waits for the exchange that is under way."""
+        """Waits for the exchange in progress."""
         if self._work is not None:
             self._work.wait()
             self._work = None
 
 
 class StopBetweenBatches(Callback):
-    """On SIGTERM, SIGUSR1 or the first Ctrl-C, raises `Stopped` at the end of the batch, in all processes at the same.
+    """On SIGTERM, SIGUSR1 or the first Ctrl-C, raises `Stopped` after the batch, in all processes after the same one.
 
-    With several that is the next batch, see `Agreement`.
+    With several processes that is the next batch, see `Agreement`.
 
-    It needs not wait for the end of a validation, nor for that of an update of several batches. A second Ctrl-C
-    ends training at once, and nothing is saved. Lightning's own handlers broadcast from wherever training is,
-    which disturbs what processes have to say to each other, and save for SLURM within a batch; they are replaced.
-    Whether a job begins again is the affair of its script.
+    It does not wait for the end of a validation, or of an update of several batches. A second Ctrl-C stops training at
+    once and saves nothing. Lightning's own handlers are replaced: they broadcast from wherever training is, which
+    disturbs the other communication of the processes, and for SLURM save within a batch. Requeueing a job is left to
+    its script.
     """
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class StopBetweenBatches(Callback):
         self._stop_if_asked(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Counts the batches that all processes have: the share of one may have one more than that of another."""
+        """Counts the batches that every process has: some ranks may have one batch more than others."""
         if trainer.state.fn == TrainerFn.FITTING:
             own = torch.tensor(sum(trainer.num_val_batches), device=pl_module.device)
             self._validation_batches = int(pl_module.all_gather(own).min())
@@ -115,7 +115,7 @@ class StopBetweenBatches(Callback):
             self._agreed.end()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Ends the processes that this one has launched, which would wait for it."""
+        """Ends the processes that this one launched, which would wait for it."""
         if trainer.strategy.launcher is not None and not isinstance(exception, Stopped):
             trainer.strategy.launcher.kill(getattr(signal, "SIGKILL", signal.SIGTERM))
 
