@@ -68,7 +68,7 @@ class GeneratorTraining(FiniteUpdates):
 
     def log(self, name: str, value: Any, **options: Any) -> None:
         """Weighs each rank by its number of samples; Lightning would round the mean batch size down."""
-        if options.get("batch_size") and self._trainer is not None:
+        if options.get("batch_size") and self._trainer is not None:  # no public name tells whether there is one
             options["batch_size"] *= self.trainer.world_size
         super().log(name, value, **options)
 

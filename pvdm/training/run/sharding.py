@@ -46,7 +46,8 @@ class ShardedStrategy(ModelParallelStrategy):
                 f"trainer.strategy.copies is {self.copies} and there are {count} processes",
                 "give a number that divides them, or leave it out",
             )
-        # Lightning's second axis is that of tensor parallelism; the parts of a copy lie along it here.
+        # Set here, since the number of processes is not known when the strategy is made. Lightning's second axis is
+        # that of tensor parallelism; here the parts of a copy lie along it.
         self._data_parallel_size, self._tensor_parallel_size = self.copies, count // self.copies
         super().setup_environment()
 
@@ -130,7 +131,10 @@ def part_like(value: Any, like: Tensor | None) -> Any:
 
 
 def gathered(values: Mapping[Any, Any], *, keep: bool) -> dict[Any, Any]:
-    """What is divided among them on the CPU, whole, one after the other; without `keep`, empty."""
+    """The values with sharded tensors gathered on the CPU one by one; empty without `keep`.
+
+    PyTorch's `get_model_state_dict` does this for a module and its optimizer, but not for an average.
+    """
     found = {}
     for name, value in values.items():
         is_divided = isinstance(value, DTensor)
