@@ -1,4 +1,4 @@
-"""Figures by named protocols at the end of `pvdm test`, computed as `pvdm evaluate` computes them."""
+"""Evaluation by named protocols at the end of `pvdm test`, with the code of `pvdm evaluate`."""
 
 from __future__ import annotations
 
@@ -26,28 +26,27 @@ from pvdm.training.data import LatentData, VideoData
 logger = logging.getLogger(__name__)
 
 CHANGED = ("num_real", "num_fake", "size", "frames", "part")
-"""Options of `pvdm evaluate` that are names in `changes` here."""
+"""Options of `pvdm evaluate` that are keys of `changes` here."""
 
 
 class Evaluation(Callback):
-    """Evaluates the model that is tested, which is the averaged one, against the videos of `data`.
+    """Evaluates the tested model, with its averaged weights, on the videos of `data`.
 
-    Nothing happens without `protocols`. Each figure is logged as `test/<protocol>/<metric>`, and `evaluation.json` in
-    the run's folder is what `pvdm evaluate --output` writes.
+    Does nothing without `protocols`. Each score is logged as `test/<protocol>/<metric>`, and `evaluation.json` in the
+    run's folder has the content that `pvdm evaluate --output` writes.
 
     Args:
-        protocols: Names of protocols or of families of them; docs/evaluation.md lists them.
-        changes: Values that are set otherwise than a protocol says, such as `num_fake` or `size`; what is found is
-            then called custom.
+        protocols: Names of protocols or of families; docs/evaluation.md lists them.
+        changes: Values that replace those of a protocol, such as `num_fake` or `size`; the result is then custom.
         sampler: Solver; the module's own if not given.
-        later_sampler: Solver of the clips after the first of a long video; that of the first if not given.
-        every_class: Sample all classes in turn, of a model with classes; else videos of no class in particular.
-        allow_few: Evaluate fewer clips than a protocol asks for, and mark the result.
-        detector_paths: Weights by the name of the protocols' feature networks; fetched if not given, where there is an
-            address.
-        lpips_weights: VGG's, for reconstructions.
-        batch_size: Clips at once.
-        precision: float32, or bfloat16 autocast, of the model; that of the trainer plays no part.
+        later_sampler: Solver of the clips after the first one of a long video; `sampler` if not given.
+        every_class: Sample all classes of the model in turn, instead of unconditionally.
+        allow_few: Evaluate fewer clips than a protocol requires, and mark the result.
+        detector_paths: Weights by the name of the feature network; those that are not given are fetched if they have
+            an address.
+        lpips_weights: Weights of VGG, for reconstructions.
+        batch_size: Clips in memory at once.
+        precision: Of the model, float32 or bfloat16 autocast, whatever the precision of the trainer.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class Evaluation(Callback):
         self._measurements: list[Measurement] = []
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """InputError for all that can be refused, before the test takes its time."""
+        """InputError for everything that can be checked before the test starts."""
         if self.protocols:
             try:
                 self._prepare(trainer, pl_module)
@@ -82,9 +81,9 @@ class Evaluation(Callback):
 
     def _prepare(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if isinstance(trainer.datamodule, LatentData):
-            raise InputError("evaluation needs the videos, and the data are latents of them", "give the videos as data")
+            raise InputError("evaluation needs videos, and the data are cached latents", "give the videos as data")
         if not isinstance(trainer.datamodule, VideoData):
-            raise InputError("evaluation needs the videos of pvdm's data", "leave out evaluation.protocols")
+            raise InputError("evaluation needs a data module of pvdm", "leave out evaluation.protocols")
         file = Path(trainer.ckpt_path)
         model = LoadedModel(pl_module.generator, str(file), sha256_of(file), self.precision)
         sampler = self.sampler or getattr(pl_module, "sampler", None)
@@ -96,20 +95,20 @@ class Evaluation(Callback):
         if not results:
             return
         for name, result in zip(self.names, results, strict=True):
-            _log(pl_module, name, result)
+            _log_scores(pl_module, name, result)
         if trainer.is_global_zero:
             path = Path(trainer.default_root_dir) / "evaluation.json"
             write_document(path, document(results, device=pl_module.device), overwrite=True)
             logger.info("evaluation: %s", path)
 
     def _checked(self, paths: dict[str, Path]) -> dict[str, Path]:
-        """The files; InputError for one that no protocol's network takes."""
-        wanted = [protocol.detector for protocol in self.protocols if protocol.detector]
-        taken = [name for name in dict.fromkeys(wanted) if name in DETECTORS and DETECTORS[name].file]
-        if foreign := [name for name in paths if name not in taken]:
-            names = ", ".join(taken) or "none"
+        """The paths; InputError for a file that no feature network of the protocols uses."""
+        used = [protocol.detector for protocol in self.protocols if protocol.detector]
+        with_file = [name for name in dict.fromkeys(used) if name in DETECTORS and DETECTORS[name].file]
+        if foreign := [name for name in paths if name not in with_file]:
+            names = ", ".join(with_file) or "none"
             raise InputError(
-                f"evaluation.detector_paths has a file for {foreign[0]}, and the protocols take files for {names}",
+                f"evaluation.detector_paths has a file for {foreign[0]}, and the protocols need files for {names}",
                 "leave it out, or correct the name",
             )
         return paths
@@ -121,8 +120,8 @@ class Evaluation(Callback):
             fake = reconstructions_of(model, real)
         else:
             real = source_of(videos, protocol, role="real")
-            there = len(real(protocol.seeds[0])) if protocol.fits else None
-            fake = source_of(model, protocol, role="fake", num=there, sampling=sampling)
+            num = len(real(protocol.seeds[0])) if protocol.fits else None
+            fake = source_of(model, protocol, role="fake", num=num, sampling=sampling)
         held_out = None
         if protocol.kind == "nearest" and videos.part == "train":
             held_out = source_of(_videos(trainer.datamodule, protocol, part="test"), protocol, role="real")
@@ -134,13 +133,13 @@ class Evaluation(Callback):
             detector_path=self.detector_paths.get(protocol.detector),
             device=model.generator.device,
             processes=Processes(trainer.global_rank, trainer.world_size),
-            progress=_tell if trainer.is_global_zero else None,
+            progress=_log_progress if trainer.is_global_zero else None,
             **self.options,
         )
 
 
 def _option(name: str, value: str | None) -> str:
-    """An option of `pvdm evaluate`, with its value if it has one, as `pvdm test` takes it."""
+    """An option of `pvdm evaluate`, with its value if it has one, as an option of `pvdm test`."""
     if name in CHANGED:
         value = "null" if value == "native" else value
         return f"--evaluation.changes '{{\"{name}\": {value}}}'" if value else f"{name} in --evaluation.changes"
@@ -150,21 +149,21 @@ def _option(name: str, value: str | None) -> str:
 
 
 def _videos(data: VideoData, protocol: Protocol, part: Part | None = None) -> VideoSet:
-    """Those of the protocol's part, or of another."""
+    """The videos of this part, or of the protocol's."""
     videos = data.collection
     part = part or protocol.part_of(videos.layout)
     options = videos.splits
     return VideoSet.find(videos.path, layout=videos.layout, part=part, split=options.split, folders=options.folders)
 
 
-def _log(pl_module: LightningModule, name: str, result: dict[str, Any]) -> None:
+def _log_scores(pl_module: LightningModule, name: str, result: dict[str, Any]) -> None:
     prefix = f"test/{name}" if result["based_on"] is None else f"test/{result['protocol']}/{name}"
-    for metric, found in result["metrics"].items():
-        if found["value"] is not None:
-            pl_module.log(f"{prefix}/{metric}", found["value"], sync_dist=True)  # they agree, but Lightning would warn
+    for metric, score in result["metrics"].items():
+        if score["value"] is not None:
+            pl_module.log(f"{prefix}/{metric}", score["value"], sync_dist=True)  # equal anyway; avoids a warning
 
 
-def _tell(what: str, done: int, total: int) -> None:
-    """A line for each stage that is done."""
+def _log_progress(label: str, done: int, total: int) -> None:
+    """Logs each pass over the clips once it is complete."""
     if done == total:
-        logger.info("%s: all %d", what, total)
+        logger.info("%s: all %d", label, total)
