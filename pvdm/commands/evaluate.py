@@ -185,13 +185,15 @@ def protocol_table() -> str:
 
 
 def _row(protocol: Protocol) -> tuple[str, ...]:
+    from pvdm.evaluation.metrics.registry import METRICS
+
     strides = [str(protocol.stride)] + (
         [f"real {protocol.real_stride}"] if protocol.real_stride != protocol.stride else []
     )
     parts = [protocol.part, *(f"{layout} {part}" for layout, part in protocol.parts.items())]
     most = {name: "up to " if name in protocol.fits else "" for name in ("num_real", "num_fake")}
     real = "all" if protocol.num_real is None else f"{most['num_real']}{protocol.num_real} {protocol.real_choice}"
-    has_real = protocol.kind != "is"
+    has_real = METRICS[protocol.kind].uses_real
     return (
         protocol.name,
         "VIIDEO" if protocol.kind == "naturalness" else protocol.kind,

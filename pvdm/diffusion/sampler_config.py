@@ -16,15 +16,19 @@ DDIM_STEPS = 100
 
 
 class Defaults(NamedTuple):
-    """What a sampler does unless told otherwise; `steps` None is one for each diffusion time."""
+    """The defaults of a sampler.
+
+    steps: None is one for each timestep; grid: its timesteps; takes_eta: whether it can add noise, as DDIM does.
+    """
 
     steps: int | None
     grid: Grid
+    takes_eta: bool = False
 
 
 DEFAULTS: dict[SamplerName, Defaults] = {
     "ddpm": Defaults(None, "uniform"),
-    "ddim": Defaults(DDIM_STEPS, "uniform"),
+    "ddim": Defaults(DDIM_STEPS, "uniform", takes_eta=True),
     "dpmpp_2m": Defaults(FEW_STEPS, FEW_STEPS_GRID),
     "unipc": Defaults(FEW_STEPS, FEW_STEPS_GRID),
 }
@@ -61,11 +65,11 @@ class SamplerConfig:
                 f"the sampler is {self.name!r}", f"it must be one of {', '.join(SAMPLER_NAMES)}", option="name"
             )
         if self.steps is not None and self.steps < 1:
-            raise ArgumentError(f"{self.steps} sampling steps", "choose at least 1", option="steps")
+            raise ArgumentError(f"steps is {self.steps}", "choose at least 1", option="steps")
         if self.grid is not None:
             check_grid(self.grid)
         check_eta(self.eta)
-        if self.eta != 0 and self.name != "ddim":
+        if self.eta != 0 and not DEFAULTS[self.name].takes_eta:
             problem = f"eta {self.eta} belongs to ddim, not to {self.name}"
             raise ArgumentError(problem, "leave it out, or choose ddim", option="eta")
 

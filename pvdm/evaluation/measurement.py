@@ -128,7 +128,7 @@ def open_pairs(real: Source | None, fake: Source, protocol: Protocol) -> Pairs:
     """
     if real is None and METRICS[protocol.kind].needs_real:
         raise InputError(f"{protocol.title} compares with real clips", "give them as --real")
-    real = None if protocol.kind == "is" else real
+    real = real if METRICS[protocol.kind].uses_real else None
     pairs, keys = {}, []
     for seed in protocol.seeds:
         real_clips, fake_clips = real and real(seed), fake(seed)

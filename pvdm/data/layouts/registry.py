@@ -4,7 +4,10 @@ To add a layout:
 
 1. write `pvdm/data/layouts/<name>.py` with a function `find_<name>` that keeps to `FindSplits`;
 2. name it in `Layout` and in `LAYOUTS` below, where the other fields say whether `auto` recognizes it;
-3. test it in `tests/data/test_<name>.py`.
+3. describe it in the help of `layout` (`pvdm/data/options.py`) and run `make docs`;
+4. test it in `tests/data/test_<name>.py`.
+
+`ucf101.py` is an example with classes and official lists, `skytimelapse.py` one without.
 
 Every command then takes it as `layout`.
 """
@@ -34,8 +37,9 @@ class FindSplits(Protocol):
     """Finds the videos below `root` and decides which are for training, for validation and for testing.
 
     It looks at names alone and opens no video. Equal folders and options give equal splits, in a fixed order. It
-    reports listed videos that are absent, and files that are left out, in the result. `InputError` if the folder is
-    missing, holds no video or has another layout.
+    reports listed videos that are absent, and files that are left out, in the result. An official test split is the
+    validation split here; `Splits.test` is for a third one. `InputError` if the folder is missing, holds no video or
+    has another layout.
     """
 
     def __call__(self, root: Path, options: SplitOptions) -> Splits: ...
@@ -105,7 +109,7 @@ def _find_recognized(root: Path, options: SplitOptions) -> Splits:
     layout = "folder" if options.folders else layout_of(root)
     splits = find_splits(root, layout, options)
     if layout != "folder":
-        split_by = LAYOUTS[layout].split_by.format(split=options.split)
+        split_by = (LAYOUTS[layout].split_by or "its folders or at random").format(split=options.split)
         note = f"recognized as {layout}, split by {split_by} (--data.layout folder treats it as any folder)"
         return replace(splits, notes=(note, *splits.notes))
     if options.folders:

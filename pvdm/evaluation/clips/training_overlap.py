@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pvdm.data.description import known_share
+from pvdm.data.layouts.registry import LAYOUTS
 from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.generation import VideoGenerator
 
-PUBLISHED = ("ucf101", "skytimelapse")
+PUBLISHED = tuple(name for name, layout in LAYOUTS.items() if layout.recognize)
 """Layouts that identify a data set."""
 ENOUGH = 0.5
 """Share of the videos that must be in the training data, in any part of it, for both to count as the same data."""

@@ -32,16 +32,18 @@ class Metric:
         measure: Computes the scores of generated clips; real clips may be None unless `needs_real`.
         needs_real: Whether it compares with real clips, so that they must be given.
         min_clips: Clips of each side below which it is undefined.
+        uses_real: Whether it measures real clips, too, if they are given.
     """
 
     measure: Callable[[ClipSource | None, ClipSource, MetricSetup], Scores]
     needs_real: bool
     min_clips: int
+    uses_real: bool = True
 
 
 METRICS: dict[Kind, Metric] = {
     "fvd": Metric(frechet.measure, needs_real=True, min_clips=2),
-    "is": Metric(inception.measure, needs_real=False, min_clips=1),  # at least one clip for each of its splits, too
+    "is": Metric(inception.measure, needs_real=False, min_clips=1, uses_real=False),  # or one for each of its splits
     "reconstruction": Metric(reconstruction.measure, needs_real=True, min_clips=2),
     "coherence": Metric(coherence.measure, needs_real=False, min_clips=1),
     "naturalness": Metric(naturalness.measure, needs_real=False, min_clips=1),
