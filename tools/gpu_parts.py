@@ -138,10 +138,10 @@ def _make_tiny(device: str) -> None:
     import torch
     from torchvision.models import vgg
 
-    from pvdm.benchmark.speed import roofline, training_speed
+    from pvdm.benchmark.speed import measuring, training_speed
     from pvdm.training import AdversaryConfig
 
-    roofline.SIDE[device], roofline.COPIED[device] = 64, 1 << 20
+    measuring.SIDE[device] = 64
     training_speed.AdversaryConfig = lambda: AdversaryConfig(channels=8)
     features = vgg.make_layers(vgg.cfgs["D"])
     lpips.pretrained_networks.tv.vgg16 = lambda pretrained: SimpleNamespace(features=features)

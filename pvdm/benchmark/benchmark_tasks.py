@@ -18,8 +18,9 @@ from pvdm.benchmark.plan import CLIP, LONG, Setting
 from pvdm.benchmark.reconstruction_figures import DETECTORS, reconstruction
 from pvdm.benchmark.result_store import write_json
 from pvdm.benchmark.shown_videos import FORMAT, real_videos, videos_of_other
-from pvdm.benchmark.timing import sampling_speed
+from pvdm.benchmark.speed.measuring import largest, measured
 from pvdm.evaluation.results import hardware
+from pvdm.generation import VideoGenerator
 
 LISTS = ("figures", "speed", "largest_batch", "videos", "nearest")
 REPETITIONS = 3
@@ -99,6 +100,38 @@ def _speed(setting: Setting, context: BenchmarkContext) -> Task:
 
     key = {**options, "hardware": hardware(context.generator.device)}
     return Task(f"speed {setting.slug}", lambda context: context.alone(run), key)
+
+
+def sampling_speed(
+    generator: VideoGenerator, setting: Setting, *, frames: int, repetitions: int = 1, warm_up: bool = True
+) -> dict[str, Any]:
+    """An entry of `speed`: seconds and peak memory of one video, the fastest of the repetitions.
+
+    warm_up: first sample a video with one step per clip, so that compilation and allocation are not counted.
+    """
+    if warm_up:
+        one = Setting(setting.sampler, 1, 1, setting.eta)
+        _sample(generator, one, min(frames, 2 * generator.frames))
+    peaks = []
+    for _ in range(repetitions):
+        with measured(generator.device) as peak:
+            _sample(generator, setting, frames)
+        peaks.append(peak)
+    return {
+        "setting": setting.name,
+        "sampler": setting.sampler,
+        "frames": frames,
+        "seconds": min(peak.seconds for peak in peaks),
+        "peak_memory_bytes": largest(*(peak.memory for peak in peaks)),
+        "batch": 1,
+        "device": generator.device.type,
+    }
+
+
+def _sample(generator: VideoGenerator, setting: Setting, frames: int) -> None:
+    first, later = setting.samplers()
+    for _ in generator.stream(num_frames=frames, sampler=first, later_sampler=later):
+        pass
 
 
 def _largest_batch(context: BenchmarkContext) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pvdm.benchmark.timing import GIB
+from pvdm.benchmark.speed.measuring import GIB
 from pvdm.diffusion import Condition, diffusion_loss, q_sample, training_target
 from pvdm.errors import no_memory, one_line
 from pvdm.generation import VideoGenerator

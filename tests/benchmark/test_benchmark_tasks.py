@@ -23,8 +23,9 @@ from benchmark.small_benchmark import (
 from evaluation.forked import SILENT, forked
 from generation.small_models import small_generator
 
-from pvdm.benchmark.benchmark_tasks import merged, run_tasks
+from pvdm.benchmark.benchmark_tasks import merged, run_tasks, sampling_speed
 from pvdm.benchmark.paper_tables import about
+from pvdm.benchmark.plan import Setting
 from pvdm.benchmark.shown_videos import videos_of_other
 from pvdm.errors import InputError
 from pvdm.evaluation.clips.model_clips import LoadedModel, SampledClips
@@ -344,3 +345,11 @@ def test_videos_of_another_report_are_copied(tmp_path):
         videos_of_other(tmp_path / "report", other)
     with pytest.raises(InputError, match="holds no results of pvdm benchmark; give its --output as --against"):
         videos_of_other(tmp_path / "report", tmp_path)
+
+
+def test_speed_of_a_setting():
+    generator = small_generator(frames=16)
+    entry = sampling_speed(generator, Setting.parse("dpmpp_2m:2/1"), frames=33, repetitions=2, warm_up=False)
+    assert entry.keys() == {"setting", "sampler", "frames", "seconds", "peak_memory_bytes", "batch", "device"}
+    assert (entry["setting"], entry["sampler"], entry["frames"], entry["batch"]) == ("2/1", "dpmpp_2m", 33, 1)
+    assert entry["seconds"] > 0 and entry["peak_memory_bytes"] > 1 << 20

@@ -10,8 +10,8 @@ from reference import golden, largest_error, normal, released_state_dict, video
 from torch import Tensor, nn
 
 from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder, Triplane
+from pvdm.benchmark.speed.flops import counted
 from pvdm.benchmark.speed.measured_model import sizes
-from pvdm.benchmark.speed.roofline import counted
 from pvdm.diffusion import Condition, TriplaneUNet, UNetConfig
 from pvdm.generation.released import UNET_RULES, infer_unet, load_released
 

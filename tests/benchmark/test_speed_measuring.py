@@ -1,24 +1,34 @@
 """A piece of code runs as often as asked for, and the median is taken."""
 
 import contextlib
-import statistics
+import time
 
 import pytest
 import torch
 from generation.small_models import small_generator
 
-from pvdm.benchmark.speed.measuring import Measured, Measurement, measure
-from pvdm.benchmark.speed.roofline import Ceiling, OperationCount, ceiling, machine
+from pvdm.benchmark.speed import measuring
+from pvdm.benchmark.speed.measuring import Measured, Measurement, Peak, ceiling, measure, measured
+from pvdm.benchmark.speed.speed_command import machine
 from pvdm.benchmark.speed.speed_options import KINDS, Repeats, SpeedOptions
 
 CPU = torch.device("cpu")
+
+
+def test_seconds_and_memory_of_a_block():
+    with measured(CPU) as small:
+        time.sleep(0.05)
+    with measured(CPU) as large:
+        torch.ones(1 << 26).sum()  # 256 MiB
+    assert 0.05 <= small.seconds < 5
+    assert large.memory - small.memory > 200 << 20
 
 
 def test_a_run_is_counted_once_warmed_up_and_timed():
     runs, matrix = [], torch.rand(4, 4)
     found = measure(lambda: runs.append(matrix @ matrix), CPU, Repeats(count=3, warm_up=1))
     assert len(runs) == 1 + 1 + 3 and len(found.seconds) == 3
-    assert found.operations.flops == 2 * 4**3, "of one run"
+    assert found.flops == 2 * 4**3, "of one run"
     assert found.peak > 1 << 20 and found.held > 1 << 20
 
 
@@ -44,38 +54,30 @@ def test_an_error_in_a_run_leaves_nothing_counting():
     context, error = next(measurement.contexts()), ZeroDivisionError
     with pytest.raises(error), context:
         raise error
-    assert torch.rand(2, 2) @ torch.rand(2, 2) is not None and measurement.operations is None
+    assert torch.rand(2, 2) @ torch.rand(2, 2) is not None and measurement.flops == 0
 
 
 def test_the_median_and_a_mixture():
-    few = Measured([3.0, 1.0, 2.0], peak=5, held=1, operations=OperationCount(100, 10))
-    many = Measured([20.0, 40.0, 30.0], peak=9, held=2, operations=OperationCount(200, 20))
+    few = Measured([3.0, 1.0, 2.0], peak=5, held=1, flops=100)
+    many = Measured([20.0, 40.0, 30.0], peak=9, held=2, flops=200)
     assert few.median == 2.0
     mixed = few.mixed(many, 0.3)
     assert mixed.median == pytest.approx(0.7 * 2.0 + 0.3 * 30.0)
-    assert (mixed.peak, mixed.operations) == (9, OperationCount(130, 13))
-    shorter = Measured([20.0], peak=None, held=None, operations=OperationCount())
+    assert (mixed.peak, mixed.flops) == (9, 130)
+    shorter = Measured([20.0], peak=None, held=None, flops=0)
     assert few.mixed(shorter, 0.5).seconds == [11.5], "as many as both have"
 
 
 def test_a_ceiling_is_what_was_measured(monkeypatch):
-    ran = []
-
-    class Clock:
-        memory = None
-
-        def __init__(self):
-            self.seconds = statistics.fmean([0.5])
-
     @contextlib.contextmanager
     def half_a_second(device):
-        ran.append(device)
-        yield Clock()
+        yield peak
 
-    monkeypatch.setattr("pvdm.benchmark.speed.roofline.measured", half_a_second)
-    found = ceiling(CPU, torch.float32, side=10, copied=400)
-    assert found == Ceiling(2 * 10**3 / 0.5, 2 * 400 / 0.5), "a copy reads and writes"
-    assert found.best(Ceiling(1.0, 1e9)) == Ceiling(found.flops_per_second, 1e9)
+    peak = Peak()
+    peak.seconds = 0.5
+    monkeypatch.setattr(measuring, "measured", half_a_second)
+    monkeypatch.setitem(measuring.SIDE, "cpu", 10)
+    assert ceiling(CPU, torch.float32) == 2 * 10**3 / 0.5
 
 
 @pytest.mark.parametrize(

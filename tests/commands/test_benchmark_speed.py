@@ -18,7 +18,6 @@ from pvdm import configs
 from pvdm.benchmark.speed import reading_speed, speed_command, training_speed
 from pvdm.benchmark.speed.inference_speed import sample_clip
 from pvdm.benchmark.speed.measured_model import MeasuredModel, sizes
-from pvdm.benchmark.speed.roofline import Ceiling
 from pvdm.benchmark.speed.speed_command import TASKS
 from pvdm.benchmark.speed.speed_options import TASK_NAMES, Repeats, SpeedOptions
 from pvdm.cli import main
@@ -31,7 +30,7 @@ ONCE = ["--repeats", 1, "--steps", 2, "--stream-frames", 20]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Everything is measured, but of small things."""
-    monkeypatch.setattr("pvdm.benchmark.speed.speed_command.ceiling", lambda device, dtype: Ceiling(1e11, 1e10))
+    monkeypatch.setattr("pvdm.benchmark.speed.speed_command.ceiling", lambda device, dtype: 1e11)
     monkeypatch.setattr(training_speed, "AdversaryConfig", lambda: AdversaryConfig(channels=8))
     for name, size in {"MADE": 1, "FRAMES": 20, "HEIGHT": 48, "WIDTH": 64}.items():
         monkeypatch.setattr(reading_speed, name, size)

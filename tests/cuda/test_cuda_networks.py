@@ -11,9 +11,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from pvdm.autoencoder import ProjectedAutoencoder
-from pvdm.benchmark.speed.measuring import held_bytes
-from pvdm.benchmark.speed.roofline import counted
-from pvdm.benchmark.timing import measured
+from pvdm.benchmark.speed.flops import counted
+from pvdm.benchmark.speed.measuring import held_bytes, measured
 from pvdm.diffusion import Condition
 from pvdm.errors import no_memory
 from pvdm.runtime.attention import MAX_SEQUENCES, attend

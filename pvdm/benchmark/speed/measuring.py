@@ -1,4 +1,4 @@
-"""Repeated measurements of a piece of code, and their median."""
+"""Time, peak memory and operations of a piece of code, and the most operations that the machine can do."""
 
 from __future__ import annotations
 
@@ -7,16 +7,48 @@ import statistics
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from time import monotonic
+from pathlib import Path
+from time import monotonic, perf_counter
 from typing import Any
 
 import torch
 
-from pvdm.benchmark.speed.roofline import OperationCount, counted
+from pvdm.benchmark.speed.flops import counted
 from pvdm.benchmark.speed.speed_options import Repeats
-from pvdm.benchmark.timing import Peak, measured
 
 Context = Callable[[], AbstractContextManager[Any]]
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+GIB = 1 << 30
+
+SIDE = {"cuda": 8192, "cpu": 2048}
+"""Of square matrices by device type: large enough for their product to be limited by arithmetic."""
+
+
+class Peak:
+    """Seconds of the block in `measured`, and the most bytes in use; None where the system does not say."""
+
+    seconds: float = 0.0
+    memory: int | None = None
+
+
+@contextmanager
+def measured(device: torch.device) -> Iterator[Peak]:
+    """Times the block, with all work that it gives a GPU, and notes its peak of memory.
+
+    On CUDA the allocator's peak; elsewhere the process's peak resident memory, which only Linux tells.
+    """
+    peak, on_cuda = Peak(), device.type == "cuda"
+    if on_cuda:
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        _forget_peak()
+    start = perf_counter()
+    yield peak
+    if on_cuda:
+        torch.cuda.synchronize(device)
+    peak.seconds = perf_counter() - start
+    peak.memory = torch.cuda.max_memory_allocated(device) if on_cuda else _resident_peak()
 
 
 @dataclass
@@ -27,7 +59,7 @@ class Measured:
         seconds: Of each repetition.
         peak: The most memory of any repetition, in bytes: allocated on CUDA, else the process's, if known.
         held: In use before them, in bytes: weights and inputs, and except on CUDA the program itself.
-        operations: Of one run.
+        flops: Operations of one run.
         items: Clips or frames of one run; None means the batch size.
         extra: What else there is to say, JSON-able.
     """
@@ -35,7 +67,7 @@ class Measured:
     seconds: list[float]
     peak: int | None
     held: int | None
-    operations: OperationCount
+    flops: int
     items: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -47,8 +79,8 @@ class Measured:
         """As if `share` of the runs had been the other's: times and operations in proportion, the larger peak."""
         pairs = zip(self.seconds, other.seconds, strict=False)  # the time limit may have cut one of them short
         seconds = [(1 - share) * mine + share * theirs for mine, theirs in pairs]
-        operations = self.operations * (1 - share) + other.operations * share
-        return Measured(seconds, _largest(self.peak, other.peak), self.held, operations)
+        flops = round((1 - share) * self.flops + share * other.flops)
+        return Measured(seconds, largest(self.peak, other.peak), self.held, flops)
 
 
 class Measurement:
@@ -60,7 +92,7 @@ class Measurement:
     def __init__(self, device: torch.device, repeats: Repeats, *, counting: Context = nullcontext) -> None:
         self.device, self.repeats, self.counting = device, repeats, counting
         self.held: int | None = None
-        self.operations: OperationCount | None = None
+        self.flops = 0
         self.peaks: list[Peak] = []
 
     def contexts(self) -> Iterator[AbstractContextManager[Any]]:
@@ -78,13 +110,13 @@ class Measurement:
     def found(self) -> Measured:
         """The result, when the code has run in all contexts."""
         seconds = [peak.seconds for peak in self.peaks]
-        return Measured(seconds, _largest(*(peak.memory for peak in self.peaks)), self.held, self.operations)
+        return Measured(seconds, largest(*(peak.memory for peak in self.peaks)), self.held, self.flops)
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        with self.counting(), counted() as count:
+        with self.counting(), counted() as counter:
             yield
-        self.operations = count
+        self.flops = counter.flops
 
     @contextmanager
     def _timed(self) -> Iterator[None]:
@@ -104,15 +136,41 @@ def measure(
     return measurement.found()
 
 
+def ceiling(device: torch.device, dtype: torch.dtype) -> float:
+    """Operations per second of a product of square matrices."""
+    side = SIDE[device.type if device.type in SIDE else "cpu"]
+    matrix = torch.rand(side, side, device=device, dtype=dtype)
+    product = torch.empty_like(matrix)
+    found = measure(lambda: torch.matmul(matrix, matrix, out=product), device, Repeats())
+    return found.flops / found.median
+
+
 def held_bytes(device: torch.device) -> int | None:
     """Memory in use now: allocated on CUDA, else the process's; None where the system does not say."""
     gc.collect()
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
-    with measured(device) as peak:  # the peak of nothing is what is in use
-        pass
-    return peak.memory
+    _forget_peak()
+    return _resident_peak()
 
 
-def _largest(*sizes: int | None) -> int | None:
+def largest(*sizes: int | None) -> int | None:
+    """The largest of those that are known."""
     return max((size for size in sizes if size is not None), default=None)
+
+
+def _forget_peak() -> None:
+    """Resets the peak that Linux keeps, where it may."""
+    try:
+        CLEAR.write_text("5")
+    except OSError:
+        return
+
+
+def _resident_peak() -> int | None:
+    """Bytes, since the start of the process where the peak cannot be reset; None where the system does not say."""
+    try:
+        (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        return None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+import platform
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,15 +18,14 @@ import torch
 from pvdm.benchmark import largest_batch
 from pvdm.benchmark.speed.inference_speed import decode, denoise, encode, sample_clip, stream
 from pvdm.benchmark.speed.measured_model import MeasuredModel
-from pvdm.benchmark.speed.measuring import Measured
+from pvdm.benchmark.speed.measuring import Measured, ceiling
 from pvdm.benchmark.speed.reading_speed import read, videos_of
-from pvdm.benchmark.speed.roofline import Ceiling, ceiling, machine
 from pvdm.benchmark.speed.speed_options import SIZE_OPTIONS, SIZES, TASK_NAMES, Repeats, SpeedOptions
 from pvdm.benchmark.speed.speed_report import FORMAT, comparison, entry, read_speed, table
 from pvdm.benchmark.speed.training_speed import stage1_step, stage2_step_latents, stage2_step_pixels
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError, no_memory
-from pvdm.evaluation.results import versions, write_document
+from pvdm.evaluation.results import hardware, versions, write_document
 from pvdm.files.atomic_write import check_output_file
 from pvdm.runtime.precision import warn_of_slow_bfloat16
 
@@ -98,7 +99,7 @@ def documents(
         yield document(found, model, options, before, largest)
     if not batches and all(isinstance(reason, str) for reason in found.values()):
         raise InputError(next(iter(found.values())))
-    yield document(found, model, options, before.best(ceiling(options.device, options.dtype)), largest)
+    yield document(found, model, options, max(before, ceiling(options.device, options.dtype)), largest)
 
 
 def measured_tasks(
@@ -182,7 +183,7 @@ def document(
     found: Mapping[str, Measured | str],
     model: MeasuredModel,
     options: SpeedOptions,
-    best: Ceiling,
+    best: float,
     largest: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Everything that the file holds."""
@@ -195,7 +196,26 @@ def document(
         "machine": machine(options.device),
         "subject": model.describe(),
         "settings": options.describe(),
-        "ceiling": {"dtype": str(options.dtype).removeprefix("torch."), **asdict(best)},
+        "ceiling": {"dtype": str(options.dtype).removeprefix("torch."), "flops_per_second": best},
         "tasks": [entry(name, value, best, unit=TASKS[name].unit, batch=batch) for name, value in found.items()],
         "largest_batches": largest,
     }
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """JSON-able: the device, the processor by name, the instructions that PyTorch uses, and its threads."""
+    return {
+        **hardware(device),
+        "processor": _processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _processor() -> str:
+    """Its name on Linux; elsewhere what the platform says."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

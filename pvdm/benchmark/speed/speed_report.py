@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pvdm.benchmark.result_store import read_json
-from pvdm.benchmark.speed.measuring import Measured
-from pvdm.benchmark.speed.roofline import Ceiling
-from pvdm.benchmark.timing import GIB
+from pvdm.benchmark.speed.measuring import GIB, Measured
 from pvdm.errors import InputError
 
 FORMAT = "pvdm-speed"
-HEAD = ("task", "time", "least", "most", "of", "items/s", "GFLOP", "of product", "of copy", "peak GiB")
+HEAD = ("task", "time", "least", "most", "of", "items/s", "GFLOP", "of product", "peak GiB")
 PLAIN_HEAD = ("plain", "ratio")
 """Columns of files of version 0.1, which timed the networks as the released code computes them, too."""
 
@@ -32,7 +30,7 @@ FASTER = {"compile": "compiled", "cuda_graphs": "CUDA graphs"}
 """Settings that a document's table mentions when they are on."""
 
 
-def entry(task: str, found: Measured | str, ceiling: Ceiling, *, unit: str, batch: int) -> dict[str, Any]:
+def entry(task: str, found: Measured | str, ceiling: float, *, unit: str, batch: int) -> dict[str, Any]:
     """Everything that the file says about a task; a text is the reason why there is nothing."""
     if isinstance(found, str):
         return {"task": task, "missing": found}
@@ -45,10 +43,8 @@ def entry(task: str, found: Measured | str, ceiling: Ceiling, *, unit: str, batc
         "items_per_second": items / found.median,
         "seconds": found.median,
         "all_seconds": found.seconds,
-        "flops": found.operations.flops,
-        "bytes_moved": found.operations.bytes,
-        "share_of_product": found.operations.flops / found.median / ceiling.flops_per_second,
-        "share_of_copy": found.operations.bytes / found.median / ceiling.bytes_per_second,
+        "flops": found.flops,
+        "share_of_product": found.flops / found.median / ceiling,
         "peak_memory_bytes": found.peak,
         "held_before_bytes": found.held,
         **found.extra,
@@ -64,29 +60,29 @@ def read_speed(path: Path) -> dict[str, Any]:
 
 
 def table(document: Mapping[str, Any]) -> str:
-    """The ceilings, a line for each task, and notes below."""
+    """The ceiling, a line for each task, and notes below."""
     entries = document["tasks"]
     has_plain = any("plain" in task for task in entries)
     rows = [(*HEAD, *PLAIN_HEAD * has_plain), *(_row(task)[: None if has_plain else len(HEAD)] for task in entries)]
     notes = [f"{task['task']}: {note}" for task in entries if (note := _note(task))]
     notes += [_largest(batch) for batch in document.get("largest_batches", ())]
-    product, copy = (document["ceiling"][name] / 1e9 for name in ("flops_per_second", "bytes_per_second"))
-    return "\n".join([f"product {product:.4g} GFLOP/s, copy {copy:.4g} GB/s", _aligned(rows), *notes])
+    product = document["ceiling"]["flops_per_second"] / 1e9
+    return "\n".join([f"product {product:.4g} GFLOP/s", _aligned(rows), *notes])
 
 
 def _row(task: Mapping[str, Any]) -> tuple[str, ...]:
     if task["missing"]:
         return (task["task"], *["-"] * (len(HEAD) + len(PLAIN_HEAD) - 1))
     seconds, peak, plain = task["all_seconds"], task["peak_memory_bytes"], task.get("plain")
-    shares = ("-", "-", "-")  # of reading, which uses no network
+    work = ("-", "-")  # of reading, which uses no network
     if task["flops"]:
-        shares = (f"{task['flops'] / 1e9:.4g}", f"{task['share_of_product']:.0%}", f"{task['share_of_copy']:.0%}")
+        work = (f"{task['flops'] / 1e9:.4g}", f"{task['share_of_product']:.0%}")
     return (
         task["task"],
         *map(_seconds, (task["seconds"], min(seconds), max(seconds))),
         str(len(seconds)),
         f"{task['items_per_second']:.3g}",
-        *shares,
+        *work,
         "-" if peak is None else f"{peak / GIB:.2f}",
         _seconds(plain["seconds"]) if plain else "",
         f"{task['ratio_to_plain']:.2f}" if plain else "",

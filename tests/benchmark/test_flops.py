@@ -1,4 +1,4 @@
-"""Operations and bytes are those that one counts by hand, and PyTorch's own counter where it can count."""
+"""Operations are those that one counts by hand, and PyTorch's own counter where it can count."""
 
 import pytest
 import torch
@@ -7,14 +7,14 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
-from pvdm.benchmark.speed.roofline import OperationCount, counted
+from pvdm.benchmark.speed.flops import counted
 
 
 def test_a_matrix_product():
     a, b = torch.rand(3, 5), torch.rand(5, 7)
     with counted() as work:
         a @ b
-    assert work == OperationCount(flops=2 * 3 * 5 * 7, bytes=4 * (3 * 5 + 5 * 7 + 3 * 7))
+    assert work.flops == 2 * 3 * 5 * 7
 
 
 def test_a_tiny_network_forward_and_backward():
@@ -66,15 +66,6 @@ def test_what_is_computed_again_is_not_counted():
     assert counts[0].flops == counts[1].flops == 3 * 2 * 4 * 16 * 16
 
 
-def test_a_view_moves_nothing():
-    x = torch.rand(6, 4)
-    with counted() as work:
-        x.t().reshape(2, 3, 4)[:1]
-        torch.empty(1000)
-    x.add_(1)
-    assert work.bytes == 2 * x.nbytes, "the transposed was copied, and the rest are views"
-
-
 def test_networks_are_counted_as_by_pytorch():
     generator = small_generator()
     z, t = torch.rand(2, 4, generator.denoiser.shape.positions), torch.tensor([1, 2])
@@ -83,8 +74,3 @@ def test_networks_are_counted_as_by_pytorch():
     with torch.no_grad(), counted() as ours:
         small_generator().denoiser(z, t)
     assert ours.flops == theirs.get_total_flops() > 0
-
-
-def test_sums_and_shares():
-    assert OperationCount(3, 5) + OperationCount(1, 1) == OperationCount(4, 6)
-    assert OperationCount(10, 20) * 0.3 == OperationCount(3, 6)
