@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 from pvdm.errors import InputError, one_line
 
@@ -110,6 +108,10 @@ class Nearest:
     distance: float | None = None
 
 
+ROWS = {"figures": Figure, "speed": Speed, "largest_batch": LargestBatch, "videos": ShownVideo, "nearest": Nearest}
+"""The lists of the results, and what they hold."""
+
+
 @dataclass(frozen=True)
 class Results:
     """Everything that the report shows; its texts are untrusted and must be escaped."""
@@ -139,13 +141,13 @@ class Results:
     @property
     def size(self) -> tuple[int, int] | None:
         """Height and width of the model's videos, where they are recorded."""
-        height, width = number(self.model.get("height")), number(self.model.get("width"))
-        return None if height is None or width is None else (int(height), int(width))
+        height, width = self.model.get("height"), self.model.get("width")
+        return (height, width) if height and width else None
 
     @property
     def clip_frames(self) -> int:
         """Frames of one clip of the model."""
-        return int(number(self.model.get("frames")) or 16)
+        return self.model.get("frames") or 16
 
 
 def read_results(folder: Path) -> Results:
@@ -154,7 +156,7 @@ def read_results(folder: Path) -> Results:
     if not path.is_file():
         raise InputError(f"{path} does not exist", "give the folder that pvdm benchmark has written")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)  # NaN and infinity
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON ({one_line(error)})", REMEDY) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -162,49 +164,16 @@ def read_results(folder: Path) -> Results:
     if isinstance(content.get("command"), list):
         content["command"] = shlex.join(map(str, content["command"]))
     try:
-        return _made(Results, {**content, "folder": folder})
-    except ValueError as error:
+        rows = {name: [_made(kind, row) for row in content.get(name) or ()] for name, kind in ROWS.items()}
+        return _made(Results, {**content, **rows, "folder": folder})
+    except (TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged ({one_line(error)})", REMEDY) from error
 
 
-def number(value: Any) -> float | None:
-    """A finite number, or None for anything else."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return value if is_number else None
-
-
-def numbers(values: Any) -> list[float | None]:
-    """A list of numbers, None where one is not finite; empty if it is no list."""
-    return [number(value) for value in values] if isinstance(values, list) else []
-
-
-def _made(kind: type[T], entry: dict[str, Any], where: str = "it") -> T:
-    """A dataclass from JSON: unknown keys are ignored, empty ones take the default; ValueError for a damaged one."""
-    types, given = get_type_hints(kind), {}
+def _made(kind: type[T], entry: dict[str, Any]) -> T:
+    """A dataclass from JSON: unknown keys are ignored, empty ones take the default; TypeError for a damaged one."""
+    given = {item.name: entry[item.name] for item in fields(kind) if entry.get(item.name) not in (None, [], {})}
     for item in fields(kind):
-        value = entry.get(item.name)
-        if value not in (None, [], {}):
-            name = item.name if where == "it" else f"{where}: {item.name}"
-            given[item.name] = _checked(value, types[item.name], name)
-        elif item.default is MISSING and item.default_factory is MISSING:
-            raise ValueError(f"{where} has no {item.name}")
+        if item.default_factory is dict and not isinstance(given.get(item.name, {}), dict):
+            raise TypeError(f"{item.name} is no mapping")
     return kind(**given)
-
-
-def _checked(value: Any, kind: Any, name: str) -> Any:
-    """The value in the type of its field; numbers that are not finite become None."""
-    parts = get_args(kind)
-    if isinstance(kind, UnionType):  # X | None
-        return _checked(value, parts[0], name)
-    if get_origin(kind) is list:
-        if not isinstance(value, list) or (is_dataclass(parts[0]) and not all(isinstance(v, dict) for v in value)):
-            raise ValueError(f"{name} is no list of mappings")
-        is_row = is_dataclass(parts[0])
-        return [_made(parts[0], row, f"{name} {index}") for index, row in enumerate(value)] if is_row else value
-    if get_origin(kind) is dict and not isinstance(value, dict):
-        raise ValueError(f"{name} is no mapping")
-    if kind in (int, float):
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or (kind is int and number(value) is None):
-            raise ValueError(f"{name} is no number")
-        return number(value) if kind is float else int(value)
-    return str(value) if kind is str else value

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
+from typing import Any
 
-from pvdm.benchmark.report.benchmark_results import Figure, Results, numbers
+from pvdm.benchmark.report.benchmark_results import Figure, Results
 from pvdm.benchmark.report.line_chart import NARROW, Chart, Point, Series, drawn
 from pvdm.benchmark.report.published_figures import published
 
@@ -29,79 +30,90 @@ def charts(results: Results) -> dict[str, list[Chart]]:
 
 
 def _steps_chart(results: Results, name: str) -> Chart:
-    """FVD against the denoising steps of the whole video."""
-    figures, is_random = _quality(results, name)
-    title = f"{_measure(is_random)} of {LENGTHS[name]} frames against steps"
-    lines = _by_sampler(
-        [(_evaluations(figure.setting, LENGTHS[name], results.clip_frames), figure) for figure in figures]
-    )
-    if not lines:
-        return Chart(title, missing=_reason(results, name))
-    lines += [] if is_random else _reference(results, name)
+    """FVD against the denoising steps of the whole video, with those of PVDM-L whose setting is known."""
     x = "denoising steps for the whole video" if name == "fvd128" else "denoising steps"
-    return _of_quality(title, lines, x, is_random)
+    rows = [row for row in published(results.dataset) if row.id == name and row.setting and row.method == "PVDM-L"]
+    theirs = [(_evaluations(row.setting, LENGTHS[name], 16) or 0, row.value, row.setting) for row in rows]
+    return _quality_chart(
+        results,
+        name,
+        against="steps",
+        x=x,
+        place=lambda figure: _evaluations(figure.setting, LENGTHS[name], results.clip_frames),
+        reference=[_named("PVDM-L, published", theirs, "reference", lone=True)],
+    )
 
 
 def _time_chart(results: Results, name: str) -> Chart:
     """FVD against the time to sample a video."""
-    figures, is_random = _quality(results, name)
-    title = f"{_measure(is_random)} of {LENGTHS[name]} frames against time"
     seconds = {
         (speed.setting, speed.sampler): speed.seconds / max(speed.batch, 1)
         for speed in results.speed
         if speed.frames == LENGTHS[name] and speed.seconds
     }
-    lines = _by_sampler([(seconds.get((figure.setting, figure.sampler)), figure) for figure in figures])
-    if not lines:
-        return Chart(title, missing="the time to sample was not measured" if figures else _reason(results, name))
-    return _of_quality(title, lines, "seconds per video", is_random)
+    return _quality_chart(
+        results,
+        name,
+        against="time",
+        x="seconds per video",
+        place=lambda figure: seconds.get((figure.setting, figure.sampler)),
+    )
 
 
-def _of_quality(title: str, lines: Sequence[Series], x: str, is_random: bool) -> Chart:
-    chart = drawn(title, lines, x=x, y=_measure(is_random), may_be_log="xy")
-    return replace(chart, random=is_random)
-
-
-def _psnr_chart(results: Results) -> Chart:
-    """PSNR of each frame of a reconstructed clip, of the training and the test part."""
-    title, curves = "PSNR of each frame", results.curves.get("psnr_per_frame")
-    parts = curves if isinstance(curves, dict) else {}
-    lines = [
-        Series(part, [(frame, v) for frame, v in enumerate(numbers(parts.get(part)), 1) if v is not None], color)
-        for part, color in (("train", "c0"), ("test", "c1"))
-    ]
-    if not any(line.points for line in lines):
-        return Chart(title, missing="it was not measured")
-    return drawn(title, lines, x="frame of the clip", y="PSNR, dB")
-
-
-def _drift_chart(results: Results, name: str) -> Chart:
-    """A measure along extended videos, and along real ones."""
-    entries = results.curves.get("drift")
-    entries = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-    title, y = f"{DRIFT[name][0]} along the video", DRIFT[name][1]
-    lines = [
-        Series(_entry_name(entry), _paired(entry.get("start_frames"), entry.get(name)), f"c{number % 6}")
-        for number, entry in enumerate(entries)
-    ]
-    real = [_paired(e.get("start_frames"), e["real"].get(name)) for e in entries if isinstance(e.get("real"), dict)]
-    lines += [Series("real", points, "reference") for points in real if points][:1]
-    if not any(line.points for line in lines):
-        return Chart(title, missing="it was not measured")
-    return drawn(title, lines, x="first frame of the window", y=y, width=NARROW)
-
-
-def _quality(results: Results, name: str) -> tuple[list[Figure], bool]:
-    """The FVD figures that have a value, or, where none has, those of the random detector and True."""
+def _quality_chart(
+    results: Results,
+    name: str,
+    *,
+    against: str,
+    x: str,
+    place: Callable[[Figure], float | None],
+    reference: Sequence[Series] = (),
+) -> Chart:
+    """The FVD figures that have a value at their places, or, where none has, those of the random detector."""
     found, random = (
         [figure for figure in results.figures if figure.id == id and figure.value is not None]
         for id in (name, f"{name}_random")
     )
-    return (found, False) if found or not random else (random, True)
+    is_random = bool(random and not found)
+    y = "fvd-random (no FVD)" if is_random else "FVD"
+    title = f"{y} of {LENGTHS[name]} frames against {against}"
+    lines = _by_sampler([(place(figure), figure) for figure in found or random])
+    if not lines:
+        reasons = [figure.missing for figure in results.figures if figure.id == name and figure.missing]
+        not_timed = "the time to sample was not measured" if against == "time" and (found or random) else None
+        return Chart(title, missing=not_timed or next(iter(reasons), "no such figure was measured"))
+    lines += [] if is_random else reference
+    return replace(drawn(title, lines, x=x, y=y, may_be_log="xy"), random=is_random)
 
 
-def _measure(is_random: bool) -> str:
-    return "fvd-random (no FVD)" if is_random else "FVD"
+def _psnr_chart(results: Results) -> Chart:
+    """PSNR of each frame of a reconstructed clip, of the training and the test part."""
+    parts = results.curves.get("psnr_per_frame", {})
+    lines = [
+        Series(part, _paired(range(1, len(parts.get(part, ())) + 1), parts.get(part, ())), color)
+        for part, color in (("train", "c0"), ("test", "c1"))
+    ]
+    return _along("PSNR of each frame", lines, x="frame of the clip", y="PSNR, dB")
+
+
+def _drift_chart(results: Results, name: str) -> Chart:
+    """A measure along extended videos, and along real ones."""
+    entries = results.curves.get("drift", ())
+    lines = [
+        Series(_entry_name(entry), _paired(entry["start_frames"], entry[name]), f"c{number % 6}")
+        for number, entry in enumerate(entries)
+    ]
+    real = [_paired(entry["start_frames"], entry["real"][name]) for entry in entries]
+    lines += [Series("real", points, "reference") for points in real if points][:1]
+    title, y = DRIFT[name]
+    return _along(f"{title} along the video", lines, x="first frame of the window", y=y, width=NARROW)
+
+
+def _along(title: str, lines: Sequence[Series], **options: Any) -> Chart:
+    """The chart, or that there is none."""
+    if not any(line.points for line in lines):
+        return Chart(title, missing="it was not measured")
+    return drawn(title, lines, **options)
 
 
 def _by_sampler(places: Sequence[tuple[float | None, Figure]]) -> list[Series]:
@@ -130,22 +142,10 @@ def _evaluations(setting: str | None, frames: int, clip_frames: int) -> int | No
     return int(first) + max(ceil(frames / clip_frames) - 1, 0) * int(later or first)
 
 
-def _reference(results: Results, name: str) -> list[Series]:
-    """PVDM-L's published figures whose setting is known; the paper's clips have 16 frames."""
-    rows = [row for row in published(results.dataset) if row.id == name and row.setting and row.method == "PVDM-L"]
-    points = [(_evaluations(row.setting, LENGTHS[name], 16) or 0, row.value, row.setting) for row in rows]
-    return [_named("PVDM-L, published", points, "reference", lone=True)]
-
-
-def _entry_name(entry: Mapping) -> str:
+def _entry_name(entry: Mapping[str, Any]) -> str:
     return " ".join(str(entry[key]) for key in ("setting", "sampler") if entry.get(key)) or "extended"
 
 
-def _paired(xs: object, ys: object) -> list[Point]:
-    pairs = zip(numbers(xs), numbers(ys), strict=False)
-    return sorted((x, y) for x, y in pairs if x is not None and y is not None)
-
-
-def _reason(results: Results, name: str) -> str:
-    reasons = [figure.missing for figure in results.figures if figure.id == name and figure.missing]
-    return reasons[0] if reasons else "no such figure was measured"
+def _paired(xs: Sequence[float], ys: Sequence[float | None]) -> list[Point]:
+    """The points that have both."""
+    return sorted((x, y) for x, y in zip(xs, ys, strict=False) if y is not None)

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pvdm.benchmark.report import report_tables
-from pvdm.benchmark.report.benchmark_results import Results, number, read_results
+from pvdm.benchmark.report.benchmark_results import Results, read_results
 from pvdm.benchmark.report.line_chart import decimal
 from pvdm.benchmark.report.published_figures import efficiency, notes
 from pvdm.benchmark.report.report_charts import charts
@@ -74,7 +74,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.do"],
     )
-    jinja.filters |= {"decimal": decimal, "number": number, "day": _day, "in_short": _in_short}
+    jinja.filters |= {"decimal": decimal, "day": _day, "in_short": _in_short}
     jinja.tests["web_address"] = _is_web_address
     names = ("RANKED", "RECONSTRUCTION", "rankings", "missing_reasons", "glance", "reconstruction", "speed_rows")
     jinja.globals |= {name: getattr(report_tables, name) for name in (*names, "circumstances")}

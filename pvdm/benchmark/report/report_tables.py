@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pvdm.benchmark.report.benchmark_results import Figure, Results, Speed, number
+from pvdm.benchmark.report.benchmark_results import Figure, Results, Speed
 from pvdm.benchmark.report.published_figures import Published, published
 
 RANKED = {"fvd16": "FVD of 16 frames", "fvd128": "FVD of 128 frames", "is": "Inception score"}
@@ -143,7 +143,7 @@ def circumstances(results: Results) -> dict[str, str]:
 
 
 def _hardware(name: str, value: Any) -> tuple[str, Any]:
-    if name.endswith("_bytes") and number(value) is not None:
+    if name.endswith("_bytes") and value is not None:
         return f"Hardware: {name.removesuffix('_bytes').replace('_', ' ')}", f"{value / 2**30:.0f} GiB"
     return f"Hardware: {name.replace('_', ' ')}", value
 
