@@ -28,6 +28,9 @@ REMOVED = {
 }
 """Options of `speed` that no longer exist: why, and what to use instead."""
 
+NO_PICTURE = ("the tables say the same", "plot the rows of the JSON, or write the tables into a --document")
+"""Why `solvers` no longer has its --picture, and what to use instead."""
+
 
 class _Removed(argparse.Action):
     """An option that no longer exists: refused with the reason and the remedy in `const`."""
@@ -164,7 +167,7 @@ def _add_solvers_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="a .json file")
     parser.add_argument("--overwrite", action="store_true", help="replace existing output")
     parser.add_argument("--document", type=Path, metavar="FILE", help="a document whose tables are replaced by these")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="a .png or .svg file, replaced if it exists")
+    parser.add_argument("--picture", action=_Removed, const=NO_PICTURE, help=argparse.SUPPRESS)
     parser.add_argument(
         "--num-videos", type=positive, default=2, help="clips of the model over which errors are averaged"
     )

@@ -5,8 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from pvdm.benchmark.solvers.solver_command import of_mixture
-from pvdm.benchmark.solvers.solver_report import PAPER, default_case
+from pvdm.benchmark.solvers.solver_command import PAPER, default_case, of_mixture
 from pvdm.benchmark.solvers.solver_study import SOLVERS, Mixture, cases, distance
 from pvdm.diffusion import DiffusionConfig, NoiseSchedule, VideoNoise, sample_unipc
 

@@ -1,4 +1,4 @@
-"""`pvdm benchmark solvers`: JSON, tables in a document and a picture; and that the committed ones belong together."""
+"""`pvdm benchmark solvers`: JSON and tables in a document; and that the committed ones belong together."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from pvdm.benchmark.solvers import solver_command
-from pvdm.benchmark.solvers.solver_report import BEGIN, END, PAPER, default_case, errors, into_document
+from pvdm.benchmark.solvers.solver_command import BEGIN, END, PAPER, default_case, errors, into_document
 from pvdm.cli import main
 from pvdm.diffusion import TriplaneUNet
 
@@ -22,9 +21,9 @@ def test_a_study_of_a_model(pvdm, model, tmp_path, monkeypatch):
     monkeypatch.setattr(solver_command, "MIXTURE_VALUES", 4)
     for name in ("WHOLE", "PART"):
         monkeypatch.setattr(solver_command, name, {"grids": ("uniform", "cubic"), "steps": (20, 100)})
-    output, page, picture = tmp_path / "s.json", tmp_path / "s.md", tmp_path / "s.png"
+    output, page = tmp_path / "s.json", tmp_path / "s.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
-    options = ["--document", page, "--picture", picture, "--num-videos", 1, "--device", "cpu"]
+    options = ["--document", page, "--num-videos", 1, "--device", "cpu"]
     pvdm("benchmark", "solvers", "--model", model, "--output", output, *options)
     found = json.loads(output.read_text(encoding="utf-8"))
     assert found["format"] == "pvdm-solvers" and found["settings"]["videos"] == 1 and found["model"]["sha256"]
@@ -36,7 +35,6 @@ def test_a_study_of_a_model(pvdm, model, tmp_path, monkeypatch):
     text = page.read_text(encoding="utf-8")
     assert text.startswith(f"before\n{BEGIN}\n**mixture**") and text.endswith(f"{END}\nafter\n") and "old" not in text
     assert text.count("| unipc | cubic |") == 3
-    assert Image.open(picture).width > 400
 
 
 def test_a_document_without_a_place_is_refused_at_once(model, tmp_path, caplog):
@@ -46,6 +44,11 @@ def test_a_document_without_a_place_is_refused_at_once(model, tmp_path, caplog):
     assert main(list(map(str, words))) == 2
     assert "has no place for tables; put the lines" in caplog.messages[-1]
     assert page.read_text(encoding="utf-8") == "no tables" and not (tmp_path / "s.json").exists()
+
+
+def test_the_picture_is_gone_and_the_refusal_says_so(refusal, tmp_path):
+    words = ["--model", tmp_path, "--output", tmp_path / "s.json", "--picture", "s.png"]
+    assert "--picture was removed: the tables say the same" in refusal("benchmark", "solvers", *words)
 
 
 def test_the_tables_of_the_document_are_those_of_the_file():

@@ -1,4 +1,4 @@
-"""`pvdm benchmark solvers`: a study on data in closed form and on a model, as JSON, tables and a picture."""
+"""`pvdm benchmark solvers`: a study on data in closed form and on a model, as JSON and tables."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import argparse
 import logging
 import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timezone
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from pvdm.benchmark.solvers.solver_report import into_document, picture, tables
 from pvdm.benchmark.solvers.solver_study import STEPS, Mixture, evaluations, study
-from pvdm.diffusion import GRIDS, DiffusionConfig, NoiseSchedule, VideoNoise, make_denoise
+from pvdm.diffusion import GRIDS, DiffusionConfig, NoiseSchedule, SamplerConfig, VideoNoise, make_denoise
+from pvdm.errors import InputError
 from pvdm.evaluation.clips.model_clips import LoadedModel
 from pvdm.evaluation.results import hardware, versions, write_document
-from pvdm.files.atomic_write import check_output_file, replacing
+from pvdm.files.atomic_write import check_output_file
 from pvdm.generation import VideoGenerator
 
 MIXTURE_VALUES = 4096
@@ -27,6 +29,10 @@ WHOLE: dict[str, Any] = {"grids": GRIDS, "steps": STEPS}
 PART: dict[str, Any] = {"grids": ("uniform", "cubic"), "steps": (10, 20, 100)}
 """What is studied, and the part that is enough to see whether clamping changes the ranking."""
 FORMAT = "pvdm-solvers"
+BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
+PAPER = ("ddim", "uniform", 100)
+"""Solver, grid and steps of the paper's faster setting."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -40,11 +46,7 @@ def run_solvers(options: argparse.Namespace, *, device: torch.device) -> None:
     content = document(model, videos=options.num_videos, seed=options.seed)
     write_document(options.output, content, overwrite=options.overwrite)
     if options.document is not None:
-        text = into_document(options.document, content)
-        options.document.write_text(text, encoding="utf-8")
-    if options.picture is not None:
-        with replacing(options.picture, overwrite=True) as path:
-            picture(content, path)
+        options.document.write_text(into_document(options.document, content), encoding="utf-8")
     logger.info("%s", tables(content))
     logger.info("written to %s", options.output)
 
@@ -86,3 +88,51 @@ def of_model(generator: VideoGenerator, *, videos: int, seed: int, clamp: bool =
     x = noise.normal(shape, device=generator.device)
     with tqdm(total=evaluations(generator.diffusion.timesteps, **given), unit="step") as bar:
         return study(denoise, x, generator.schedule, progress=bar.update, **given)
+
+
+def tables(results: Mapping[str, Any]) -> str:
+    """For each subject a sentence, and a table of the errors by solver, grid and steps; the smallest are bold."""
+    return "\n".join(_table(name, subject) for name, subject in results["subjects"].items())
+
+
+def into_document(path: Path, results: Mapping[str, Any]) -> str:
+    """The document's text with the tables of these results; InputError if it has no place for tables."""
+    text = path.read_text(encoding="utf-8")
+    if BEGIN not in text or END not in text:
+        raise InputError(f"{path} has no place for tables", f"put the lines {BEGIN} and {END} where they belong")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    return f"{before}{BEGIN}\n{tables(results)}{END}{after}"
+
+
+def errors(subject: Mapping[str, Any]) -> dict[tuple[str, str, int], float]:
+    """Errors by solver, grid and steps."""
+    return {(row["solver"], row["grid"], row["steps"]): row["error"] for row in subject["rows"]}
+
+
+def default_case() -> tuple[str, str, int]:
+    """Solver, grid and steps of the default."""
+    default = SamplerConfig().completed(1000)
+    return default.name, default.grid, default.steps
+
+
+def _table(name: str, subject: Mapping[str, Any]) -> str:
+    found = errors(subject)
+    steps = list(dict.fromkeys(count for *_, count in found))
+    best = {min((error, case) for case, error in found.items() if case[2] == count)[1] for count in steps}
+    lines = [f"**{name}**: {_sentence(subject)}", "", f"| solver | grid | {' | '.join(map(str, steps))} |"]
+    lines.append("|---|---|" + "---|" * len(steps))
+    for solver, grid in dict.fromkeys((solver, grid) for solver, grid, _ in found):
+        cases = [(solver, grid, count) for count in steps]
+        cells = [f"**{found[case]:.4f}**" if case in best else f"{found[case]:.4f}" for case in cases]
+        lines.append(f"| {solver} | {grid} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def _sentence(subject: Mapping[str, Any]) -> str:
+    found, (solver, grid, steps) = errors(subject), default_case()
+    others = ", ".join(f"{name} {value:.4f}" for name, value in subject["from_reference"].items())
+    return (
+        f"error {found[solver, grid, steps]:.4f} with {steps} steps of {solver} on the {grid} grid, {found[PAPER]:.4f} "
+        f"with {PAPER[2]} of {PAPER[0]} on the {PAPER[1]} one. The reference has a root mean square of "
+        f"{subject['reference']['root_mean_square']:.3f}; its distances from other ends: {others}."
+    )
