@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pvdm import cli
-from pvdm.benchmark.speed.measured_model import AUTOENCODERS, UNETS
+from pvdm.benchmark.speed.measured_model import CONFIGS
 from pvdm.benchmark.speed.speed_options import SIZES
 from pvdm.commands import encode
 from pvdm.data.latents.shards import DTYPES
@@ -87,7 +87,7 @@ def test_what_options_offer_is_what_there_is():
     """Choices are written down apart from the code that needs PyTorch."""
     assert tuple(DTYPES) == encode.DTYPES
     assert tuple(SAMPLERS) == SAMPLER_NAMES
-    assert SIZES == tuple(UNETS) == tuple(AUTOENCODERS)
+    assert SIZES == tuple(CONFIGS)
 
 
 def test_openmp_threads_sleep_while_they_wait(monkeypatch):

@@ -60,50 +60,28 @@ def sample_clip(model: MeasuredModel, options: SpeedOptions) -> Measured:
 
 def stream(model: MeasuredModel, options: SpeedOptions) -> Measured:
     """Videos of many clips, each clip written to mp4 as it comes; the time to the first, and the rate after it."""
-    generator = model.generator
-    own, apart = _Stream(generator, options), _Stream(generator, options, overlap=False)
-    counting = partial(_countable, generator)
-    found = measure(own.run, options.device, options.repeats, counting=counting)
-    found.items = options.batch_size * options.frames
-    found.extra |= own.figures(len(found.seconds))
-    if options.device.type == "cuda":
-        without = measure(apart.run, options.device, options.repeats, counting=counting)
-        found.extra["seconds_without_overlap"] = without.median
-    return found
+    generator, times = model.generator, []
 
-
-class _Stream:
-    """Streams and writes a video, and notes when the first clip was there."""
-
-    def __init__(self, generator: VideoGenerator, options: SpeedOptions, *, overlap: bool | None = None) -> None:
-        self.generator, self.options, self.overlap = generator, options, overlap
-        self.firsts: list[float] = []
-        self.rates: list[float] = []
-
-    def run(self) -> None:
-        generator, options = self.generator, self.options
+    def run() -> None:
         start = perf_counter()
-        with (
-            _overlapping(generator, self.overlap),
-            generator.precision(options.precision),
-            _writers(options, generator.fps) as writers,
-        ):
+        with generator.precision(options.precision), _writers(options, generator.fps) as writers:
             clips = generator.stream(num_frames=options.frames, videos=_videos(options), sampler=options.sampler)
             _write(next(clips), writers)
             first = perf_counter()
             for batch in clips:
                 _write(batch, writers)
-        self.firsts.append(first - start)
-        later = options.batch_size * (options.frames - generator.frames)
-        self.rates.append(later / (perf_counter() - first))
+        times.append((first - start, perf_counter() - first))
 
-    def figures(self, timed: int) -> dict[str, Any]:
-        """Medians of the last `timed` runs; those before were counted or warmed up."""
-        is_long = self.options.frames > self.generator.frames
-        return {
-            "first_clip_seconds": statistics.median(self.firsts[-timed:]),
-            "frames_per_second_after_it": statistics.median(self.rates[-timed:]) if is_long else None,
-        }
+    found = measure(run, options.device, options.repeats, counting=partial(_countable, generator))
+    first, rest = map(statistics.median, zip(*times[-len(found.seconds) :], strict=True))
+    later = options.batch_size * (options.frames - generator.frames)
+    found.items = options.batch_size * options.frames
+    found.extra |= {"first_clip_seconds": first, "frames_per_second_after_it": later / rest if later > 0 else None}
+    if options.device.type == "cuda":
+        with _without_overlap(generator):
+            without = measure(run, options.device, options.repeats, counting=partial(_countable, generator))
+        found.extra["seconds_without_overlap"] = without.median
+    return found
 
 
 def _network(model: MeasuredModel, options: SpeedOptions, use: Callable[[VideoGenerator], Any]) -> Measured:
@@ -135,19 +113,18 @@ def _write(batch: Tensor, writers: list[VideoWriter]) -> None:
 @contextmanager
 def _countable(generator: VideoGenerator) -> Iterator[None]:
     """This thread does everything, operation by operation, so that it can be counted."""
-    with _overlapping(generator, False):
-        graphed, generator._graphed = generator._graphed, None
-        try:
+    graphed, generator._graphed = generator._graphed, None
+    try:
+        with _without_overlap(generator):
             yield
-        finally:
-            generator._graphed = graphed
+    finally:
+        generator._graphed = graphed
 
 
 @contextmanager
-def _overlapping(generator: VideoGenerator, overlap: bool | None) -> Iterator[None]:
-    """Whether the next clip is sampled while one is decoded; None leaves it as it is."""
-    before = generator.overlap
-    generator.overlap = before if overlap is None else overlap
+def _without_overlap(generator: VideoGenerator) -> Iterator[None]:
+    """A clip is decoded before the next one is sampled."""
+    before, generator.overlap = generator.overlap, False
     try:
         yield
     finally:

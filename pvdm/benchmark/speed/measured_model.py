@@ -4,37 +4,20 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import torch
+import yaml
 
+from pvdm import configs
 from pvdm.autoencoder import AutoencoderConfig
 from pvdm.benchmark.speed.speed_options import SpeedOptions
 from pvdm.diffusion import UNetConfig
 from pvdm.generation import VideoGenerator
 
-TINY_AUTOENCODER = AutoencoderConfig(
-    height=64,
-    width=64,
-    channels=32,
-    depth=1,
-    heads=2,
-    head_dim=16,
-    projection_depth=1,
-    projection_heads=2,
-    projection_head_dim=16,
-    projection_mlp_dim=32,
-)
-AUTOENCODERS = {"released": AutoencoderConfig(), "pvdm-s": AutoencoderConfig(), "tiny": TINY_AUTOENCODER}
-"""By size: 62.06 M parameters, the same, and configs/sizes/autoencoder-tiny.yaml."""
-
-UNETS = {
-    "released": UNetConfig(),
-    "pvdm-s": UNetConfig(channels=128),
-    "tiny": UNetConfig(channels=32, channel_multipliers=(1, 2), blocks_per_level=1, attention_factors=(2, 1), heads=4),
-}
-"""By size: 528.27 M parameters, 132.16 M, and configs/sizes/diffusion-tiny.yaml."""
+CONFIGS = {"released": (), "pvdm-s": ("pvdm-s",), "tiny": ("autoencoder-tiny", "diffusion-tiny")}
+"""The files of configs/sizes/ by size; what they leave out is as released."""
 
 
 class MeasuredModel:
@@ -101,9 +84,15 @@ def sizes(name: str, **changed: int | None) -> tuple[AutoencoderConfig, UNetConf
     """The configurations of a named size; frames, height, width, channels and unet_channels may be changed."""
     given = {field: value for field, value in changed.items() if value is not None}
     width = {"channels": given.pop("unet_channels")} if "unet_channels" in given else {}
-    autoencoder = replace(AUTOENCODERS[name], **given)
+    of_size = {"autoencoder": {}, "denoiser": {}}
+    for file in CONFIGS[name]:
+        config = yaml.safe_load((configs.FOLDER / "sizes" / f"{file}.yaml").read_text(encoding="utf-8"))
+        pixels = {side: config["data"][side] for side in ("height", "width") if side in config.get("data", {})}
+        of_size["autoencoder"] |= pixels | config["model"]["init_args"].get("autoencoder", {})
+        of_size["denoiser"] |= config["model"]["init_args"].get("denoiser", {})
+    autoencoder = AutoencoderConfig(**of_size["autoencoder"] | given)
     shape = {"latent_shape": tuple(autoencoder.latent_shape), "latent_channels": autoencoder.latent_channels}
-    return autoencoder, replace(UNETS[name], **shape, **width)
+    return autoencoder, UNetConfig(**of_size["denoiser"] | shape | width)
 
 
 def _random(autoencoder: AutoencoderConfig, denoiser: UNetConfig) -> VideoGenerator:

@@ -90,9 +90,10 @@ def documents(
     """The file's content after each task, so that an interrupted run leaves what it has; the last one is complete."""
     before, largest = ceiling(options.device, options.dtype), []
     found: dict[str, Measured | str] = {}
-    for name, value in measured_tasks(names, model, options):
-        found[name] = value
-        if not isinstance(value, str):
+    for name in (name for name in TASK_NAMES if name in names):
+        logger.info("%s ...", name)
+        found[name] = _measured(TASKS[name], model, options)
+        if not isinstance(found[name], str):
             yield document(found, model, options, before, largest)
     for batch in largest_batches(model) if batches else ():
         largest.append(batch)
@@ -102,17 +103,8 @@ def documents(
     yield document(found, model, options, max(before, ceiling(options.device, options.dtype)), largest)
 
 
-def measured_tasks(
-    names: Collection[str], model: MeasuredModel, options: SpeedOptions
-) -> Iterator[tuple[str, Measured | str]]:
-    """Each task and what was found, or why nothing was, such as too little memory; the others still run."""
-    for name in TASK_NAMES:
-        if name in names:
-            logger.info("%s ...", name)
-            yield name, _measured(TASKS[name], model, options)
-
-
 def _measured(task: SpeedTask, model: MeasuredModel, options: SpeedOptions) -> Measured | str:
+    """What was found, or why nothing was, such as too little memory; the other tasks still run."""
     if task.stage == 2 and model.denoiser is None:
         return "this model is a stage-1 autoencoder without a denoiser; train stage 2 with it first"
     if task.trains:
