@@ -87,7 +87,7 @@ def test_what_options_offer_is_what_there_is():
     """Choices are written down apart from the code that needs PyTorch."""
     assert tuple(DTYPES) == encode.DTYPES
     assert tuple(SAMPLERS) == SAMPLER_NAMES
-    assert SIZES == tuple(CONFIGS)
+    assert tuple(CONFIGS) == SIZES
 
 
 def test_openmp_threads_sleep_while_they_wait(monkeypatch):

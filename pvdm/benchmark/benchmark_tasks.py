@@ -142,7 +142,7 @@ def _no_samples(context: BenchmarkContext) -> dict[str, Any]:
     """The figures of a model that generates nothing."""
     reason = "this model is a stage-1 autoencoder without a denoiser; train stage 2 with it first"
     specs = wanted_figures(context)
-    return {"figures": [spec.missing(reason, **s.names) for s in context.plan.settings for spec in specs]}
+    return {"figures": [spec.entry(missing=reason, **s.names) for s in context.plan.settings for spec in specs]}
 
 
 def _finished(context: BenchmarkContext, task: Task) -> tuple[dict[str, Any], float]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,27 @@ from pvdm.evaluation.metrics.floor import floor_of, halves
 from pvdm.evaluation.metrics.frechet import frechet_distance
 from pvdm.evaluation.metrics.naturalness import ST_RRED_SIZE
 from pvdm.evaluation.protocol import Protocol
-from pvdm.files.weights import WeightsFile
 from pvdm.generation import VideoGenerator
 from pvdm.runtime.processes import ALONE, Processes
 
-OPTIONS = {"i3d-400": "--i3d", "c3d-ucf101": "--c3d"}
-"""Options of the command that name a detector's file."""
+OPTIONS = {"i3d-400": "--i3d", "c3d-ucf101": "--c3d", "lpips": "--lpips-weights"}
+"""Options of the command that name a network's file."""
 
 
 class Unavailable(Exception):
     """Something that a figure needs is not to be had; its text says why and what to do."""
+
+
+@contextmanager
+def figure_needs(remedy: str = "") -> Iterator[None]:
+    """What is refused in this block makes a figure Unavailable, for the same reason; remedy: another than the error's.
+
+    No process may be waiting for another within the block.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise Unavailable(f"{error.problem}; {remedy}" if remedy else str(error)) from error
 
 
 @dataclass
@@ -55,9 +66,8 @@ class BenchmarkContext:
     store: ResultStore
     processes: Processes = ALONE
     weights: dict[str, Path] = field(default_factory=dict)
-    _detectors: dict[str, Detector | InputError] = field(default_factory=dict)
+    _networks: dict[str, Detector | PerceptualDistance | str] = field(default_factory=dict)
     _videos: dict[Part, VideoSet] = field(default_factory=dict)
-    _no_lpips: str = ""
 
     @property
     def generator(self) -> VideoGenerator:
@@ -101,29 +111,20 @@ class BenchmarkContext:
 
     def real(self, protocol: Protocol, *, part: Part | None = None) -> ClipSource:
         """The real clips of a protocol; Unavailable if there is no such part, or no video is long enough."""
-        try:
+        with figure_needs():
             videos = self.videos(part or protocol.part_of(self.plan.dataset))
-        except InputError as error:
-            raise Unavailable(str(error)) from error
-        try:
+        with figure_needs("give data with longer videos, or do without"):
             return clips_of(videos, protocol, role="real", seed=self.plan.seed, size=self.size)
-        except InputError as error:
-            raise Unavailable(f"{error.problem}; give data with longer videos, or do without") from error
 
     def samples(self, setting: Setting, frames: int = LONG) -> SampledClips:
-        """The sampled videos of a setting; Unavailable for a model of stage 1.
+        """The sampled videos of a setting; InputError for a model of stage 1, and for steps that it does not have.
 
         A model with classes samples all of them in turn, as in `pvdm evaluate --every-class`.
         """
         first, later = setting.samplers()
         protocol = Protocol("benchmark", "fvd", "", frames, size=None, num_fake=self.plan.num_videos)
         sampling = Sampling(first, later, every_class=True)
-        try:
-            return clips_of(self.model, protocol, role="fake", seed=self.plan.seed, sampling=sampling)
-        except InputError as error:
-            if self.generator.denoiser is None:
-                raise Unavailable(str(error)) from error
-            raise
+        return clips_of(self.model, protocol, role="fake", seed=self.plan.seed, sampling=sampling)
 
     def real_features(
         self, protocol: Protocol, *, part: Part | None = None, detector: Thumbnails | None = None
@@ -154,13 +155,9 @@ class BenchmarkContext:
         """What a result records about those of these detectors, and "lpips", that can be had."""
         found = {}
         for name in names:
-            if name == "lpips":
-                found |= {"lpips": self.lpips.record} if self.lpips else {}
-                continue
-            try:
-                found[name] = self._loaded(name).describe()
-            except Unavailable:
-                continue
+            with suppress(Unavailable):
+                network = self._loaded(name)
+                found[name] = network.record if name == "lpips" else network.describe()
         return found
 
     @property
@@ -168,44 +165,32 @@ class BenchmarkContext:
         """Whether figures of random weights replace those of I3D, which is not there or would be too slow."""
         return self.plan.quick or not self.records("i3d-400")
 
-    def _loaded(self, name: str) -> Detector:
-        """On the CPU at first, so that it does not count as memory of sampling and training."""
-        if name not in self._detectors:
-            self._detectors[name] = self._load(name)
-        found = self._detectors[name]
-        if isinstance(found, InputError):
-            raise Unavailable(str(_with_own_options(name, found)))
+    def _loaded(self, name: str) -> Any:
+        """The network on the CPU at first, so that it does not count as memory of sampling and training."""
+        if name not in self._networks:
+            self._networks[name] = self._load(name)
+        found = self._networks[name]
+        if isinstance(found, str):
+            raise Unavailable(found)
         return found
 
-    def _load(self, name: str) -> Detector | InputError:
-        if reason := self._not_fetched(name, DETECTORS[name].file):
-            return InputError(reason, f"give its path as {OPTIONS.get(name, '--detector')}")
+    def _load(self, name: str) -> Detector | PerceptualDistance | str:
+        """The network, or why there is none; InputError if its file was given and is wrong."""
+        given, file = self.weights.get(name), VGG if name == "lpips" else DETECTORS[name].file
+        remedy = f"give its path as {OPTIONS.get(name, '--detector')}"
+        if self.plan.quick and not given and file and file.url and not file.cached.is_file():
+            return f"{file.name} is not here, and --quick fetches nothing; {remedy}"
         try:
-            return load_detector(name, self.weights.get(name))
+            return PerceptualDistance(given) if name == "lpips" else load_detector(name, given)
         except InputError as error:
-            if name in self.weights:  # a file that was given must be right
-                raise _with_own_options(name, error) from error
-            return error
+            if given:
+                raise error.written(lambda option, value: OPTIONS.get(name, flag(option, value))) from error
+            return f"{error.problem}; {remedy}"
 
-    def _not_fetched(self, name: str, file: WeightsFile | None) -> str | None:
-        """Why a file that could be fetched is not: --quick downloads nothing."""
-        if not self.plan.quick or name in self.weights or file is None or not file.url or file.cached.is_file():
-            return None
-        return f"{file.name} is not here, and --quick fetches nothing"
-
-    @cached_property
+    @property
     def lpips(self) -> PerceptualDistance | None:
         """LPIPS; None where its weights are not to be had, see `why_missing`."""
-        if reason := self._not_fetched("lpips", VGG):
-            self._no_lpips = reason
-            return None
-        try:
-            return PerceptualDistance(self.weights.get("lpips"))
-        except InputError as error:
-            if "lpips" in self.weights:
-                raise
-            self._no_lpips = error.problem
-            return None
+        return self._loaded("lpips") if self.records("lpips") else None
 
     @property
     def has_st_rred(self) -> bool:
@@ -214,8 +199,8 @@ class BenchmarkContext:
 
     def why_missing(self, name: str) -> str:
         """Why a measure of reconstructions has no value."""
-        if name == "lpips" and self.lpips is None:
-            return f"{self._no_lpips}; give its path as --lpips-weights"
+        if name == "lpips" and isinstance(self._networks.get(name), str):
+            return self._networks[name]
         if name == "st_rred" and not self.has_st_rred:
             return f"ST-RRED takes clips of at least {ST_RRED_SIZE}x{ST_RRED_SIZE} pixels, and a run without --quick"
         return f"{name} has no value for any of these clips; look at them and at their reconstructions"
@@ -223,8 +208,3 @@ class BenchmarkContext:
     def alone(self, action: Callable[[BenchmarkContext], Any]) -> Any:
         """What the first process computes, in all of them."""
         return self.processes.gather(action(self) if self.processes.is_main else None)[0]
-
-
-def _with_own_options(detector: str, error: InputError) -> InputError:
-    """The error with the benchmark's option for the detector's file."""
-    return error.written(lambda name, value: OPTIONS.get(detector, flag(name, value)))

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pvdm.benchmark.context import BenchmarkContext, Unavailable
+from pvdm.benchmark.context import BenchmarkContext, Unavailable, figure_needs
 from pvdm.benchmark.plan import Dataset
-from pvdm.errors import InputError
 from pvdm.evaluation.clip_counts import check_counts
 from pvdm.evaluation.clips.source import ClipSource
 from pvdm.evaluation.measurement import plain
@@ -49,16 +48,12 @@ class FigureSpec:
         rest = {"protocol": self.protocol, "based_on": None, "changed": {}, "few": False, "counts": {}, "missing": None}
         return {"id": self.id, "name": self.name, "better": self.better, **empty, **rest, **values}
 
-    def missing(self, reason: str, **values: Any) -> dict[str, Any]:
-        """The entry of a figure that cannot be had."""
-        return self.entry(missing=reason, **values)
-
     def measured(self, measure: Callable[[], dict[str, Any]], **values: Any) -> dict[str, Any]:
         """The entry with the values that `measure` returns, or with the reason if it raises Unavailable."""
         try:
             return self.entry(**{**values, **measure()})
         except Unavailable as error:
-            return self.missing(str(error), **values)
+            return self.entry(missing=str(error), **values)
 
 
 FRECHET = (FigureSpec("fvd16", "FVD16", "pvdm/fvd16"), FigureSpec("fvd128", "FVD128", "pvdm/fvd128"))
@@ -96,10 +91,8 @@ NEAREST = (
 
 def check_enough(context: BenchmarkContext, protocol: Protocol, *, real: ClipSource | None, fake: int) -> bool:
     """Whether there are fewer clips than the protocol asks for; Unavailable if the plan does not allow that."""
-    try:
+    with figure_needs("pass --allow-few, which marks the figure"):
         few = check_counts(counts(real, fake), protocol, allow_few=context.plan.allow_few or context.plan.quick)
-    except InputError as error:
-        raise Unavailable(f"{error.problem}; pass --allow-few, which marks the figure") from error
     return few or context.plan.quick
 
 
@@ -117,10 +110,8 @@ def about(context: BenchmarkContext, spec: FigureSpec, *, real: ClipSource | Non
 
 def computed(function: Callable[..., T], *arguments: Any, **options: Any) -> T:
     """The value of a function of features; Unavailable if there are too few of them, or they are not finite."""
-    try:
+    with figure_needs():
         return function(*arguments, **options)
-    except InputError as error:
-        raise Unavailable(str(error)) from error
 
 
 def counts(real: ClipSource | None, fake: int) -> dict[str, int | None]:

@@ -40,7 +40,7 @@ def generation(context: BenchmarkContext, setting: Setting) -> dict[str, Any]:
     reasons = {spec: why_not(context, spec) for spec in specs}
     rows = setting_rows(context, setting)
     figures = [
-        spec.missing(reasons[spec], **setting.names)
+        spec.entry(missing=reasons[spec], **setting.names)
         if reasons[spec]
         else spec.measured(lambda spec=spec: figure_of(context, spec, rows), **setting.names)
         for spec in specs

@@ -34,7 +34,7 @@ def memorization(context: BenchmarkContext, setting: Setting) -> dict[str, Any]:
         about(context, NEAREST[0], real=real, fake=context.plan.num_videos)
         reference = context.real_features(protocol)
     except Unavailable as error:
-        return {"figures": [spec.missing(str(error), **setting.names) for spec in NEAREST]}
+        return {"figures": [spec.entry(missing=str(error), **setting.names) for spec in NEAREST]}
     rows = {name: found[: protocol.num_fake] for name, found in setting_rows(context, setting).items()}
     features = rows[features_name(protocol)]
     facts = {**setting.names, **about(context, NEAREST[0], real=real, fake=len(features))}

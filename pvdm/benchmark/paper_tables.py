@@ -38,6 +38,9 @@ from pvdm.evaluation.result_table import BETTER, shown_floor
 from pvdm.evaluation.results import hardware, versions
 from pvdm.runtime.processes import Processes, processes, together
 
+AS_GIVEN = ("dataset", "root", "seed", "batch_size", "precision", "quick", "allow_few", "split")
+"""Options that the plan takes as they are."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -75,32 +78,26 @@ def plan_of(options: argparse.Namespace) -> Plan:
     """The plan that the options describe."""
     texts = options.settings or (QUICK_SETTINGS if options.quick else SETTINGS)
     return Plan(
-        dataset=options.dataset,
-        root=options.root,
         settings=tuple(Setting.parse(text, eta=options.eta) for text in texts),
         num_videos=options.num_videos or (QUICK_VIDEOS if options.quick else NUM_VIDEOS),
-        seed=options.seed,
-        batch_size=options.batch_size,
-        precision=options.precision,
-        quick=options.quick,
-        allow_few=options.allow_few,
         shown=QUICK_SHOWN if options.quick else SHOWN,
-        split=options.split,
+        **{name: getattr(options, name) for name in AS_GIVEN},
     )
 
 
 def check(context: BenchmarkContext) -> None:
     """InputError for what makes the benchmark impossible, before anything is written."""
-    real = context.protocol(FRECHET[0].wanted)
     context.videos("train")
     context.records(*context.weights)
+    if context.generator.denoiser is None:
+        return
+    for setting in context.plan.settings:
+        context.samples(setting)
     try:
-        for setting in context.plan.settings:
-            context.samples(setting)
-        check_enough(context, FRECHET[0].wanted, real=context.real(real), fake=context.plan.num_videos)
+        real = context.real(context.protocol(FRECHET[0].wanted))
+        check_enough(context, FRECHET[0].wanted, real=real, fake=context.plan.num_videos)
     except Unavailable as error:
-        if context.generator.denoiser is not None:
-            raise InputError(str(error)) from error
+        raise InputError(str(error)) from error
 
 
 def check_differs(context: BenchmarkContext, other: Path) -> None:

@@ -28,7 +28,7 @@ def reconstruction(context: BenchmarkContext, part: Part) -> dict[str, Any]:
     try:
         real = context.real(protocol, part=part)
     except Unavailable as error:
-        return {"figures": [spec.missing(str(error), part=part) for spec in specs]}
+        return {"figures": [spec.entry(missing=str(error), part=part) for spec in specs]}
     rows = _rows(context, real, part)
     fidelity = fidelity_means(*(torch.from_numpy(rows[name]) for name in ("clips", "frames")))
 
