@@ -74,6 +74,11 @@ class Speed:
     device: str | None = None
     missing: str | None = None
 
+    @property
+    def row(self) -> tuple[str | None, ...]:
+        """Equal for what stands in one row of the table."""
+        return self.setting, self.sampler, self.device
+
 
 @dataclass(frozen=True)
 class LargestBatch:

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pvdm.benchmark.report import report_tables
 from pvdm.benchmark.report.benchmark_results import Results, read_results
 from pvdm.benchmark.report.line_chart import decimal
-from pvdm.benchmark.report.published_figures import efficiency, notes
+from pvdm.benchmark.report.published_figures import efficiency, notes, published
 from pvdm.benchmark.report.report_charts import charts
 from pvdm.benchmark.report.report_media import KINDS, NO_CLASS, Media
+from pvdm.benchmark.report.report_tables import RANKED, RECONSTRUCTION, glance, rankings
 from pvdm.files.atomic_write import replacing
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -76,9 +76,9 @@ def environment() -> Environment:
     )
     jinja.filters |= {"decimal": decimal, "day": _day, "in_short": _in_short}
     jinja.tests["web_address"] = _is_web_address
-    names = ("RANKED", "RECONSTRUCTION", "rankings", "missing_reasons", "glance", "reconstruction", "speed_rows")
-    jinja.globals |= {name: getattr(report_tables, name) for name in (*names, "circumstances")}
-    jinja.globals |= {"TRUST": TRUST, "KINDS": KINDS, "NO_CLASS": NO_CLASS, "efficiency": efficiency, "notes": notes}
+    jinja.globals |= {"RANKED": RANKED, "RECONSTRUCTION": RECONSTRUCTION, "rankings": rankings, "glance": glance}
+    jinja.globals |= {"TRUST": TRUST, "KINDS": KINDS, "NO_CLASS": NO_CLASS}
+    jinja.globals |= {"published": published, "efficiency": efficiency, "notes": notes}
     return jinja
 
 
