@@ -294,7 +294,7 @@ def with_a_bug(arguments: list[str]) -> int:
     [
         "pvdm.autoencoder:AutoencoderConfig.__post_init__",
         "pvdm.autoencoder:ProjectedAutoencoder.__init__",
-        "pvdm.data.options:DataOptions.__post_init__",
+        "pvdm.data.data_options:DataOptions.__post_init__",
         "pvdm.training.callbacks.averaging:AveragedWeights.__init__",
         "pvdm.training.run.checkpoint_files:CheckpointFiles.__init__",
     ],

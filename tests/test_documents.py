@@ -13,8 +13,8 @@ import pytest
 from pvdm.cli import COMMANDS, TRAINING, _parser
 from pvdm.config_parser import option_names
 from pvdm.training import AutoencoderTraining, DiffusionTraining
+from pvdm.training.callbacks.evaluation import Evaluation
 from pvdm.training.cli.command import TrainingCLI, main, parsed
-from pvdm.training.test_metrics import Evaluation
 
 DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENTS = [

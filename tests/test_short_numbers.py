@@ -9,7 +9,7 @@ import torch
 from generation.small_models import small_generator
 from torch import nn
 
-from pvdm.commands.terminal.options import device_of
+from pvdm.commands.terminal.shared_options import device_of
 from pvdm.diffusion import SamplerConfig
 from pvdm.runtime.precision import allow_tf32, bfloat16_weights, has_bfloat16, warn_of_slow_bfloat16
 

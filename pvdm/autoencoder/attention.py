@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pvdm.autoencoder.rotary import Rotation
-from pvdm.runtime.attention import attend
+from pvdm.runtime.attention_launches import attend
 
 
 class LayerNorm(nn.LayerNorm):

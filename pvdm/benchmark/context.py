@@ -22,9 +22,9 @@ from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.evaluation.features.detectors import DETECTORS, Detector, load_detector
 from pvdm.evaluation.features.extraction import extract_once
 from pvdm.evaluation.features.thumbnails import Thumbnails
-from pvdm.evaluation.metrics.floor import floor_of, halves
 from pvdm.evaluation.metrics.frechet import frechet_distance
 from pvdm.evaluation.metrics.naturalness import ST_RRED_SIZE
+from pvdm.evaluation.metrics.score import floor_of, halves
 from pvdm.evaluation.protocol import Protocol
 from pvdm.generation import VideoGenerator
 from pvdm.runtime.processes import ALONE, Processes

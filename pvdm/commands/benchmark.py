@@ -8,7 +8,7 @@ from typing import Any
 
 from pvdm.benchmark.plan import DATASETS, NUM_VIDEOS, QUICK_SETTINGS, QUICK_VIDEOS, SETTINGS
 from pvdm.benchmark.speed.speed_options import KINDS, SIZE_OPTIONS, SIZES, TASK_NAMES
-from pvdm.commands.terminal.options import SOLVER, add_device, add_precision, device_of, natural, positive
+from pvdm.commands.terminal.shared_options import SOLVER, add_device, add_precision, device_of, natural, positive
 from pvdm.diffusion.sampler_config import SAMPLER_NAMES
 from pvdm.errors import InputError
 from pvdm.generation.model_files import check_model

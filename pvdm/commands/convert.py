@@ -6,7 +6,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from pvdm.commands.terminal.options import add_output, rate
+from pvdm.commands.terminal.shared_options import add_output, rate
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import check_output
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pvdm.commands.terminal.options import positive
+from pvdm.commands.terminal.shared_options import positive
 from pvdm.data.layouts.folder import check_folder
 from pvdm.demo.demo_settings import DemoSettings
 from pvdm.errors import InputError

@@ -8,8 +8,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pvdm.commands.terminal.options import add_device, device_of, positive, shared_work
-from pvdm.commands.terminal.progress import Bars
+from pvdm.commands.terminal.progress_bars import Bars
+from pvdm.commands.terminal.shared_options import add_device, device_of, positive, shared_work
 from pvdm.errors import InputError
 from pvdm.runtime.processes import device_of_rank, processes_here, together
 
@@ -85,8 +85,8 @@ def run(options: argparse.Namespace) -> None:
 
 def _ready(options: argparse.Namespace) -> tuple[VideoCollection, int | None, VideoGenerator]:
     """The videos, not yet searched, `data.workers`, and the model; the quick checks come first."""
+    from pvdm.data.data_options import parse_options
     from pvdm.data.latents.latent_folder import check_place
-    from pvdm.data.options import parse_options
     from pvdm.data.video_collection import VideoCollection
     from pvdm.generation import VideoGenerator
     from pvdm.runtime.precision import warn_of_slow_bfloat16

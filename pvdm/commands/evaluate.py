@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from pvdm.commands.terminal.options import add_device, add_precision, add_sampler, device_of, natural, positive
-from pvdm.commands.terminal.progress import Bars
+from pvdm.commands.terminal.progress_bars import Bars
+from pvdm.commands.terminal.shared_options import add_device, add_precision, add_sampler, device_of, natural, positive
 from pvdm.data import Layout, Part
 from pvdm.errors import InputError
 from pvdm.evaluation.protocol import Protocol

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 
-from pvdm.commands.terminal.options import add_output
+from pvdm.commands.terminal.shared_options import add_output
 from pvdm.files.atomic_write import check_output
 from pvdm.generation.model_files import check_model
 

@@ -13,11 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from pvdm.commands.terminal.options import natural, positive, rate
+from pvdm.commands.terminal.shared_options import natural, positive, rate
 from pvdm.data import GivenLayout, Part, find_damage
+from pvdm.data.data_options import parse_options
 from pvdm.data.inspection.contact_sheet import contact_sheet
 from pvdm.data.inspection.report import data_report, table
-from pvdm.data.options import parse_options
 from pvdm.data.video_collection import VideoCollection
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import check_output, replacing

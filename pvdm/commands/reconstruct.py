@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from pvdm import video
-from pvdm.commands.terminal.options import add_model, add_output, load_model, rate, shared_work
+from pvdm.commands.terminal.shared_options import add_model, add_output, load_model, rate, shared_work
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import check_output
 from pvdm.generation.input_video import VideoSource, check_input, reconstructions

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pvdm import video
-from pvdm.commands.terminal.options import (
+from pvdm.commands.terminal.progress_bars import SamplingBar
+from pvdm.commands.terminal.shared_options import (
     add_cuda_graphs,
     add_model,
     add_output,
@@ -23,7 +24,6 @@ from pvdm.commands.terminal.options import (
     sampler_of,
     shared_work,
 )
-from pvdm.commands.terminal.progress import SamplingBar
 from pvdm.diffusion.sampler_config import GRIDS
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import check_output, check_output_file, replacing

@@ -1,12 +1,12 @@
 from .checks import check_share, first_causes, long_enough
+from .data_options import DataOptions
 from .dataset import Augmentation, ClipDataset
 from .description import DataCard
 from .index import BadVideo, Index, Video, find_damage, index_videos
 from .index_cache import IndexCache
 from .layouts.folder import find_videos
-from .layouts.registry import GivenLayout, Layout, find_splits, layout_of
+from .layouts.layout_registry import GivenLayout, Layout, find_splits, layout_of
 from .layouts.splits import Entry, Part, SplitFolders, SplitOptions, Splits, split_by_file
-from .options import DataOptions
 from .sampler import EpochSampler, SampleKey
 
 __all__ = [

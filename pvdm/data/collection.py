@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from pvdm.data.data_options import SampleOptions
 from pvdm.data.dataset import ClipDataset
 from pvdm.data.description import DataCard
-from pvdm.data.options import SampleOptions
 from pvdm.errors import InputError
 from pvdm.video import ClipShape
 

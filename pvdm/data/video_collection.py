@@ -8,14 +8,14 @@ from typing import Any
 
 from pvdm.data.checks import check_share, log_findings, long_enough, warn_of_validation
 from pvdm.data.collection import ClipCollection
+from pvdm.data.data_options import DataOptions, SampleOptions
 from pvdm.data.dataset import ClipDataset
 from pvdm.data.description import DataCard, fingerprint
 from pvdm.data.index import Index, Video, index_videos
 from pvdm.data.index_cache import IndexCache
 from pvdm.data.latents.encoding_plan import are_latents
-from pvdm.data.layouts.registry import LAYOUTS, GivenLayout, find_splits
+from pvdm.data.layouts.layout_registry import LAYOUTS, GivenLayout, find_splits
 from pvdm.data.layouts.splits import Part, SplitOptions, Splits
-from pvdm.data.options import DataOptions, SampleOptions
 from pvdm.errors import InputError
 from pvdm.video import Reader
 from pvdm.video.decoding import decord as decord_reading

@@ -27,7 +27,7 @@ from pvdm.diffusion.process import posterior, weighted_sum
 from pvdm.diffusion.sampler_config import Grid, SamplerConfig, SamplerName, check_eta
 from pvdm.diffusion.schedule import Level, NoiseSchedule
 from pvdm.diffusion.time_grids import walk
-from pvdm.runtime.progress import Progress
+from pvdm.runtime.progress_callback import Progress
 
 QUADRATURE = np.polynomial.legendre.leggauss(16)  # exact to float64 for the polynomials and steps that occur
 

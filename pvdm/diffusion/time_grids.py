@@ -15,7 +15,7 @@ from torch import Tensor
 from pvdm.diffusion.sampler_config import Grid, check_grid
 from pvdm.diffusion.schedule import Level, NoiseSchedule
 from pvdm.errors import ArgumentError
-from pvdm.runtime.progress import Progress
+from pvdm.runtime.progress_callback import Progress
 
 POWERS: dict[str, int] = {"quadratic": 2, "cubic": 3}
 RHO = 7  # exponent of the Karras grid, as its authors recommend

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from pvdm.errors import InputError
 from pvdm.evaluation.clips.source import ClipSource
+from pvdm.evaluation.metrics.metric_registry import METRICS
 from pvdm.evaluation.metrics.naturalness import ST_RRED_SIZE
-from pvdm.evaluation.metrics.registry import METRICS
 from pvdm.evaluation.protocol import Protocol
 
 Counts = Mapping[str, int | None]

@@ -20,12 +20,12 @@ from pvdm.evaluation.clips.source import FirstClips
 from pvdm.evaluation.clips.training_overlap import other_data
 from pvdm.evaluation.clips.video_clips import VideoClips
 from pvdm.evaluation.features.detectors import DETECTORS, load_detector
+from pvdm.evaluation.metrics.metric_registry import METRICS
 from pvdm.evaluation.metrics.metric_setup import MetricSetup
-from pvdm.evaluation.metrics.registry import METRICS
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.results import over_seeds
 from pvdm.runtime.processes import ALONE, Processes
-from pvdm.runtime.progress import NamedProgress
+from pvdm.runtime.progress_callback import NamedProgress
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ class Protocol:
 
     Args:
         name: `family/measurement`, such as `stylegan-v/fvd2048_16f`; `custom` once a value was changed.
-        kind: The metric, a key of `METRICS` in metrics/registry.py.
+        kind: The metric, a key of `METRICS` in metrics/metric_registry.py.
         source: Where the protocol is defined: paper and section, or file of the published code.
         frames: Frames of a clip.
         stride: Frame stride in generated videos: 3 takes every third frame.

@@ -18,7 +18,7 @@ from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
 from pvdm.generation.latent_model import Label, LatentModel
 from pvdm.runtime.prefetch import prefetch
-from pvdm.runtime.progress import Progress
+from pvdm.runtime.progress_callback import Progress
 from pvdm.video import check_pixels
 
 

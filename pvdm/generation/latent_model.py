@@ -20,7 +20,7 @@ from pvdm.generation.cuda_graphs import ALONE, GraphedNetwork
 from pvdm.generation.stored_model import StoredModel
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.precision import bfloat16_weights
-from pvdm.runtime.progress import Progress
+from pvdm.runtime.progress_callback import Progress
 from pvdm.video import check_pixels, read_video, to_float, to_uint8
 
 if TYPE_CHECKING:

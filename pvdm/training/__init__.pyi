@@ -1,11 +1,11 @@
-from .autoencoder import AutoencoderTraining
+from .autoencoder_training import AutoencoderTraining
 from .callbacks.averaging import AveragedWeights
 from .callbacks.early_stopping import EarlyStopping
 from .callbacks.prediction import WriteVideos
 from .callbacks.throughput import Throughput
 from .callbacks.video_log import VideoLog
 from .data import ClipData, LatentData, VideoData, data_module
-from .diffusion import DiffusionTraining
+from .diffusion_training import DiffusionTraining
 from .gan.adversary import AdversaryConfig
 from .optimization import OptimizerConfig
 from .run.sharding import ShardedStrategy

@@ -26,7 +26,7 @@ from pvdm.errors import InputError
 from pvdm.files.weights import sha256_of_weights
 from pvdm.generation import VideoGenerator
 from pvdm.runtime.processes import ALONE, Processes, together
-from pvdm.runtime.progress import NamedProgress
+from pvdm.runtime.progress_callback import NamedProgress
 from pvdm.video import Reader, to_float
 
 logger = logging.getLogger(__name__)

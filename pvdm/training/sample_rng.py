@@ -1,4 +1,4 @@
-"""A batch on the device: clips as floats, and random draws that belong to its samples."""
+"""Random draws for the samples of a batch, each a function of the sample's own key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pvdm.diffusion.noise import VideoNoise, generator_of
-from pvdm.video import to_float
+from pvdm.training.batch import content, on_device
 
 
 class Draw(IntEnum):
@@ -24,22 +24,6 @@ class Draw(IntEnum):
     FRAMES = 3
     LABEL = 4
     DROPOUT = 5
-
-
-def clips(batch: Mapping[str, Any]) -> Tensor:
-    """The videos of a batch, (b, 3, t, h, w), as floats in [-1, 1]."""
-    return to_float(batch["video"])
-
-
-def content(batch: Mapping[str, Any]) -> Tensor:
-    """What the samples are: "latent" (b, 2, c, l), of context and target, or "video" (b, 3, t, h, w) uint8."""
-    return batch["latent"] if "latent" in batch else batch["video"]
-
-
-def on_device(batch: Mapping[str, Any], values: Any) -> Tensor:
-    """Values as a tensor where the batch is, which on CUDA is not waited for."""
-    device, tensor = content(batch).device, torch.as_tensor(values)
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pvdm.commands.terminal.progress import SamplingBar
+from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.diffusion import SamplerConfig
 from pvdm.video import grid_video, probe, write_video
 

@@ -15,7 +15,7 @@ from pvdm.benchmark.speed.flops import counted
 from pvdm.benchmark.speed.measuring import held_bytes, measured
 from pvdm.diffusion import Condition
 from pvdm.errors import no_memory
-from pvdm.runtime.attention import MAX_SEQUENCES, attend
+from pvdm.runtime.attention_launches import MAX_SEQUENCES, attend
 from pvdm.runtime.precision import allow_tf32
 from pvdm.runtime.recomputation import set_activation_checkpointing
 

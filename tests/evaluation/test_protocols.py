@@ -9,7 +9,7 @@ import pytest
 from pvdm.errors import InputError
 from pvdm.evaluation import CUSTOM
 from pvdm.evaluation.features.detectors import DETECTORS
-from pvdm.evaluation.metrics.registry import METRICS
+from pvdm.evaluation.metrics.metric_registry import METRICS
 from pvdm.evaluation.protocol import Kind
 from pvdm.evaluation.protocols import PROTOCOLS, families, protocols_named
 

@@ -11,8 +11,9 @@ from torch.nn.utils import get_total_norm
 from pvdm.autoencoder import Triplane
 from pvdm.errors import InputError
 from pvdm.training import AdversaryConfig, AutoencoderTraining, OptimizerConfig, autoencoder
+from pvdm.training.batch import clips
 from pvdm.training.data import VideoData
-from pvdm.training.sample_rng import clips, frame_choice
+from pvdm.training.sample_rng import frame_choice
 
 
 class Observed(AutoencoderTraining):

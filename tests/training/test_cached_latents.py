@@ -14,7 +14,7 @@ from pvdm.data.video_collection import VideoCollection
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.training import AutoencoderTraining, Throughput, VideoData, VideoLog
-from pvdm.training.test_metrics import Evaluation
+from pvdm.training.callbacks.evaluation import Evaluation
 from pvdm.video import ColorJitter
 
 

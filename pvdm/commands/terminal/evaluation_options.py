@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from pvdm.commands.terminal.options import SOLVER, labels_of, sampler_of, with_solver
+from pvdm.commands.terminal.shared_options import SOLVER, labels_of, sampler_of, with_solver
 from pvdm.data import Part, layout_of
 from pvdm.errors import InputError
 from pvdm.evaluation.clips.model_clips import LoadedModel
@@ -27,7 +27,7 @@ from pvdm.evaluation.features.detectors import DETECTORS
 from pvdm.evaluation.measurement import Measurement, prepare
 from pvdm.evaluation.protocol import Protocol
 from pvdm.runtime.processes import Processes
-from pvdm.runtime.progress import NamedProgress
+from pvdm.runtime.progress_callback import NamedProgress
 
 logger = logging.getLogger(__name__)
 

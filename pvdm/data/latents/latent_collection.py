@@ -10,12 +10,12 @@ from typing import Any
 
 from pvdm.data.checks import warn_of_validation
 from pvdm.data.collection import ClipCollection
+from pvdm.data.data_options import DataOptions, SampleOptions
 from pvdm.data.description import DataCard
 from pvdm.data.latents.encoding_plan import LatentPlan
 from pvdm.data.latents.latent_clips import LatentClips
 from pvdm.data.latents.latent_folder import open_latents
 from pvdm.data.layouts.splits import Part, SplitOptions
-from pvdm.data.options import DataOptions, SampleOptions
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter
 

@@ -18,7 +18,7 @@ from pvdm.evaluation.features.detectors import Detector
 from pvdm.evaluation.features.thumbnails import Thumbnails
 from pvdm.evaluation.results import versions
 from pvdm.runtime.processes import ALONE, Processes, gathered_rows
-from pvdm.runtime.progress import Progress
+from pvdm.runtime.progress_callback import Progress
 from pvdm.video import check_pixels
 
 PACKAGES = ("torch", "pillow", "av")

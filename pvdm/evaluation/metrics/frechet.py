@@ -9,9 +9,8 @@ from torch import Tensor
 
 from pvdm.errors import InputError
 from pvdm.evaluation.clips.source import ClipSource
-from pvdm.evaluation.metrics.floor import floor_of
 from pvdm.evaluation.metrics.metric_setup import MetricSetup
-from pvdm.evaluation.metrics.score import Score, Scores
+from pvdm.evaluation.metrics.score import Score, Scores, floor_of
 
 BLOCK = 1024
 """Rows of a kernel matrix in memory at once."""

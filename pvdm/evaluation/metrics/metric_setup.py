@@ -14,10 +14,10 @@ from pvdm.evaluation.clips.source import ClipSource
 from pvdm.evaluation.features.detectors import Detector
 from pvdm.evaluation.features.extraction import extract, extract_once
 from pvdm.evaluation.features.thumbnails import Thumbnails
-from pvdm.evaluation.metrics.floor import Halves, halves
+from pvdm.evaluation.metrics.score import Halves, halves
 from pvdm.evaluation.protocol import Protocol
 from pvdm.runtime.processes import ALONE, Processes
-from pvdm.runtime.progress import NamedProgress
+from pvdm.runtime.progress_callback import NamedProgress
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,9 @@ from pvdm.evaluation.clips.model_clips import ReconstructedClips
 from pvdm.evaluation.clips.source import Clip, ClipSource
 from pvdm.evaluation.features.extraction import FeatureTable
 from pvdm.evaluation.metrics.fidelity import Fidelity
-from pvdm.evaluation.metrics.floor import floor_of
 from pvdm.evaluation.metrics.frechet import frechet_distance
 from pvdm.evaluation.metrics.metric_setup import MetricSetup
-from pvdm.evaluation.metrics.score import Better, Score, Scores
+from pvdm.evaluation.metrics.score import Better, Score, Scores, floor_of
 
 NO_CLIPS = torch.empty(0, 3, 0, 0, 0, dtype=torch.uint8)
 BETTER: dict[str, Better] = {"psnr": "higher", "ssim": "higher", "lpips": "lower", "st_rred": "lower"}

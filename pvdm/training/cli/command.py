@@ -25,6 +25,7 @@ from pvdm.runtime.processes import is_lost_process, lost
 from pvdm.runtime.signals import ended_by_sigterm
 from pvdm.training.callbacks.averaging import AveragedWeights
 from pvdm.training.callbacks.early_stopping import EarlyStopping
+from pvdm.training.callbacks.evaluation import Evaluation
 from pvdm.training.callbacks.prediction import WriteVideos
 from pvdm.training.callbacks.progress_bar import RunBar
 from pvdm.training.callbacks.throughput import Throughput, TrainingTime
@@ -42,7 +43,6 @@ from pvdm.training.run.exact_resume import ExactResume
 from pvdm.training.run.lost_processes import EndWithOthers
 from pvdm.training.run.run_result import tell_result
 from pvdm.training.run.stop_signals import StopBetweenBatches, Stopped
-from pvdm.training.test_metrics import Evaluation
 
 logger = logging.getLogger(__name__)
 

@@ -24,11 +24,11 @@ from pvdm.generation import VideoGenerator
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.recomputation import set_activation_checkpointing
 from pvdm.training.automatic_updates import AutomaticUpdates
-from pvdm.training.batch_latents import latents_of
+from pvdm.training.batch import content, latents_of, on_device
 from pvdm.training.data import LatentData
 from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.reductions import SampleMeans
-from pvdm.training.sample_rng import content, drawn_by, keep_context, keep_label, noise_like, on_device, times
+from pvdm.training.sample_rng import drawn_by, keep_context, keep_label, noise_like, times
 from pvdm.training.warm_start import WarmStart
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pvdm.config_parser import ConfigParser
 from pvdm.data.dataset import Augmentation
 from pvdm.data.description import DataCard
-from pvdm.data.layouts.registry import GivenLayout
+from pvdm.data.layouts.layout_registry import GivenLayout
 from pvdm.data.layouts.splits import Part, SplitFolders, SplitOptions
 from pvdm.errors import check_range
 from pvdm.video import ClipShape, ColorJitter, Reader

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pvdm.data import Augmentation, DataCard, DataOptions, SplitFolders, SplitOptions
-from pvdm.data.options import LoadingOptions, SampleOptions, parse_options
+from pvdm.data.data_options import LoadingOptions, SampleOptions, parse_options
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter
 

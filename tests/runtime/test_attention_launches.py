@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional
 from torch.testing import assert_close
 
-from pvdm.runtime import attention
-from pvdm.runtime.attention import MAX_SEQUENCES, MAX_VALUES, attend, max_sequences
+from pvdm.runtime import attention_launches
+from pvdm.runtime.attention_launches import MAX_SEQUENCES, MAX_VALUES, attend, max_sequences
 
 
 class OnGPU(torch.Tensor):
@@ -20,7 +20,7 @@ class OnGPU(torch.Tensor):
 @pytest.mark.parametrize("most", [1, 3, 7, 8])
 @pytest.mark.parametrize("queries", [5, 1])
 def test_parts_give_the_same(monkeypatch, most, queries):
-    monkeypatch.setattr(attention, "max_sequences", lambda queries, keys: most)
+    monkeypatch.setattr(attention_launches, "max_sequences", lambda queries, keys: most)
     found, wanted = [], []
     for results, kind in ((found, OnGPU), (wanted, torch.Tensor)):
         torch.manual_seed(0)
@@ -32,7 +32,7 @@ def test_parts_give_the_same(monkeypatch, most, queries):
 
 
 def test_a_cpu_takes_all_at_once(monkeypatch):
-    monkeypatch.setattr(attention, "max_sequences", lambda queries, keys: pytest.fail("called"))
+    monkeypatch.setattr(attention_launches, "max_sequences", lambda queries, keys: pytest.fail("called"))
     q = torch.randn(3, 1, 2, 4)
     assert torch.equal(attend(q, q, q), functional.scaled_dot_product_attention(q, q, q))
 

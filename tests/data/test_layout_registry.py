@@ -7,7 +7,7 @@ import pytest
 from data.small_layouts import CLASSES, clip_name, touch, write_lists
 
 from pvdm.data import Entry, Layout, SplitFolders, SplitOptions, Splits, find_splits, layout_of
-from pvdm.data.layouts.registry import LAYOUTS, KnownLayout
+from pvdm.data.layouts.layout_registry import LAYOUTS, KnownLayout
 from pvdm.errors import InputError
 
 NAMES = [clip_name(label, group) for label in range(3) for group in (1, 2, 3, 4)]

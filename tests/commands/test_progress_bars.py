@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from pvdm.commands.terminal.progress import Bars, SamplingBar
+from pvdm.commands.terminal.progress_bars import Bars, SamplingBar
 
 
 def test_each_stage_has_a_bar_that_ends(capsys, monkeypatch):

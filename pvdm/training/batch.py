@@ -1,4 +1,4 @@
-"""From the batches of stage 2 to latents: the context of each sample, and its target."""
+"""What a batch of the loaders holds, as tensors on its device: clips as floats, and the latents of stage 2."""
 
 from __future__ import annotations
 
@@ -11,7 +11,23 @@ from torch import Tensor
 
 from pvdm.autoencoder import ProjectedAutoencoder
 from pvdm.diffusion import Condition
-from pvdm.training.sample_rng import clips, on_device
+from pvdm.video import to_float
+
+
+def clips(batch: Mapping[str, Any]) -> Tensor:
+    """The videos of a batch, (b, 3, t, h, w), as floats in [-1, 1]."""
+    return to_float(batch["video"])
+
+
+def content(batch: Mapping[str, Any]) -> Tensor:
+    """What the samples are: "latent" (b, 2, c, l), of context and target, or "video" (b, 3, t, h, w) uint8."""
+    return batch["latent"] if "latent" in batch else batch["video"]
+
+
+def on_device(batch: Mapping[str, Any], values: Any) -> Tensor:
+    """Values as a tensor where the batch is, which on CUDA is not waited for."""
+    device, tensor = content(batch).device, torch.as_tensor(values)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 @torch.no_grad()

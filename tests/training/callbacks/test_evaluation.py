@@ -13,8 +13,8 @@ from torch import nn
 from pvdm.cli import main
 from pvdm.errors import InputError
 from pvdm.evaluation.features import detectors
-from pvdm.training import test_metrics as evaluation
-from pvdm.training.test_metrics import Evaluation
+from pvdm.training.callbacks import evaluation
+from pvdm.training.callbacks.evaluation import Evaluation
 
 NAMES = ("coherence/16f", "fvd-random/16f", "nearest/16f")
 CHANGES = {"size": 16, "num_real": 3, "num_fake": 3}
