@@ -185,7 +185,7 @@ def protocol_table() -> str:
 
 
 def _row(protocol: Protocol) -> tuple[str, ...]:
-    from pvdm.evaluation.metrics.registry import METRICS
+    from pvdm.evaluation.metrics.metric_registry import METRICS
 
     strides = [str(protocol.stride)] + (
         [f"real {protocol.real_stride}"] if protocol.real_stride != protocol.stride else []

@@ -4,7 +4,7 @@ To add a layout:
 
 1. write `pvdm/data/layouts/<name>.py` with a function `find_<name>` that keeps to `FindSplits`;
 2. name it in `Layout` and in `LAYOUTS` below, where the other fields say whether `auto` recognizes it;
-3. describe it in the help of `layout` (`pvdm/data/options.py`) and run `make docs`;
+3. describe it in the help of `layout` (`pvdm/data/data_options.py`) and run `make docs`;
 4. test it in `tests/data/test_<name>.py`.
 
 `ucf101.py` is an example with classes and official lists, `skytimelapse.py` one without.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pvdm.data.description import known_share
-from pvdm.data.layouts.registry import LAYOUTS
+from pvdm.data.layouts.layout_registry import LAYOUTS
 from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.generation import VideoGenerator
 
