@@ -198,11 +198,10 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         """Returns the values, floats; InputError that names the model if they are not finite. Waits for the device."""
         if not is_finite(values):
             name = first_not_finite(self.state_dict())
-            remedy = (
-                f"its {name} is not; {files.DIVERGED}" if name else "try --precision 32, and guidance of less weight"
-            )
             problem = f"{doing} with {self.source} gave values that are not finite (NaN or infinity)"
-            raise InputError(problem, remedy)
+            if name:
+                raise InputError(f"{problem}, as its {name} is not", files.DIVERGED)
+            raise InputError(problem, "try {precision=32}, or guidance of less weight")
         return values
 
     def _of_half_precision(self) -> Self:

@@ -84,7 +84,7 @@ def test_an_input_is_read_and_written_at_the_model_s_pace_or_another(
 
 def test_too_few_frames_at_the_pace_say_so(refusal, model, make_video, tmp_path):
     arguments = ["extend", model, "--input", make_video("in.mp4", frames=19, fps=25), "--output", tmp_path / "out"]
-    assert "has 8 frames at 10 frames per second already; ask for more" in refusal(*arguments, "--frames", 8)
+    assert "has 8 frames at 10 frames per second already; give more --frames" in refusal(*arguments, "--frames", 8)
     message = refusal(*arguments, "--frames", 20, "--fps", 5)
     assert "has 4 frames at 5 frames per second; the context of this model is a clip of 8, give a longer" in message
 

@@ -277,7 +277,7 @@ def test_attention_across_planes_runs_over_all_their_positions():
         ),
         ({"channels": 96, "heads": 5}, "multiple of 32 and of the 5 heads"),
         ({"channel_multipliers": (1, 0)}, "a level of the U-Net has 0 channels"),
-        ({"classes": 0}, "classes is 0; give at least 1, or leave it out for a model without labels"),
+        ({"classes": 0}, "classes is 0; give a number of at least 1, or leave it out for no labels"),
     ],
 )
 def test_config_is_checked(fields, message):

@@ -38,7 +38,7 @@ def spoil(generator: VideoGenerator, name: str, value: float = math.nan) -> Vide
 @pytest.mark.parametrize("sampler", [SamplerConfig(steps=3), SamplerConfig("ddim", 3), SamplerConfig("ddpm", 3)])
 def test_sampling_is_refused_also_where_infinity_would_be_clamped(generator, sampler, value):
     with pytest.raises(
-        InputError, match=rf"sampling with the model .* finite .*: its denoiser.conv_out.bias .*{DIVERGED}"
+        InputError, match=rf"sampling with the model .* finite .*, as its denoiser.conv_out.bias is not; {DIVERGED}"
     ):
         spoil(generator, "denoiser.conv_out.bias", value).sample(1, sampler=sampler)
 
@@ -51,7 +51,7 @@ def test_a_network_that_overflows_is_refused_too(generator):
             return z * 1e30 * 1e30
 
     generator.denoiser = Overflows()
-    with pytest.raises(InputError, match=r"sampling with the model gave .*: try --precision 32, and guidance of less"):
+    with pytest.raises(InputError, match=r"sampling with the model gave .*; try --precision 32, or guidance of less"):
         generator.sample(1, sampler=SamplerConfig(steps=2))
 
 

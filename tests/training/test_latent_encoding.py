@@ -199,7 +199,7 @@ def test_latents_that_are_not_finite_are_not_written(root, tmp_path):
     with torch.no_grad():
         spoiled.autoencoder.embed_patches.bias[0] = torch.nan
     with pytest.raises(
-        InputError, match=r"encoding with the model gave values .*: its autoencoder.embed_patches.bias is"
+        InputError, match=r"encoding with the model gave values .* its autoencoder.embed_patches.bias is"
     ):
         encoded(data(root), spoiled, tmp_path / "latents")
     assert contents(tmp_path / "latents") == {}

@@ -62,7 +62,7 @@ def test_frames_that_do_not_fit_into_memory_are_one_bad_video(make_video, monkey
 
     monkeypatch.setattr(index_module, "probe", fail)
     (bad,) = index_videos([Entry(make_video("a.mp4", 4, 16, 24))]).bad
-    assert bad.cause.endswith("a.mp4 cannot be read, as its frames do not fit into the memory")
+    assert bad.cause.endswith("a.mp4 cannot be read, because its frames do not fit into memory")
 
 
 def test_a_folder_that_goes_away_is_named(make_frame_folder, monkeypatch):
