@@ -8,7 +8,7 @@ import torch
 from generation.small_models import small_generator
 
 from pvdm.benchmark.speed import measuring
-from pvdm.benchmark.speed.measuring import Measured, Measurement, Peak, ceiling, measure, measured
+from pvdm.benchmark.speed.measuring import Measured, Peak, ceiling, measure, measured
 from pvdm.benchmark.speed.speed_command import machine
 from pvdm.benchmark.speed.speed_options import KINDS, Repeats, SpeedOptions
 
@@ -50,11 +50,11 @@ def test_what_is_counted_happens_in_its_context_and_what_is_timed_does_not():
 
 
 def test_an_error_in_a_run_leaves_nothing_counting():
-    measurement = Measurement(CPU, Repeats())
-    context, error = next(measurement.contexts()), ZeroDivisionError
+    found = Measured()
+    context, error = next(found.contexts(CPU, Repeats())), ZeroDivisionError
     with pytest.raises(error), context:
         raise error
-    assert torch.rand(2, 2) @ torch.rand(2, 2) is not None and measurement.flops == 0
+    assert torch.rand(2, 2) @ torch.rand(2, 2) is not None and found.flops == 0
 
 
 def test_the_median_and_a_mixture():

@@ -53,7 +53,7 @@ def measured(device: torch.device) -> Iterator[Peak]:
 
 @dataclass
 class Measured:
-    """What was found for one piece of code.
+    """What was found for one piece of code, which runs once in each of `contexts()`.
 
     Args:
         seconds: Of each repetition.
@@ -64,16 +64,33 @@ class Measured:
         extra: What else there is to say, JSON-able.
     """
 
-    seconds: list[float]
-    peak: int | None
-    held: int | None
-    flops: int
+    seconds: list[float] = field(default_factory=list)
+    peak: int | None = None
+    held: int | None = None
+    flops: int = 0
     items: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def median(self) -> float:
         return statistics.median(self.seconds)
+
+    def contexts(
+        self, device: torch.device, repeats: Repeats, *, counting: Context = nullcontext
+    ) -> Iterator[AbstractContextManager[Any]]:
+        """One in which the code is counted, those in which it warms up, and those in which it is timed.
+
+        counting: makes another context, in which the counted run takes place.
+        """
+        yield self._counted(counting)
+        for _ in range(repeats.warm_up):
+            yield nullcontext()
+        self.held = held_bytes(device)
+        end = monotonic() + repeats.limit
+        for number in range(repeats.count):
+            if number and monotonic() > end:
+                return
+            yield self._timed(device)
 
     def mixed(self, other: Measured, share: float) -> Measured:
         """As if `share` of the runs had been the other's: times and operations in proportion, the larger peak."""
@@ -82,58 +99,29 @@ class Measured:
         flops = round((1 - share) * self.flops + share * other.flops)
         return Measured(seconds, largest(self.peak, other.peak), self.held, flops)
 
-
-class Measurement:
-    """Counts a piece of code once, warms it up, and times its repetitions, each in one of `contexts()`.
-
-    counting: makes the context in which the counted run takes place.
-    """
-
-    def __init__(self, device: torch.device, repeats: Repeats, *, counting: Context = nullcontext) -> None:
-        self.device, self.repeats, self.counting = device, repeats, counting
-        self.held: int | None = None
-        self.flops = 0
-        self.peaks: list[Peak] = []
-
-    def contexts(self) -> Iterator[AbstractContextManager[Any]]:
-        """The contexts in which the code is to run, one after the other."""
-        yield self._counted()
-        for _ in range(self.repeats.warm_up):
-            yield nullcontext()
-        self.held = held_bytes(self.device)
-        end = monotonic() + self.repeats.limit
-        for number in range(self.repeats.count):
-            if number and monotonic() > end:
-                return
-            yield self._timed()
-
-    def found(self) -> Measured:
-        """The result, when the code has run in all contexts."""
-        seconds = [peak.seconds for peak in self.peaks]
-        return Measured(seconds, largest(*(peak.memory for peak in self.peaks)), self.held, self.flops)
-
     @contextmanager
-    def _counted(self) -> Iterator[None]:
-        with self.counting(), counted() as counter:
+    def _counted(self, counting: Context) -> Iterator[None]:
+        with counting(), counted() as counter:
             yield
         self.flops = counter.flops
 
     @contextmanager
-    def _timed(self) -> Iterator[None]:
-        with measured(self.device) as peak:
+    def _timed(self, device: torch.device) -> Iterator[None]:
+        with measured(device) as peak:
             yield
-        self.peaks.append(peak)
+        self.seconds.append(peak.seconds)
+        self.peak = largest(self.peak, peak.memory)
 
 
 def measure(
     run: Callable[[], Any], device: torch.device, repeats: Repeats, *, counting: Context = nullcontext
 ) -> Measured:
-    """Measures a function; counting: see `Measurement`."""
-    measurement = Measurement(device, repeats, counting=counting)
-    for context in measurement.contexts():
+    """Measures a function; counting: see `Measured.contexts`."""
+    found = Measured()
+    for context in found.contexts(device, repeats, counting=counting):
         with context:
             run()
-    return measurement.found()
+    return found
 
 
 def ceiling(device: torch.device, dtype: torch.dtype) -> float:

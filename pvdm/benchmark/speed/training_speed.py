@@ -17,7 +17,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torchvision.models import vgg16
 
 from pvdm.benchmark.speed.measured_model import MeasuredModel
-from pvdm.benchmark.speed.measuring import Measured, Measurement
+from pvdm.benchmark.speed.measuring import Measured
 from pvdm.benchmark.speed.speed_options import SpeedOptions
 from pvdm.generation import VideoGenerator
 from pvdm.training import AdversaryConfig, AutoencoderTraining, DiffusionTraining
@@ -97,10 +97,10 @@ def _of_stage(options: SpeedOptions, stage: int) -> dict[str, Any]:
 
 def _trained(module: GeneratorTraining, batch: Any, options: SpeedOptions, **trainer: Any) -> Measured:
     """Steps on one batch."""
-    measurement = Measurement(options.device, options.repeats)
-    contexts = measurement.contexts()
+    found = Measured()
+    contexts = found.contexts(options.device, options.repeats)
     run_steps(module, batch, contexts, device=options.device, precision=options.precision, **trainer)
-    return measurement.found()
+    return found
 
 
 def _clips(model: MeasuredModel, options: SpeedOptions, clips: int) -> dict[str, Any]:
