@@ -28,8 +28,11 @@ REMOVED = {
 }
 """Options of `speed` that no longer exist: why, and what to use instead."""
 
-NO_PICTURE = ("the tables say the same", "plot the rows of the JSON, or write the tables into a --document")
-"""Why `solvers` no longer has its --picture, and what to use instead."""
+REMOVED_OF_SOLVERS = {
+    "--document": ("the tables are printed as Markdown", "copy them into your document"),
+    "--picture": ("the tables say the same", "plot the rows of the JSON"),
+}
+"""The same of `solvers`."""
 
 
 class _Removed(argparse.Action):
@@ -166,8 +169,8 @@ def _add_solvers_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, help="exported folder, training checkpoint, or owner/name on the Hub")
     parser.add_argument("--output", type=Path, required=True, help="a .json file")
     parser.add_argument("--overwrite", action="store_true", help="replace existing output")
-    parser.add_argument("--document", type=Path, metavar="FILE", help="a document whose tables are replaced by these")
-    parser.add_argument("--picture", action=_Removed, const=NO_PICTURE, help=argparse.SUPPRESS)
+    for option, reason in REMOVED_OF_SOLVERS.items():
+        parser.add_argument(option, action=_Removed, const=reason, help=argparse.SUPPRESS)
     parser.add_argument(
         "--num-videos", type=positive, default=2, help="clips of the model over which errors are averaged"
     )

@@ -1,12 +1,15 @@
 """Data in closed form: its denoiser by numerical integration, and where its flow ends."""
 
+import json
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
+from benchmark.gaussian_mixture import Mixture, of_mixture
 
-from pvdm.benchmark.solvers.solver_command import PAPER, default_case, of_mixture
-from pvdm.benchmark.solvers.solver_study import SOLVERS, Mixture, cases, distance
+from pvdm.benchmark.solvers.solver_command import PAPER, default_case
+from pvdm.benchmark.solvers.solver_study import SOLVERS, cases, distance
 from pvdm.diffusion import DiffusionConfig, NoiseSchedule, VideoNoise, sample_unipc
 
 
@@ -62,3 +65,11 @@ def test_a_study_measures_every_case_from_the_same_noise():
     again = of_mixture(Mixture(), seed=1, values=8, grids=("cubic",), steps=(5,), reference_steps=20)
     assert all(row in found["rows"] for row in again["rows"])
     assert found["from_reference"]["ddim"] == again["from_reference"]["ddim"] > 0
+
+
+def test_the_table_of_the_document_is_found_again():
+    file = Path(__file__).parents[2] / "docs" / "benchmarks" / "solvers.json"
+    rows = json.loads(file.read_text(encoding="utf-8"))["subjects"]["mixture"]["rows"]
+    wanted = {(row["solver"], row["grid"], row["steps"]): row["error"] for row in rows}
+    for row in of_mixture(Mixture(), seed=0, values=4096, grids=("cubic",), steps=(10, 20))["rows"]:
+        assert row["error"] == pytest.approx(wanted[row["solver"], row["grid"], row["steps"]], rel=1e-4, abs=1e-6)

@@ -1,4 +1,4 @@
-"""`pvdm benchmark solvers`: a study on data in closed form and on a model, as JSON and tables."""
+"""`pvdm benchmark solvers`: a study of the solvers on a model, as JSON and tables."""
 
 from __future__ import annotations
 
@@ -9,27 +9,22 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timezone
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
-from pvdm.benchmark.solvers.solver_study import STEPS, Mixture, evaluations, study
-from pvdm.diffusion import GRIDS, DiffusionConfig, NoiseSchedule, SamplerConfig, VideoNoise, make_denoise
-from pvdm.errors import InputError
+from pvdm.benchmark.solvers.solver_study import STEPS, evaluations, study
+from pvdm.diffusion import GRIDS, SamplerConfig, VideoNoise, make_denoise
 from pvdm.evaluation.clips.model_clips import LoadedModel
 from pvdm.evaluation.results import hardware, versions, write_document
 from pvdm.files.atomic_write import check_output_file
 from pvdm.generation import VideoGenerator
 
-MIXTURE_VALUES = 4096
 WHOLE: dict[str, Any] = {"grids": GRIDS, "steps": STEPS}
 PART: dict[str, Any] = {"grids": ("uniform", "cubic"), "steps": (10, 20, 100)}
 """What is studied, and the part that is enough to see whether clamping changes the ranking."""
 FORMAT = "pvdm-solvers"
-BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 PAPER = ("ddim", "uniform", 100)
 """Solver, grid and steps of the paper's faster setting."""
 
@@ -37,23 +32,19 @@ logger = logging.getLogger(__name__)
 
 
 def run_solvers(options: argparse.Namespace, *, device: torch.device) -> None:
-    """Studies the solvers and writes the output files; InputError for a model of stage 1."""
+    """Studies the solvers and writes the output; InputError for a model of stage 1."""
     check_output_file(options.output, overwrite=options.overwrite)
-    if options.document is not None:
-        into_document(options.document, {"subjects": {}})  # refused before anything is computed
     model = LoadedModel.load(options.model, device=device)
     model.generator.check_can_continue(None)
     content = document(model, videos=options.num_videos, seed=options.seed)
     write_document(options.output, content, overwrite=options.overwrite)
-    if options.document is not None:
-        options.document.write_text(into_document(options.document, content), encoding="utf-8")
     logger.info("%s", tables(content))
     logger.info("written to %s", options.output)
 
 
 def document(model: LoadedModel, *, videos: int, seed: int) -> dict[str, Any]:
     """Everything that the file holds."""
-    mixture, generator = Mixture(), model.generator
+    generator = model.generator
     return {
         "format": FORMAT,
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -61,22 +52,12 @@ def document(model: LoadedModel, *, videos: int, seed: int) -> dict[str, Any]:
         "versions": versions(),
         "hardware": hardware(generator.device),
         "model": {**model.describe(), "diffusion": asdict(generator.diffusion)},
-        "mixture": {**asdict(mixture), "diffusion": asdict(DiffusionConfig())},
-        "settings": {"seed": seed, "videos": videos, "values of the mixture": MIXTURE_VALUES},
+        "settings": {"seed": seed, "videos": videos},
         "subjects": {
-            "mixture": of_mixture(mixture, seed=seed, **WHOLE),
             "model": of_model(generator, videos=videos, seed=seed, **WHOLE),
             "model, not clamped": of_model(generator, videos=videos, seed=seed, clamp=False, **PART),
         },
     }
-
-
-def of_mixture(mixture: Mixture, *, seed: int, values: int = MIXTURE_VALUES, **given: Any) -> dict[str, Any]:
-    """The study on data in closed form, in float64 and with the released schedule; `given` goes to `study`."""
-    schedule = NoiseSchedule(DiffusionConfig())
-    x = VideoNoise([(seed, 0, 0)]).normal((1, values)).double()
-    exact = mixture.transported(x, schedule)
-    return study(partial(mixture.predict, schedule=schedule), x, schedule, exact=exact, **given)
 
 
 def of_model(generator: VideoGenerator, *, videos: int, seed: int, clamp: bool = True, **given: Any) -> dict[str, Any]:
@@ -93,15 +74,6 @@ def of_model(generator: VideoGenerator, *, videos: int, seed: int, clamp: bool =
 def tables(results: Mapping[str, Any]) -> str:
     """For each subject a sentence, and a table of the errors by solver, grid and steps; the smallest are bold."""
     return "\n".join(_table(name, subject) for name, subject in results["subjects"].items())
-
-
-def into_document(path: Path, results: Mapping[str, Any]) -> str:
-    """The document's text with the tables of these results; InputError if it has no place for tables."""
-    text = path.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise InputError(f"{path} has no place for tables", f"put the lines {BEGIN} and {END} where they belong")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    return f"{before}{BEGIN}\n{tables(results)}{END}{after}"
 
 
 def errors(subject: Mapping[str, Any]) -> dict[tuple[str, str, int], float]:
