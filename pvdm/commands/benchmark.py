@@ -183,7 +183,7 @@ def run(options: argparse.Namespace) -> None:
         check_model(options.model)  # first: it is quick to refuse
     device = device_of(options.device)
     if options.what == "solvers":
-        from pvdm.benchmark.solvers.solver_command import run_solvers
+        from pvdm.benchmark.solver_study import run_solvers
 
         run_solvers(options, device=device)
         return

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pvdm.benchmark.solvers.solver_study import study
+from pvdm.benchmark.solver_study import study
 from pvdm.diffusion import DiffusionConfig, NoiseSchedule, Prediction, VideoNoise
 
 BISECTIONS = 60  # halve the interval to below the resolution of float64

@@ -8,8 +8,7 @@ import pytest
 import torch
 from benchmark.gaussian_mixture import Mixture, of_mixture
 
-from pvdm.benchmark.solvers.solver_command import PAPER, default_case
-from pvdm.benchmark.solvers.solver_study import SOLVERS, cases, distance
+from pvdm.benchmark.solver_study import PAPER, SOLVERS, cases, default_case, distance
 from pvdm.diffusion import DiffusionConfig, NoiseSchedule, VideoNoise, sample_unipc
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pvdm.benchmark.solvers import solver_command
-from pvdm.benchmark.solvers.solver_command import PAPER, default_case, errors, tables
+from pvdm.benchmark import solver_study
+from pvdm.benchmark.solver_study import PAPER, default_case, errors, tables
 from pvdm.diffusion import TriplaneUNet
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -19,7 +19,7 @@ RESULTS = json.loads((DOCS / "benchmarks" / "solvers.json").read_text(encoding="
 def test_a_study_of_a_model(pvdm, model, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(TriplaneUNet, "forward", lambda self, z, t, condition=None: 0.5 * z.tanh())
     for name in ("WHOLE", "PART"):
-        monkeypatch.setattr(solver_command, name, {"grids": ("uniform", "cubic"), "steps": (20, 100)})
+        monkeypatch.setattr(solver_study, name, {"grids": ("uniform", "cubic"), "steps": (20, 100)})
     output = tmp_path / "s.json"
     with caplog.at_level(logging.INFO):
         pvdm("benchmark", "solvers", "--model", model, "--output", output, "--num-videos", 1, "--device", "cpu")
