@@ -1,4 +1,4 @@
-"""Settings of a sampler as plain values, which need no PyTorch: names, numbers of steps, grids. See samplers.py."""
+"""Settings of the samplers in samplers.py: names, numbers of steps, grids. Does not import PyTorch."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ DEFAULTS: dict[SamplerName, Defaults] = {
 
 @dataclass(frozen=True)
 class SamplerConfig:
-    """How latents are sampled; steps and grid default to the sampler's own, see `completed`.
+    """How latents are sampled; steps and grid have defaults for each sampler, see `completed`.
 
     Args:
-        name: "unipc" or "dpmpp_2m" (DPM-Solver++(2M)), good from about 10 steps; "ddim" or "ddpm" (ancestral), the
-            paper's.
-        steps: evaluations of the network, from 1 to the number of diffusion times; if not given 20, but 100 for ddim
-            and all times for ddpm.
-        eta: noise of DDIM in [0, 1]; 0 is deterministic. Other samplers have none.
-        guidance: weight w of classifier-free guidance by the context, (1 + w) * conditional - w * unconditional;
-            0 is none.
-        clamp: clamp the predicted clean latent to [-1, 1], as released.
-        label_guidance: that by the label, which leaves the context as it is; see `guidance_terms` for both.
-        grid: the times that are visited, see `time_grid`; if not given "cubic", but "uniform" for ddim and ddpm.
+        name: "unipc" or "dpmpp_2m" (DPM-Solver++(2M)), good from about 10 steps; "ddim" or "ddpm" (ancestral), used in
+            the paper.
+        steps: Network evaluations, at most the number of timesteps; by default 20, for ddim 100, for ddpm all
+            timesteps.
+        eta: Noise of DDIM in [0, 1]; 0 is deterministic. Other samplers have none.
+        guidance: Weight w of classifier-free guidance by the context, (1 + w) * conditional - w * unconditional; 0
+            turns it off.
+        clamp: Clamp the predicted clean latent to [-1, 1], as released.
+        label_guidance: Weight of guidance by the label, with the context unchanged; `guidance_terms` combines both.
+        grid: Spacing of the timesteps, see `time_grid`; by default "cubic", for ddim and ddpm "uniform".
     """
 
     name: SamplerName = "unipc"
@@ -74,7 +74,7 @@ class SamplerConfig:
             raise ArgumentError(problem, "leave it out, or choose ddim", option="eta")
 
     def completed(self, timesteps: int) -> SamplerConfig:
-        """This configuration with steps and grid filled in, for a model of so many diffusion times."""
+        """This configuration with steps and grid filled in, for a model with this many timesteps."""
         own = DEFAULTS[self.name]
         steps = min(own.steps or timesteps, timesteps)
         return replace(self, steps=self.steps or steps, grid=self.grid or own.grid)

@@ -26,27 +26,29 @@ from pvdm.training.warm_start import WarmStart
 
 
 class AutoencoderTraining(GANModule):
-    """L1 and LPIPS, and from some update on discriminators; all is counted in updates of the autoencoder.
+    """Trains the autoencoder by L1 and LPIPS, and in the GAN phase against discriminators; counts its updates.
 
     Args:
         autoencoder: Sizes; frames, height and width come from the data.
         optimizer: The optimizer and its learning rate.
         l1_weight: Weight of the mean absolute difference of all pixels in [-1, 1].
-        lpips_weight: Weight of LPIPS; 0 leaves it out, and then its VGG weights are not needed.
+        lpips_weight: Weight of LPIPS; 0 turns it off, and its VGG weights are then not needed.
         lpips_frames: Frames of each clip, chosen at random, on which LPIPS is computed.
-        latent_scale: Root mean square that each latent is drawn to, by the squared difference; None, as released,
-            leaves it free. Far below 0.5 noise drowns the latent in stage 2; far above, tanh saturates.
-        vgg_weights: Path of torchvision's VGG-16 file; it is downloaded if none is given.
-        adversary: The GAN phase; None is without. A run that began without may go on with it.
-        clip_norm: Largest norm of the gradient; None does not clip.
+        latent_scale: Root mean square towards which each latent is drawn, by the squared difference; None, as released,
+            leaves it free. Far below 0.5, noise drowns the latent in stage 2; far above, tanh saturates.
+        vgg_weights: torchvision's VGG-16 file; downloaded by default.
+        adversary: The GAN phase; None trains without it. It can be added when a run is resumed.
+        clip_norm: Largest norm of the gradient; None turns clipping off.
         accumulate: Batches per update.
-        max_skipped: Updates in a row that end the training if each is left out because a loss or a gradient, of
-            either side, is not finite.
-        activation_checkpointing: What is computed again in the backward pass instead of kept: true for everything,
-            false for nothing, or some of time, space, mlp and projections (see docs/usage.md for what each saves).
-        compile: `torch.compile` for the repeated parts: minutes at the start, faster from then on.
-        init_from: Model whose autoencoder's weights training starts from (see `WarmStart`); a resumed run ignores it.
-        reinitialize: Start parameters afresh that do not fit, as of another size or length; else they are an error.
+        max_skipped: Training ends after this many skipped updates in a row. An update is skipped if a loss or a
+            gradient, of the autoencoder or the discriminators, is not finite.
+        activation_checkpointing: Activations that the backward pass recomputes to save memory: true for all, false for
+            none, or a list of time, space, mlp and projections (docs/usage.md says what each saves).
+        compile: Compile the repeated parts with `torch.compile`: takes minutes at the start, then runs faster.
+        init_from: Model from which the autoencoder's weights are initialized (see `WarmStart`); ignored when a run is
+            resumed.
+        reinitialize: Randomly initialize the parameters that do not fit, for example because of another size or length,
+            instead of refusing the model.
     """
 
     trained = "generator.autoencoder"
@@ -87,7 +89,7 @@ class AutoencoderTraining(GANModule):
         self.sharpness = Sharpness()
 
     def prepare_data(self) -> None:
-        """Fetches and checks LPIPS's weights early, once per machine; not for data that `setup` will refuse."""
+        """Fetches and checks LPIPS's weights early, once per machine, unless `setup` will refuse the data."""
         if getattr(self.trainer.datamodule, "is_refused", False):
             return
         if self.trainer.state.fn != TrainerFn.PREDICTING and self.lpips_weight > 0:
@@ -124,7 +126,7 @@ class AutoencoderTraining(GANModule):
         return measures
 
     def reconstruction_loss(self, distances: Mapping[str, Tensor]) -> Tensor:
-        """Weighted sum of what `distances` has found, a scalar."""
+        """Weighted sum of the distances, a scalar."""
         weights = {"l1": self.l1_weight, "lpips": self.lpips_weight}
         return sum(weights[name] * value for name, value in distances.items())
 
@@ -141,12 +143,12 @@ class AutoencoderTraining(GANModule):
     test_step = validation_step
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """Reconstructions (b, 3, t, h, w) uint8, named by their clips and of their pace."""
+        """Reconstructions (b, 3, t, h, w) uint8, with the names and frame rates of the clips."""
         samples = zip(batch["key"].tolist(), batch["path"], batch["start"].tolist(), strict=True)
         names = [f"{index:06d}_{Path(path).stem}_{start:06d}" for (_, _, index), path, start in samples]
         return {"video": self.generator.reconstruct(batch["video"]), "names": names, "fps": batch["fps"].tolist()}
 
 
 def root_mean_squares(planes: Triplane) -> Tensor:
-    """Scale of each latent of a batch, (b,) float32."""
+    """Root mean square of each latent of a batch, (b,) float32."""
     return planes.flatten().float().square().mean(dim=(1, 2)).sqrt()

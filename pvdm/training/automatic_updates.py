@@ -1,4 +1,4 @@
-"""Updates of one network by Lightning's automatic optimization, which skips those that are not finite."""
+"""Updates of one network by Lightning's automatic optimization, skipping those that are not finite."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ class AutomaticUpdates(GeneratorTraining):
         self.log_dict({"train/gradient_norm": norm, "train/learning_rate": optimizer.param_groups[0]["lr"]})
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
-        """Does not count an update that was skipped."""
+        """Does not count a skipped update."""
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         if self._is_skipped:
             self._uncount_update()
 
     def lr_scheduler_step(self, scheduler: LRScheduler, metric: Any | None) -> None:
-        """Leaves the schedule as it is when the update was skipped."""
+        """Leaves the schedule unchanged if the update was skipped."""
         if not self._is_skipped:
             super().lr_scheduler_step(scheduler, metric)
 
@@ -69,7 +69,7 @@ class AutomaticUpdates(GeneratorTraining):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips by the norm computed already. Lightning's own refuses a fused AdamW under autocast, scaler or not."""
+        """Clips by the known norm. Lightning's own refuses a fused AdamW under autocast, even without a scaler."""
         if not gradient_clip_val:
             return
         parameters = self._trained_parameters()
@@ -82,7 +82,7 @@ class AutomaticUpdates(GeneratorTraining):
         return self.get_submodule(self.trained).parameters()
 
     def _uncount_update(self) -> None:
-        """Takes back one step in Lightning's count, which has no public way to say that none was made."""
+        """Takes back one step in Lightning's count, for which it has no public method."""
         steps = self.trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step
         for counter in (steps.total, steps.current):
             counter.ready -= 1

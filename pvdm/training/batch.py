@@ -1,4 +1,4 @@
-"""What a batch of the loaders holds, as tensors on its device: clips as floats, and the latents of stage 2."""
+"""The contents of a batch as tensors on its device: clips as floats, and the latents of stage 2."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def clips(batch: Mapping[str, Any]) -> Tensor:
 
 
 def content(batch: Mapping[str, Any]) -> Tensor:
-    """What the samples are: "latent" (b, 2, c, l), of context and target, or "video" (b, 3, t, h, w) uint8."""
+    """The samples: "latent" (b, 2, c, l), of context and target, or "video" (b, 3, t, h, w) uint8."""
     return batch["latent"] if "latent" in batch else batch["video"]
 
 
 def on_device(batch: Mapping[str, Any], values: Any) -> Tensor:
-    """Values as a tensor where the batch is, which on CUDA is not waited for."""
+    """Values as a tensor on the batch's device; does not wait for CUDA."""
     device, tensor = content(batch).device, torch.as_tensor(values)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
@@ -34,8 +34,7 @@ def on_device(batch: Mapping[str, Any], values: Any) -> Tensor:
 def latents_of(autoencoder: ProjectedAutoencoder, batch: Mapping[str, Any], keep: Tensor) -> tuple[Tensor, Condition]:
     """Latents of the targets (b, c, l), and of the contexts that `keep` (b,) marks: encoded here, or cached.
 
-    The context of a sample without one is never kept. Nothing waits for the device if `keep` and `has_context` are
-    on the CPU.
+    A sample without a context keeps none. Does not wait for the device if `keep` and `has_context` are on the CPU.
     """
     keep = keep.cpu() & batch["has_context"].cpu()
     if "latent" in batch:

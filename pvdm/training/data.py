@@ -1,4 +1,4 @@
-"""Clips of a data set in batches, for both stages: read from videos, or from the latents that were cached of them."""
+"""Data modules of both stages: clips in batches, read from videos or cached latents."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class ClipData(LightningDataModule):
 
     @property
     def _is_rank_zero(self) -> bool:
-        """Whether this process writes and logs for all."""
+        """Whether this process logs for all."""
         return self.trainer is None or self.trainer.is_global_zero
 
     def _batches_done(self) -> int:
@@ -108,13 +108,13 @@ class VideoData(ClipData):
         """Whether `prepare_data` has found an error, which `setup` raises."""
 
     def prepare_data(self) -> None:
-        """Finds the files in one process; an error is left to `setup`, where all processes raise it."""
+        """Finds the files in one process; `setup` raises errors, in all processes."""
         self.is_refused = isinstance(self.collection.discover(), InputError)
 
     def setup(self, stage: str = "fit") -> None:
         """Makes the samples, once.
 
-        All processes take what the first one has found: a disk that fails one of them must not change its order.
+        All processes use the files that the first one has found, in its order, even if a disk fails for one of them.
         """
         if self.trainer is not None and self.training is None:
             discovered = self.collection.discover() if self._is_rank_zero else None
@@ -127,7 +127,7 @@ class LatentData(ClipData):
 
     Args:
         path: Folder of the latents.
-        options: See `DataOptions`; what the latents cannot give is refused by `setup`.
+        options: See `DataOptions`; `setup` refuses those that the latents cannot satisfy.
     """
 
     collection: LatentCollection
@@ -137,7 +137,7 @@ class LatentData(ClipData):
         self.collection = LatentCollection.of(self.options)
 
     def setup(self, stage: str = "fit") -> None:
-        """Makes the samples, once; if one process cannot open them, all raise its error and none waits for it."""
+        """Makes the samples, once; if one process cannot open them, all raise its error, so that none waits for it."""
         error = None
         try:
             self.collection.setup(log=self._is_rank_zero)
@@ -148,12 +148,12 @@ class LatentData(ClipData):
                 raise refusal
 
     def check_autoencoder(self, autoencoder: ProjectedAutoencoder) -> None:
-        """InputError unless these are its latents."""
+        """InputError unless the latents come from this autoencoder."""
         self.collection.check_autoencoder(digest_of(autoencoder))
 
 
 def data_module(path: Path, **options: Any) -> ClipData:
-    """Videos, or with `layout` "latents" the latents that `pvdm encode` made of them, in batches.
+    """The data module of videos or, with `layout` "latents", of the latents that `pvdm encode` made of them.
 
     Args:
         path: Folder of the data set.
@@ -166,7 +166,7 @@ def data_module(path: Path, **options: Any) -> ClipData:
 
 @dataclass(frozen=True)
 class Loaders:
-    """Makes the loaders of this process; without a trainer it is the only one."""
+    """Makes the loaders of this process, which without a trainer is the only one."""
 
     options: LoadingOptions
     trainer: Trainer | None
@@ -186,7 +186,7 @@ class Loaders:
     def in_order(self, dataset: ClipDataset, indices: np.ndarray) -> DataLoader:
         """The samples of these indices in order, each in one of the processes."""
         rank, world_size = self._share(len(indices), "validation")
-        # A list has no epoch that Lightning could set: every validation has the same noise.
+        # A list has no epoch that Lightning could set, so every validation has the same noise.
         return self._loader(dataset, [SampleKey(0, index) for index in indices[rank::world_size].tolist()])
 
     def _share(self, count: int, purpose: str) -> tuple[int, int]:

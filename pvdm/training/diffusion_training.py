@@ -33,14 +33,14 @@ from pvdm.training.warm_start import WarmStart
 
 
 class DiffusionTraining(AutomaticUpdates):
-    """Predicts eps, x0 or v of flat latents; the autoencoder is frozen.
+    """Trains a denoiser that predicts eps, x0 or v of flat latents; the autoencoder is frozen.
 
     A batch holds clips of twice the model's frames, "video" (b, 3, 2 t, h, w) uint8: the context and then the target;
-    or their latents, "latent" (b, 2, c, l), as `pvdm encode` has cached them. Where `has_context` is False the context
-    is no part of the video and plays no part. With `denoiser.classes` the labels of the data are given.
+    or their latents, "latent" (b, 2, c, l), as `pvdm encode` has cached them. Where `has_context` is False, the context
+    is filler and is ignored. With `denoiser.classes`, the denoiser gets the labels of the data.
 
-    Validation takes the loss, never weighted, at fixed times: `val/loss_no_context` (and `val/loss`, the same) of
-    all samples without context and label, `val/loss_context` with the context alone of those that have one, and
+    Validation computes the unweighted loss at fixed timesteps: `val/loss_no_context` (and `val/loss`, the same) of all
+    samples without context and label, `val/loss_context` with the context alone of those that have one, and
     `val/loss_label` with the label alone.
 
     Args:
@@ -50,18 +50,21 @@ class DiffusionTraining(AutomaticUpdates):
         optimizer: The optimizer and its learning rate.
         loss: Mean square or mean absolute difference.
         context_dropout: Probability that a sample is trained without its context.
-        label_dropout: Probability that a sample is trained without its label, whether with its context or not.
-        min_snr_gamma: Weigh the training loss of each time by min-SNR-gamma (Hang et al. 2023; theirs is 5).
-        validation_times: Times, evenly spread, at which the validation loss is taken.
-        sampler: Solver of `predict`.
-        activation_checkpointing: What is computed again in the backward pass instead of kept: true for everything,
-            false for nothing, or some of residual, attention and across (see docs/usage.md for what each saves).
-        max_skipped: Updates in a row that end the training if each is left out because its loss or its gradient is not
-            finite.
-        compile: `torch.compile` for the denoiser's repeated parts: minutes at the start, faster from then on. The
-            autoencoder, which encodes another number of contexts each time, would be compiled for each, and is not.
-        init_from: Model whose denoiser's weights training starts from (see `WarmStart`); a resumed run ignores it.
-        reinitialize: Start parameters afresh that do not fit, as for other classes; else they are an error.
+        label_dropout: Probability that a sample is trained without its label, independently of its context.
+        min_snr_gamma: Weights the training loss of each timestep by Min-SNR-gamma (Hang et al. 2023, who use 5); None
+            turns it off.
+        validation_times: Number of evenly spaced timesteps at which the validation loss is computed.
+        sampler: Sampler of `predict`.
+        activation_checkpointing: Activations that the backward pass recomputes to save memory: true for all, false for
+            none, or a list of residual, attention and across (docs/usage.md says what each saves).
+        max_skipped: Training ends after this many skipped updates in a row. An update is skipped if its loss or its
+            gradient is not finite.
+        compile: Compile the denoiser's repeated parts with `torch.compile`: takes minutes at the start, then runs
+            faster. The autoencoder is not compiled, because it encodes a different number of contexts each time.
+        init_from: Model from which the denoiser's weights are initialized (see `WarmStart`); ignored when a run is
+            resumed.
+        reinitialize: Randomly initialize the parameters that do not fit, for example because of other classes, instead
+            of refusing the model.
     """
 
     trained = "generator.denoiser"
@@ -105,7 +108,7 @@ class DiffusionTraining(AutomaticUpdates):
         self.warm_start = WarmStart(init_from, reinitialize) if init_from else None
 
     def setup(self, stage: str) -> None:
-        """InputError also if the data are latents of another autoencoder."""
+        """Also InputError if the data are latents of another autoencoder."""
         super().setup(stage)
         if isinstance(self.trainer.datamodule, LatentData):
             self.trainer.datamodule.check_autoencoder(self.generator.autoencoder)
@@ -119,7 +122,7 @@ class DiffusionTraining(AutomaticUpdates):
         return self
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """InputError also if the run was trained on latents of another autoencoder."""
+        """Also InputError if the run was trained on latents of another autoencoder."""
         super().on_load_checkpoint(checkpoint)
         saved = checkpoint.get("state_dict", {})
         for name, value in self.state_dict().items():
@@ -145,7 +148,7 @@ class DiffusionTraining(AutomaticUpdates):
         return latents_of(self.generator.autoencoder, batch, keep)
 
     def labelled(self, condition: Condition, batch: dict[str, Any], keep: Tensor) -> Condition:
-        """The condition with the labels that `keep` (b,) marks; as it is, for a denoiser without classes."""
+        """The condition with the labels that `keep` (b,) marks; unchanged for a denoiser without classes."""
         if self.generator.class_count is None:
             return condition
         if "label" not in batch:
@@ -194,17 +197,19 @@ class DiffusionTraining(AutomaticUpdates):
     test_step = validation_step
 
     def time_steps(self) -> list[int]:
-        """The fixed grid of times of the validation loss, the middles of equal intervals."""
+        """The fixed timesteps of the validation loss: the middles of equal intervals."""
         timesteps, count = self.generator.diffusion.timesteps, self.validation_times
         return [int(timesteps * (index + 0.5) / count) for index in range(count)]
 
     def on_predict_start(self) -> None:
-        """InputError if the sampler would take more steps than there are times."""
+        """InputError if the sampler would take more steps than there are timesteps."""
         timesteps = self.generator.diffusion.timesteps
         check_range(1, timesteps, **{"sampler.steps": self.sampler.completed(timesteps).steps})
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """One sampled clip for each clip of the data, of its class (its pixels play no part): (b, 3, t, h, w) uint8."""
+        """One sampled clip of the same class for each clip of the data, whose pixels are not used: (b, 3, t, h, w)
+        uint8.
+        """
         videos = [(int(seed), int(index)) for seed, _, index in batch["key"].tolist()]
         everyone = torch.ones(len(videos), dtype=torch.bool)
         label = self.labelled(Condition(), batch, everyone).label
@@ -219,13 +224,15 @@ class DiffusionTraining(AutomaticUpdates):
     def _log_means(self) -> None:
         found = self.validation_means.over_ranks(self.trainer.strategy)
         for name, mean in found.items():
-            self.log(f"val/loss_{name}", mean, sync_dist=True)  # they agree, but Lightning would warn
+            self.log(f"val/loss_{name}", mean, sync_dist=True)  # they are equal already; avoids a warning
         self.log("val/loss", found["no_context"], prog_bar=True, sync_dist=True)
 
 
 def check_weighting(gamma: float | None, loss: str) -> None:
-    """InputError unless min-SNR-gamma is above 0 and weighs square errors, for which it is derived."""
+    """InputError unless Min-SNR-gamma is above 0 and weights squared errors, for which it is derived."""
     if gamma is not None and not gamma > 0:
         raise InputError(f"min_snr_gamma is {gamma}", "give a value above 0 (5 is usual), or leave it out")
     if gamma is not None and loss != "l2":
-        raise InputError(f"min_snr_gamma weighs the square error and loss is {loss}", "choose loss l2, or leave it out")
+        raise InputError(
+            f"min_snr_gamma weights the squared error, but loss is {loss}", "choose loss l2, or leave it out"
+        )

@@ -1,4 +1,4 @@
-"""Encodes the clips of a data set, once for all trainings on them."""
+"""Encodes the clips of a data set once, for all trainings on them."""
 
 from __future__ import annotations
 
@@ -72,15 +72,15 @@ def encode(
     overwrite: bool = False,
     progress: NamedProgress | None = None,
 ) -> int:
-    """Fills a folder with the latents of a plan; it may hold some already -> how many shards were missing.
+    """Fills a folder with the latents of a plan; returns the number of shards that were missing.
 
-    Each shard is encoded by one process in batches of its own, so that its content does not depend on which. Every
-    file in the folder is complete at any moment, and the same call resumes an interrupted one. `InputError` as of
+    Each shard is encoded by one process in batches of its own, so its content does not depend on the process. Every
+    file in the folder is complete at any moment, and the same call resumes an interrupted one. InputError as in
     `begin`, if a video cannot be decoded, or if the disk is full.
 
     Args:
-        plan: Which clips, in which precision.
-        folder: Of the latents.
+        plan: The clips and the precision.
+        folder: Folder of the latents.
         root: Folder that the plan's videos are relative to.
         generator: Its autoencoder encodes, on its device.
         batch_size: Clips that are encoded together.
@@ -102,7 +102,7 @@ def encode(
 def _encode_share(
     encoder: ShardEncoder, folder: Path, missing: list[Shard], processes: Processes, progress: NamedProgress | None
 ) -> None:
-    """This process's shards. Of several processes, one that fails logs its error at once, not when all are done."""
+    """Encodes this process's shards. If there are several processes, one that fails logs its error at once."""
     try:
         _encode_shards(encoder, folder, processes.share(missing), progress)
     except InputError as error:
@@ -120,7 +120,7 @@ def _encode_shards(encoder: ShardEncoder, folder: Path, shards: list[Shard], pro
 
 
 def _report(progress: NamedProgress | None, before: int, total: int, within: int) -> None:
-    """Reports clips of the current shard as done before the shard is written."""
+    """Reports the clips of the current shard before the shard is written."""
     if progress:
         progress("encode", before + within, total)
 

@@ -1,4 +1,4 @@
-"""What both stages share: data that fit the model, and checkpoints that carry what rebuilds it."""
+"""Base of both stages: checks that the data fit the model, and saves in checkpoints what is needed to rebuild it."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from pvdm.training.optimization import OptimizerConfig, apply_to_saved
 from pvdm.training.run.sharding import ShardedStrategy
 
 PARTS = ("autoencoder", "denoiser", "diffusion")
-"""Sections of a generator's configuration in which a checkpoint and the model that it is loaded into must agree."""
+"""Sections of the configuration in which a checkpoint must agree with the model that loads it."""
 
 READ_BY_PYTHON = ("key", "has_context")
-"""Entries of a batch that stay where the loader made them."""
+"""Entries of a batch that stay on the CPU."""
 
 logger = logging.getLogger(__name__)
 
 
 class GeneratorTraining(FiniteUpdates):
-    """Base of both stages, which say:
+    """Base of both stages, which define:
 
-    `generator`, the model; `optimizer_config`, that of its optimizer; `trained`, the name of the network whose weights
-    move; `clips_per_sample`, how many clips on end a sample of the data has; `updates`, how often weights have moved.
+    `generator`, the model; `optimizer_config`; `trained`, the name of the network that is trained; `clips_per_sample`,
+    the number of consecutive clips in a sample; `updates`, the number of updates so far.
     """
 
     generator: VideoGenerator
@@ -44,7 +44,7 @@ class GeneratorTraining(FiniteUpdates):
     clips_per_sample: int
 
     def setup(self, stage: str) -> None:
-        """Takes what the data say of themselves, and tells the sizes; InputError if they do not fit the model."""
+        """Takes frame rate, description and classes from the data, and logs sizes; InputError if they do not fit."""
         allow_tf32(self.trainer.strategy.root_device)
         if not isinstance(self.trainer.datamodule, ClipData):
             return
@@ -56,29 +56,29 @@ class GeneratorTraining(FiniteUpdates):
         if self.generator.class_count is not None:
             self.generator.classes = _classes_of(data, self.generator.class_count)
         if stage == "fit" and self.trainer.is_global_zero:
-            self._tell_sizes(data)
+            self._log_sizes(data)
 
     def configure_model(self) -> None:
-        """Divides the denoiser among processes for its training, if the strategy does that; InputError in stage 1."""
+        """Shards the denoiser for training if the strategy does so; InputError in stage 1."""
         strategy = self.trainer.strategy
         if isinstance(strategy, ShardedStrategy) and self.trainer.state.fn == TrainerFn.FITTING:
             if self.generator.denoiser is None:
-                raise InputError("only stage 2 is trained sharded", "give stage 1 --trainer.strategy ddp")
+                raise InputError("stage 1 cannot be trained sharded", "give --trainer.strategy ddp")
             strategy.shard(self.generator.denoiser)
 
     def log(self, name: str, value: Any, **options: Any) -> None:
-        """Weighs each rank by its number of samples; Lightning would round the mean batch size down."""
-        if options.get("batch_size") and self._trainer is not None:  # no public name tells whether there is one
+        """Weights each rank by its number of samples; Lightning would round the mean batch size down."""
+        if options.get("batch_size") and self._trainer is not None:  # Lightning has no public way to ask for it
             options["batch_size"] *= self.trainer.world_size
         super().log(name, value, **options)
 
     def transfer_batch_to_device(self, batch: dict[str, Any], device: torch.device, dataloader_idx: int) -> Any:
-        """Leaves on the CPU what Python reads, which saves waiting for the device: keys, and who has a context."""
+        """Leaves `READ_BY_PYTHON` on the CPU, so that reading them does not wait for the device."""
         stay = {name: batch[name] for name in READ_BY_PYTHON if name in batch}
         return {**super().transfer_batch_to_device(batch, device, dataloader_idx), **stay}
 
     def on_train_batch_end(self, outputs: Tensor | None, batch: dict[str, Any], batch_idx: int) -> None:
-        self.log("step", float(self.updates))  # the axis of the logs, which else would count batches
+        self.log("step", float(self.updates))  # the x-axis of the logs, which would otherwise count batches
 
     def on_validation_epoch_end(self) -> None:
         if self.trainer.state.fn == TrainerFn.FITTING:
@@ -90,7 +90,7 @@ class GeneratorTraining(FiniteUpdates):
         checkpoint["pvdm"] = self.generator.to_config()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """InputError if the checkpoint is of another program, stage or size, or of classes in another order."""
+        """InputError if the checkpoint has another origin, stage, size, or order of classes."""
         if "pvdm" not in checkpoint:
             raise InputError("the checkpoint is not one of pvdm fit", "give another as --ckpt_path")
         config = self.generator.to_config()
@@ -100,11 +100,11 @@ class GeneratorTraining(FiniteUpdates):
                 f"the checkpoint is of stage {stages[0]} and this is stage {stages[1]}",
                 "choose another --trainer.default_root_dir",
             )
-        goes_on = self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
-        if not goes_on or self.generator.pace is None:  # data that it is only used with do not change a model's pace
+        is_resumed = self._trainer is not None and self.trainer.state.fn == TrainerFn.FITTING
+        if not is_resumed or self.generator.pace is None:  # evaluation data do not change a model's frame rate
             self.generator.pace = checkpoint["pvdm"].get("fps")
         super().on_load_checkpoint(checkpoint)
-        self._tell_other_data(checkpoint["pvdm"].get("data"))
+        self._warn_of_other_data(checkpoint["pvdm"].get("data"))
         for part in PARTS:
             found, wanted = checkpoint["pvdm"].get(part) or {}, config[part] or {}
             for name in {**wanted, **found}:
@@ -126,7 +126,7 @@ class GeneratorTraining(FiniteUpdates):
         self._apply_optimizer_settings(checkpoint)
 
     def optimizer_configs(self) -> dict[str, OptimizerConfig]:
-        """Those of the optimizers, in their order, by their names in the configuration."""
+        """The configs of the optimizers, in order, by their keys in the configuration."""
         return {"model.optimizer": self.optimizer_config}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
@@ -138,24 +138,24 @@ class GeneratorTraining(FiniteUpdates):
             raise InputError(f"the checkpoint's weights do not fit the model ({reason})", "give another") from error
 
     def _apply_optimizer_settings(self, checkpoint: dict[str, Any]) -> None:
-        """Of a run that goes on: PyTorch would take them from the checkpoint."""
+        """Applies the config's settings to a resumed run; PyTorch would restore the checkpoint's."""
         states, schedules = checkpoint.get("optimizer_states"), checkpoint.get("lr_schedulers")
         if not states or not schedules or self.trainer.state.fn != TrainerFn.FITTING:
             return
         for (name, config), *saved in zip(self.optimizer_configs().items(), states, schedules, strict=False):
-            apply_to_saved(config, *saved, name=name)  # an adversary may have come or gone
+            apply_to_saved(config, *saved, name=name)  # an adversary may have been added or dropped
 
-    def _tell_other_data(self, before: Mapping[str, Any] | None) -> None:
-        """A run may go on with other data, but not unnoticed."""
+    def _warn_of_other_data(self, before: Mapping[str, Any] | None) -> None:
+        """Warns if a run is resumed with other data."""
         now = self.generator.data
         if not before or not now or not self.trainer.is_global_zero or self.trainer.state.fn != TrainerFn.FITTING:
             return
         names = [name for name in ("layout", "split", "part", "card", "videos") if before.get(name) != now.get(name)]
         if names:
             changes = (f"{name} was {before.get(name)} and is {now.get(name)}" for name in names)
-            logger.warning("the run goes on with other data than it had: %s", "; ".join(changes))
+            logger.warning("the run resumes with other data: %s", "; ".join(changes))
 
-    def _tell_sizes(self, data: ClipCollection) -> None:
+    def _log_sizes(self, data: ClipCollection) -> None:
         config = self.generator.autoencoder.config
         shape, channels = config.latent_shape, config.latent_channels
         sizes = zip(PLANES, shape.planes, strict=True)
@@ -181,7 +181,7 @@ def _weights(module: LightningModule, *, is_trained: bool) -> int:
 
 
 def _classes_of(data: ClipCollection, count: int) -> tuple[str, ...]:
-    """Names of the data's classes; InputError unless they are as many as the denoiser's."""
+    """Names of the data's classes; InputError unless their number is the denoiser's."""
     if data.classes is None:
         raise InputError(
             f"model.denoiser.classes is {count}, but the data have no classes",

@@ -1,4 +1,4 @@
-"""Updates whose loss or gradient is not finite: left out and counted, and the end of a run that has nothing else."""
+"""Skips and counts updates whose loss or gradient is not finite, and ends a run after too many in a row."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pvdm.training.callbacks.averaging import RAW
 from pvdm.training.reductions import UpdateMeans
 
 MEANS = "means"
-"""Key of a checkpoint: what the batches of an update that is begun have added to its means."""
+"""Key of a checkpoint for the means of an unfinished update."""
 
 
 class SkippedUpdates(nn.Module):
-    """Counts the updates left out, in all and in a row; the counts are part of a checkpoint.
+    """Counts the skipped updates, in total and in a row; the counts are saved in checkpoints.
 
     Args:
-        limit: Updates left out in a row that end the training.
+        limit: Skipped updates in a row that end the training.
     """
 
     def __init__(self, limit: int = 20) -> None:
@@ -42,22 +42,22 @@ class SkippedUpdates(nn.Module):
         if int(self.in_a_row) >= self.limit:
             raise InputError(
                 f"{self.limit} updates in a row had a loss or a gradient that is not finite",
-                "lower the learning rate, or go on from an earlier checkpoint given as --ckpt_path",
+                "lower the learning rate, or resume from an earlier checkpoint given as --ckpt_path",
             )
         return False
 
 
 class FiniteUpdates(LightningModule):
-    """Base of both stages: an update that is not finite, in any process, is left out by all, and none is stored.
+    """Base of both stages: an update that is not finite in any process is skipped in all; such weights are not saved.
 
-    A stage adds the measures of each batch to `update_means`, and asks `finite_means` before its weights move.
+    A stage adds the measures of each batch to `update_means`, and calls `finite_means` before each update.
 
     Args:
-        max_skipped: Updates left out in a row that end the training.
+        max_skipped: Skipped updates in a row that end the training.
     """
 
     optional: tuple[str, ...] = ("skipped_updates.",)
-    """Prefixes of the names of weights and counters that a checkpoint and a resumed run need not share."""
+    """Prefixes of the weights and counters that may be in only one of checkpoint and resumed run."""
 
     def __init__(self, max_skipped: int = 20) -> None:
         super().__init__()
@@ -65,9 +65,9 @@ class FiniteUpdates(LightningModule):
         self.update_means = UpdateMeans()
 
     def finite_means(self, norms: Sequence[Tensor]) -> dict[str, Tensor] | None:
-        """Means by name over the batches of an update and all processes, which are forgotten; None to leave it out.
+        """Means by name over the batches of an update and all processes; None if the update must be skipped.
 
-        norms: those of the gradients, scalars that are the same in all processes. InputError after `max_skipped` None.
+        norms: Of the gradients, scalars that are equal in all processes. InputError after `max_skipped` None in a row.
         """
         means = self.update_means.take()
         passes = self.skipped_updates.passes([*norms, *means.values()])
@@ -75,11 +75,11 @@ class FiniteUpdates(LightningModule):
         return means if passes else None
 
     def all_means(self) -> list[UpdateMeans]:
-        """Those that a checkpoint stores within an update."""
+        """The means that a checkpoint saves within an update."""
         return [self.update_means]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """What is `optional` may be absent in the checkpoint, and may be in it for nothing."""
+        """Accepts checkpoints that lack `optional` entries, or have some that the model lacks."""
         super().on_load_checkpoint(checkpoint)
         state, own = checkpoint.get("state_dict", {}), self.state_dict()
         fresh = {name: value for name, value in own.items() if name.startswith(self.optional) and name not in state}
@@ -89,28 +89,28 @@ class FiniteUpdates(LightningModule):
             means.load_state_dict(saved)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Stores the means of an unfinished update, whose gradients `ExactResume` stores.
+        """Saves the means of an unfinished update; `ExactResume` saves its gradients.
 
-        InputError, in all processes, if a weight is not finite: nothing is written then.
+        InputError in all processes if a weight is not finite; nothing is written.
         """
         super().on_save_checkpoint(checkpoint)
         name = first_not_finite(checkpoint.get(RAW, {})) or first_not_finite(checkpoint["state_dict"])
-        name = self.trainer.strategy.broadcast(name)  # of a model in parts the first process alone has the whole
+        name = self.trainer.strategy.broadcast(name)  # only the first process has all weights of a sharded model
         if name is not None:
             raise InputError(
-                f"{name} is not finite (NaN or infinity) after {self.trainer.global_step} updates, and such a "
-                "model is not stored",
-                "lower the learning rate, and give the same command again, which goes on from the checkpoint before",
+                f"{name} is not finite (NaN or infinity) after {self.trainer.global_step} updates, so no "
+                "checkpoint is saved",
+                "lower the learning rate, and run the same command again to resume from the previous checkpoint",
             )
         checkpoint[MEANS] = [means.state_dict() for means in self.all_means()]
 
     def on_fit_start(self) -> None:
-        """The means are read from a checkpoint before the model has its device, and may be saved before a batch."""
+        """Moves the means to the model's device, which it does not have yet when a checkpoint is loaded."""
         for means in self.all_means():
             means.to(self.device)
 
     def on_train_start(self) -> None:
-        """Means without the gradients of the same batches are of no use."""
+        """Discards means whose gradients were not saved."""
         if all(value.grad is None for value in self.parameters()):
             for means in self.all_means():
                 means.clear()

@@ -1,4 +1,4 @@
-"""The optimizer with its learning rate over the updates: what both stages hand to their trainer."""
+"""The optimizer and the schedule of its learning rate, for both stages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pvdm.errors import InputError, check_range
 
 OPTIMIZERS = {"adamw": AdamW, "adam": Adam, "rmsprop": RMSprop}
 NAMES = {"lr": "learning_rate", "weight_decay": "weight_decay", "betas": "betas", "alpha": "betas[1]"}
-"""What the configuration calls the values of PyTorch's groups of parameters."""
+"""The configuration's names of the entries of PyTorch's parameter groups."""
 
 FUSED, FUSED_DEVICES = {"adamw", "adam"}, {"cpu", "cuda"}
 
@@ -26,20 +26,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """The optimizer; its rate rises linearly, then stays or falls.
+    """The optimizer and its learning rate, which rises linearly, then stays constant or falls.
 
     "adamw" (Loshchilov & Hutter 2019, arXiv 1711.05101), "adam" (Kingma & Ba 2015, arXiv 1412.6980), or "rmsprop"
-    (Tieleman & Hinton 2012), whose mean square decays by the second of the betas, without momentum. As that is not
-    corrected for its beginning at 0, RMSprop's first updates are up to sqrt(1 / (1 - beta)) times as large.
+    (Tieleman & Hinton 2012), whose mean square decays by the second of the betas, without momentum. RMSprop does not
+    correct the bias of that mean, which starts at 0: its first updates are up to sqrt(1 / (1 - beta)) times as large.
 
     Args:
-        learning_rate: After the warm-up.
-        warmup_steps: Updates over which the rate rises from 0.
-        cosine_steps: Update at which the rate has fallen to 0 along a half cosine; it stays if not given.
-        betas: Decay of the two moments; rmsprop has the second alone.
-        weight_decay: Per update, times the learning rate, for adamw; added to the gradient, as the derivative of a
-            penalty, for the others. If not given, 0.01 for adamw and 0 for the others.
-        name: Which optimizer.
+        learning_rate: Learning rate after the warm-up.
+        warmup_steps: Updates over which the learning rate rises from 0.
+        cosine_steps: Update at which the learning rate has fallen to 0 along a half cosine; constant by default.
+        betas: Decay rates of the two moments; rmsprop uses only the second.
+        weight_decay: For adamw, decoupled decay, times the learning rate; for the others, L2 penalty added to the
+            gradient. By default 0.01 for adamw and 0 for the others.
+        name: Optimizer.
     """
 
     learning_rate: float = 1e-4
@@ -58,22 +58,22 @@ class OptimizerConfig:
             raise InputError(f"betas are {list(self.betas)}", "give two values of at least 0 and below 1")
 
     def optimizer(self, parameters: Iterable[nn.Parameter], *, fused: bool = True) -> Optimizer:
-        """The optimizer of these parameters, on the device where they are to stay.
+        """The optimizer of these parameters, which must already be on their final device.
 
-        fused: as one kernel where there is one, which a scaler of gradients does not allow if these are clipped.
+        fused: Use the fused kernel where there is one; not possible with a gradient scaler and clipping.
         """
         parameters = list(parameters)
         kernel = "fused" if fused and self.name in FUSED and _are_on(FUSED_DEVICES, parameters) else "foreach"
         return OPTIMIZERS[self.name](parameters, **self.group(), **{kernel: True})
 
     def group(self) -> dict[str, Any]:
-        """What PyTorch's groups of parameters hold of it, by the names there; `lr` is that after the warm-up."""
+        """The entries of PyTorch's parameter groups; `lr` is the rate after the warm-up."""
         decay = self.weight_decay if self.weight_decay is not None else 0.01 if self.name == "adamw" else 0.0
         own = {"alpha": self.betas[1]} if self.name == "rmsprop" else {"betas": tuple(self.betas)}
         return {"lr": self.learning_rate, "weight_decay": decay, **own}
 
     def schedule(self, optimizer: Optimizer) -> LambdaLR:
-        """The learning rate as a function of the update, to be stepped after each."""
+        """The schedule of the learning rate, to be stepped after each update."""
         return LambdaLR(optimizer, self.factor)
 
     def factor(self, step: int) -> float:
@@ -85,17 +85,17 @@ class OptimizerConfig:
 
 
 def apply_to_saved(config: OptimizerConfig, optimizer: dict[str, Any], schedule: dict[str, Any], *, name: str) -> None:
-    """Puts what the config says into the saved states of an optimizer and its schedule, which would bring back the old.
+    """Applies the config to the saved states of an optimizer and its schedule, which would restore the old settings.
 
-    One line says what has changed. InputError if the state is that of another optimizer. name: The config's own.
+    Logs what has changed. InputError if the state belongs to another optimizer. name: The config's key.
     """
     wanted, changed = config.group(), []
     for group in optimizer["param_groups"]:
         if (found := _kind(group)) not in (None, config.name):
             raise InputError(
                 f"{name}.name is {found} in the checkpoint and {config.name} in the configuration, which cannot "
-                "take over its state",
-                "make them agree, or begin another run (--trainer.default_root_dir) from the checkpoint's "
+                "use its state",
+                "make them agree, or start another run (--trainer.default_root_dir) from the checkpoint's "
                 "weights (--model.init_from)",
             )
         before = {**group, "lr": group.get("initial_lr", group["lr"])}
@@ -108,11 +108,11 @@ def apply_to_saved(config: OptimizerConfig, optimizer: dict[str, Any], schedule:
         group.update(wanted, initial_lr=wanted["lr"], lr=now)
         schedule.update(base_lrs=[wanted["lr"]] * len(optimizer["param_groups"]), _last_lr=[now])
     if changed:
-        logger.warning("the run goes on with other settings than it had: %s", "; ".join(changed))
+        logger.warning("the run resumes with changed settings: %s", "; ".join(changed))
 
 
 def _kind(group: Mapping[str, Any]) -> str | None:
-    """Name of the optimizer that a saved group of parameters is of; None where that is not to be told."""
+    """Name of the optimizer that saved a parameter group; None if unknown."""
     if "alpha" in group:
         return "rmsprop"
     is_decoupled = group.get("decoupled_weight_decay")
@@ -128,11 +128,11 @@ def _are_on(devices: set[str], parameters: Iterable[nn.Parameter]) -> bool:
 
 
 def check_clip_norm(clip_norm: float | None) -> None:
-    """InputError unless the largest norm of a gradient is above 0, or None; at 0 nothing would be learned."""
+    """InputError unless clip_norm is above 0 or None; at 0 nothing would be learned."""
     if clip_norm is not None and not clip_norm > 0:  # nor NaN
         raise InputError(f"clip_norm is {clip_norm}", "give a value above 0, or null for no clipping")
 
 
 def clip_gradient(parameters: Iterable[nn.Parameter], clip_norm: float | None) -> Tensor:
-    """The norm of the gradient, a scalar, which is then scaled down to `clip_norm` if it is larger; None leaves it."""
+    """Clips the gradient to `clip_norm` unless that is None; returns its norm before clipping, a scalar."""
     return clip_grad_norm_(parameters, math.inf if clip_norm is None else clip_norm)

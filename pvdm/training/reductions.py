@@ -11,9 +11,9 @@ from torch import Tensor, distributed
 
 
 class SampleMeans:
-    """A sum and a count for each name; every process must have the same names, but may add nothing to some.
+    """A sum and a count for each name; all processes need the same names, but may add nothing to some.
 
-    Not `self.log` with a batch size: that of a batch without values would be 0, and the mean of none NaN.
+    `self.log` does not serve here: a batch without values has size 0, and the mean of no values is NaN.
     """
 
     def __init__(self, names: Sequence[str], device: torch.device) -> None:
@@ -21,11 +21,11 @@ class SampleMeans:
         self._totals = torch.zeros(len(self.names), 2, device=device)
 
     def add(self, name: str, values: Tensor) -> None:
-        """Counts in the values (n,) of n samples, which may be none."""
+        """Adds the values (n,) of n samples; n may be 0."""
         self._totals[self.names.index(name)] += torch.stack((values.sum(), values.new_tensor(len(values))))
 
     def over_ranks(self, strategy: Strategy) -> dict[str, Tensor]:
-        """The mean of each name that any process has a value of; all processes must call it."""
+        """The mean of each name for which any process has a value; all processes must call it."""
         totals = strategy.reduce(self._totals.clone(), reduce_op="sum")
         return {name: total / count for name, (total, count) in zip(self.names, totals, strict=True) if count > 0}
 
@@ -49,34 +49,34 @@ class UpdateMeans:
         self.clear()
 
     def clear(self) -> None:
-        """Forgets the batches so far."""
+        """Discards the batches so far."""
         self._sums: dict[str, Tensor] = {}
         self._batches = 0
 
     def add(self, values: Mapping[str, Tensor]) -> None:
-        """The values of one batch, float32, of the same names each time."""
+        """Adds the values of one batch, with the same names each time."""
         for name, value in values.items():
             value = value.detach().float()
             self._sums[name] = self._sums[name] + value if name in self._sums else value.clone()
         self._batches += 1
 
     def take(self) -> dict[str, Tensor]:
-        """The means, which are forgotten."""
+        """Returns the means and clears them."""
         means = {name: value / self._batches for name, value in self._sums.items()}
         average_over_ranks(list(means.values()))
         self.clear()
         return means
 
     def state_dict(self) -> dict[str, Any]:
-        """What has been added since they were taken, the same in all processes, which must all call it."""
+        """The values added since `take`, averaged over all processes, which must all call it."""
         sums = {name: value.clone() for name, value in self._sums.items()}
         average_over_ranks(list(sums.values()))
         return {"sums": sums, "batches": self._batches}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on with what `state_dict` gave, on the device that it lies on; see `to`."""
+        """Restores a `state_dict`, on its own device; see `to`."""
         self._sums, self._batches = dict(state["sums"]), state["batches"]
 
     def to(self, device: torch.device) -> None:
-        """Moves the sums there: all processes reduce them on the devices of their models."""
+        """Moves the sums to a device: processes reduce them on the devices of their models."""
         self._sums = {name: value.to(device) for name, value in self._sums.items()}

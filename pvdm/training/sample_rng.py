@@ -16,7 +16,7 @@ from pvdm.training.batch import content, on_device
 
 
 class Draw(IntEnum):
-    """What a random stream of a sample is for; part of its key, so never renumber."""
+    """Purpose of a sample's random stream; part of its key, so never renumber."""
 
     NOISE = 0
     TIME = 1
@@ -27,7 +27,7 @@ class Draw(IntEnum):
 
 
 def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:
-    """(seed, epoch, index) of each sample: all its randomness follows from this."""
+    """(seed, epoch, index) of each sample, which determine all its randomness."""
     return [tuple(key) for key in batch["key"].tolist()]
 
 
@@ -38,7 +38,7 @@ def noise_like(latent: Tensor, batch: Mapping[str, Any], *more: int) -> Tensor:
 
 
 def times(batch: Mapping[str, Any], timesteps: int) -> Tensor:
-    """A time in 0 .. timesteps - 1 for each sample: (b,) int64."""
+    """A timestep in 0 .. timesteps - 1 for each sample: (b,) int64."""
     return on_device(batch, [int(draw.integers(timesteps)) for draw in _draws(batch, Draw.TIME)])
 
 
@@ -48,7 +48,7 @@ def keep_context(batch: Mapping[str, Any], dropout: float) -> Tensor:
 
 
 def keep_label(batch: Mapping[str, Any], dropout: float) -> Tensor:
-    """Whether each sample keeps its label, whatever becomes of its context: (b,) bool, on the CPU."""
+    """Whether each sample keeps its label, independently of its context: (b,) bool, on the CPU."""
     return _keep(batch, dropout, Draw.LABEL)
 
 
@@ -60,7 +60,7 @@ def frame_choice(batch: Mapping[str, Any], frames: int, count: int) -> Tensor:
 
 @contextmanager
 def drawn_by(batch: Mapping[str, Any]) -> Iterator[None]:
-    """Within it PyTorch's own generators, from which dropout draws, are a function of the batch's samples."""
+    """Seeds PyTorch's own generators, from which dropout draws, by the batch's samples; restores them afterwards."""
     device = content(batch).device
     seed = generator_of((*keys(batch)[0], Draw.DROPOUT)).integers(2**63)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):

@@ -1,4 +1,4 @@
-"""The weights that training starts from: those of a model that there is already."""
+"""Initializes training with the weights of an existing model."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from pvdm.generation import VideoGenerator
 from pvdm.generation import model_files as files
 
 NAMED = 3
-"""How many of the parameters that do not fit a message names."""
+"""Number of misfits that a message names."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class WarmStart:
-    """Where the trained network takes its weights from, and nothing but these: updates are counted from 0.
+    """The model whose weights initialize the trained network; everything else starts anew, and updates count from 0.
 
-    A model of another size, length or number of classes serves, too. Of the autoencoder only `*.position` of the
-    three projections depends on these: its first axis is frames, rows or columns of patches, and one more. Of the
-    denoiser nothing depends on size or length, but the class embedding does on the number of classes.
+    The model may have another size, length or number of classes. In the autoencoder, only `*.position` of the three
+    projections depends on size and length: its first axis is the number of frames, or of rows or columns of patches,
+    plus one. In the denoiser, only the class embedding depends on the number of classes.
 
     Args:
-        init_from: Exported folder, training checkpoint of either stage, or what `pvdm convert` has written.
-        reinitialize: Whether parameters that it lacks, or has in another shape, begin afresh; an error if not.
+        init_from: Exported folder, training checkpoint of either stage, or output of `pvdm convert`.
+        reinitialize: Whether to keep the random initialization of parameters that the model lacks or has in another
+            shape, instead of raising an error.
     """
 
     init_from: Path
@@ -49,30 +50,30 @@ class WarmStart:
         found = {name.removeprefix(f"{part}."): value for name, value in weights.items() if name.startswith(f"{part}.")}
         differences = misfits(found, network.state_dict())
         if differences:
-            self._tell(part, differences, settings)
+            self._report(part, differences, settings)
         if part == "denoiser" and not _same_latents(weights, generator):
-            logger.warning("the denoiser of %s knows latents of another autoencoder than this", self.init_from)
+            logger.warning("the denoiser of %s was trained on latents of another autoencoder", self.init_from)
         if settings:
             logger.warning("%s has other settings: %s", self.init_from, "; ".join(settings))
         fitting = {name: value for name, value in found.items() if name not in differences}
         network.load_state_dict(fitting, strict=False)
         logger.info("%s: %d of %d tensors from %s", part, len(fitting), len(network.state_dict()), self.init_from)
 
-    def _tell(self, part: str, differences: Mapping[str, str], settings: Sequence[str]) -> None:
-        """InputError that names what does not fit, or a line if that is accepted."""
+    def _report(self, part: str, differences: Mapping[str, str], settings: Sequence[str]) -> None:
+        """InputError that names what does not fit, or a warning with `reinitialize`."""
         named = "; ".join(f"{part}.{name} {what}" for name, what in list(differences.items())[:NAMED])
         more = f"; and {len(differences) - NAMED} more" if len(differences) > NAMED else ""
         if not self.reinitialize:
             raise InputError(
                 f"{len(differences)} parameters of {self.init_from} do not fit this model ({named}{more}), for "
                 f"{' and '.join(settings) or 'it is of another version'}",
-                "make these agree, or start such parameters afresh by --model.reinitialize true",
+                "make these agree, or pass --model.reinitialize true to initialize such parameters randomly",
             )
-        logger.warning("%d parameters start afresh: %s%s", len(differences), named, more)
+        logger.warning("%d parameters are initialized randomly: %s%s", len(differences), named, more)
 
 
 def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Configuration and (averaged) weights of an exported folder or a training checkpoint; else InputError."""
+    """Configuration and (averaged) weights of an exported folder or a training checkpoint; otherwise InputError."""
     if Path(path).is_file():
         return files.read_checkpoint(path)
     folder = files.resolve_folder(path)
@@ -80,7 +81,7 @@ def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _same_latents(weights: Mapping[str, Tensor], generator: VideoGenerator) -> bool:
-    """Whether a model's autoencoder is the generator's own, to half precision."""
+    """Whether a model's autoencoder equals the generator's to half precision."""
     own = {f"autoencoder.{name}": value.cpu() for name, value in generator.autoencoder.state_dict().items()}
     pairs = ((weights.get(name), value) for name, value in own.items())
     return all(
@@ -101,7 +102,7 @@ def misfits(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[s
 
 
 def other_settings(part: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    """In what the configuration of a part differs; for a denoiser also that of the noise, which no shape shows."""
+    """Differences of a part's configuration; for a denoiser also of the noise process, which shapes do not show."""
     return [
         f"{name}.{key} is {_plain(found[key])} there and {_plain(wanted)} here"
         for name in ([part, "diffusion"] if part == "denoiser" else [part])

@@ -114,7 +114,7 @@ def test_the_training_loss_is_weighted_and_that_of_validation_is_not(tmp_path, p
     ("options", "message"),
     [
         ({"min_snr_gamma": 0.0}, r"min_snr_gamma is 0.0; give a value above 0 \(5 is usual\), or leave it out"),
-        ({"min_snr_gamma": 5.0, "loss": "l1"}, "weighs the square error and loss is l1; choose loss l2"),
+        ({"min_snr_gamma": 5.0, "loss": "l1"}, "weights the squared error, but loss is l1; choose loss l2"),
         ({"label_dropout": 1.5}, "label_dropout is 1.5; give a value from 0 to 1"),
     ],
 )

@@ -74,11 +74,11 @@ def test_another_size_is_named_and_accepted_if_asked(tmp_path, caplog):
     assert message.startswith(f"2 parameters of {tmp_path / 'other'} do not fit this model (autoencoder.")
     assert "is (9, 16) there and (5, 16) here" in message
     assert "autoencoder.frames is 8 there and 4 here and autoencoder.height is 24 there and 16 here" in message
-    assert message.endswith("or start such parameters afresh by --model.reinitialize true")
+    assert message.endswith("or pass --model.reinitialize true to initialize such parameters randomly")
     assert all(torch.equal(value, fresh[name]) for name, value in generator.autoencoder.state_dict().items())
 
     replace(start, reinitialize=True).fill(generator, "autoencoder")
-    assert "2 parameters start afresh: autoencoder." in caplog.text
+    assert "2 parameters are initialized randomly: autoencoder." in caplog.text
     found, wanted = generator.autoencoder.state_dict(), other.autoencoder.state_dict()
     assert all(
         torch.equal(
@@ -113,7 +113,7 @@ def test_a_denoiser_of_other_latents_is_told(tmp_path, caplog):
     assert "another autoencoder" not in caplog.text
     generator.autoencoder.to_pixels.bias.data.add_(1)
     WarmStart(tmp_path / "half").fill(generator, "denoiser")
-    assert "knows latents of another autoencoder" in caplog.text
+    assert "was trained on latents of another autoencoder" in caplog.text
 
 
 def test_a_model_that_cannot_serve(tmp_path):

@@ -1,4 +1,4 @@
-"""Averaged weights: an exponential moving average of the trained network, at every update."""
+"""An exponential moving average of the trained network's weights."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pvdm.errors import check_range
 from pvdm.training.run.sharding import gathered, hold_part, hold_whole, own, part_like
 
 RAW = "raw_weights"
-"""Key of a checkpoint under which the weights that the optimizer moves lie."""
+"""Key of a checkpoint for the weights that the optimizer updates."""
 
 
 class AveragedWeights(Callback):
-    """Validates and stores the average; the `state_dict` of a checkpoint is the averaged model.
+    """Validates and saves the average; the `state_dict` of a checkpoint is the averaged model.
 
     Only parameters of the network that the module names in `trained` are averaged. The checkpoint also holds the raw
     weights, from which training resumes. Each process averages its part of a sharded network. Validation gathers the
-    whole network, since one process may have a batch more than another. Lightning's WeightAveraging does not support
+    whole network, because processes may have different numbers of batches. Lightning's WeightAveraging does not support
     sharded networks, and also copies the networks that are not trained.
 
     Args:
-        decay: Decay of the average after many updates; before that it is (1 + n) / (10 + n) at update n.
+        decay: Decay of the average after many updates; at update n it is at most (1 + n) / (10 + n).
     """
 
     def __init__(self, decay: float = 0.9999) -> None:
@@ -38,7 +38,7 @@ class AveragedWeights(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         parameters = _parameters(pl_module)
-        start = self._average or parameters  # an average from a checkpoint was read before the model had its device
+        start = self._average or parameters  # a checkpoint's average was loaded before the model moved to its device
         self._average = {name: start[name].detach().to(value.device).clone() for name, value in parameters.items()}
 
     def on_train_batch_end(

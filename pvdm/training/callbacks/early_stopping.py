@@ -1,4 +1,4 @@
-"""Stopping when validation has not improved for long."""
+"""Early stopping by a validation metric."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ logger = logging.getLogger(__name__)
 class EarlyStopping(Callback):
     """Ends a run when its metric has not improved for `patience` validations, or is no longer finite.
 
-    The count travels with the checkpoints. The same command again ends at once, and says so; with a larger
-    patience, or none, the run goes on as if it had not stopped. Lightning's own takes its patience from the checkpoint,
-    too, so that it cannot be raised.
+    The count is saved in checkpoints. The same command again ends at once and says why; with a larger patience, or
+    none, it resumes the run. Lightning's own restores its patience from the checkpoint, so it cannot be raised.
 
     Args:
-        patience: Validations without improvement after which the run ends; None never ends it.
-        monitor: Name of the metric; the one by which the run's best checkpoint is chosen if not given.
-        mode: Whether less or more of it is better; needed with another metric than the checkpoint's.
+        patience: Validations without improvement after which the run ends; None turns it off.
+        monitor: Name of the metric; by default the one that chooses the best checkpoint.
+        mode: Whether a lower or a higher value is better; required with another metric than the checkpoint's.
         min_delta: Smallest change that counts as an improvement.
     """
 
@@ -44,7 +43,7 @@ class EarlyStopping(Callback):
         self.is_over = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Takes over what is not given from the run's checkpoints; InputError if they do not say it."""
+        """Takes missing settings from the checkpoint callback; InputError if it does not have them."""
         chosen = trainer.checkpoint_callback
         if stage != "fit" or self.patience is None:
             return
@@ -57,10 +56,10 @@ class EarlyStopping(Callback):
             raise InputError(f"early stopping by {self.monitor} needs early_stopping.mode", "give min or max")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A run that had stopped does not begin."""
+        """Ends a run at once that had stopped before."""
         if self._has_waited_enough() and not trainer.should_stop:
             trainer.should_stop = True
-            self._tell(trainer, "the run has ended early before: ", "; to go on, raise early_stopping.patience")
+            self._tell(trainer, "the run ended early before: ", "; to continue, raise early_stopping.patience")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.patience is None or trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
@@ -74,7 +73,7 @@ class EarlyStopping(Callback):
         return {name: getattr(self, name) for name in ("monitor", "mode", "best", "waited", "is_over")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Another metric than the checkpoint's is counted from the beginning."""
+        """With another metric than the checkpoint's, the count starts over."""
         if self.patience is not None and (self.monitor, self.mode) == (state_dict["monitor"], state_dict["mode"]):
             self.best, self.waited, self.is_over = (state_dict[name] for name in ("best", "waited", "is_over"))
 
@@ -85,7 +84,7 @@ class EarlyStopping(Callback):
         return float(trainer.callback_metrics[self.monitor])
 
     def _count(self, value: float) -> None:
-        """Notes the value of one more validation."""
+        """Counts one more validation."""
         sign = 1 if self.mode == "max" else -1
         self.is_over = not math.isfinite(value)
         if not self.is_over and (self.best is None or sign * (value - self.best) > self.min_delta):

@@ -38,15 +38,14 @@ class Evaluation(Callback):
     Args:
         protocols: Names of protocols or of families; docs/evaluation.md lists them.
         changes: Values that replace those of a protocol, such as `num_fake` or `size`; the result is then custom.
-        sampler: Solver; the module's own if not given.
-        later_sampler: Solver of the clips after the first one of a long video; `sampler` if not given.
+        sampler: Sampler; by default the module's own.
+        later_sampler: Sampler of the clips after the first one of a long video; by default `sampler`.
         every_class: Sample all classes of the model in turn, instead of unconditionally.
         allow_few: Evaluate fewer clips than a protocol requires, and mark the result.
-        detector_paths: Weights by the name of the feature network; those that are not given are fetched if they have
-            an address.
-        lpips_weights: Weights of VGG, for reconstructions.
+        detector_paths: Weights by the name of the feature network; others are downloaded if they have an address.
+        lpips_weights: Weights of VGG-16 for LPIPS, for reconstructions.
         batch_size: Clips in memory at once.
-        precision: Of the model, float32 or bfloat16 autocast, whatever the precision of the trainer.
+        precision: Precision of the model, float32 or bfloat16 autocast, independent of the trainer's.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class Evaluation(Callback):
         self._measurements: list[Measurement] = []
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """InputError for everything that can be checked before the test starts."""
+        """InputError for everything that can be checked in advance."""
         if self.protocols:
             try:
                 self._prepare(trainer, pl_module)

@@ -1,4 +1,4 @@
-"""What `pvdm predict` writes: a video file for each clip."""
+"""The output of `pvdm predict`: one video file per clip."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 class WriteVideos(BasePredictionWriter):
     """Writes the clips of `predict_step`, {"video": (b, 3, t, h, w) uint8, "names": [...]}, as mp4 files.
 
-    Each plays at the model's pace, or at its own where "fps": [...] has that of clips that were read.
+    Each has the frame rate given in "fps": [...], or the model's.
 
     Args:
-        output: Folder; `predictions` in the run's folder if not given. Files of the same name are replaced.
+        output: Folder, by default `predictions` in the run's folder. Files of the same name are replaced.
     """
 
     def __init__(self, output: Path | None = None) -> None:
@@ -52,7 +52,7 @@ class WriteVideos(BasePredictionWriter):
             self.written += 1
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Says where they are, those of all processes."""
+        """Logs the folder and the number of videos of all processes."""
         own = torch.tensor(self.written, device=trainer.strategy.root_device)
         written = int(trainer.strategy.reduce(own, reduce_op="sum"))
         if trainer.is_global_zero:

@@ -1,4 +1,4 @@
-"""The bar of a run."""
+"""The progress bar of a run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pytorch_lightning.utilities.types import STEP_OUTPUT
 
 
 class RunBar(TQDMProgressBar):
-    """One bar for all updates of a run, with the time that is left of it; Lightning's has one for each epoch.
+    """One bar for all updates of a run, with the remaining time; Lightning's has one for each epoch.
 
-    It begins where a resumed run begins, and its pace is that of the updates since then, validation included.
+    It starts at the update of a resumed run; its rate is that of the updates since then, including validation.
     """
 
     def init_train_tqdm(self) -> Tqdm:
-        """With its total from the first, which Lightning's learns later."""
+        """Sets the total at the start, which Lightning does later."""
         return Tqdm(
             desc=f"Epoch {self.trainer.current_epoch}",
             total=planned_updates(self.trainer),
@@ -28,7 +28,7 @@ class RunBar(TQDMProgressBar):
             disable=self.is_disabled,
             dynamic_ncols=True,
             file=sys.stdout,
-            smoothing=0,  # the mean pace of this start
+            smoothing=0,  # the mean rate since the start
             bar_format=self.BAR_FORMAT,
         )
 
@@ -48,7 +48,7 @@ def planned_updates(trainer: Trainer) -> int | None:
     """Updates after which the run ends, by `max_steps` and `max_epochs`; None if neither says."""
     limits = [trainer.max_steps] if trainer.max_steps > 0 else []
     if trainer.max_epochs and trainer.max_epochs > 0 and math.isfinite(trainer.num_training_batches):
-        of_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)  # a rest is an update
-        of_module = getattr(trainer.lightning_module, "accumulate", 1)  # a rest counts for the next epoch
+        of_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)  # a remainder is an update
+        of_module = getattr(trainer.lightning_module, "accumulate", 1)  # a remainder counts towards the next epoch
         limits.append(trainer.max_epochs * of_epoch // of_module)
     return min(limits, default=None)

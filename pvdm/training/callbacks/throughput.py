@@ -1,4 +1,4 @@
-"""How fast training is, how long it has run, and how much memory it takes."""
+"""Speed, duration and memory of training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GIB = 2**30
 class Throughput(Callback):
     """Logs `train/clips_per_second`, of all processes, and on CUDA `train/peak_memory_gib`, the main process's.
 
-    The rate is that of the batches since the last log entry, by wall time, waiting for data included. Validation and
+    The rate is that of the batches since the last log entry, by wall time, including waiting for data. Validation and
     the first batch after it or after the start, in which caches and workers warm up, are excluded. Lightning's
     ThroughputMonitor includes that batch and logs under other names.
     """
@@ -43,12 +43,12 @@ class Throughput(Callback):
             pl_module.log("train/peak_memory_gib", peak)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The batch that ends next is not timed: what goes on until then is validation and the writing of files."""
+        """Excludes the next batch, whose time would include validation and the writing of files."""
         self._ends.clear()
 
 
 class TrainingTime(Callback):
-    """Adds up the seconds of training, validation included, over all starts of a run, and stores them in checkpoints.
+    """Adds up the seconds of training, including validation, over all starts of a run, and saves them in checkpoints.
 
     Lightning's Timer would do, but a trainer that has one ignores `trainer.max_time`.
     """

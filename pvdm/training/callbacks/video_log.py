@@ -24,29 +24,29 @@ from pvdm.generation import VideoGenerator
 from pvdm.training.data import ClipData
 
 SEED = 0
-"""Of the noise of sampled videos: always the same, so that one sees the model change and not the noise."""
+"""Seed of the sampled videos: always the same, so that entries differ only by the model."""
 
 
 GAP = 2
 """White pixels below and to the right of each video of a grid."""
 
 PALETTE_PIXELS = 250_000
-"""About as many pixels of a video, evenly spread, choose its 256 colours."""
+"""Approximate number of evenly spaced pixels from which a video's palette of 256 colors is chosen."""
 
 
 class VideoLog(Callback):
-    """Plays videos in TensorBoard: at the first validation after every `every_n_updates` updates, by its weights.
+    """Logs videos to TensorBoard at the first validation after every `every_n_updates` updates, with its weights.
 
-    `videos/real` are clips evenly spread over the validation data; `videos/reconstructed` has each of them above
-    what the autoencoder makes of it (of cached latents only the latter is known, and stands for both). Stage 2 adds
-    `videos/sampled`, from noise, and `videos/extended`: the real clip before and what followed it, above the same
-    clip continued by the model; a model of classes is given the real clips'. The clips and the noise are the same
-    each time, and training knows nothing of it. Nothing happens without validation or TensorBoard's logger.
+    `videos/real` shows clips evenly spread over the validation data, `videos/reconstructed` shows them above their
+    reconstructions (with cached latents, only the reconstructions). Stage 2 adds `videos/sampled`, from noise, and
+    `videos/extended`: a real clip and its true continuation, above the same clip continued by the model. A model with
+    classes gets the labels of the real clips. Clips and noise are the same each time, and training is not affected.
+    Needs validation and TensorBoard's logger.
 
     Args:
-        every_n_updates: Updates from one time to the next; None is never.
+        every_n_updates: Updates from one entry to the next; None turns it off.
         videos: Clips of each kind, side by side.
-        sampler: Solver of stage 2; it takes no more steps than the model has times.
+        sampler: Sampler of stage 2; its steps are limited to the model's timesteps.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class VideoLog(Callback):
         self.updates = state_dict["updates"]
 
     def _is_due(self, updates: int) -> bool:
-        """Whether a multiple of the interval has been passed since the last time."""
+        """Whether the updates have passed a multiple of the interval since the last entry."""
         every = self.every_n_updates
         return every is not None and updates // every > self.updates // every
 
@@ -91,7 +91,7 @@ class VideoLog(Callback):
                     logger.experiment.file_writer.add_summary(summary, pl_module.updates)
 
     def _pictures(self, pl_module: LightningModule, samples: list[dict[str, Any]]) -> Iterator[tuple[str, Tensor]]:
-        """Names and videos (3, t, h, w) uint8, each a grid."""
+        """Names and grids of videos (3, t, h, w) uint8."""
         generator = pl_module.generator
         real = [sample["video"][:, -generator.frames :] for sample in samples]
         if "latent" in samples[0]:
@@ -111,7 +111,7 @@ class VideoLog(Callback):
 
 
 def _with_video(generator: VideoGenerator, sample: dict[str, Any]) -> dict[str, Any]:
-    """A sample that has a "video" (3, 2 t, h, w) uint8, decoded if it is of cached latents."""
+    """The sample with a "video" (3, 2 t, h, w) uint8, decoded from cached latents if necessary."""
     if "latent" not in sample:
         return sample
     decoded = generator.decode_latent(sample["latent"].float().to(generator.device))
@@ -119,7 +119,7 @@ def _with_video(generator: VideoGenerator, sample: dict[str, Any]) -> dict[str, 
 
 
 def _continued(generator: VideoGenerator, samples: list[dict[str, Any]], sampler: SamplerConfig) -> Tensor:
-    """The videos (b, 3, 2 t, h, w) of the samples, their second halves by the model."""
+    """The videos (b, 3, 2 t, h, w) of the samples with their second halves generated."""
     context = torch.stack([sample["video"][:, : generator.frames] for sample in samples])
     videos = [(SEED, index) for index in range(len(samples))]
     options = {"videos": videos, "sampler": sampler, **_classes(generator, samples, len(samples))}
@@ -128,14 +128,14 @@ def _continued(generator: VideoGenerator, samples: list[dict[str, Any]], sampler
 
 
 def _classes(generator: VideoGenerator, samples: list[dict[str, Any]], count: int) -> dict[str, list[int]]:
-    """For a model of classes, the labels of `count` videos: those of the real clips in turn."""
+    """For a model with classes, labels of `count` videos: those of the real clips in turn."""
     if generator.class_count is None:
         return {}
     return {"labels": [samples[index % len(samples)]["label"] for index in range(count)]}
 
 
 def _spread(dataset: ClipDataset, count: int) -> list[dict[str, Any]]:
-    """Samples evenly spread over a data set, as many as it has if those are fewer."""
+    """`count` samples evenly spread over a data set, or all if it has fewer."""
     chosen = torch.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().long()
     return [dataset[index] for index in chosen.tolist()]
 
@@ -147,10 +147,10 @@ def grid(rows: Sequence[Sequence[Tensor]]) -> Tensor:
 
 
 def gif(video: Tensor, fps: float) -> bytes:
-    """video: (3, t, h, w) uint8. A GIF that plays on end, at 50 frames per second at most: faster, browsers crawl."""
+    """video: (3, t, h, w) uint8. A GIF that loops, at most at 50 frames per second: browsers slow down faster ones."""
     step = max(1, int((video[0].numel() / PALETTE_PIXELS) ** 0.5))
     palette = _picture(rearrange(video[:, :, ::step, ::step], "c t h w -> c (t h) w")).quantize()
-    # One palette for all: colours do not flicker, and it takes a tenth of the time of Pillow's own choice for each.
+    # One palette for all frames: no flicker, and ten times faster than Pillow's choice for each frame.
     frames = [_picture(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in video.unbind(1)]
     milliseconds = max(20, round(100 / fps) * 10)
     file = io.BytesIO()
@@ -159,7 +159,7 @@ def gif(video: Tensor, fps: float) -> bytes:
 
 
 def video_summary(tag: str, video: Tensor, fps: float) -> Summary:
-    """TensorBoard's record of video (3, t, h, w) uint8; its browser plays it under this tag, among the images."""
+    """TensorBoard's record of video (3, t, h, w) uint8, which it plays among the images."""
     height, width = video.shape[2:]
     image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=gif(video, fps))
     return Summary(value=[Summary.Value(tag=tag, image=image)])

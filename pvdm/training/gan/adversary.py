@@ -1,4 +1,4 @@
-"""The adversary of stage 1: two discriminators, what they ask of the autoencoder, and their own update."""
+"""The adversary of stage 1: two discriminators, their losses for the autoencoder, and their own update."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pvdm.training.optimization import OptimizerConfig, check_clip_norm, clip_gr
 from pvdm.training.reductions import UpdateMeans, average_over_ranks
 
 KINDS = ("2d", "3d")
-"""The discriminators: of single frames, and of whole clips."""
+"""The discriminators of single frames and of whole clips."""
 
 AT_LAST_LAYER = ("reconstruction", "hinge")
 """The losses whose gradients at the last layer are compared."""
@@ -25,24 +25,25 @@ AT_LAST_LAYER = ("reconstruction", "hinge")
 
 @dataclass(frozen=True)
 class AdversaryConfig:
-    """The GAN phase: when it begins, how much it weighs, and what holds it.
+    """The GAN phase: when it begins, its weights, and its regularization.
 
-    Weights are relative to `l1_weight` 1: a quarter of those in the released code, whose L1 and LPIPS weigh 4.
+    The weights assume `l1_weight` 1. They are a quarter of those in the released code, where L1 and LPIPS weigh 4.
 
     Args:
-        start: Updates of the autoencoder before the phase; 0 begins at once, also from a checkpoint.
+        start: Updates of the autoencoder before the phase; 0 starts it at once, also when a run is resumed.
         warmup_steps: Updates of the phase over which its weights rise from 0, while the discriminators learn.
-        weight: Of the hinge loss of both discriminators together.
-        feature_matching: Weight of the differences between the discriminators' features.
-        adaptive: Scale the hinge loss so that, at the last layer, its gradient is `weight` times the reconstruction's.
-        channels: Of a discriminator's first layer.
-        layers: Halving layers of a discriminator.
-        frames: Frames of each clip, chosen at random, that the discriminator of frames sees.
-        optimizer: Of both discriminators; its rate counts the phase's updates.
-        clip_norm: Largest norm of their gradient; None does not clip.
-        lecam: Weight of the LeCam regularization, which keeps the logits near the averages of the other side.
-        lecam_decay: Of these averages, per update.
-        r1: Weight of the R1 gradient penalty, the slower alternative.
+        weight: Weight of the hinge loss of both discriminators together.
+        feature_matching: Weight of the feature-matching loss.
+        adaptive: Scale the hinge loss so that its gradient at the last layer is `weight` times that of the
+            reconstruction loss.
+        channels: Channels of a discriminator's first layer.
+        layers: Downsampling layers of a discriminator.
+        frames: Frames of each clip, chosen at random, that the frame discriminator sees.
+        optimizer: Optimizer of both discriminators; its schedule counts the updates of the phase.
+        clip_norm: Largest norm of the discriminators' gradient; None turns clipping off.
+        lecam: Weight of the LeCam regularization, which keeps the logits near the moving averages of the other side.
+        lecam_decay: Decay of these averages per update.
+        r1: Weight of the R1 gradient penalty, a slower alternative.
     """
 
     start: int = 0
@@ -70,7 +71,7 @@ class AdversaryConfig:
 
 
 class Judged(NamedTuple):
-    """What discriminators make of a batch, scalars: two losses of the autoencoder, their own, and what is logged."""
+    """Results of the discriminators for a batch, scalars: two losses of the autoencoder, their own, and log values."""
 
     hinge: Tensor
     matching: Tensor
@@ -79,12 +80,12 @@ class Judged(NamedTuple):
 
 
 class Adversary(nn.Module):
-    """Discriminators of frames and of clips, trained at the same moments and on the same clips as the autoencoder.
+    """Discriminators of frames and of clips, trained on the autoencoder's batches at the same updates.
 
-    Their parameters require gradients only while they judge, so that DistributedDataParallel leaves them alone;
-    their gradients, the averages of the logits and the adaptive weight are averaged over processes here. The
-    adaptive weight in force is that of the update before, 0 at the first: so an update of several batches, or of
-    several processes, equals that of the joint batch.
+    Their parameters require gradients only in `forward`, so that DistributedDataParallel ignores them. Their gradients,
+    the averages of the logits and the adaptive weight are averaged over processes here. The adaptive weight is computed
+    at the previous update and is 0 at the first, so an update of several batches or processes equals that of the joint
+    batch.
     """
 
     def __init__(self, config: AdversaryConfig, frames: int) -> None:
@@ -103,7 +104,7 @@ class Adversary(nn.Module):
     def forward(
         self, loss: Tensor, found: Tensor, wanted: Tensor, chosen: Tensor, *, last_layer: Tensor, share: float
     ) -> Tensor:
-        """A scalar whose gradient is that of `loss` and of this adversary's weighted losses; its value means nothing.
+        """A scalar whose gradient is that of `loss` plus the weighted adversarial losses; its value has no meaning.
 
         Gradients of the discriminators are added to their parameters.
 
@@ -111,11 +112,11 @@ class Adversary(nn.Module):
             loss: Reconstruction loss of `found`, a scalar.
             found: Reconstructed clips (b, 3, t, h, w), float32 in [-1, 1], with their graph.
             wanted: The real clips.
-            chosen: Frames that the discriminator of frames sees, (b, n).
-            last_layer: Weight of the layer that makes pixels, at which gradients are compared.
+            chosen: Frames that the frame discriminator sees, (b, n).
+            last_layer: Weight of the output layer, at which gradients are compared.
             share: Share of this batch in its update, 1 / batches.
         """
-        (reconstruction,) = grad(loss, found)  # first, so that LPIPS's graph is gone before there is another
+        (reconstruction,) = grad(loss, found)  # first, to free LPIPS's graph before the next one is built
         self.discriminators.requires_grad_(True)
         fake = found.detach().requires_grad_()
         judged = self.judge(wanted, fake, chosen)
@@ -130,7 +131,7 @@ class Adversary(nn.Module):
         return (found * (reconstruction + hinge_weight * hinge + matching_weight * matching)).sum()
 
     def weights(self) -> tuple[Tensor, Tensor]:
-        """Weights in force of the hinge loss and of feature matching, scalars."""
+        """Current weights of the hinge loss and of feature matching, scalars."""
         config, ramp = self.config, torch.ones_like(self.adaptive_weight)
         if config.warmup_steps > 0:
             ramp = (self.updates / config.warmup_steps).clamp(max=1)
@@ -138,34 +139,34 @@ class Adversary(nn.Module):
         return ramp * adaptive * config.weight, ramp * config.feature_matching
 
     def gradient_norm(self) -> Tensor:
-        """Norm of the discriminators' gradient, that of all processes, which is then clipped."""
+        """Averages the discriminators' gradient over processes and clips it; returns its norm before clipping."""
         average_over_ranks([value.grad for value in self.discriminators.parameters()])
         return clip_gradient(self.discriminators.parameters(), self.config.clip_norm)
 
     @torch.no_grad()
     def after_update(self) -> dict[str, Tensor]:
-        """Carries the averages of the logits and the adaptive weight on; returns what to log, scalars by name."""
+        """Updates the averages of the logits and the adaptive weight; returns scalars to log, by name."""
         means = self.means.take()
         reconstruction, hinge = (means.pop(name) for name in AT_LAST_LAYER)
         log = {**means, "adaptive_weight": self.adaptive_weight.clone(), "hinge_weight": self.weights()[0]}
         fresh = (1 / (self.updates + 1)).clamp(min=1 - self.config.lecam_decay)  # at first a plain mean
         for name, average in self.averages():
-            average.lerp_(means[name], fresh)  # all on the device, which so is not waited for
+            average.lerp_(means[name], fresh)  # on the device, so that nothing waits for it
         self.adaptive_weight.copy_(adversarial.adaptive_weight(reconstruction, hinge))
         self.updates += 1
         return log
 
     def averages(self) -> list[tuple[str, Tensor]]:
-        """The moving averages of the logits by the names of these."""
+        """Names and values of the moving averages of the logits."""
         return [(name, value) for name, value in self.named_buffers(recurse=False) if name.startswith("logits_")]
 
     def drop(self) -> None:
-        """Forgets the batches since the last update."""
+        """Discards the batches since the last update."""
         self.means.clear()
         self.discriminators.zero_grad()
 
     def judge(self, wanted: Tensor, fake: Tensor, chosen: Tensor) -> Judged:
-        """What both discriminators make of real and of reconstructed clips (b, 3, t, h, w); see `forward`."""
+        """Losses of both discriminators for real and reconstructed clips (b, 3, t, h, w); see `forward`."""
         frames = self._judge_by("2d", frames_at(wanted, chosen), frames_at(fake, chosen))
         clips = self._judge_by("3d", wanted, fake)
         losses = (sum(pair) for pair in zip(frames[:3], clips[:3], strict=True))

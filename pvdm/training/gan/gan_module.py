@@ -22,17 +22,17 @@ logger = logging.getLogger(__name__)
 
 
 class GANModule(GeneratorTraining):
-    """Base of stage 1: everything is counted in updates of the network named `trained`.
+    """Base of stage 1; counts updates of the network named `trained`.
 
-    An update whose loss or gradient, of either side, is not finite is left out for both sides.
+    If a loss or a gradient of either side is not finite, both sides skip the update.
 
     Args:
         generator: The model.
-        adversary: Discriminators; None is without.
-        optimizer: Of the trained network.
-        clip_norm: Largest norm of its gradient; None does not clip.
+        adversary: Discriminators; None trains without a GAN phase.
+        optimizer: Optimizer of the trained network.
+        clip_norm: Largest norm of its gradient; None turns clipping off.
         accumulate: Batches per update.
-        max_skipped: Updates left out in a row that end the training.
+        max_skipped: Skipped updates in a row that end the training.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class GANModule(GeneratorTraining):
         self.generator, self.adversary = generator, adversary
         self.optimizer_config, self.clip_norm, self.accumulate = optimizer, clip_norm, accumulate
         self.register_buffer("generator_updates", torch.zeros((), dtype=torch.int64))
-        self._updates = 0  # the same, for a buffer on a GPU is slow to read
+        self._updates = 0  # the same on the CPU: reading a buffer on a GPU is slow
         self._awaits_phase = False
 
     optional = ("adversary.", *GeneratorTraining.optional)
@@ -68,23 +68,23 @@ class GANModule(GeneratorTraining):
         return self.adversary is not None and self.updates >= self.adversary.config.start
 
     def learn(self, loss: Tensor, measures: Mapping[str, Tensor]) -> None:
-        """Adds the gradient of one batch's loss, a scalar, and updates after the last batch of an update.
+        """Accumulates the gradient of one batch's loss, a scalar, and updates after `accumulate` batches.
 
-        Measures are scalars by name, of the same names each time, and one is "loss"; their means over the batches
-        of an update and over all processes are logged, and an update in which one is not finite is left out.
+        measures: Scalars with the same names each time, one of them "loss". Their means over the batches of an update
+            and over all processes are logged; the update is skipped if one is not finite.
         """
         self.update_means.add(measures)
         self.manual_backward(loss / self.accumulate)
-        if (self.trainer.fit_loop.total_batch_idx + 1) % self.accumulate == 0:  # an epoch's rest counts for the next
+        if (self.trainer.fit_loop.total_batch_idx + 1) % self.accumulate == 0:  # a remainder counts for the next epoch
             self._update()
 
     def optimizer_configs(self) -> dict[str, OptimizerConfig]:
-        """Those of both sides."""
+        """The configs of both sides."""
         own = super().optimizer_configs()
         return own if self.adversary is None else {**own, "model.adversary.optimizer": self.adversary.config.optimizer}
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
-        """Those of the trained network, then those of its adversary."""
+        """Optimizers and schedules of the trained network, then of its adversary."""
         pairs = [(self.optimizer_config, self.get_submodule(self.trained))]
         if self.adversary is not None:
             pairs.append((self.adversary.config.optimizer, self.adversary.discriminators))
@@ -92,13 +92,13 @@ class GANModule(GeneratorTraining):
         return optimizers, [config.schedule(made) for (config, _), made in zip(pairs, optimizers, strict=True)]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """A checkpoint without an adversary may get one, and one with an adversary may lose it."""
+        """A resumed run may add an adversary or drop it."""
         if self.adversary is None and any(name.startswith("adversary.") for name in checkpoint.get("state_dict", ())):
-            logger.info("the checkpoint's discriminators are left out: there is no model.adversary")
+            logger.info("the checkpoint's discriminators are ignored: there is no model.adversary")
         super().on_load_checkpoint(checkpoint)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Loads the number of updates too."""
+        """Also restores the number of updates."""
         found = super().load_state_dict(state_dict, strict, assign)
         self._updates = int(self.generator_updates)
         return found
@@ -112,7 +112,7 @@ class GANModule(GeneratorTraining):
             logger.warning("there is no GAN phase: it begins after %d updates, and the run ends after %d", start, limit)
 
     def on_validation_model_zero_grad(self) -> None:
-        """Keeps the gradients: they belong to an unfinished update, which continues after the validation."""
+        """Keeps the gradients of an unfinished update, which continues after the validation."""
 
     def _update(self) -> None:
         norms = {"gradient_norm": clip_gradient(self.get_submodule(self.trained).parameters(), self.clip_norm)}
@@ -130,25 +130,25 @@ class GANModule(GeneratorTraining):
         optimizers[0].step()
         schedules[0].step()
         if self.in_gan_phase:
-            self._tell_of_phase()
+            self._log_phase()
             self._log_train(self.adversary.after_update())
             optimizers[1].optimizer.step()  # Lightning's own step would count as one of the run
             schedules[1].step()
         self.generator_updates += 1
         self._updates += 1
 
-    def _tell_of_phase(self) -> None:
+    def _log_phase(self) -> None:
         """Logs the beginning of the GAN phase, once: not in a run resumed within it."""
         if self._awaits_phase and self.trainer.is_global_zero:
             logger.info("the GAN phase begins after %d updates", self.updates)
         self._awaits_phase = False
 
     def all_means(self) -> list[UpdateMeans]:
-        """Those of the adversary, too."""
+        """Includes those of the adversary."""
         return [self.update_means] if self.adversary is None else [self.update_means, self.adversary.means]
 
     def _drop(self) -> None:
-        """Forgets the batches of an update, done or begun."""
+        """Discards the batches of an update, complete or not."""
         self.zero_grad()
         self.update_means.clear()
         if self.adversary is not None:
@@ -159,5 +159,5 @@ class GANModule(GeneratorTraining):
 
 
 def _as_list(found: Any) -> list[Any]:
-    """What Lightning gives alone where there is but one."""
+    """Lightning returns a single optimizer or schedule without a list."""
     return found if isinstance(found, list) else [found]

@@ -1,4 +1,4 @@
-"""Watches the GAN phase: keeps its best checkpoint, and ends it when it harms."""
+"""Watches the GAN phase: keeps its best checkpoint, and ends the training if PSNR drops."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from pvdm.training.run.checkpoints import LAST
 from pvdm.training.run.exact_resume import validate
 
 BEST = LAST.with_name("best_gan.ckpt")
-"""Where the best checkpoint of the phase lies, below the folder of the run."""
+"""The best checkpoint of the phase, below the folder of the run."""
 
 logger = logging.getLogger(__name__)
 
 
 class AdversaryGuard(Callback):
-    """Compares the PSNR of validation with the last one before the discriminators joined; idle without them.
+    """Compares the validation PSNR with the last one before the GAN phase; does nothing without discriminators.
 
-    `checkpoints/best_gan.ckpt` is the one of least val/lpips, or where LPIPS is not in use of val/sharpness nearest
-    to 1, among those of the phase whose PSNR has not fallen too far. What it remembers is part of a checkpoint.
+    `checkpoints/best_gan.ckpt` is the checkpoint of the phase with the lowest val/lpips (without LPIPS, with
+    val/sharpness nearest to 1) whose PSNR has not dropped too far. The state is saved in checkpoints.
 
     Args:
-        max_psnr_drop: How far PSNR may fall in dB; None never ends the phase, and any checkpoint may be the best.
-        patience: Validations in a row below that, which end the training.
+        max_psnr_drop: Largest allowed drop of PSNR in dB; None never ends the training, and allows any checkpoint as
+            the best.
+        patience: Validations in a row with a larger drop that end the training.
     """
 
     def __init__(self, max_psnr_drop: float | None = 0.5, patience: int = 3) -> None:
@@ -46,7 +47,9 @@ class AdversaryGuard(Callback):
         if self.before is None and int(pl_module.adversary.updates) == 0:
             validate(trainer)
         elif self.before is None and self.max_psnr_drop is not None and trainer.is_global_zero:
-            logger.warning("val/psnr before the GAN phase is not in the checkpoint, so no drop of it can be judged")
+            logger.warning(
+                "the checkpoint does not hold val/psnr before the GAN phase, so a drop of it cannot be detected"
+            )
         if self._is_harmed():
             self._end(trainer)
 
@@ -74,11 +77,11 @@ class AdversaryGuard(Callback):
         self.best_score = state_dict["best_score"]
 
     def _is_near(self, psnr: float) -> bool:
-        """Whether this PSNR is no further below the one before the phase than is allowed; NaN is not."""
+        """Whether the drop of this PSNR is allowed; never for NaN."""
         return self.max_psnr_drop is None or self.before is None or psnr >= self.before - self.max_psnr_drop
 
     def _is_best(self, score: float) -> bool:
-        """Whether there is no better one; NaN is none at all."""
+        """Whether it is the best so far; never for NaN."""
         return not math.isnan(score) and (self.best_score is None or score < self.best_score)
 
     def _is_harmed(self) -> bool:
@@ -90,8 +93,8 @@ class AdversaryGuard(Callback):
         if trainer.is_global_zero:
             kept = BEST if self.best_score is not None else BEST.with_name("best.ckpt")
             logger.warning(
-                "the GAN phase harms and is ended: val/psnr was %.2f dB before it and is %.2f dB now, more than %g dB "
-                "lower at %d validations in a row; take %s",
+                "the GAN phase ends because val/psnr dropped from %.2f to %.2f dB, by more than %g dB in %d "
+                "validations in a row; the best model is %s",
                 *(self.before, self.recent[-1], self.max_psnr_drop, self.patience),
                 Path(trainer.default_root_dir) / kept,
             )

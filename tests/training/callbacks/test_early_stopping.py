@@ -92,8 +92,8 @@ def test_the_same_command_again_ends_at_once_and_says_so(tmp_path, caplog):
     (message,) = [
         record.getMessage() for record in caplog.records if record.name == "pvdm.training.callbacks.early_stopping"
     ]
-    assert message.startswith("the run has ended early before: val/score has not improved for 3 validations")
-    assert message.endswith("best.ckpt; to go on, raise early_stopping.patience")
+    assert message.startswith("the run ended early before: val/score has not improved for 3 validations")
+    assert message.endswith("best.ckpt; to continue, raise early_stopping.patience")
     assert_same(saved(tmp_path), before)
 
 

@@ -294,12 +294,12 @@ def test_a_folder_of_the_other_stage_is_not_gone_on_with(command, caplog):
     assert "the checkpoint is of stage 1 and this is stage 2" in refusal(caplog, *command("fit", "diffusion"))
 
 
-def test_going_on_with_other_data_is_said(command, videos, caplog):
+def test_resuming_with_other_data_is_logged(command, videos, caplog):
     assert main(command("fit", "autoencoder")) == 0
     assert "other data" not in caplog.text
     (videos / "train" / "0.mp4").unlink()
     assert main(command("fit", "autoencoder", trainer__max_steps=3)) == 0
-    assert "goes on with other data than it had: videos was {'training': 5" in caplog.text
+    assert "the run resumes with other data: videos was {'training': 5" in caplog.text
 
 
 def test_stage_2_without_stage_1_and_a_phase_that_never_comes(command, caplog):

@@ -49,22 +49,22 @@ def kept(folder) -> int | None:
     return torch.load(path, weights_only=True)["pvdm"]["training_step"] if path.is_file() else None
 
 
-def test_a_phase_that_harms_is_ended_after_some_patience(tmp_path, caplog):
+def test_a_phase_that_lowers_psnr_ends_after_some_patience(tmp_path, caplog):
     script = {0: (9, 1), 2: (25, 0.3), 4: (24.4, 0.5), 6: (24.4, 0.6), 8: (24.3, 0.7), 10: (24, 1)}
     module, guard = fit(tmp_path, script, max_psnr_drop=0.5, patience=3)
     assert (module.updates, guard.before) == (8, 25)
     assert kept(tmp_path) is None
     (record,) = warnings(caplog)
     assert record.getMessage() == (
-        "the GAN phase harms and is ended: val/psnr was 25.00 dB before it and is 24.30 dB now, more than 0.5 dB lower "
-        f"at 3 validations in a row; take {tmp_path / 'checkpoints' / 'best.ckpt'}"
+        "the GAN phase ends because val/psnr dropped from 25.00 to 24.30 dB, by more than 0.5 dB in 3 validations in a "
+        f"row; the best model is {tmp_path / 'checkpoints' / 'best.ckpt'}"
     )
 
 
 def test_the_checkpoint_to_take_is_that_of_the_phase_where_there_is_one(tmp_path, caplog):
     fit(tmp_path, {0: (9, 1), 2: (25, 0.3), 4: (24.8, 0.5), 6: (20, 1), 8: (25, 1)}, patience=1)
     assert kept(tmp_path) == 4
-    assert f"take {tmp_path / 'checkpoints' / BEST}" in caplog.text
+    assert f"the best model is {tmp_path / 'checkpoints' / BEST}" in caplog.text
 
 
 def test_a_validation_that_is_near_again_begins_the_count_anew(tmp_path):
@@ -120,7 +120,8 @@ def test_within_the_phase_and_without_memory_no_drop_is_judged_and_that_is_said(
     assert (module.updates, guard.before, guard.recent) == (8, None, [5])
     (record,) = warnings(caplog)
     assert (
-        record.getMessage() == "val/psnr before the GAN phase is not in the checkpoint, so no drop of it can be judged"
+        record.getMessage()
+        == "the checkpoint does not hold val/psnr before the GAN phase, so a drop of it cannot be detected"
     )
 
 
@@ -161,13 +162,13 @@ def test_what_it_remembers_is_in_the_checkpoint(tmp_path):
     assert kept(tmp_path) == 4
 
 
-def test_a_phase_that_was_ended_is_not_gone_on_with_unless_more_is_allowed(tmp_path, caplog):
+def test_an_ended_phase_resumes_only_if_a_larger_drop_is_allowed(tmp_path, caplog):
     script = {0: (9, 1), 2: (25, 0.3), 4: (24, 0.9), 6: (24, 0.9)}
     fit(tmp_path, script, patience=1)
     caplog.clear()
     module, _ = fit(tmp_path, script, patience=1, resume=tmp_path / "run.ckpt")
     assert module.updates == 4
-    assert "the GAN phase harms and is ended" in caplog.text
+    assert "the GAN phase ends because val/psnr dropped" in caplog.text
     module, _ = fit(tmp_path, script, patience=1, max_psnr_drop=2.0, resume=tmp_path / "run.ckpt")
     assert module.updates == 6
 

@@ -122,7 +122,7 @@ def test_half_precision_and_recomputation():
 def test_stage_1_is_refused():
     module = autoencoder_training()
     module._trainer = SimpleNamespace(strategy=ShardedStrategy(), state=SimpleNamespace(fn=TrainerFn.FITTING))
-    with pytest.raises(InputError, match=r"only stage 2 is trained sharded.*--trainer\.strategy ddp"):
+    with pytest.raises(InputError, match=r"stage 1 cannot be trained sharded.*--trainer\.strategy ddp"):
         module.configure_model()
 
 
