@@ -1,4 +1,4 @@
-"""Fixtures that all rooms share: miniature videos whose grey level tells the frame, and the real data."""
+"""Fixtures that all rooms share: miniature videos whose gray level tells the frame, and the real data."""
 
 import atexit
 import gc
@@ -91,7 +91,7 @@ def shared_data() -> Path:
 
 
 def _coded_frames(frames: int, height: int, width: int) -> np.ndarray:
-    """(t, h, w, 3) uint8: frame i is grey of level 4 i."""
+    """(t, h, w, 3) uint8: frame i is gray of level 4 i."""
     levels = (np.arange(frames) * GREY_STEP % 256).astype(np.uint8)
     return np.broadcast_to(levels[:, None, None, None], (frames, height, width, 3)).copy()
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Rotation(NamedTuple):
-    """Rotates neighbouring channel pairs (a, b) of queries and keys to (a cos - b sin, b cos + a sin)."""
+    """Rotates neighboring channel pairs (a, b) of queries and keys to (a cos - b sin, b cos + a sin)."""
 
     cos: Tensor
     """(n, head_dim), one for each channel, since the angles within a pair may differ."""
@@ -43,7 +43,7 @@ def space_rotation(height: int, width: int, head_dim: int) -> Rotation:
 def time_angles(frames: int, head_dim: int, device: torch.device | None = None) -> Tensor:
     """(frames, head_dim): positions 0, 1, 2, ... at frequencies 10000^(-2i/d).
 
-    The frequencies are laid out [f, f] although pairs are neighbours, as in the released network.
+    The frequencies are laid out [f, f] although pairs are neighbors, as in the released network.
     """
     frequencies = 10000.0 ** (-torch.arange(0, head_dim, 2, device=device).float() / head_dim)
     angles = torch.arange(frames, device=device).float()[:, None] * frequencies

@@ -46,7 +46,7 @@ def downsample(plane: Tensor) -> Tensor:
 
 
 def upsample(plane: Tensor, size: tuple[int, int]) -> Tensor:
-    """2x nearest neighbour of (b, c, rows, columns), cropped to `size`: one less where `downsample` met an odd edge."""
+    """2x nearest neighbor of (b, c, rows, columns), cropped to `size`: one less where `downsample` met an odd edge."""
     return functional.interpolate(plane, scale_factor=2, mode="nearest")[..., : size[0], : size[1]]
 
 

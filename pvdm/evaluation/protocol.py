@@ -27,7 +27,7 @@ class Protocol:
         stride: Frame stride in generated videos: 3 takes every third frame.
         real_stride: Frame stride in real videos.
         size: Height and width of a clip in pixels; None keeps the size of the videos.
-        resize: Filter that scales real frames to `size` before the centre crop: Lanczos, bilinear without antialiasing
+        resize: Filter that scales real frames to `size` before the center crop: Lanczos, bilinear without antialiasing
             (as the published codes), or bilinear with antialiasing (as training here).
         jpeg_quality: Quality of the JPEG that scaled real frames are stored as; None for none.
         part: The part of a data set that real clips are taken from; see `part_of`.

@@ -1,4 +1,4 @@
-"""Reading and writing video: files, clips, frame rates, pixel ranges, colours."""
+"""Reading and writing video: files, clips, frame rates, pixel ranges, colors."""
 
 import lazy_loader as lazy
 

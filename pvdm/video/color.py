@@ -1,4 +1,4 @@
-"""Colour jitter for augmentation, the same for all frames of a clip."""
+"""Color jitter for augmentation, the same for all frames of a clip."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,13 +14,13 @@ if TYPE_CHECKING:  # annotations are quoted, not postponed: for those, jsonargpa
 
 @dataclass(frozen=True)
 class ColorJitter:
-    """The strengths of random changes of colour; 0 is no change.
+    """The strengths of random changes of color; 0 is no change.
 
     Args:
         brightness: Pixels are multiplied by a factor between 1 - brightness and 1 + brightness.
-        contrast: The same for the difference from the mean grey of a frame.
-        saturation: The same for the difference from the grey frame.
-        hue: Hues are rotated by up to this share of the colour circle, 0 to 0.5, in either direction; slow.
+        contrast: The same for the difference from the mean gray of a frame.
+        saturation: The same for the difference from the gray frame.
+        hue: Hues are rotated by up to this share of the color circle, 0 to 0.5, in either direction; slow.
     """
 
     brightness: float = 0.0

@@ -82,7 +82,7 @@ class WebpEncoder(Mp4Encoder):
 
 
 class GifEncoder(Mp4Encoder):
-    """GIF that repeats forever; each frame has its own palette of 256 colours, so frames are written as they come."""
+    """GIF that repeats forever; each frame has its own palette of 256 colors, so frames are written as they come."""
 
     container, container_options = "gif", {"loop": "0"}
     codec, codec_options = "gif", {}
@@ -99,7 +99,7 @@ class GifEncoder(Mp4Encoder):
 
 
 def _palettes(picture: av.VideoFrame) -> av.filter.Graph:
-    """Filters that reduce each picture to its own 256 colours, see FFmpeg's palettegen and paletteuse."""
+    """Filters that reduce each picture to its own 256 colors, see FFmpeg's palettegen and paletteuse."""
     graph = av.filter.Graph()
     size = {"width": picture.width, "height": picture.height}
     source = graph.add_buffer(**size, format=picture.format, time_base=picture.time_base)

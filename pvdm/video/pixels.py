@@ -21,7 +21,7 @@ def to_float(video: Tensor) -> Tensor:
 def to_uint8(video: Tensor) -> Tensor:
     """Floats in [-1, 1], any layout -> uint8, rounded to the nearest; values outside are clamped.
 
-    ArgumentError for integers, where 0 would be grey and every other value black or white.
+    ArgumentError for integers, where 0 would be gray and every other value black or white.
     """
     if not video.is_floating_point():
         raise ArgumentError(

@@ -19,7 +19,7 @@ def resize_and_crop(frames: np.ndarray, height: int, width: int, crop: tuple[flo
     """Scales frames (bilinear, antialiased) until they just cover height x width, then crops.
 
     frames: (t, h, w, 3) uint8 -> (3, t, height, width) uint8, contiguous. crop: (y, x) in [0, 1] of the free space;
-    (0.5, 0.5) is the centre. `InputError` if it is out of range.
+    (0.5, 0.5) is the center. `InputError` if it is out of range.
     """
     import torch
 

@@ -10,7 +10,7 @@ from pvdm.autoencoder.rotary import Rotation, space_rotation, time_rotation
 
 
 def turned(x: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Neighbouring channels (a, b) of x (n, d) become (a cos - b sin, b cos + a sin), each with its own angle."""
+    """Neighboring channels (a, b) of x (n, d) become (a cos - b sin, b cos + a sin), each with its own angle."""
     found = np.empty_like(x)
     for n, channel in np.ndindex(*x.shape):
         other, sign = (channel + 1, -1) if channel % 2 == 0 else (channel - 1, 1)

@@ -110,7 +110,7 @@ def _attention(attention: SelfAttention, x: Tensor, angles: Tensor | None = None
 
 
 def _turned(x: Tensor, angles: Tensor) -> Tensor:
-    """Neighbouring channels (a, b) of x to (a cos - b sin, b cos + a sin)."""
+    """Neighboring channels (a, b) of x to (a cos - b sin, b cos + a sin)."""
     first, second = rearrange(x, "... (d two) -> ... d two", two=2).unbind(dim=-1)
     crossed = rearrange(torch.stack((-second, first), dim=-1), "... d two -> ... (d two)")
     return x * angles.cos() + crossed * angles.sin()

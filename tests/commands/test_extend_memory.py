@@ -40,7 +40,7 @@ def peak(*arguments: object) -> int:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """A network that costs next to nothing, of frames that cost much, all of them grey, so that coding is quick."""
+    """A network that costs next to nothing, of frames that cost much, all of them gray, so that coding is quick."""
     autoencoder = small_autoencoder(frames=FRAMES, height=HEIGHT, width=WIDTH, patch_size=64)
     generator = VideoGenerator(autoencoder, small_unet(autoencoder, channel_multipliers=(1,)))
     torch.nn.init.zeros_(generator.autoencoder.to_pixels.weight)

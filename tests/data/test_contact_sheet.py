@@ -10,7 +10,7 @@ from pvdm.data.inspection.contact_sheet import CELL, GAP, choose, contact_sheet
 
 @pytest.fixture
 def greys(tmp_path):
-    """Twelve videos of one grey each, of three classes of 8, 3 and 1."""
+    """Twelve videos of one gray each, of three classes of 8, 3 and 1."""
     entries = []
     for number in range(12):
         folder = tmp_path / f"v{number:02}"

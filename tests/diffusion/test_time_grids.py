@@ -40,7 +40,7 @@ def test_a_power_of_what_remains(schedule, grid, power):
 
 def test_karras_is_even_in_the_seventh_root_of_sigma(schedule):
     noise = [np.exp(-schedule.level(time).half_log_snr) for time in time_grid(schedule, 10, grid="karras")[:-1]]
-    # Near time 0 an integer is far from its neighbour in sigma: 0.039 and 0.055.
+    # Near time 0 an integer is far from its neighbor in sigma: 0.039 and 0.055.
     np.testing.assert_allclose(
         np.diff(np.power(noise, 1 / 7)[:8]), (noise[-1] ** (1 / 7) - noise[0] ** (1 / 7)) / 9, rtol=0.02
     )

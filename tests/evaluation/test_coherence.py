@@ -17,7 +17,7 @@ from pvdm.video import ClipShape, read_clip
 
 
 def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Smooth coloured blobs, (h, w, 3) uint8 of full contrast."""
+    """Smooth colored blobs, (h, w, 3) uint8 of full contrast."""
     noise = np.random.default_rng(seed).normal(size=(height, width, 3)).astype(np.float32)
     return cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2), None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
 

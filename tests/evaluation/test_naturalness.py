@@ -62,7 +62,7 @@ def test_st_rred_sees_freezing(pair):
 
 
 def test_both_see_luminance_alone(pair):
-    """Grey of the same luminance, up to rounding."""
+    """Gray of the same luminance, up to rounding."""
     luminance = torch.tensordot(torch.tensor([0.299, 0.587, 0.114]), pair[0].float(), dims=1)
     grey = luminance.round().byte().expand(3, -1, -1, -1)
     assert st_rred(pair[0], grey) < 0.1
@@ -77,7 +77,7 @@ def test_viideo_judges_differences_alone(pair):
 
 
 def test_st_rred_equals_scikit_videos():
-    """The value of scikit-video's own test, on stored pixels; it decodes to grey by ffmpeg, we decode to colour."""
+    """The value of scikit-video's own test, on stored pixels; it decodes to gray by ffmpeg, we decode to color."""
     pristine, distorted = map(stored, datasets.fullreferencepair())
     found = st_rred(pristine, distorted)
     assert found == pytest.approx(202.758, rel=0.05)

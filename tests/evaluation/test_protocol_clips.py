@@ -50,14 +50,14 @@ def model(generator, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def folder(make_frame_folder, tmp_path) -> Path:
-    """Four folders of frames, the last of which is short; frame i is of the grey level 4 i."""
+    """Four folders of frames, the last of which is short; frame i is of the gray level 4 i."""
     for name, frames in (("b", 12), ("a/x", 20), ("c", 9), ("short", 5)):
         make_frame_folder(f"videos/{name}", frames=frames)
     return tmp_path / "videos"
 
 
 def numbers(clip) -> list[int]:
-    """The grey levels of the frames of an encoded clip."""
+    """The gray levels of the frames of an encoded clip."""
     return (clip.video.float().mean((0, 2, 3)) / 4).round().int().tolist()
 
 

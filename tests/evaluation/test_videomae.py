@@ -15,7 +15,7 @@ PACKAGE = "cdfvd.third_party.VideoMAEv2"
 
 
 class Means(nn.Module):
-    """Weighted mean colours of a clip."""
+    """Weighted mean colors of a clip."""
 
     def __init__(self, **options):
         super().__init__()

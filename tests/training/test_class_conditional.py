@@ -304,7 +304,7 @@ def test_a_trained_model_samples_what_it_is_asked_for_and_guidance_sharpens_it(t
     context, means = trained.autoencoder.encode(video.float() / 127.5 - 1).flatten(), (2 * label - 1, sign)
 
     def asked(context=None, label=None, **weights):
-        """Share of samples on the right side, and how far they are on it: of the label's colour, of the context's."""
+        """Share of samples on the right side, and how far they are on it: of the label's color, of the context's."""
         noise, sampler = VideoNoise([(0, index) for index in range(24)]), SamplerConfig("ddim", steps=6, **weights)
         found = trained.sample_latent(noise, Condition(context, label=label), sampler).mean(2)
         sides = [found[:, channel] * mean for channel, mean in enumerate(means)]

@@ -72,7 +72,7 @@ def test_read_clip_is_reading_and_transforming(shared_data):
     expected = resize_and_crop(read_frames(path, range(20, 24)), 64, 64, (0.0, 1.0))
     assert (
         clip.float() - expected
-    ).square().mean() < 4  # scaled in the file's colours; another place differs by hundreds
+    ).square().mean() < 4  # scaled in the file's colors; another place differs by hundreds
     assert (clip.float() - expected.roll(1, -1)).square().mean() > 20
     flipped = read_clip(path, shape, 20, info=probe(path), crop=(0.0, 1.0), flip=True)
     assert_close(flipped, clip.flip(-1))

@@ -1,4 +1,4 @@
-"""Colour jitter: what each change does, and that the draws are independent of each other."""
+"""Color jitter: what each change does, and that the draws are independent of each other."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Only the frames that a clip needs are decoded, and scaling is as accurate as the file's colours."""
+"""Only the frames that a clip needs are decoded, and scaling is as accurate as the file's colors."""
 
 from pathlib import Path
 

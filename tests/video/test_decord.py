@@ -50,7 +50,7 @@ def test_plain_files_are_read_exactly_after_seeks(tmp_path, name):
         np.testing.assert_array_equal(frames, read_frames(path, wanted))
     shape = ClipShape(6, 40, 40, stride=2)
     clips = [read_clip(path, shape, 11, crop=(0.0, 1.0), reader=reader).float() for reader in ("decord", "pyav")]
-    assert (clips[0] - clips[1]).abs().mean() < 2  # one is scaled after colour conversion, the other before
+    assert (clips[0] - clips[1]).abs().mean() < 2  # one is scaled after color conversion, the other before
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -33,7 +33,7 @@ def matrix_of(a: float, b: float, c: float, d: float) -> tuple[int, ...]:
 
 
 def check_clip(path: Path, shown: np.ndarray, size: tuple[int, int] = (20, 28)) -> None:
-    """A clip is the same picture, scaled and cropped, except that it is scaled before colour conversion."""
+    """A clip is the same picture, scaled and cropped, except that it is scaled before color conversion."""
     expected = resize_and_crop(shown, *size, (0.25, 1.0))
     clip = read_clip(path, ClipShape(len(shown), *size), crop=(0.25, 1.0))
     assert (clip.float() - expected).abs().mean() < 5
@@ -231,7 +231,7 @@ def test_a_cover_is_not_the_video(tmp_path):
 
 
 def ramp(path: Path, transfer: int, levels: np.ndarray, primaries: int = 9) -> Path:
-    """Greys of these levels, (w,) in [0, 1], in 10 bits."""
+    """Grays of these levels, (w,) in [0, 1], in 10 bits."""
     grey = np.broadcast_to(np.rint(levels * 65535).astype(np.uint16)[:, None], (16, len(levels), 3))
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(grey), format="rgb48le").reformat(format="yuv420p10le")
     colors = {"color_trc": transfer, "color_primaries": primaries, "colorspace": 9, "color_range": 1}

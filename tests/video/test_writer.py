@@ -208,7 +208,7 @@ def test_layout_is_checked(tmp_path):
 
 
 def grey(count: int) -> torch.Tensor:
-    """Videos (count, 3, 2, 4, 6) uint8; the grey level of each is its number."""
+    """Videos (count, 3, 2, 4, 6) uint8; the gray level of each is its number."""
     return torch.arange(count, dtype=torch.uint8).reshape(-1, 1, 1, 1, 1).expand(count, 3, 2, 4, 6)
 
 

@@ -1,4 +1,4 @@
-"""A folder with one sub-folder per class, as people keep their own labelled videos."""
+"""A folder with one sub-folder per class, as people keep their own labeled videos."""
 
 from __future__ import annotations
 

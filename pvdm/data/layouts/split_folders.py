@@ -45,7 +45,7 @@ def divide(videos: Sequence[Path], root: Path, *, neutral: Collection[str] = ())
     """By the names of folders at any depth below `root`, of which the uppermost counts.
 
     A name counts if it is that of a split in any case and spelling (`Held-Out`, `train_videos`), or if it has the same
-    other words as a neighbour of another split (`train_480p` and `val_480p`). `InputError` asks about a neighbour of
+    other words as a neighbor of another split (`train_480p` and `val_480p`). `InputError` asks about a neighbor of
     such a folder whose name only resembles a split (`val_old`).
 
     neutral: More words that say nothing.

@@ -23,7 +23,7 @@ class Scaling:
     """How the frames of every clip are scaled.
 
     Args:
-        size: (height, width) in pixels: frames are scaled to cover it and cropped at the centre; None keeps their size.
+        size: (height, width) in pixels: frames are scaled to cover it and cropped at the center; None keeps their size.
         resize: "lanczos" is Pillow's, as StyleGAN-V prepares its data sets; "bilinear" is that of the published codes
             (without antialiasing, on floats); "antialiased" is bilinear as in training.
         jpeg_quality: Quality of the JPEG that scaled frames are stored as; None for none.
@@ -76,7 +76,7 @@ def cover(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def center_crop(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The centre (height, width) of a picture that covers it; half pixels are rounded to even."""
+    """The center (height, width) of a picture that covers it; half pixels are rounded to even."""
     (height, width), (w, h) = size, picture.size
     top, left = round((h - height) / 2), round((w - width) / 2)
     return picture.crop((left, top, left + width, top + height))

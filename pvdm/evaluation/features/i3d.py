@@ -159,7 +159,7 @@ def random_value(key: str, like: Tensor) -> Tensor:
 
 
 def square(video: Tensor, size: int) -> Tensor:
-    """The centre of clips (b, 3, t, h, w) uint8, any h and w -> (b, 3, t, size, size), float32 in [-1, 1].
+    """The center of clips (b, 3, t, h, w) uint8, any h and w -> (b, 3, t, size, size), float32 in [-1, 1].
 
     The shorter side is scaled to `size`, bilinear without antialiasing, and the longer one is rounded up, as in
     `preprocess_single` of evals/fvd/fvd.py in github.com/sihyun-yu/PVDM, which is VideoGPT's. TATS (tats/fvd/fvd.py of

@@ -41,6 +41,6 @@ def read_covering(
 ) -> np.ndarray:
     """The same, scaled to cover `size` and cropped: (3, t, *size) uint8 RGB.
 
-    decord's own scaling differs from PyAV's; this one agrees with it up to the rounding of colours.
+    decord's own scaling differs from PyAV's; this one agrees with it up to the rounding of colors.
     """
     return resize_and_crop(read(path, indices, index), *size, crop).numpy()

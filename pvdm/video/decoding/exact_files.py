@@ -63,6 +63,6 @@ def coded_size(stream: av.video.stream.VideoStream, packet: av.Packet) -> tuple[
         width, height = (int.from_bytes(data[place : place + 2], "little") & 0x3FFF for place in (6, 8))
         return height, width
     if stream.codec.canonical_name == "vp9" and data[:1] in VP9_KEYS and data[1:4] == b"\x49\x83\x42":
-        sizes = int.from_bytes(data[4:9], "big") >> 4  # after 4 bits on colours, two numbers of 16 bits, each one less
+        sizes = int.from_bytes(data[4:9], "big") >> 4  # after 4 bits on colors, two numbers of 16 bits, each one less
         return (sizes & 0xFFFF) + 1, (sizes >> 16 & 0xFFFF) + 1
     return None

@@ -1,4 +1,4 @@
-"""Tone mapping: PQ and HLG pixels to the range and colours of ordinary video (BT.709)."""
+"""Tone mapping: PQ and HLG pixels to the range and colors of ordinary video (BT.709)."""
 
 from __future__ import annotations
 

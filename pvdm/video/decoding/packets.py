@@ -182,7 +182,7 @@ def _read_index(path: Path, container: av.container.InputContainer, stream: av.v
 
 
 def _properties(stream: av.video.stream.VideoStream, packet: av.Packet) -> Packet:
-    # A packet at the end of a truncated file would decode to a frame that is partly grey.
+    # A packet at the end of a truncated file would decode to a frame that is partly gray.
     whole = not packet.is_corrupt and not packet.is_discard
     key = packet.is_keyframe
     anew, size = (starts_anew(stream, packet), coded_size(stream, packet)) if key else (False, None)

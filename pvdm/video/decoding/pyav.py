@@ -54,7 +54,7 @@ def read_covering(
 ) -> np.ndarray:
     """The same, scaled to cover `size` and cropped: (3, t, *size) uint8 RGB, contiguous.
 
-    Scaling (bilinear, antialiased) and colour conversion are one pass, without intermediate rounding.
+    Scaling (bilinear, antialiased) and color conversion are one pass, without intermediate rounding.
     """
     video = np.empty((3, len(indices), *size), np.uint8)
     picture = partial(CoveringPicture, size=size, crop=crop)

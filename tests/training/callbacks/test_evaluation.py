@@ -22,7 +22,7 @@ STEPS = 2
 
 
 class Thirds(nn.Module):
-    """Mean colours of the thirds of a clip, in place of I3D, which takes a second per clip."""
+    """Mean colors of the thirds of a clip, in place of I3D, which takes a second per clip."""
 
     def forward(self, video):
         return torch.cat([part.float().mean((2, 3, 4)) for part in video.chunk(3, dim=2)], dim=1)
