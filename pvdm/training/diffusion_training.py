@@ -207,9 +207,7 @@ class DiffusionTraining(AutomaticUpdates):
         check_range(1, timesteps, **{"sampler.steps": self.sampler.completed(timesteps).steps})
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """One sampled clip of the same class for each clip of the data, whose pixels are not used: (b, 3, t, h, w)
-        uint8.
-        """
+        """A sampled clip of the same class for each clip of the data: (b, 3, t, h, w) uint8."""
         videos = [(int(seed), int(index)) for seed, _, index in batch["key"].tolist()]
         everyone = torch.ones(len(videos), dtype=torch.bool)
         label = self.labelled(Condition(), batch, everyone).label
