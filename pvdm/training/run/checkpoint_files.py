@@ -1,4 +1,4 @@
-"""Checkpoints as files: at every moment the old one or the new one, whole."""
+"""Writes checkpoints atomically: a file is always the complete old or the complete new one."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ BEST, LAST = "best.ckpt", "last.ckpt"
 
 
 class CheckpointFiles(TorchCheckpointIO):
-    """Writes beside the file's name, brings that to the disk and renames it; reads without running code."""
+    """Writes to a temporary name, syncs it to the disk and renames it; reads without running code."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """InputError if the file cannot be written; what lay there before is untouched then."""
+        """InputError if the file cannot be written; the previous one is then untouched."""
         path = Path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ class CheckpointFiles(TorchCheckpointIO):
                 raise
             raise InputError(
                 f"the checkpoint {path} cannot be written ({refused.strerror or refused}), the previous one is kept",
-                "free space or mend the permissions, and give the same command again",
+                "free space or fix the permissions, and run the same command again",
             ) from error
 
     def load_checkpoint(
@@ -52,7 +52,7 @@ class CheckpointFiles(TorchCheckpointIO):
                 raise
             raise InputError(
                 f"{path} cannot be read, it is damaged or not a checkpoint",
-                f"go on from the best model so far by --ckpt_path {best}, or delete it to begin anew",
+                f"resume from the best model so far with --ckpt_path {best}, or delete it to start over",
             ) from error
         for weights in (checkpoint.get("state_dict"), checkpoint.get(RAW)):
             check_finite(weights or {}, path, DIVERGED)
@@ -60,14 +60,14 @@ class CheckpointFiles(TorchCheckpointIO):
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Deletes what a process that was killed while it wrote a checkpoint has left in a folder."""
+    """Deletes the temporary files of a process that was killed while it wrote a checkpoint."""
     for path in folder.glob(".*.tmp"):
         if re.fullmatch(r"\..+\.\d+\.tmp", path.name):
             path.unlink(missing_ok=True)
 
 
 def _replace(path: Path, checkpoint: dict[str, Any]) -> None:
-    """The new file is on the disk, not only on its way, before it takes the place of the old one."""
+    """Replaces a file after the new one is on the disk, not only in a cache."""
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -81,7 +81,7 @@ def _replace(path: Path, checkpoint: dict[str, Any]) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Brings a renaming to the disk, where the system can do that for a folder; the file itself is there already."""
+    """Syncs a renaming to the disk where the system can do that for a folder; the file itself is there already."""
     if os.name != "posix":
         return
     with suppress(OSError):
@@ -93,7 +93,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _system_error(error: BaseException | None) -> OSError | None:
-    """What the system refused, also where PyTorch has wrapped it into an error of its own."""
+    """The error of the system, also if PyTorch wrapped it in one of its own."""
     while error is not None and not isinstance(error, OSError):
         error = error.__cause__ or error.__context__
     return error

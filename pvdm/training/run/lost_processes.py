@@ -1,4 +1,4 @@
-"""When one process of a run is lost, ends the others, whatever they are waiting for."""
+"""Ends all processes of a run when one of them is lost, whatever they are waiting for."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class EndWithOthers(Callback):
             self._watch.end()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """A signal stops all at the same batch; of any other exception the others shall know."""
+        """A signal stops all at the same batch; any other exception must end the others."""
         if self._watch:
             self._watch.end() if isinstance(exception, Stopped) else self._watch.leave()
 
 
 def watch() -> Watch | None:
-    """Watches over the connected processes, all of which must call it; None, and a line, where gloo does not work."""
+    """Starts watching the connected processes, all of which must call it; None, and a log line, without gloo."""
     try:
         group = distributed.new_group(backend="gloo", timeout=CONNECTING)
     except RuntimeError as error:
@@ -75,14 +75,14 @@ class Watch:
         self._thread.start()
 
     def end(self) -> None:
-        """Waits until all processes are done, and watches no more."""
+        """Waits until all processes are done, and stops watching."""
         self.done.set()
         self._thread.join()
 
     def leave(self) -> None:
-        """Watches no more, before the others are done: when this process ends, they do.
+        """Stops watching before the others are done: when this process ends, they end.
 
-        A thread that is within gloo when the interpreter ends could abort it.
+        A thread that is inside gloo when the interpreter exits could abort it.
         """
         self._leaves = True
         self.done.set()

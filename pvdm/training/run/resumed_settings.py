@@ -39,18 +39,18 @@ logger = logging.getLogger(__name__)
 def tell_changes(before: str, now: str) -> None:
     """Logs in one line the changes that affect what is learned; both arguments are texts of a `config.yaml`.
 
-    All that has changed is applied; what cannot be has been refused before (see "Resume" in docs/usage.md).
+    All changes are applied; those that cannot be were refused before (see "Resume" in docs/usage.md).
     """
     found = [change for change in changes(yaml.safe_load(before), yaml.safe_load(now)) if not _is_left_out(change[0])]
     if found:
         told = "; ".join(f"{name} was {_shown(old)} and is {_shown(new)}" for name, old, new in found)
-        logger.warning("the run goes on with other settings than it had: %s", told)
+        logger.warning("resuming with changed settings: %s", told)
 
 
 def changes(before: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
     """(name, old, new) of each value that differs, by the names of the command line.
 
-    What only one of them knows is of another version of pvdm, and is passed over.
+    Keys that only one of them has belong to another version of pvdm, and are ignored.
     """
     if not (isinstance(before, Mapping) and isinstance(now, Mapping)):
         if before != now:

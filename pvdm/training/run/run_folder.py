@@ -16,13 +16,13 @@ from pvdm.files.atomic_write import write_through
 from pvdm.training.run.resumed_settings import SETTINGS, tell_changes
 
 MADE_BEFORE_TRAINING = ("events.out.tfevents.*", "hparams.yaml", "config.yaml", ".config.*.yaml")
-"""What Lightning and the logs lay there before anything is known to work."""
+"""Files that Lightning and the loggers create before anything is known to work."""
 
 EMPTY_FOLDERS = ("checkpoints", "predictions")
 
 
 class RunFolder:
-    """Remembers what is in a folder, which need not exist yet."""
+    """Remembers the content of a folder, which need not exist yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,7 +30,7 @@ class RunFolder:
         self._before = set() if self._above else {entry.name for entry in path.iterdir()}
 
     def check_writable(self) -> None:
-        """Makes the folder; InputError if that, or a file in it, is refused. Every process of a run may ask at once."""
+        """Makes the folder; InputError if it or a file in it cannot be created. All processes may call it at once."""
         probe = self.path / f".writable.{os.getpid()}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -44,9 +44,9 @@ class RunFolder:
             ) from error
 
     def clear(self) -> None:
-        """Deletes what a run that did not begin has left: nothing that was there before, and no folder with content.
+        """Deletes what a run that never started has left: nothing that was there before, and no folder with content.
 
-        For the first process of a run alone, which makes these files.
+        Only for rank zero, which creates these files.
         """
         for pattern in MADE_BEFORE_TRAINING:
             for file in self.path.glob(pattern) if _is_folder(self.path) else ():
@@ -54,21 +54,21 @@ class RunFolder:
                     file.unlink(missing_ok=True)
         empty = [self.path / name for name in EMPTY_FOLDERS if name not in self._before]
         for folder in (*empty, *self._above):
-            with suppress(OSError, ValueError):  # it holds something, or was never made
+            with suppress(OSError, ValueError):  # not empty, or never made
                 folder.rmdir()
 
 
 class ConfigOfRun(SaveConfigCallback):
-    """Writes `config.yaml` when training begins, so that a command that is refused does not replace a run's own.
+    """Writes `config.yaml` when training starts, so that a refused command does not replace that of the run.
 
     Each checkpoint holds its text too; a resumed run logs how the present config differs.
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Writes nothing: nothing is known to work yet."""
+        """Writes nothing yet: the command may still be refused."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        folder = trainer.log_dir  # all processes must ask for it
+        folder = trainer.log_dir  # a collective call: all processes must make it
         if trainer.is_global_zero:
             write_through(Path(folder) / self.config_filename, self._text().encode())
         self.already_saved = True
@@ -87,5 +87,5 @@ class ConfigOfRun(SaveConfigCallback):
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except (OSError, ValueError):  # too long a name, or one that cannot be
+    except (OSError, ValueError):  # the name is too long, or invalid
         return False

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 def tell_result(trainer: Trainer, module: LightningModule, run: Path, *, has_trained: bool) -> Path | None:
     """Logs the result of the run in the folder `run`, as the user named it -> the checkpoint to use next.
 
-    has_trained: this start has made updates; else all were made before, and it is said how to make more.
+    has_trained: whether this call made updates; else the run was finished before, and the log says how to extend it.
     """
     if has_trained:
         logger.info("the run ends after %d updates%s", module.updates, _training_time(trainer))
@@ -36,7 +36,7 @@ def tell_result(trainer: Trainer, module: LightningModule, run: Path, *, has_tra
 
 
 def _training_time(trainer: Trainer) -> str:
-    """How long it trained, over all interruptions, in a unit that fits."""
+    """The training time over all interruptions, in a suitable unit."""
     timer = next((callback for callback in trainer.callbacks if isinstance(callback, TrainingTime)), None)
     if timer is None:
         return ""
@@ -45,7 +45,7 @@ def _training_time(trainer: Trainer) -> str:
 
 
 def _best(trainer: Trainer, run: Path) -> tuple[Path | None, str]:
-    """The best checkpoint, and in brackets by which figure."""
+    """The best checkpoint, and its metric in brackets."""
     chosen = next(callback for callback in trainer.callbacks if isinstance(callback, RunCheckpoints))
     best = Path(chosen.best_model_path)
     if not best.is_file():

@@ -23,7 +23,7 @@ class ShardedStrategy(ModelParallelStrategy):
     """Each process holds a part of the denoiser, of its average and of the optimizer's state (stage 2).
 
     The stages of the U-Net are gathered one by one as they are computed. The checkpoints are those of any other run,
-    one file each, so that a run goes on with any number of processes, divided or not.
+    one file each, so that a run resumes with any number of processes, sharded or not.
 
     Args:
         copies: Groups of processes that each hold the whole model between them, such as one for each machine, so that

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 class Stopped(SystemExit):
     """The run was stopped by a signal; the exit status is 128 and its number, as a shell reports it.
 
-    Processes that another one launched end with 0, for their launcher kills all when one ends with anything else.
+    Launched processes exit with 0, because their launcher kills all if one exits with anything else.
     `between_batches` says whether the run can resume from where it is.
     """
 
@@ -31,24 +31,24 @@ class Stopped(SystemExit):
 
 
 class Agreement:
-    """The largest of the numbers that all processes give, known to all of them at the next call.
+    """The largest of the numbers that all processes pass, known to all of them at the next call.
 
     The exchange goes over gloo, from processor to processor, while the batch is computed: no process waits for its
     device, nor for another that is less than a batch behind. All processes must make it and call it equally often.
 
-    device: Over which numbers are exchanged where gloo does not work; it is then waited for, up to the call before.
+    device: Exchanges the numbers where gloo does not work; each call then waits for the exchange of the one before.
     """
 
     def __init__(self, device: torch.device) -> None:
         try:
             self._group, device = distributed.new_group(backend="gloo"), torch.device("cpu")
-        except RuntimeError:  # of which `EndWithOthers` tells
+        except RuntimeError:  # `EndWithOthers` logs it
             self._group = None
         self._work: distributed.Work | None = None
         self._largest = torch.zeros((), dtype=torch.int64, device=device)
 
     def __call__(self, number: int) -> int:
-        """The largest of the numbers of the call before, 0 at first; once there is one, nothing more is exchanged."""
+        """The largest number of the previous call, 0 at first; once it is not 0, nothing more is exchanged."""
         self.end()
         largest = int(self._largest)
         if not largest:
@@ -85,7 +85,7 @@ class StopBetweenBatches(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._received = None
-        if threading.current_thread() is threading.main_thread():  # Lightning puts the old ones back at the end
+        if threading.current_thread() is threading.main_thread():  # Lightning restores the old handlers at the end
             for number in STOP_SIGNALS:
                 signal.signal(number, self._note)
 

@@ -1,4 +1,4 @@
-"""Early stopping: when it ends a run, what it says, and how such a run is gone on with."""
+"""Early stopping: when it ends a run, what it says, and how such a run is resumed."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""`pvdm fit` and its sisters: what a run leaves, how it is gone on with, and what is said of mistakes."""
+"""`pvdm fit`, `validate`, `test` and `predict`: what a run leaves, how it resumes, and how mistakes are reported."""
 
 import logging
 import shlex

@@ -1,4 +1,4 @@
-"""The GAN phase by the command line: what it logs, and that it is gone on with to the bit."""
+"""The GAN phase by the command line: what it logs, and that it resumes to the bit."""
 
 import pytest
 from miniature import read

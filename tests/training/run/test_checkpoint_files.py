@@ -54,7 +54,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
         FILES.save_checkpoint({"a": torch.zeros(10000)}, path)
     assert str(refusal.value) == (
         f"the checkpoint {path} cannot be written (File too large), the previous one is kept; "
-        "free space or mend the permissions, and give the same command again"
+        "free space or fix the permissions, and run the same command again"
     )
     assert names(tmp_path) == ["last.ckpt"]
     assert FILES.load_checkpoint(path) == {"a": 1}
@@ -103,7 +103,7 @@ def test_a_damaged_last_checkpoint_is_told_with_the_best(tmp_path):
     with pytest.raises(InputError, match=r"last.ckpt cannot be read as a checkpoint: it is incomplete"):
         FILES.load_checkpoint(last)
     FILES.save_checkpoint({}, best)
-    with pytest.raises(InputError, match=f"go on from the best model so far by --ckpt_path {best}, or delete it"):
+    with pytest.raises(InputError, match=f"resume from the best model so far with --ckpt_path {best}, or delete it"):
         FILES.load_checkpoint(last)
 
 

@@ -68,7 +68,7 @@ def test_the_best_of_a_run_that_was_renamed_is_kept(tmp_path):
 @pytest.mark.filterwarnings("error:The dirpath has changed")
 @pytest.mark.parametrize("others", [False, True])
 def test_the_best_of_another_run_is_not_taken_for_ones_own(tmp_path, others):
-    """A checkpoint of the run `first` is gone on with in another folder, in which there may be another run's best."""
+    """A checkpoint of the run `first` is resumed in another folder, in which there may be another run's best."""
     fit(tmp_path / "first", max_steps=8)
     if others:
         fit(tmp_path / "run", max_steps=8, mode="max")

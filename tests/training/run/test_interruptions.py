@@ -1,4 +1,4 @@
-"""Runs that are stopped, killed and gone on with end with the bits of a run that was left alone."""
+"""Runs that are stopped or killed and resumed equal an uninterrupted run to the bit."""
 
 from __future__ import annotations
 

@@ -123,5 +123,5 @@ def test_only_what_both_know_and_what_bears_on_learning_is_compared(caplog):
         tell_changes("model: {init_args: {adversary: null}}", "model: {init_args: {adversary: {start: 3}}}")
         tell_changes("{data: {workers: 1}, trainer: {devices: 1}}", "{data: {workers: 2}, trainer: {devices: 2}}")
     assert [record.getMessage() for record in caplog.records] == [
-        "the run goes on with other settings than it had: model.adversary was not given and is given"
+        "resuming with changed settings: model.adversary was not given and is given"
     ]
