@@ -21,6 +21,7 @@ REMOVED = {
         "memory is measured, no longer counted without a GPU",
         "read peak_memory_bytes of the training steps, or try --largest-batches, both on a GPU",
     ),
+    "--vgg-weights": ("LPIPS takes the same time with any weights", "leave it out"),
     "--plain": (
         "the networks as the released code computes them now serve the tests alone",
         "compare two runs with --compare; docs/speed.md keeps the figures of version 0.1",
@@ -133,9 +134,6 @@ def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--steps", type=positive, default=20, help="sampling steps of each clip")
     group.add_argument("--stream-frames", type=positive, default=128, help="frames of the streamed video")
     group.add_argument("--data", type=Path, metavar="FOLDER", help="videos to read; by default some are made")
-    group.add_argument(
-        "--vgg-weights", type=Path, metavar="FILE", help="weights of VGG-16 for LPIPS; by default random ones"
-    )
     _add_computation(parser.add_argument_group("how it is computed"))
 
 

@@ -15,7 +15,7 @@ from generation.small_models import small_generator
 from torchvision.models import vgg
 
 from pvdm import configs
-from pvdm.benchmark.speed import reading_speed, speed_command, training_speed
+from pvdm.benchmark.speed import inference_speed, speed_command, training_speed
 from pvdm.benchmark.speed.inference_speed import sample_clip
 from pvdm.benchmark.speed.measured_model import MeasuredModel, sizes
 from pvdm.benchmark.speed.speed_command import TASKS
@@ -33,7 +33,7 @@ def quick(monkeypatch):
     monkeypatch.setattr("pvdm.benchmark.speed.speed_command.ceiling", lambda device, dtype: 1e11)
     monkeypatch.setattr(training_speed, "AdversaryConfig", lambda: AdversaryConfig(channels=8))
     for name, size in {"MADE": 1, "FRAMES": 20, "HEIGHT": 48, "WIDTH": 64}.items():
-        monkeypatch.setattr(reading_speed, name, size)
+        monkeypatch.setattr(inference_speed, name, size)
     features = vgg.make_layers(vgg.cfgs["D"])  # the whole of VGG-16 takes seconds to make
     monkeypatch.setattr(lpips.pretrained_networks.tv, "vgg16", lambda pretrained: SimpleNamespace(features=features))
 
@@ -120,6 +120,10 @@ def test_a_stage_1_model_has_what_it_can(pvdm, stage_1_model, tmp_path):
         ),
         (["--quick"], "--quick is no option of pvdm benchmark speed"),
         (["--plain"], "--plain was removed: the networks as the released code computes them now serve the tests alone"),
+        (
+            ["--vgg-weights", "a.pth"],
+            "--vgg-weights was removed: LPIPS takes the same time with any weights; leave it out",
+        ),
         (["--saved-tensors"], "--saved-tensors was removed: memory is measured, no longer counted without a GPU; read"),
     ],
 )

@@ -16,10 +16,9 @@ from typing import Any
 import torch
 
 from pvdm.benchmark import largest_batch
-from pvdm.benchmark.speed.inference_speed import decode, denoise, encode, sample_clip, stream
+from pvdm.benchmark.speed.inference_speed import decode, denoise, encode, read, sample_clip, stream, videos_of
 from pvdm.benchmark.speed.measured_model import MeasuredModel
 from pvdm.benchmark.speed.measuring import Measured, ceiling
-from pvdm.benchmark.speed.reading_speed import read, videos_of
 from pvdm.benchmark.speed.speed_options import SIZE_OPTIONS, SIZES, TASK_NAMES, Repeats, SpeedOptions
 from pvdm.benchmark.speed.speed_report import FORMAT, comparison, entry, read_speed, table
 from pvdm.benchmark.speed.training_speed import stage1_step, stage2_step_latents, stage2_step_pixels
@@ -69,8 +68,7 @@ def run_speed(arguments: argparse.Namespace, *, device: torch.device) -> None:
     old = read_speed(arguments.compare) if arguments.compare else None
     if arguments.data is not None:
         videos_of(arguments.data)  # refused before anything is measured
-    inputs = [arguments.compare, arguments.vgg_weights]
-    check_output_file(arguments.output, overwrite=arguments.overwrite, inputs=inputs)
+    check_output_file(arguments.output, overwrite=arguments.overwrite, inputs=[arguments.compare])
     options = options_of(arguments, device)
     if options.precision == "bf16":
         warn_of_slow_bfloat16(device)
@@ -138,7 +136,7 @@ def options_of(arguments: argparse.Namespace, device: torch.device) -> SpeedOpti
     if warm_up is None:
         warm_up = int(arguments.compile or device.type == "cuda")
     again = arguments.activation_checkpointing
-    names = ("precision", "batch_size", "compile", "cuda_graphs", "data", "vgg_weights")
+    names = ("precision", "batch_size", "compile", "cuda_graphs", "data")
     return SpeedOptions(
         device,
         activation_checkpointing=None if again is None else tuple(again),

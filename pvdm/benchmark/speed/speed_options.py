@@ -61,7 +61,6 @@ class SpeedOptions:
         sampler: Of the sampled clip and the stream, completed.
         frames: Length of the stream.
         data: Folder of videos to read; None makes some.
-        vgg_weights: LPIPS's VGG-16 file; None means random weights.
         repeats: How often each task runs.
     """
 
@@ -74,7 +73,6 @@ class SpeedOptions:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     frames: int = 128
     data: Path | None = None
-    vgg_weights: Path | None = None
     repeats: Repeats = field(default_factory=Repeats)
 
     def checkpointing(self, stage: int) -> bool | list[str]:

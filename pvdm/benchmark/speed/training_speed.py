@@ -36,13 +36,13 @@ CLIP_NORM = 1.0
 def stage1_step(model: MeasuredModel, options: SpeedOptions) -> Measured:
     """An update by L1, LPIPS and both discriminators, as in configs/gan.yaml, on one batch."""
     with tempfile.TemporaryDirectory() as folder:
-        weights = options.vgg_weights or random_vgg(Path(folder) / "random_vgg16.pth")
+        weights = random_vgg(Path(folder) / "random_vgg16.pth")
         module = AutoencoderTraining(
             model.autoencoder, vgg_weights=weights, adversary=AdversaryConfig(), **_of_stage(options, 1)
         )
         found = _trained(module, _clips(model, options, 1), options)
     found.extra["losses"] = ["l1", "lpips", "2d discriminator", "3d discriminator", "lecam"]
-    found.extra["vgg_weights"] = "random" if options.vgg_weights is None else options.vgg_weights.name
+    found.extra["vgg_weights"] = "random"
     return found
 
 
