@@ -37,7 +37,7 @@ def test_protocols_are_ours():
 
 def test_wrong_figures_of_pvdm_are_no_baseline_but_are_spoken_of():
     assert not {1141.9, 1140.0, 75.5} & {row.value for row in ROWS}
-    assert all("1141.9" in notes(dataset)[0].text for dataset in DATASETS)
+    assert all("1141.9" in notes(dataset)[0]["text"] for dataset in DATASETS)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,6 @@ def test_every_task_of_a_model(pvdm, model, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         pvdm("benchmark", "speed", "--model", model, "--output", later, *options)
     assert "times as fast" in caplog.text and "settings: batch_size was 2 and is 1" in caplog.text
-    assert "only in the old one: read, encode" in caplog.text
 
 
 def test_a_sampled_clip_is_as_many_evaluations_as_steps_with_a_thread_ahead_too(monkeypatch):

@@ -74,14 +74,6 @@ class Efficiency:
     note: str | None = None
 
 
-@dataclass(frozen=True)
-class Note:
-    """A caveat about the published figures of a data set, and its source."""
-
-    text: str
-    url: str
-
-
 def published(dataset: str) -> list[Published]:
     """The published values on a data set (`ucf101`, `skytimelapse`)."""
     rows = [Published(**_with_source(row)) for row in _content()["figures"]]
@@ -93,9 +85,9 @@ def efficiency() -> list[Efficiency]:
     return [Efficiency(**_with_source(row)) for row in _content()["efficiency"]]
 
 
-def notes(dataset: str) -> list[Note]:
-    """The caveats about the published values on a data set."""
-    return [Note(note["text"], note["url"]) for note in _content()["notes"] if dataset in note["datasets"]]
+def notes(dataset: str) -> list[dict[str, str]]:
+    """The caveats about the published values on a data set: `text`, and its source `url`."""
+    return [note for note in _content()["notes"] if dataset in note["datasets"]]
 
 
 def _with_source(row: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pvdm.errors import InputError, one_line
 from pvdm.video import read_frames
 
 TYPES = {".mp4": "video/mp4", ".webm": "video/webm", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
-VIDEOS = (".mp4", ".webm")
+VIDEOS, PICTURES = (".mp4", ".webm"), (".jpg", ".jpeg", ".png")
 POSTER_SIZE = 160
 POSTER_QUALITY = 72
 KINDS = {
@@ -55,7 +55,7 @@ class Media:
 
     def lanes(self, results: Results) -> list[Lane]:
         """Lanes in order of length, kind and setting, the latter two as in the results; real videos first."""
-        found = [(video, data) for video in results.videos if (data := self.video(video.file)) is not None]
+        found = [(video, data) for video in results.videos if (data := self._embedded(video.file, VIDEOS, _poster))]
         settings = [(video.setting, video.sampler) for video, _ in found]
         kinds = list(dict.fromkeys([*KINDS, *sorted({video.kind for video, _ in found})]))
         groups: dict[tuple[int, int, int], list[tuple[ShownVideo, Embedded]]] = {}
@@ -66,15 +66,9 @@ class Media:
 
     def nearest(self, results: Results) -> list[tuple[Nearest, Embedded]]:
         """Pictures of samples above their nearest training clips."""
-        return [(pair, data) for pair in results.nearest if (data := self.picture(pair.picture)) is not None]
-
-    def video(self, name: str) -> Embedded | None:
-        """A video of the folder, or None."""
-        return self._embedded(name, VIDEOS, _poster)
-
-    def picture(self, name: str) -> Embedded | None:
-        """A picture of the folder, or None."""
-        return self._embedded(name, tuple(suffix for suffix in TYPES if suffix not in VIDEOS), _check_picture)
+        return [
+            (pair, data) for pair in results.nearest if (data := self._embedded(pair.picture, PICTURES, _check_picture))
+        ]
 
     def _embedded(self, name: str, suffixes: tuple[str, ...], look: Callable[[Path], str]) -> Embedded | None:
         try:

@@ -32,11 +32,7 @@ class Ranking:
     rows: list[RankedRow]
     others: list[RankedRow]
     largest: float
-
-    @property
-    def is_descending(self) -> bool:
-        """Whether higher values are better."""
-        return self.id == "is"
+    is_descending: bool
 
 
 def rankings(results: Results) -> list[Ranking]:
@@ -48,16 +44,14 @@ def rankings(results: Results) -> list[Ranking]:
 def _ranking(results: Results, name: str) -> Ranking:
     ours = [figure for figure in results.figures if figure.id == name]
     theirs = [row for row in published(results.dataset) if row.id == name]
-    valued = [RankedRow(figure.value, figure) for figure in ours if figure.value is not None]
-    rows = valued or [RankedRow(None, ours[0] if ours else None)]
-    rows += [RankedRow(row.value, published=row) for row in theirs if row.is_comparable]
-    others = [RankedRow(row.value, published=row) for row in theirs if not row.is_comparable]
-    largest = max([row.value for row in (*valued, *rows, *others) if row.value is not None], default=1.0)
+    rows = [RankedRow(figure.value, figure) for figure in ours if figure.value is not None]
+    rows = rows or [RankedRow(None, ours[0] if ours else None)]
+    rows += [RankedRow(row.value, published=row) for row in theirs]
     sign = -1 if name == "is" else 1
-    first, second = (
-        sorted(part, key=lambda row: (row.value is None, sign * (row.value or 0))) for part in (rows, others)
-    )
-    return Ranking(name, RANKED[name], ours, first, second, largest)
+    rows.sort(key=lambda row: (row.value is None, sign * (row.value or 0)))
+    others = [row for row in rows if row.published and not row.published.is_comparable]
+    largest = max([row.value for row in rows if row.value is not None], default=1.0)
+    return Ranking(name, RANKED[name], ours, [row for row in rows if row not in others], others, largest, sign < 0)
 
 
 def glance(results: Results) -> list[tuple[str, Figure | None, Published | None]]:

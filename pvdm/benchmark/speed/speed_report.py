@@ -19,9 +19,6 @@ PLAIN_HEAD = ("plain", "ratio")
 CONDITIONS = ("subject", "settings", "machine", "versions")
 """Parts that two files should share."""
 
-VARYING = ("pvdm",)
-"""Versions that are compared, not controlled."""
-
 TABLES = re.compile(r"(?<=<!-- tables -->\n).*?(?=<!-- end of tables -->)", flags=re.DOTALL)
 """The place of the tables in a document."""
 
@@ -107,41 +104,25 @@ def _largest(batch: Mapping[str, Any]) -> str:
 
 
 def comparison(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """Old, new and the speed-up for each task that both have, and everything else that differs."""
-    before = {task["task"]: task for task in old["tasks"]}
-    rows = [("task", "old", "new", "times as fast", "remark")]
-    rows += [_compared(before[task["task"]], task) for task in new["tasks"] if task["task"] in before]
-    lost = [name for name in before if name not in {task["task"] for task in new["tasks"]}]
-    remarks = differences(old, new) + ([f"only in the old one: {', '.join(lost)}"] if lost else [])
-    return "\n".join([_aligned(rows), *remarks])
+    """Old, new and the speed-up of an item for each task that both have, and everything else that differs."""
+    before = {task["task"]: task for task in old["tasks"] if not task["missing"]}
+    rows = [("task", "old", "new", "times as fast")]
+    for task in new["tasks"]:
+        if not task["missing"] and (then := before.get(task["task"])):
+            ratio = then["seconds"] / then["items"] * task["items"] / task["seconds"]
+            rows.append((task["task"], _seconds(then["seconds"]), _seconds(task["seconds"]), f"{ratio:.2f}"))
+    return "\n".join([_aligned(rows), *differences(old, new)])
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """A sentence for each setting, size and part of the machine that differs."""
-    found = []
-    for part in CONDITIONS:
-        mine, theirs = (_flat(document.get(part) or {}) for document in (new, old))
-        names = [name for name in {**theirs, **mine} if name not in VARYING and mine.get(name) != theirs.get(name)]
-        found += [f"{part}: {name} was {theirs.get(name)} and is {mine.get(name)}" for name in names]
-    return found
-
-
-def _compared(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
-    times = [task.get("seconds") for task in (old, new)]
-    shown = ["-" if value is None else _seconds(value) for value in times]
-    per_item = [None if value is None else value / task["items"] for value, task in zip(times, (old, new), strict=True)]
-    ratio = "-" if None in per_item else f"{per_item[0] / per_item[1]:.2f}"
-    changed = old.get("flops") != new.get("flops") and None not in times
-    remark = f"{old['flops'] / 1e9:.4g} GFLOP became {new['flops'] / 1e9:.4g}" if changed else ""
-    return new["task"], *shown, ratio, remark
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values by their dotted names."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
+    """A sentence for each setting, network and part of the machine that differs; our version is what is compared."""
+    pairs = [(part, old.get(part) or {}, new.get(part) or {}) for part in CONDITIONS]
+    return [
+        f"{part}: {name} was {before.get(name)} and is {now.get(name)}"
+        for part, before, now in pairs
+        for name in {**before, **now}
+        if name != "pvdm" and before.get(name) != now.get(name)
+    ]
 
 
 def with_tables(text: str, folder: Path) -> str:
