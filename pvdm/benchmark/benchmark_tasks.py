@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from pvdm.benchmark.context import BenchmarkContext
-from pvdm.benchmark.generation_figures import generation, real_coherence, wanted_figures
-from pvdm.benchmark.largest_batch import largest_batches
-from pvdm.benchmark.memorization_figures import memorization
+from pvdm.benchmark.generation_figures import generation, memorization, real_coherence, wanted_figures
 from pvdm.benchmark.plan import CLIP, LONG, Setting
 from pvdm.benchmark.reconstruction_figures import DETECTORS, reconstruction
 from pvdm.benchmark.result_store import write_json
 from pvdm.benchmark.shown_videos import FORMAT, real_videos, videos_of_other
+from pvdm.benchmark.speed.largest_batch import largest_batches
 from pvdm.benchmark.speed.measuring import largest, measured
 from pvdm.evaluation.results import hardware
 from pvdm.generation import VideoGenerator

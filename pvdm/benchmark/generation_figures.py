@@ -1,4 +1,4 @@
-"""The table of generation for one setting: FVD16, FVD128, IS, coherence and its drift, all of the same videos."""
+"""The table of generation for one setting, all of the same videos: FVD16, FVD128, IS, coherence, and memorization."""
 
 from __future__ import annotations
 
@@ -24,10 +24,20 @@ from pvdm.benchmark.plan import CLIP, LONG, Setting
 from pvdm.benchmark.result_store import Arrays, rows_of
 from pvdm.benchmark.sample_measures import coherence_of, features_by, features_name, sampled
 from pvdm.benchmark.shown_videos import shown_samples
+from pvdm.evaluation.clips.source import Clip, ClipSource
+from pvdm.evaluation.features.distances import nearest
 from pvdm.evaluation.features.thumbnails import Thumbnails
+from pvdm.evaluation.metrics.copies import FEWEST_HELD_OUT, find_copies, too_few
 from pvdm.evaluation.metrics.frechet import frechet_distance
 from pvdm.evaluation.metrics.inception import score_in_splits
+from pvdm.evaluation.metrics.nearest import diversity
+from pvdm.evaluation.metrics.pairs_picture import Pair, pairs_picture
+from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS
+from pvdm.files.atomic_write import replacing
+
+PICTURES = 8
+"""Pairs of a sample and its nearest clip that are shown: the nearest ones."""
 
 CURVES = ("sharpness", "warping_error", "second_differences")
 CURVED = 64
@@ -63,15 +73,15 @@ def wanted_figures(context: BenchmarkContext) -> list[FigureSpec]:
 
 def setting_rows(context: BenchmarkContext, setting: Setting) -> Arrays:
     """What is kept of a setting's videos, which are sampled if they are not yet."""
-    nearest = NEAREST[0]
+    copies = NEAREST[0]
     protocols = {
         features_name(protocol): protocol
-        for spec in [*wanted_figures(context), nearest]
+        for spec in [*wanted_figures(context), copies]
         if why_not(context, spec) is None
         for protocol in [context.protocol(spec.wanted)]
     }
     measures = [features_by(context, protocol) for protocol in protocols.values()]
-    measures.append(features_by(context, context.protocol(nearest.wanted), Thumbnails()))
+    measures.append(features_by(context, context.protocol(copies.wanted), Thumbnails()))
     limit = PROTOCOLS["coherence/16f"].num_fake
     return sampled(context, setting, [*measures, coherence_of(limit, curves=CURVED)])
 
@@ -143,3 +153,64 @@ def curve(rows: Arrays) -> dict[str, Any]:
         return {"videos": 0, "start_frames": [], **{name: [] for name in CURVES}}
     means = {name: rows[f"curve/{name}"].mean(0).tolist() for name in CURVES}
     return {"videos": len(starts), "start_frames": starts[0].astype(int).tolist(), **means}
+
+
+def memorization(context: BenchmarkContext, setting: Setting) -> dict[str, Any]:
+    """Whether samples are copies, as a part of the results; all processes must call it."""
+    protocol = context.protocol(PROTOCOLS["nearest/16f"])
+    try:
+        real = context.real(protocol)
+        about(context, NEAREST[0], real=real, fake=context.plan.num_videos)
+        reference = context.real_features(protocol)
+    except Unavailable as error:
+        return {"figures": [spec.entry(missing=str(error), **setting.names) for spec in NEAREST]}
+    rows = {name: found[: protocol.num_fake] for name, found in setting_rows(context, setting).items()}
+    features = rows[features_name(protocol)]
+    facts = {**setting.names, **about(context, NEAREST[0], real=real, fake=len(features))}
+    figures = [
+        NEAREST[0].measured(lambda: _diversity(features, reference), **facts),
+        NEAREST[1].measured(lambda: _copied(context, protocol, rows), **facts),
+    ]
+    found = nearest(features, reference)
+    return {"figures": figures, "nearest": context.alone(lambda context: _pictures(context, setting, real, *found))}
+
+
+def _diversity(features: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
+    value = computed(diversity, features, reference)
+    if not np.isfinite(value):
+        raise Unavailable("all real clips are one")
+    return {"value": value, "real": 1.0}
+
+
+def _copied(context: BenchmarkContext, protocol: Protocol, rows: Arrays) -> dict[str, Any]:
+    """The share of copies, that of new real clips, and a note; Unavailable with too few held-out clips."""
+    try:
+        held_out = context.real_features(protocol, part="test", detector=Thumbnails())
+    except Unavailable:
+        held_out = ()
+    if len(held_out) < FEWEST_HELD_OUT:
+        raise Unavailable(str(too_few(len(held_out))))
+    training = context.real_features(protocol, detector=Thumbnails())
+    copies = computed(find_copies, rows[features_name(protocol, Thumbnails.name)], training, held_out)
+    return {"value": copies.share, "real": copies.expected, "note": copies.note}
+
+
+def _pictures(
+    context: BenchmarkContext, setting: Setting, real: ClipSource, index: np.ndarray, distance: np.ndarray
+) -> list[dict[str, Any]]:
+    """Entries of `nearest`, and their files; the samples are made again, because only their features were kept."""
+    chosen = np.argsort(distance, kind="stable")[:PICTURES]
+    samples = context.samples(setting, CLIP).read(chosen.tolist(), batch_size=context.plan.batch_size)
+    training = real.read([int(index[number]) for number in chosen], batch_size=context.plan.batch_size)
+    return [
+        _picture(context, place, sample, clip, float(distance[number]))
+        for place, (number, sample, clip) in enumerate(zip(chosen, samples, training, strict=True))
+    ]
+
+
+def _picture(context: BenchmarkContext, place: int, sample: Clip, training: Clip, distance: float) -> dict[str, Any]:
+    file = f"nearest/{place:03d}.jpg"
+    picture = pairs_picture([Pair(sample.video, training.video, sample.name, training.name, distance)])
+    with replacing(context.store.report / file, overwrite=True) as temporary:
+        picture.save(temporary, "jpeg", quality=90)
+    return {"picture": file, "sample": sample.name, "training": training.name, "distance": distance}

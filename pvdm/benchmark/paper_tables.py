@@ -167,9 +167,12 @@ def table(results: Mapping[str, Any]) -> str:
     rows += [_row(figure) for figure in results["figures"]]
     widths = [max(len(row[column]) for row in rows) for column in range(7)]
     lines = ["  ".join([*map(str.ljust, row, widths), row[7]]).rstrip() for row in rows]
-    reasons = dict.fromkeys(figure["missing"] for figure in results["figures"] if figure["missing"])
+    lacking: dict[str, dict[str, None]] = {}
+    for figure in results["figures"]:
+        if figure["missing"]:
+            lacking.setdefault(figure["missing"], {})[figure["name"]] = None
     notes = dict.fromkeys(f"{figure['name']}: {figure['note']}" for figure in results["figures"] if figure.get("note"))
-    return "\n".join([*lines, *(f"no {_lacking(results, reason)}: {reason}" for reason in reasons), *notes])
+    return "\n".join([*lines, *(f"no {', '.join(names)}: {reason}" for reason, names in lacking.items()), *notes])
 
 
 def _row(figure: Mapping[str, Any]) -> Sequence[str]:
@@ -180,8 +183,3 @@ def _row(figure: Mapping[str, Any]) -> Sequence[str]:
     real = "" if figure.get("real") is None else f"{figure['real']:.5g}"
     few = "few clips" if figure["few"] else ""
     return name, setting, figure["part"] or "", value, shown_floor(figure), real, protocol, few
-
-
-def _lacking(results: Mapping[str, Any], reason: str) -> str:
-    """Names of the figures that have no value for this reason."""
-    return ", ".join(dict.fromkeys(figure["name"] for figure in results["figures"] if figure["missing"] == reason))

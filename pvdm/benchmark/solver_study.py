@@ -88,8 +88,7 @@ def of_model(generator: VideoGenerator, *, videos: int, seed: int, clamp: bool =
     prediction = generator.diffusion.prediction
     denoise = make_denoise(generator.denoiser, generator.schedule, parameterization=prediction, clamp=clamp)
     x = noise.normal(shape, device=generator.device)
-    with tqdm(total=evaluations(generator.diffusion.timesteps, **given), unit="step") as bar:
-        return study(denoise, x, generator.schedule, progress=bar.update, **given)
+    return study(denoise, x, generator.schedule, **given)
 
 
 @torch.no_grad()
@@ -101,19 +100,18 @@ def study(
     steps: Sequence[int] = STEPS,
     grids: Sequence[Grid] = GRIDS,
     reference_steps: int | None = None,
-    progress: Callable[[int], Any] = lambda evaluations: None,
 ) -> dict[str, Any]:
     """Root mean square distances of the latents that each solver reaches from noise x (b, c, l); JSON-able.
 
     `error` is the distance from the reference in `reference_steps` (all timesteps if None), `error_to_ddim` from DDIM
-    in as many. progress: called with the number of evaluations made.
+    in as many.
     """
     most = reference_steps or schedule.config.timesteps
-    common = {"schedule": schedule, "progress": lambda *_: progress(1)}
-    ends = {name: SOLVERS[name](denoise, x, steps=most, **common) for name in (REFERENCE, "ddim")}
+    references = tqdm((REFERENCE, "ddim"), desc=f"{most} steps")
+    ends = {name: SOLVERS[name](denoise, x, steps=most, schedule=schedule) for name in references}
 
     def row(solver: str, grid: Grid, count: int) -> dict[str, Any]:
-        found = SOLVERS[solver](denoise, x, steps=count, grid=grid, **common)
+        found = SOLVERS[solver](denoise, x, steps=count, grid=grid, schedule=schedule)
         return {
             "solver": solver,
             "grid": grid,
@@ -126,18 +124,13 @@ def study(
     return {
         "reference": {"solver": REFERENCE, "steps": most, "root_mean_square": size},
         "from_reference": {"ddim": distance(ends["ddim"], ends[REFERENCE])},
-        "rows": [row(*case) for case in cases(steps, grids)],
+        "rows": [row(*case) for case in tqdm(list(cases(steps, grids)), desc="few steps")],
     }
 
 
 def cases(steps: Sequence[int], grids: Sequence[Grid]) -> Iterator[tuple[str, Grid, int]]:
     """Solver, grid and steps of each row."""
     return ((solver, grid, count) for solver in SOLVERS for grid in grids for count in steps)
-
-
-def evaluations(reference_steps: int, steps: Sequence[int] = STEPS, grids: Sequence[Grid] = GRIDS) -> int:
-    """Evaluations of the network in a study."""
-    return 2 * reference_steps + sum(count for *_, count in cases(steps, grids))
 
 
 def distance(a: Tensor, b: Tensor) -> float:

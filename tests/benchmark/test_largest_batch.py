@@ -4,7 +4,7 @@ import pytest
 import torch
 from generation.small_models import small_generator
 
-from pvdm.benchmark import largest_batch
+from pvdm.benchmark.speed import largest_batch
 
 
 @pytest.mark.parametrize("wanted", [0, 1, 2, 3, 7, 8, 9, 63, 64, 100])

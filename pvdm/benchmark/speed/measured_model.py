@@ -38,17 +38,6 @@ class MeasuredModel:
         self.diffusion = generator.diffusion
         self.parameters = {name: sum(p.numel() for p in part.parameters()) for name, part in generator.named_children()}
 
-    @classmethod
-    def of_size(cls, name: str, options: SpeedOptions, **changed: int | None) -> MeasuredModel:
-        """Random weights; `changed` as in `sizes`. InputError for sizes that do not fit together."""
-        autoencoder, denoiser = sizes(name, **changed)
-        return cls(name, lambda: _random(autoencoder, denoiser), options)
-
-    @classmethod
-    def of_model(cls, path: str, options: SpeedOptions) -> MeasuredModel:
-        """An exported folder, a checkpoint, or a name on the Hub; InputError if it is none."""
-        return cls(path, lambda: VideoGenerator.load(path), options)
-
     @property
     def generator(self) -> VideoGenerator:
         """The model on its device, in evaluation mode."""
@@ -95,6 +84,7 @@ def sizes(name: str, **changed: int | None) -> tuple[AutoencoderConfig, UNetConf
     return autoencoder, UNetConfig(**of_size["denoiser"] | shape | width)
 
 
-def _random(autoencoder: AutoencoderConfig, denoiser: UNetConfig) -> VideoGenerator:
-    torch.manual_seed(0)  # the same every time
+def random_model(autoencoder: AutoencoderConfig, denoiser: UNetConfig) -> VideoGenerator:
+    """The same weights every time."""
+    torch.manual_seed(0)
     return VideoGenerator(autoencoder, denoiser)

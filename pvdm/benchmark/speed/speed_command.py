@@ -10,14 +10,15 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pvdm.benchmark import largest_batch
+from pvdm.benchmark.speed import largest_batch
 from pvdm.benchmark.speed.inference_speed import decode, denoise, encode, read, sample_clip, stream, videos_of
-from pvdm.benchmark.speed.measured_model import MeasuredModel
+from pvdm.benchmark.speed.measured_model import MeasuredModel, random_model, sizes
 from pvdm.benchmark.speed.measuring import Measured, ceiling
 from pvdm.benchmark.speed.speed_options import SIZE_OPTIONS, SIZES, TASK_NAMES, Repeats, SpeedOptions
 from pvdm.benchmark.speed.speed_report import FORMAT, comparison, entry, read_speed, table
@@ -26,6 +27,7 @@ from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError, no_memory
 from pvdm.evaluation.results import hardware, versions, write_document
 from pvdm.files.atomic_write import check_output_file
+from pvdm.generation import VideoGenerator
 from pvdm.runtime.precision import warn_of_slow_bfloat16
 
 logger = logging.getLogger(__name__)
@@ -159,14 +161,15 @@ def model_of(arguments: argparse.Namespace, options: SpeedOptions) -> MeasuredMo
     """The given model, or networks of the given size; InputError if both are given."""
     changed = {name: getattr(arguments, name) for name in SIZE_OPTIONS}
     if arguments.model is None:
-        return MeasuredModel.of_size(arguments.size or SIZES[0], options, **changed)
+        name = arguments.size or SIZES[0]
+        return MeasuredModel(name, partial(random_model, *sizes(name, **changed)), options)
     given = ["size"] * (arguments.size is not None) + [name for name in SIZE_OPTIONS if changed[name] is not None]
     if given:
         raise InputError(
             f"--{given[0].replace('_', '-')} is given together with a --model, which has its own sizes",
             "leave one of them out",
         )
-    return MeasuredModel.of_model(arguments.model, options)
+    return MeasuredModel(arguments.model, lambda: VideoGenerator.load(arguments.model), options)
 
 
 def document(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -40,11 +39,16 @@ def largest_batches(generator: VideoGenerator) -> Iterator[dict[str, Any]]:
         return
     total = torch.cuda.get_device_properties(device).total_memory / GIB
     limits = sorted({limit for limit in (PAPER_MEMORY, int(total)) if limit <= total})
-    for stage, update in stages.items():
-        with _without_denoiser(generator) if stage == "autoencoder" else nullcontext():
+    try:
+        if generator.denoiser is not None:
+            generator.denoiser.cpu()  # stage 1 is trained without it
+        for stage, update in stages.items():
             for limit in limits:
                 found = _largest_on(device, limit / total, partial(update, generator))
                 yield {"stage": stage, "memory_gib": limit, **found}
+            generator.to(device)
+    finally:
+        generator.to(device)
 
 
 def largest(fits: Callable[[int], bool], *, most: int = MOST) -> int:
@@ -86,18 +90,6 @@ def _update(network: nn.Module, loss: Callable[[nn.Module], Tensor]) -> None:
         value = loss(trained)
     value.backward()
     optimizer.step()
-
-
-@contextmanager
-def _without_denoiser(generator: VideoGenerator) -> Iterator[None]:
-    """Stage 1 is trained without the denoiser, which leaves the device meanwhile."""
-    device = generator.device
-    if generator.denoiser is not None:
-        generator.denoiser.cpu()
-    try:
-        yield
-    finally:
-        generator.to(device)
 
 
 def _largest_on(device: torch.device, share: float, update: Callable[[int], None]) -> dict[str, Any]:
