@@ -1,4 +1,4 @@
-"""The command line: Lightning's four verbs for training, and ours for what one does with models."""
+"""The command line: four training commands by Lightning, and our own."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""OpenMP's threads, PyTorch's on a CPU, sleep while they wait. By default they spin, which makes a computation many
-times slower once another process needs a core (docs/speed.md). OpenMP reads this when PyTorch is imported."""
+"""Lets OpenMP threads, which PyTorch uses on a CPU, sleep while they wait. By default they spin, which makes
+computation many times slower if another process needs the core (docs/speed.md). Read when PyTorch is imported.
+"""
 
 logger = logging.getLogger("pvdm")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns the exit status: 0, or 2 for what the user can fix. A bug raises, with its traceback."""
+    """Runs a command; returns the exit status: 0, or 2 for a problem that the user can fix. A bug raises."""
     os.environ.update({name: value for name, value in WAITING.items() if name not in os.environ})
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show_any_name() -> None:
-    """File names may hold characters that the terminal cannot show: they are printed as escapes."""
+    """Prints characters of file names that the terminal cannot show as escapes."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):  # a stream whose file was replaced
             if isinstance(stream, TextIOWrapper):
@@ -74,9 +75,9 @@ def _run(arguments: list[str]) -> None:
 
 
 def parsers() -> Iterator[tuple[str, ArgumentParser]]:
-    """Every verb and its parser, in the order of `pvdm --help`; parts of a verb follow it ("benchmark speed").
+    """Every command and its parser, in the order of `pvdm --help`, followed by its subcommands ("benchmark speed").
 
-    The parsers of Lightning's verbs are jsonargparse's. For documents and tests: it imports everything.
+    For documents and tests, because it imports everything. Parsers of Lightning's commands are jsonargparse's.
     """
     for name in TRAINING:
         yield name, import_module("pvdm.training.cli.command").parser_of(name)
@@ -91,7 +92,7 @@ def _subparsers(parser: ArgumentParser) -> dict[str, ArgumentParser]:
 
 
 def _parser(complete: Iterable[str]) -> CommandParser:
-    """The parser of all commands; only those in `complete` are imported and have their options."""
+    """The parser of all commands; only those in `complete` are imported and get their options."""
     parser = CommandParser(prog="pvdm", description="Video generation in a projected latent space.")
     parser.add_argument("--version", action="version", version=f"pvdm {version('pvdm')}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

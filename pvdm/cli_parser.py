@@ -1,7 +1,7 @@
-"""All verbs of the command line, and the parser of our own, which refuses a command line in one sentence.
+"""All commands, and the parser of our own, whose errors are one sentence.
 
-It builds on argparse. jsonargparse, which LightningCLI uses for training, does not suit our verbs: it has neither
-`parse_known_args`, which `pvdm encode` needs, nor `add_subparsers`, and reports what a type refuses as text.
+It builds on argparse. jsonargparse, which LightningCLI uses for training, does not suit our commands: it has neither
+`parse_known_args`, which `pvdm encode` needs, nor `add_subparsers`, and reports refused values only as text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pvdm.errors import InputError
 
 
 class Verb(NamedTuple):
-    """What `pvdm --help` says of a command, and the arguments of the example that its own help ends with."""
+    """A command's summary in `pvdm --help`, and the arguments of the example at the end of its own help."""
 
     summary: str
     example: str
@@ -38,7 +38,7 @@ TRAINING = {
         f"{STAGE_1} --ckpt_path runs/autoencoder/checkpoints/best.ckpt",
     ),
 }
-"""Lightning's verbs, see `pvdm.training.cli`."""
+"""Lightning's commands, see `pvdm.training.cli`."""
 
 COMMANDS = {
     "sample": Verb("sample new clips from noise", "my_model --num-videos 8 --output samples"),
@@ -84,20 +84,20 @@ COMMANDS = {
         "--data my_videos --output my_demo",
     ),
 }
-"""Our own verbs; each has a module in `pvdm.commands`."""
+"""Our own commands; each has a module in `pvdm.commands`."""
 
 
 def example(verb: str) -> str:
-    """The line that a verb's help ends with."""
+    """The last line of a command's help."""
     return f"Example: pvdm {verb} {({**TRAINING, **COMMANDS})[verb].example}"
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows the defaults that say something, and the example as a line that can be copied."""
+    """Shows informative defaults only, and keeps the example on one line."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        tells_nothing = action.required or action.default is None or action.default is False
-        return action.help if tells_nothing else super()._get_help_string(action)
+        is_trivial = action.required or action.default is None or action.default is False
+        return action.help if is_trivial else super()._get_help_string(action)
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -130,9 +130,9 @@ class CommandParser(argparse.ArgumentParser):
         """InputError for the first of the arguments that `parse_known_args` did not know."""
         name = arguments[0].partition("=")[0]
         if not name.startswith("-"):
-            raise InputError(f"{name} is one argument too many", f"see {self.prog} --help")
+            raise InputError(f"{name} is an unexpected argument", f"see {self.prog} --help")
         close = nearest(name, self._option_string_actions)
-        raise InputError(f"{name} is no option of {self.prog}{close}", f"see {self.prog} --help")
+        raise InputError(f"{name} is not an option of {self.prog}{close}", f"see {self.prog} --help")
 
     def _get_value(self, action: argparse.Action, text: str) -> Any:
         try:
@@ -180,6 +180,6 @@ def whole(text: str, least: int | None = None) -> int:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like this one, as a question in brackets, or nothing."""
+    """The most similar known name as a question in parentheses, or nothing."""
     found = get_close_matches(name, list(known), n=1, cutoff=0.75)
     return f" (did you mean {found[0]}?)" if found else ""

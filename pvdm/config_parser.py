@@ -1,4 +1,4 @@
-"""What jsonargparse refuses in configs and their options, as one sentence; its own words take up to twenty lines."""
+"""Translates jsonargparse's errors, which can have twenty lines, to one sentence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pvdm.cli_parser import nearest
 from pvdm.errors import InputError, one_line
 
 TYPES = {int: "a whole number", float: "a number", bool: "true or false", NoneType: "null", str: "text"}
-"""Python's types in words for the author of a config."""
+"""Python types in the words of a config's author."""
 
 ABSENT = "must be given"
 
@@ -30,18 +30,18 @@ UNKNOWN = (
     r"Group '([\w.-]+)' does not accept option '([\w.-]+)'",
     r"Option '([\w.-]+)' is not accepted",
 )
-"""jsonargparse has the key and the value that are at fault in the texts of its errors alone; all else is data."""
+"""jsonargparse gives the wrong key and value only in the text of its errors."""
 
 
 class KeyRefused(InputError):
-    """A key of a config, or a value of it, that is refused; the key is known to each parser from its own level on."""
+    """A refused key or value of a config; each parser names the key from its own level on."""
 
     def __init__(self, key: str, problem: str, remedy: str = "", close: Sequence[str] = ()) -> None:
         self.key, self.said, self.close = key, problem, close
         super().__init__(f"{key} {problem}{nearest(key, close)}", remedy, option=key)
 
     def below(self, key: str) -> KeyRefused:
-        """The same for who knows this key as one below another."""
+        """The same error for a parser in which this key is below another."""
         return KeyRefused(f"{key}.{self.key}", self.said, self.remedy, [f"{key}.{name}" for name in self.close])
 
 
@@ -49,13 +49,13 @@ class ConfigParser(ArgumentParser):
     """Raises `InputError` where jsonargparse would print its usage and exit."""
 
     remedies: ClassVar[Mapping[str, str]] = {}
-    """What to give as the value of a key, where its type does not tell."""
+    """What to give as the value of a key, if its type does not say."""
 
     if_missing: ClassVar[Mapping[str, str]] = {"": "use a config or an option"}
-    """What to give where a key is missing; "" is any other."""
+    """What to do if a key is missing; "" stands for all other keys."""
 
     kind: type | None = None
-    """The class whose arguments this parser reads, if it reads those of one class."""
+    """The class whose arguments this parser reads, if it is a parser of one class."""
 
     def add_class_arguments(
         self, theclass: type, nested_key: str | None = None, *args: Any, **options: Any
@@ -66,7 +66,7 @@ class ConfigParser(ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         refused = self._refused(message, ex)
-        if not self.exit_on_error:  # the parser of one class, within another that finds this among the causes
+        if not self.exit_on_error:  # a nested parser of one class; the outer one finds this among the causes
             raise argparse.ArgumentError(None, message) from refused
         remedy = (
             self.remedies.get(refused.option)
@@ -90,12 +90,12 @@ class ConfigParser(ArgumentParser):
         for pattern in UNKNOWN:
             if match := re.match(pattern, message):
                 owner = f" of {self.kind.__name__}" if self.kind else ""
-                return KeyRefused(".".join(match.groups()), f"is no option{owner}", close=self._known())
+                return KeyRefused(".".join(match.groups()), f"is not an option{owner}", close=self._known())
         return InputError(one_line(message.removeprefix("argument ")))
 
     def _wrong(self, key: str, message: str) -> KeyRefused:
         found = re.search(VALUE, message)
-        problem = f"is {shorten(found[1], 80)}" if found else "is of the wrong kind"
+        problem = f"is {shorten(found[1], 80)}" if found else "has the wrong type"
         hints = [
             action._typehint for action in self._all_actions() if action.dest == key and hasattr(action, "_typehint")
         ]
@@ -109,7 +109,7 @@ class ConfigParser(ArgumentParser):
         return [action for parser in parsers for action in parser._actions]
 
     def _known(self) -> list[str]:
-        """Names of all options, but for those that depend on which class is chosen."""
+        """Names of all options, except those that depend on the chosen class."""
         own = [action.dest for action in self._all_actions()]
         return list(dict.fromkeys([*own, *(option_names(self.kind) if self.kind else ())]))
 
@@ -118,14 +118,14 @@ class ConfigParser(ArgumentParser):
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception, and those that it was raised from."""
+    """An exception and its causes."""
     while error is not None:
         yield error
         error = error.__cause__
 
 
 def wanted(hint: Any) -> str:
-    """What a type accepts, in words for the author of a config."""
+    """The values that a type accepts, in the words of a config's author."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         *others, last = dict.fromkeys(map(wanted, parts))
@@ -141,7 +141,7 @@ def wanted(hint: Any) -> str:
 
 
 def option_names(kind: Any, prefix: str = "") -> Iterator[str]:
-    """Names of the arguments of a class, and of those of the dataclasses among them, which may be optional."""
+    """Names of the arguments of a class, including those of (optional) dataclasses among them."""
     hints = get_type_hints(kind if is_dataclass(kind) else kind.__init__)
     names = [field.name for field in fields(kind)] if is_dataclass(kind) else list(inspect.signature(kind).parameters)
     for name in names:

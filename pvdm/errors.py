@@ -1,4 +1,4 @@
-"""The one exception for what a user can fix, and how other exceptions become one sentence."""
+"""The exception for problems that a user can fix, and the translation of other exceptions to one sentence."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ REFUSED = (
     *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR),
     *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []),
 )
-"""Errors of the system whose cause lies outside the program."""
+"""System errors whose cause lies outside the program."""
 
 NETWORK = ("ESTALE", "ETIMEDOUT", "EREMOTEIO", "ENOTCONN", "ECONNRESET", "ECONNABORTED", "EHOSTDOWN", "EHOSTUNREACH")
 
 BUSY = ("ENOMEM", "ENFILE", "EBUSY", "EAGAIN", "ENODEV", "ENXIO", "ENOLCK", "ENETDOWN", "ENETUNREACH")
 
 OUTSIDE = (*REFUSED, *(getattr(errno, name) for name in (*NETWORK, *BUSY) if hasattr(errno, name)))
-"""Errors that keep an intact file from being read: full memory, a failing disk, a network that is down."""
+"""System errors that prevent reading an intact file: full memory, a failing disk, a network that is down."""
 
 PROVES_NOTHING = (errno.EINVAL, errno.ENOENT)
-"""Errors that a damaged file causes as well (a missing position), or a missing file."""
+"""Errors that a damaged file (an invalid offset) or a missing file can also cause."""
 
 NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "alloc_failed")
 
 OPTION = re.compile(r"\{([a-z]\w*)(?:=(\w+))?\}")
-"""An option in a remedy: {allow_few}, or {size=64} with its value."""
+"""An option in a remedy: {allow_few}, or with its value {size=64}."""
 
 KILLED_WORKER = "DataLoader worker (pid"
 
@@ -42,13 +42,13 @@ def flag(name: str, value: str | None = None) -> str:
 
 
 class InputError(Exception):
-    """What a user can fix; the command line prints it as one sentence and exits with 2.
+    """A problem that the user can fix; the command line prints it as one sentence and exits with status 2.
 
     Args:
         problem: What was found, and what was expected.
-        remedy: What to do about it. Options in it stand in braces as Python spells them, with a value or without:
-            "give {size=64}, or pass {allow_few}"; each front end writes them in its own way, see `written`.
-        option: The option whose value is at fault, as Python spells it ("batch_size").
+        remedy: What to do about it. Names of options are in braces, with or without a value: "give {size=64}, or pass
+            {allow_few}". Each front end writes them in its own way, see `written`.
+        option: The option whose value is wrong, as spelled in Python ("batch_size").
     """
 
     def __init__(self, problem: str, remedy: str = "", *, option: str | None = None) -> None:
@@ -57,7 +57,7 @@ class InputError(Exception):
         super().__init__(*filter(None, (problem, self.remedy)))  # so that it can be pickled, between processes
 
     def written(self, option: Callable[[str, str | None], str]) -> Self:
-        """The same with the options of its remedy as another front end takes them: option("size", "64")."""
+        """The same error with the options in its remedy as another front end writes them: option("size", "64")."""
         return type(self)(self.problem, _filled(self.template, option), option=self.option)
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ class InputError(Exception):
 
 
 class ArgumentError(InputError, ValueError):
-    """An argument of a public function or a config that is refused; in Python a ValueError, too."""
+    """A refused argument of a public function or a config; also a ValueError."""
 
 
 def _filled(remedy: str, option: Callable[[str, str | None], str]) -> str:
@@ -73,34 +73,34 @@ def _filled(remedy: str, option: Callable[[str, str | None], str]) -> str:
 
 
 def check_range(low: float, high: float | None = None, **values: float | None) -> None:
-    """InputError unless every given value lies in [low, high]; the names are those that the user knows."""
+    """InputError unless every value that is not None lies in [low, high]; values are named as users know them."""
     for name, value in values.items():
-        if value is not None and not (value >= low and (high is None or value <= high)):  # NaN is neither
+        if value is not None and not (value >= low and (high is None or value <= high)):  # refuses NaN, too
             allowed = f"at least {low}" if high is None else f"from {low} to {high}"
             raise InputError(f"{name} is {value}", f"give a value {allowed}", option=name)
 
 
 def one_line(text: object) -> str:
-    """Another program's text as part of our sentence: on one line, its sentences joined, without a full stop."""
+    """Another program's text as part of our sentence: on one line, sentences joined, without a period at the end."""
     words = " ".join(str(text).split()).rstrip(". ")
     joined = words.replace(". ", "; ")
     return joined[:1].lower() + joined[1:] if joined[1:2].islower() else joined
 
 
 REFUSALS = (InputError, OSError, RuntimeError, MemoryError)
-"""Types of which a user can fix some; torch.OutOfMemoryError is a RuntimeError."""
+"""Exception types that may have a cause the user can fix; torch.OutOfMemoryError is a RuntimeError."""
 
 
 def sentence(error: BaseException) -> str | None:
-    """What a user can fix, or None for an exception that shows a bug."""
-    for kind in (no_memory, _input, _system, _worker):  # no_memory first: an InputError may name it as its cause
+    """The message for a problem that the user can fix; None for a bug."""
+    for kind in (no_memory, _input, _system, _worker):  # no_memory first: it may be the cause of an InputError
         if text := kind(error):
             return text
     return None
 
 
 def _input(error: BaseException) -> str | None:
-    """The error's own text; a DataLoader raises a worker's error again with the traceback before it in the text."""
+    """The error's own text; a DataLoader re-raises a worker's error with the traceback at the start of its text."""
     if not isinstance(error, InputError):
         return None
     kind = type(error)
@@ -108,10 +108,10 @@ def _input(error: BaseException) -> str | None:
 
 
 def no_memory(error: BaseException) -> str | None:
-    """What to change where the memory of the device or of the machine is full; None for any other error."""
+    """What to change if the memory of the device or the machine is full; None for any other error."""
     text = str(error).lower()
-    is_told = isinstance(error, (RuntimeError, OSError, InputError)) and any(words in text for words in NO_MEMORY)
-    if not is_told and not isinstance(error, MemoryError):
+    is_reported = isinstance(error, (RuntimeError, OSError, InputError)) and any(words in text for words in NO_MEMORY)
+    if not is_reported and not isinstance(error, MemoryError):
         return None
     return (
         "the memory is full; take fewer samples at once (data.batch_size in training, --batch-size and --clips-at-once "
@@ -121,7 +121,7 @@ def no_memory(error: BaseException) -> str | None:
 
 
 def outside_cause(error: BaseException | None) -> str | None:
-    """Why the system did not read a file that may be intact; None for an error that does not say so."""
+    """Why the system could not read a file that may be intact; None if the error has another cause."""
     while error is not None:
         if no_memory(error):
             return "the memory is full"
@@ -134,9 +134,9 @@ def outside_cause(error: BaseException | None) -> str | None:
 
 
 def unread(path: object, cause: str) -> InputError:
-    """The error for a file that was not read and may be intact; cause: see `outside_cause`."""
+    """The error for a file that could not be read but may be intact; cause: see `outside_cause`."""
     return InputError(
-        f"{path} could not be read now ({cause}) and may be whole",
+        f"{path} could not be read ({cause}), but may be intact",
         "free memory, or check the disk or the network, and run the same command again",
     )
 

@@ -151,9 +151,9 @@ def test_version(capsys):
         (["sample", "model", "--output", "out", "--guidance", "inf"], "--guidance is inf; give a finite number"),
         (
             ["sample", "model", "--output", "out", "--guidence", "1"],
-            "--guidence is no option of pvdm sample (did you m",
+            "--guidence is not an option of pvdm sample (did you m",
         ),
-        (["export", "a", "b", "--output", "o"], "b is one argument too many; see pvdm export --help"),
+        (["export", "a", "b", "--output", "o"], "b is an unexpected argument; see pvdm export --help"),
         (["benchmark", "dance"], "there is no command pvdm benchmark dance; see pvdm benchmark --help"),
         (["sample", "m", "--output", "o", "--seed", "1", "--seeds", "2"], "--seeds: not allowed with argument --seed;"),
         (["sample", "m", "--output", "o", "--overwrite=3"], "--overwrite: ignored explicit argument '3'; see pvdm sam"),

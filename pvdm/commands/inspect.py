@@ -123,5 +123,5 @@ def _size(text: str) -> tuple[int, int]:
     """`256x256`: height and width."""
     sizes = text.split("x")
     if len(sizes) != 2 or not all(size.isdecimal() and int(size) for size in sizes):
-        raise InputError(f"{text} is no size", "give height and width as in 256x256")
+        raise InputError(f"{text} is not a size", "give height and width as in 256x256")
     return int(sizes[0]), int(sizes[1])

@@ -1,4 +1,4 @@
-"""The card of an exported model: what it is, what it was trained on, how it is used and what it cannot do."""
+"""The card of an exported model: architecture, training data, use, limitations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pvdm.autoencoder import PLANES, AutoencoderConfig
 
 TAGS = ("video-generation", "diffusion", "latent-diffusion", "pvdm")
 NAMED_CLASSES = 24
-"""As many classes are named; of more, `config.json` has the names."""
+"""Up to this many classes are named; for more, the card refers to `config.json`."""
 
 PREDICTIONS = {"eps": "the noise (eps)", "x0": "the clean latent (x0)", "v": "the velocity (v)"}
 
@@ -61,9 +61,10 @@ def model_card(
     """README.md of a model: YAML front matter for the Hub, and Markdown.
 
     Args:
-        config: `VideoGenerator.to_config()`'s.
+        config: The result of `VideoGenerator.to_config()`.
         parameters: Number of weights of each network, by its name.
-        license: Of the model, as the Hub spells it (mit, cc-by-nc-4.0, other, ...); that of its data is another matter.
+        license: License of the model, as the Hub spells it (mit, cc-by-nc-4.0, other, ...), independent of that of its
+            data.
     """
     data = ModelCardData(library_name="pvdm", tags=[*TAGS], license=license)
     sections = {
@@ -72,7 +73,7 @@ def model_card(
         "Use": _use(config),
         "Limits": "\n".join(f"* {limit}" for limit in _limits(config)),
         "Evaluation": "No results are recorded with this model.",
-        "License": plain(license) if license else "None is stated; ask whoever made this model.",
+        "License": plain(license) if license else "Not stated; ask the author of this model.",
         "Citation": CITATION,
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
@@ -80,7 +81,7 @@ def model_card(
 
 
 def plain(value: Any) -> str:
-    """A value as text that Markdown shows as it is, in one line; an address is a link."""
+    """A value as one line of escaped Markdown; an address becomes a link."""
     text = " ".join(str(value).split())
     if re.fullmatch(r"https?://[^\s<>|\\`]+", text):
         return f"<{text}>"
@@ -93,17 +94,17 @@ def _beginning(config: Mapping[str, Any]) -> str:
         return (
             f"# Video autoencoder\n\nThe first stage of a {paper}, made with `pvdm`: it projects a clip onto three "
             "small planes, one of its content and two of its motion, and reconstructs it. It does not generate: the "
-            "second stage, a diffusion model of these planes, is yet to be trained."
+            "second stage, a diffusion model of these planes, has not been trained yet."
         )
     return (
         f"# Video generator\n\nA {paper}, made with `pvdm`: an autoencoder projects a clip onto three small planes, "
-        "one of its content and two of its motion, and a diffusion model generates them, with or without the clip "
-        "before as condition. So it samples clips from noise, and continues a clip to a video of any length."
+        "one of its content and two of its motion, and a diffusion model generates them, with or without the previous "
+        "clip as condition. It samples clips from noise and continues a clip to a video of any length."
     )
 
 
 def _model(config: Mapping[str, Any], parameters: Mapping[str, int]) -> Iterable[tuple[str, Any]]:
-    """Names and values of what the model is."""
+    """Names and values of the model's properties."""
     sizes, process = AutoencoderConfig(**config["autoencoder"]), config["diffusion"]
     planes = ", ".join(f"{name} {h}x{w}" for name, (h, w) in zip(PLANES, sizes.latent_shape.planes, strict=True))
     is_complete = config["denoiser"] is not None
@@ -115,11 +116,11 @@ def _model(config: Mapping[str, Any], parameters: Mapping[str, int]) -> Iterable
         yield "parameters", ", ".join(f"{name} {_amount(count)}" for name, count in parameters.items())
     if is_complete:
         betas = f"betas {process['linear_start']:g} to {process['linear_end']:g}, evenly spaced roots"
-        yield "noise process", f"{process['timesteps']} times, {betas}"
+        yield "noise process", f"{process['timesteps']} timesteps, {betas}"
         yield "prediction", PREDICTIONS[process["prediction"]]
         yield "classes", _classes(config)
     updates = f"{config['training_step']} updates of the {'denoiser' if is_complete else 'autoencoder'}"
-    yield "training", updates if config["training_step"] else "updates are not recorded"
+    yield "training", updates if config["training_step"] else "number of updates not recorded"
     yield "made with", ", ".join(f"{name} {number}" for name, number in config["versions"].items())
 
 
@@ -147,7 +148,7 @@ def _training_data(data: Mapping[str, Any] | None) -> str:
 
 
 def _facts(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:
-    """Names and values of all that is given, those of parts behind their part's name."""
+    """Names and values of all entries that are set; nested names are prefixed by their section."""
     for key, value in values.items():
         name = f"{above}{key}".replace("_", " ")
         if isinstance(value, Mapping):
@@ -167,18 +168,18 @@ def _use(config: Mapping[str, Any]) -> str:
 def _limits(config: Mapping[str, Any]) -> Iterable[str]:
     sizes = config["autoencoder"]
     yield (
-        f"Video has {sizes['height']}x{sizes['width']} pixels (height x width) and comes in clips of {sizes['frames']} "
-        "frames; that of other sizes is scaled and cropped."
+        f"It works on clips of {sizes['frames']} frames of {sizes['height']}x{sizes['width']} pixels (height x width); "
+        "video of other sizes is scaled and cropped."
     )
     if config["denoiser"] is None:
         yield "It cannot sample or extend video."
-        yield "Video unlike its training data is reconstructed less well."
+        yield "It reconstructs video unlike its training data less well."
         return
-    yield "There are no text prompts; it generates only what resembles its training data, with their biases and errors."
+    yield "It takes no text prompts; it generates only what resembles its training data, including biases and errors."
     if not _count_classes(config):
-        yield "What a clip shows cannot be chosen, but for the clip that it continues."
-    yield "Each clip knows only the clip before: long videos drift, and what has left the picture is forgotten."
-    yield "It may reproduce its training videos: mind their license, and the people in them."
+        yield "The content of a clip cannot be chosen, except by the clip that it continues."
+    yield "Each clip depends only on the previous one: long videos drift, and what has left the picture is forgotten."
+    yield "It may reproduce its training videos: respect their license and the privacy of people in them."
 
 
 def _table(rows: Iterable[tuple[str, Any]]) -> str:

@@ -166,7 +166,7 @@ def _names_tensors(state: object) -> bool:
 def check_name(name: str) -> None:
     """InputError unless the name is valid for a repository of the Hub."""
     if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
-        raise InputError(f"{name} is no name on the Hub", "give owner/name, the owner being you or an organization")
+        raise InputError(f"{name} is not a name on the Hub", "give owner/name, the owner being you or an organization")
 
 
 def push_folder(folder: Path, name: str, *, private: bool = True, overwrite: bool = False, message: str = "") -> str:

@@ -177,7 +177,9 @@ def _state_dict(path: str | Path, landmark: str, kind: str) -> Mapping[str, Tens
     if landmark not in state:
         raise InputError(f"{path} is not the state dict of a released {kind} (no {landmark})", "check which file it is")
     if odd := [key for key, value in state.items() if not isinstance(value, Tensor)]:
-        raise InputError(f"{path} holds {odd[0]}, which is no tensor", f"give the released {kind} as it was published")
+        raise InputError(
+            f"{path} holds {odd[0]}, which is not a tensor", f"give the released {kind} as it was published"
+        )
     check_finite(state, path, "download it again")
     return state
 

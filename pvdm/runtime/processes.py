@@ -132,7 +132,7 @@ def device_of_rank(device: torch.device) -> torch.device:
     rank, count = _of_environment("LOCAL_RANK"), torch.cuda.device_count()
     if rank >= count:
         raise InputError(
-            f"process {rank + 1} of this machine has no CUDA device of its own, for there are {count}",
+            f"process {rank + 1} of this machine has no CUDA device of its own, because there are only {count}",
             f"start {count} processes (torchrun --nproc-per-node {count}), or name one for all (--device cuda:0)",
         )
     return torch.device("cuda", rank)
@@ -155,7 +155,7 @@ def _connect(rank: int, size: int) -> None:
         store.wait([f"pvdm/{other}" for other in range(size)], START_TIMEOUT)
     except (RuntimeError, ValueError, OSError) as error:  # ValueError: no address in the environment
         raise InputError(
-            f"the {size} processes of WORLD_SIZE are not all there (this is number {rank})",
+            f"the {size} processes of WORLD_SIZE have not all started (this is number {rank})",
             "start them by torchrun, or unset WORLD_SIZE",
         ) from error
     distributed.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=WORK_TIMEOUT)

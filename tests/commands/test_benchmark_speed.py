@@ -117,7 +117,7 @@ def test_a_stage_1_model_has_what_it_can(pvdm, stage_1_model, tmp_path):
             ["--model", __file__, "--frames", "8"],
             "--frames is given together with a --model, which has its own sizes",
         ),
-        (["--quick"], "--quick is no option of pvdm benchmark speed"),
+        (["--quick"], "--quick is not an option of pvdm benchmark speed"),
         (["--plain"], "--plain was removed: the networks as the released code computes them now serve the tests alone"),
         (
             ["--vgg-weights", "a.pth"],

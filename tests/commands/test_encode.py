@@ -110,7 +110,7 @@ def test_what_is_there_is_kept_unless_it_is_to_go(world, stage_2, tmp_path, capl
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     encode(stage_2("encode", *options, "--stride", 4, "--overwrite"), caplog)
     assert json.loads((folder / "index.json").read_text())["settings"]["stride"] == 4
-    words = "those of another autoencoder; give that one as --model.autoencoder, or encode the videos with this one"
+    words = "come from another autoencoder; give that one as --model.autoencoder, or encode the videos with this one"
     fit = stage_2("fit", data__layout="latents", data__path=folder, model__autoencoder=world / "other")
     assert words in refused(fit, caplog)
 
@@ -132,8 +132,8 @@ def refused(arguments, caplog) -> str:
         (["--data.layout=latents"], "is to hold latents (data.layout), not videos; give the videos' own layout"),
         (["--stride=0"], "--stride is 0; give a whole number of at least 1"),
         (["--dtype=float8"], "--dtype is float8; choose one of float16, bfloat16"),
-        (["--data.steps=3"], "data.steps is no option"),
-        (["--strid=3"], "strid is no option"),
+        (["--data.steps=3"], "data.steps is not an option"),
+        (["--strid=3"], "strid is not an option"),
         (["--device=cuda"], "there is no device cuda here"),
     ],
 )

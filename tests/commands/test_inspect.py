@@ -231,7 +231,7 @@ def test_output(videos, tmp_path, inspect, refusal):
         ([".", "-c", "bad.yaml"], "bad.yaml cannot be read as a config ("),
         ([".", "-c", "list.yaml"], "the configs list.yaml do not fit together ("),
         ([".", "-c", "text.yaml"], "data is 3 in the configs, where keys such as layout are expected"),
-        ([".", "-c", "unknown.yaml"], "data.colour is no option; see pvdm fit --help"),
+        ([".", "-c", "unknown.yaml"], "data.colour is not an option; see pvdm fit --help"),
         ([".", "-c", "value.yaml"], "data.frames is tall; give a whole number"),
     ],
 )

@@ -133,7 +133,7 @@ def test_what_stands_in_the_way_is_one_sentence(remote, model, refusal, call, er
 
 def test_names_and_models_are_checked_before_the_network(remote, refusal, model, tmp_path):
     StandIn.failure = ("whoami", AssertionError("the Hub was asked"))
-    assert "clips is no name on the Hub; give owner/name" in refusal("push", model, "clips")
+    assert "clips is not a name on the Hub; give owner/name" in refusal("push", model, "clips")
     assert "there is no model at" in refusal("push", tmp_path / "none", "me/clips")
 
 

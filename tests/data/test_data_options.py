@@ -76,5 +76,5 @@ def test_counts_are_checked_at_once(name):
 def test_what_configs_hold_is_parsed():
     given = {"path": "videos", **OTHERS, "card": asdict(OTHERS["card"]), "color_jitter": {"hue": 0.1}}
     assert parse_options(given) == DataOptions(Path("videos"), **OTHERS)
-    with pytest.raises(InputError, match=r"data\.frame is no option \(did you mean data\.frames\?\); see pvdm fit"):
+    with pytest.raises(InputError, match=r"data\.frame is not an option \(did you mean data\.frames\?\); see pvdm fit"):
         parse_options({"path": "videos", "frame": 8})

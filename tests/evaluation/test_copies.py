@@ -52,7 +52,7 @@ def test_leaked_held_out_clips_do_not_set_the_threshold():
     assert (leaked.share, leaked.expected, leaked.held_out, leaked.leaked) == (clean.share, clean.expected, 60, 5)
     assert "5 of the held-out clips are training clips and were ignored" in leaked.note
     assert "training clips" not in clean.note
-    with pytest.raises(InputError, match="and there are 8 of them; give data"):
+    with pytest.raises(InputError, match="but there are 8; give data"):
         find_copies(held, training, np.concatenate([held[:8], training]))
 
 
@@ -66,9 +66,7 @@ def test_the_note_explains_a_rough_threshold():
 
 
 def test_too_few_held_out_clips_set_no_limit():
-    with pytest.raises(
-        InputError, match="there are 8 of them; give data whose test part has at least 9, or pass such clips"
-    ):
+    with pytest.raises(InputError, match="but there are 8; give data whose test part has as many, or pass such clips"):
         find_copies(rows(5, 0), rows(50, 1), rows(FEWEST_HELD_OUT - 1, 2))
 
 

@@ -156,7 +156,7 @@ def test_the_autoencoder_alone_reconstructs_and_refuses_to_sample(save, tmp_path
         ("autoencoder", {"embed_patches.weight": torch.zeros(64, 192)}, "unknown .* first e"),
         ("autoencoder", {"pre_xy.bias": torch.zeros(5)}, r"pre_xy.bias has shape \(5,\) where \(4,\) was expected"),
         ("autoencoder", {"xy_pos_embedding": torch.zeros(4)}, "not of the sizes of a PVDM"),
-        ("autoencoder", {"to_pixel.1.bias": "three"}, "holds to_pixel.1.bias, which is no tensor"),
+        ("autoencoder", {"to_pixel.1.bias": "three"}, "holds to_pixel.1.bias, which is not a tensor"),
         ("diffusion", {"diffusion_model.mid_attn.qkv.bias": None}, "first middle.across.qkv.bias"),
         ("diffusion", {"diffusion_model.zeros": None}, "first diffusion_model.zeros"),
         ("diffusion", {"diffusion_model.input_blocks.0.0.weight": None}, "first input_blocks.0.0.weight"),

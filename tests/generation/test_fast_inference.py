@@ -57,8 +57,8 @@ def test_chunks_hold_at_most_so_many_tokens_and_at_least_one_entry(monkeypatch):
 
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_few_positions_are_convolved_by_a_product_that_is_the_convolution(kernel, monkeypatch):
-    convolution = randomized(nn.Conv2d(240, 10, kernel, padding=kernel // 2))
-    few, many = torch.randn(2, 240, 3, 5), torch.randn(1, 240, 4, 8)
+    convolution = randomized(nn.Conv2d(240, 10, kernel, padding=kernel // 2)).double()
+    few, many = torch.randn(2, 240, 3, 5).double(), torch.randn(1, 240, 4, 8).double()
     wanted = [functional.conv2d(x, convolution.weight, convolution.bias, padding=kernel // 2) for x in (few, many)]
     convolution.__class__ = FewPositionsConv2d
     products = []
@@ -67,7 +67,7 @@ def test_few_positions_are_convolved_by_a_product_that_is_the_convolution(kernel
     assert not products  # gradients are needed
     with torch.no_grad():
         for x, expected in zip((few, many), wanted, strict=True):
-            torch.testing.assert_close(convolution(x), expected, rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(convolution(x), expected, rtol=1e-10, atol=1e-10)
     assert len(products) == 1
 
 

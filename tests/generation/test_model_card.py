@@ -63,7 +63,7 @@ def test_it_says_what_a_complete_model_is(config):
     assert found["frame rate"] == "10 frames per second"
     assert found["latent"] == "hw 4x4, tw 8x4, th 8x4; 4 channels"
     assert found["parameters"] == "autoencoder 62.1 million, denoiser 99999"
-    assert found["noise process"] == "200 times, betas 0.0015 to 0.0195, evenly spaced roots"
+    assert found["noise process"] == "200 timesteps, betas 0.0015 to 0.0195, evenly spaced roots"
     assert (found["prediction"], found["classes"]) == ("the noise (eps)", "none")
     assert found["training"] == "7 updates of the denoiser"
     assert found["made with"] == f"pvdm {config['versions']['pvdm']}, torch {config['versions']['torch']}"
@@ -81,8 +81,8 @@ def test_it_says_what_an_autoencoder_cannot_do(config):
 
 
 def test_what_is_not_known_is_said(config):
-    assert rows(model_card({**config, "training_step": 0}))["training"] == "updates are not recorded"
-    assert "None is stated" in model_card(config)
+    assert rows(model_card({**config, "training_step": 0}))["training"] == "number of updates not recorded"
+    assert "Not stated" in model_card(config)
 
 
 def test_classes_are_named_if_they_are_few(config):

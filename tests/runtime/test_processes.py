@@ -131,7 +131,7 @@ def test_a_process_that_never_comes_is_not_waited_for(absent, monkeypatch, capfd
     monkeypatch.setattr(MODULE, "START_TIMEOUT", timedelta(seconds=1))
     [found] = forked(lambda group: None, absent=(absent,))
     assert found == (
-        f"the 2 processes of WORLD_SIZE are not all there (this is number {1 - absent}); "
+        f"the 2 processes of WORLD_SIZE have not all started (this is number {1 - absent}); "
         "start them by torchrun, or unset WORLD_SIZE"
     )
 
@@ -180,7 +180,7 @@ def test_one_process_is_alone(monkeypatch):
     [
         ({"WORLD_SIZE": "two"}, "WORLD_SIZE is two in the environment; start the processes by torchrun"),
         ({"WORLD_SIZE": "2", "RANK": None}, "RANK is None in the environment"),
-        ({"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": None}, "the 2 processes of WORLD_SIZE are not all there"),
+        ({"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": None}, "the 2 processes of WORLD_SIZE have not all started"),
     ],
 )
 def test_an_environment_that_torchrun_did_not_make(environment, message, monkeypatch):
@@ -203,6 +203,8 @@ def test_each_process_takes_the_gpu_of_its_number(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "2")
     for name in ("cpu", "cuda:0", "mps"):
         assert device_of_rank(torch.device(name)) == torch.device(name)
-    wanted = "process 3 of this machine has no CUDA device of its own, for there are 2; start 2 processes (torchrun"
+    wanted = (
+        "process 3 of this machine has no CUDA device of its own, because there are only 2; start 2 processes (torchrun"
+    )
     with pytest.raises(InputError, match=re.escape(wanted)):
         device_of_rank(cuda)

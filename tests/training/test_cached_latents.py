@@ -119,7 +119,7 @@ def test_other_latents_are_refused(folder, module, tmp_path):
     quiet(module, tmp_path)
     with torch.no_grad():
         module.generator.autoencoder.embed_patches.bias += 1
-    with pytest.raises(InputError, match="those of another autoencoder; give that one as --model"):
+    with pytest.raises(InputError, match="come from another autoencoder; give that one as --model"):
         trainer(tmp_path, max_steps=1).fit(module, datamodule=latents(folder))
 
 

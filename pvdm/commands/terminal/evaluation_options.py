@@ -43,7 +43,9 @@ class Plan:
         }
         self.videos = cache(VideoSet.find)
         if options.reconstruct and options.fake not in self.models:
-            raise InputError(f"--reconstruct takes a model as --fake, and {options.fake} is no model", "give a model")
+            raise InputError(
+                f"--reconstruct takes a model as --fake, and {options.fake} is not a model", "give a model"
+            )
         if (options.label or options.every_class) and not self.models:
             raise InputError("--label and --every-class apply only to a model that is sampled", "leave them out")
         given = [

@@ -71,7 +71,7 @@ class LatentCollection(ClipCollection):
         """InputError unless these are the latents of the autoencoder with this digest; after `setup`."""
         if digest != self.plan.autoencoder["sha256"]:
             raise InputError(
-                f"the latents in {self.path} are those of another autoencoder",
+                f"the latents in {self.path} come from another autoencoder",
                 "give that one as --model.autoencoder, or encode the videos with this one (pvdm encode)",
             )
 

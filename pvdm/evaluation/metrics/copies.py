@@ -65,9 +65,8 @@ def find_copies(samples: np.ndarray, training: np.ndarray, held_out: np.ndarray)
 
 
 def too_few(held_out: int) -> InputError:
-    """Why copies cannot be told from new clips with so few held-out clips."""
+    """The error for too few held-out clips."""
     return InputError(
-        f"the threshold for copies is set by real clips that the model was not trained on, and there are {held_out} of "
-        "them",
-        f"give data whose test part has at least {FEWEST_HELD_OUT}, or pass such clips to pvdm evaluate as --held-out",
+        f"copies are found by {FEWEST_HELD_OUT} or more real clips outside the training data, but there are {held_out}",
+        "give data whose test part has as many, or pass such clips to pvdm evaluate as --held-out",
     )

@@ -1,4 +1,4 @@
-"""LightningCLI that refuses in one sentence and leaves no file behind."""
+"""LightningCLI whose errors are one sentence and leave no files behind."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from pvdm.training.run.run_folder import ConfigOfRun, RunFolder
 
 OF_ANY = {"pvdm", "state_dict", "pytorch-lightning_version"}
 OF_TRAINING = {"optimizer_states", "lr_schedulers", "loops"}
-"""What a checkpoint must hold to be used, and to be resumed."""
+"""Keys that a checkpoint needs to be used, and to be resumed."""
 
 logger = logging.getLogger(__name__)
 
 
 class TrainingParser(ConfigParser, LightningArgumentParser):
-    """Lightning's parser, which refuses in one sentence."""
+    """Lightning's parser with errors of one sentence."""
 
     remedies: ClassVar[Mapping[str, str]] = {
         "model": "give pvdm.training.AutoencoderTraining (stage 1) or pvdm.training.DiffusionTraining (stage 2) as "
@@ -42,7 +42,7 @@ class TrainingParser(ConfigParser, LightningArgumentParser):
 
 
 class CheckedCLI(LightningCLI):
-    """Checks what Lightning does not, and shortens what it says."""
+    """Checks what Lightning does not check, and shortens its errors."""
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         self.parser_class, self.save_config_callback = TrainingParser, ConfigOfRun
@@ -59,13 +59,13 @@ class CheckedCLI(LightningCLI):
         check_range(0, 2**32 - 1, seed_everything=self.config[self.config.subcommand].seed_everything)
 
     def _parse_ckpt_path(self) -> None:
-        """Lightning looks for hyperparameters here, which ours do not have; a wrong file is refused here instead."""
+        """Refuses a wrong file; Lightning would look for hyperparameters, which our checkpoints do not have."""
         path = self.config[self.config.subcommand].get("ckpt_path")
         if path and Path(path).is_file():
             check_checkpoint(Path(path), resume=self.config.subcommand == "fit")
 
     def instantiate_classes(self) -> None:
-        """Builds model, data and trainer; what a constructor refuses comes without jsonargparse's wrapping."""
+        """Builds model, data and trainer; errors of constructors lose jsonargparse's wrapping."""
         try:
             with lightning_refusals("the trainer cannot do that"):
                 super().instantiate_classes()
@@ -85,7 +85,7 @@ class CheckedCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         try:
             self.run_folder.check_writable()
-            with _failing_logs_told(), lightning_refusals("the trainer cannot do that"):
+            with _log_errors_as_warnings(), lightning_refusals("the trainer cannot do that"):
                 super()._run_subcommand(subcommand)
         except REFUSALS as error:
             if sentence(error) and not self._has_begun():
@@ -96,7 +96,7 @@ class CheckedCLI(LightningCLI):
         return any(isinstance(callback, ConfigOfRun) and callback.already_saved for callback in self.trainer.callbacks)
 
     def _clear(self) -> None:
-        """Closes the logs and deletes what the run has written, in one process for all."""
+        """Closes the logs and deletes the run's files; rank 0 does it for all processes."""
         if self.trainer.is_global_zero:
             for made in self.trainer.loggers:
                 made.finalize("failed")
@@ -104,7 +104,7 @@ class CheckedCLI(LightningCLI):
 
 
 def check_checkpoint(path: Path, *, resume: bool) -> None:
-    """InputError unless the file is a checkpoint of ours and, to `resume`, holds the state of training."""
+    """InputError unless the file is a checkpoint of pvdm and, with `resume`, holds the training state."""
     content = read_pickle(path, mapped=True)
     found = content.keys()
     if not found >= OF_ANY:
@@ -113,13 +113,13 @@ def check_checkpoint(path: Path, *, resume: bool) -> None:
     if resume and not found >= OF_TRAINING:
         missing = min(OF_TRAINING - found)
         raise InputError(
-            f"{path} holds a model and no state of training to resume (no {missing})", "leave out --ckpt_path"
+            f"{path} holds a model but no training state to resume (no {missing})", "leave out --ckpt_path"
         )
 
 
 @contextmanager
-def _failing_logs_told() -> Iterator[None]:
-    """TensorBoard writes in its own thread: an error of the system there becomes a line, not a traceback."""
+def _log_errors_as_warnings() -> Iterator[None]:
+    """Turns system errors in TensorBoard's writer thread into a warning instead of a traceback."""
     before = threading.excepthook
 
     def tell(thread: threading.ExceptHookArgs) -> None:

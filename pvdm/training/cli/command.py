@@ -48,13 +48,13 @@ logger = logging.getLogger(__name__)
 
 
 class TrainingCLI(CheckedCLI):
-    """Each value has one home: sizes are the data's, the folder of a run is `trainer.default_root_dir`."""
+    """Each value is set in one place: sizes in `data`, the run's folder in `trainer.default_root_dir`."""
 
     arguments: Sequence[str] = ()
     """The command line as the user typed it."""
 
     tells_next = True
-    """Whether to name the command that follows."""
+    """Whether to log the next command."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(AveragedWeights, "averaging")
@@ -84,7 +84,7 @@ class TrainingCLI(CheckedCLI):
             parser.prog = f"pvdm {verb}"
 
     def after_instantiate_classes(self) -> None:
-        """`fit` resumes from the run's last checkpoint; the other verbs take it as the model."""
+        """`fit` resumes from the run's last checkpoint; the other commands use it as the model."""
         config = self.config_init[self.subcommand]
         last = Path(config.trainer.default_root_dir or ".") / LAST
         if config.ckpt_path is None and last.is_file():
@@ -98,16 +98,16 @@ class TrainingCLI(CheckedCLI):
             self.model.warm_start = None  # the weights are those of the checkpoint
         config.weights_only = True
         if self.subcommand == "predict":
-            config.return_predictions = False  # they are written to files, and would fill the memory
+            config.return_predictions = False  # they are written to files; keeping them would fill the memory
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         if self.subcommand != "fit":
-            self.save_config_callback = None  # the run's config.yaml stays that of its training
+            self.save_config_callback = None  # keeps the config.yaml of the training
         config = self._get(self.config_init, "trainer")
         if config.get("logger") in (None, True):
             kwargs["logger"] = TensorBoardLogger(config.get("default_root_dir") or ".", name="", version="")
         kwargs["plugins"] = _with_default(config.get("plugins"), CheckpointIO, CheckpointFiles)
-        if SLURMEnvironment.detect() and not TorchElasticEnvironment.detect():  # jobs queue themselves by their script
+        if SLURMEnvironment.detect() and not TorchElasticEnvironment.detect():  # job scripts requeue themselves
             slurm = partial(SLURMEnvironment, auto_requeue=False)
             kwargs["plugins"] = _with_default(kwargs["plugins"], ClusterEnvironment, slurm)
         if config.get("enable_progress_bar") in (None, True):
@@ -115,7 +115,7 @@ class TrainingCLI(CheckedCLI):
         return super().instantiate_trainer(**kwargs)
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Says where a run resumes after a second Ctrl-C, which saves nothing."""
+        """Logs where a run resumes after a second Ctrl-C, which saves nothing."""
         try:
             super()._run_subcommand(subcommand)
         except SystemExit as end:
@@ -126,7 +126,7 @@ class TrainingCLI(CheckedCLI):
             raise
 
     def after_fit(self) -> None:
-        """Logs the result of the run, and the command that follows."""
+        """Logs the result of the run and the next command."""
         if self.trainer.fast_dev_run or not self.trainer.is_global_zero:
             return
         used = self.config.fit
@@ -141,30 +141,30 @@ class TrainingCLI(CheckedCLI):
                 logger.info("next, stage 2:\n%s", stage_2_command(self.arguments, used, checkpoint, parsed))
         else:
             logger.info("to see samples:\n%s", sampling_command(checkpoint, run))
-            logger.info("to export the model without the state of training:\n%s", export_command(checkpoint, run))
+            logger.info("to export the model without the training state:\n%s", export_command(checkpoint, run))
 
 
 def parsed(arguments: Sequence[str]) -> Namespace:
-    """What `pvdm fit` reads from these options and configs; nothing is built."""
+    """The configuration that `pvdm fit` reads from these arguments; builds nothing."""
     with needless_off():
         return _cli(_unbuilt("fit"), ["fit", *arguments]).config.fit
 
 
 def parser_of(verb: str) -> LightningArgumentParser:
-    """A verb's parser, for documents; the options of each stage depend on model.class_path, see `option_names`."""
+    """A command's parser, for documents; the options of a stage depend on model.class_path, see `option_names`."""
 
     class Unparsed(_unbuilt(verb)):
         def parse_arguments(self, *_: Any) -> None:
             self.config = Namespace({"subcommand": verb, verb: Namespace()})
 
         def _add_instantiators(self) -> None:
-            """They are made from what was parsed."""
+            """Nothing was parsed from which they could be made."""
 
     return _cli(Unparsed, [])._subcommand_parsers[verb]
 
 
 def _unbuilt(verb: str) -> type[TrainingCLI]:
-    """The command line of one verb, which builds and runs nothing."""
+    """The CLI of one command, which builds and runs nothing."""
 
     class Unbuilt(_only(verb)):
         def instantiate_classes(self) -> None:
@@ -179,15 +179,15 @@ def _unbuilt(verb: str) -> type[TrainingCLI]:
 
 
 def main(arguments: Sequence[str], *, tells_next: bool = True) -> None:
-    """Runs one of Lightning's verbs, the first of `arguments`; raises `Stopped` after a signal, which it logs.
+    """Runs the Lightning command in arguments[0]; logs a signal and then raises `Stopped`.
 
-    tells_next: Name the command that follows.
+    tells_next: Log the next command.
     """
     kind = _only(arguments[0])
     kind.tells_next = tells_next
     with needless_off():
         stop = _run_until_stopped(kind, arguments)
-    gc.collect()  # ends the workers of the loaders, for each of which the interpreter would wait five seconds
+    gc.collect()  # ends the loaders' workers; the interpreter would wait five seconds for each
     if stop is None:
         return
     if stop.code:
@@ -197,7 +197,7 @@ def main(arguments: Sequence[str], *, tells_next: bool = True) -> None:
 
 
 def _run_until_stopped(kind: type[TrainingCLI], arguments: Sequence[str]) -> Stopped | None:
-    """The exception of a signal, without its traceback; Ctrl-C is raised."""
+    """Runs a command; returns the exception of a signal without its traceback. Ctrl-C is raised."""
     try:
         with ended_by_sigterm(Stopped):
             _cli(kind, arguments)
@@ -233,18 +233,18 @@ def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
 
 
 def _with_default(given: Any, kind: type, default: Callable[[], Any]) -> list[Any]:
-    """What the user gave to the trainer, one or several or none, and the default unless one of them is of its kind."""
+    """The user's objects (none, one or a list), and the default unless one of them has its type."""
     found = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
     return found if any(isinstance(part, kind) for part in found) else [*found, default()]
 
 
 def _help(kind: type[TrainingCLI]) -> dict[str, dict[str, str]]:
-    """The summary of each verb of a command line, and its example at the end of the help."""
+    """The summary of each command, and its example at the end of the help."""
     return {verb: {"description": TRAINING[verb].summary, "epilog": example(verb)} for verb in kind.subcommands()}
 
 
 def _only(verb: str) -> type[TrainingCLI]:
-    """The command line of one verb: building the parsers of all four takes most of a second."""
+    """The CLI of one command: building the parsers of all four takes most of a second."""
 
     class Only(TrainingCLI):
         @staticmethod

@@ -1,4 +1,4 @@
-"""The configs among the arguments of a command: where they are, and whether they can be read."""
+"""Finds and checks the configs among the arguments of a command."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def config_names(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def find_configs(arguments: Sequence[str]) -> list[str]:
-    """The arguments; a config that is only in the package (`configs/...`) is given by its path there."""
+    """The arguments, with the paths of configs that are only in the package (`configs/...`)."""
     found = list(arguments)
     for index, argument in enumerate(found):
         option, equals, name = argument.partition("=")
@@ -42,7 +42,7 @@ def find_config(name: str) -> Path | str:
 
 
 def check_configs(arguments: Sequence[str]) -> None:
-    """InputError that names the file if a config is missing, or is no text, no YAML or no mapping."""
+    """InputError that names the file if a config is missing or is not a YAML mapping."""
     for path in (Path(name) for name in config_names(arguments) if "://" not in name):
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -55,11 +55,13 @@ def check_configs(arguments: Sequence[str]) -> None:
         except (UnicodeDecodeError, yaml.YAMLError) as error:
             raise InputError(f"the config {path} is not YAML ({_place(error)})", "correct it there") from error
         if not isinstance(content, dict):
-            raise InputError(f"the config {path} holds no keys with values", "pvdm fit --print_config shows one")
+            raise InputError(
+                f"the config {path} is not a mapping of keys to values", "pvdm fit --print_config shows one"
+            )
 
 
 def _place(error: Exception) -> str:
-    """What a reader of YAML found, and where."""
+    """The YAML reader's problem, with its line and column."""
     mark = getattr(error, "problem_mark", None)
     if mark is None:
         return one_line(error)

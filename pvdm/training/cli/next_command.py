@@ -1,4 +1,4 @@
-"""The command line that follows a run of training, to be copied: stage 2 after stage 1, samples after stage 2."""
+"""The next command after a training run, ready to copy: stage 2 after stage 1, sampling after stage 2."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ FIRST, SECOND = "autoencoder", "diffusion"
 SECOND_STAGE = "configs/diffusion.yaml"
 
 OF_A_STAGE = ("batch_size", "clips", "clips_per_video", "color_jitter", "seed")
-"""Options of the data that differ between the stages, or follow from others."""
+"""Data options that differ between the stages or follow from others."""
 
 OF_A_MACHINE = ("accelerator", "devices", "num_nodes", "precision", "strategy")
-"""Options of the trainer that both stages share."""
+"""Trainer options that both stages share."""
 
 OF_BOTH = {"data", "seed_everything"}
-"""What a config for both stages may set."""
+"""Keys that a config for both stages may set."""
 
 Parse = Callable[[Sequence[str]], Namespace]
 
@@ -86,7 +86,7 @@ def _keys(name: str) -> set[str]:
 
 
 def _shared(config: Namespace) -> dict[str, Any]:
-    """The values that both stages should have in common, by the names of their options."""
+    """The values that both stages should share, by option name."""
     data = {f"data.{name}": value for name, value in config.data.items() if name.split(".")[0] not in OF_A_STAGE}
     trainer = {f"trainer.{name}": value for name, value in config.trainer.items() if name.split(".")[0] in OF_A_MACHINE}
     values = {**data, **trainer, "seed_everything": config.seed_everything}
@@ -94,7 +94,7 @@ def _shared(config: Namespace) -> dict[str, Any]:
 
 
 def _folder_of_stage_2(folder: Path) -> Path | None:
-    """The folder of stage 2 if stage 1 is in `folder`; None if that has no name, and the config decides."""
+    """The folder of stage 2 if stage 1 is in `folder`; None if that has no name, so that the config decides."""
     name = folder.name.replace(FIRST, SECOND)
     return folder.with_name(name if name != folder.name else f"{name}_{SECOND}") if name else None
 

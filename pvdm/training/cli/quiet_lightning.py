@@ -1,4 +1,4 @@
-"""Lightning's messages that are of no use to a user, and how they are suppressed."""
+"""Suppresses Lightning's messages that do not help users."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def needless_off() -> Iterator[None]:
 
 @contextmanager
 def _without(logger: logging.Logger, parts: tuple[str, ...]) -> Iterator[None]:
-    def tells(record: logging.LogRecord) -> bool:
+    def is_shown(record: logging.LogRecord) -> bool:
         return not any(part in record.getMessage() for part in parts)
 
-    logger.addFilter(tells)
+    logger.addFilter(is_shown)
     try:
         yield
     finally:
-        logger.removeFilter(tells)
+        logger.removeFilter(is_shown)

@@ -1,4 +1,4 @@
-"""Lightning's Trainer, which keeps counts and fractions of batches apart; checks of its options; its refusals."""
+"""Lightning's Trainer, with counts and fractions of batches kept apart, checks of its options, and short errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pvdm.errors import InputError, check_range, one_line
 
 PRECISIONS = {None, "32", "32-true", "bf16", "bf16-mixed"}
 SCALED_PRECISIONS = {"16", "16-mixed"}
-"""Half precision needs a scaler of gradients, which Lightning has for one optimizer that it runs itself."""
+"""Half precision needs a gradient scaler, which Lightning supports only with automatic optimization."""
 
 LIGHTNING = ("pytorch_lightning", "lightning_fabric")
 
@@ -23,8 +23,8 @@ LIGHTNING = ("pytorch_lightning", "lightning_fabric")
 class Trainer(pytorch_lightning.Trainer):
     """Lightning's Trainer; of the options named here a whole number counts batches, any other is a fraction of them.
 
-    So 1 is one batch and 1.0 is all. Lightning declares the same types as `Union[int, float]`, which Python may hand
-    out as the equal `Union[float, int]` of an earlier caller; the command line then reads 1 as 1.0.
+    So 1 is one batch and 1.0 is all. Lightning declares these types as `Union[int, float]`, for which Python may return
+    a cached, equal `Union[float, int]`; the command line would then read 1 as 1.0.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Trainer(pytorch_lightning.Trainer):
 
 
 def check_trainer(config: Any, *, is_automatic: bool) -> None:
-    """InputError for values that Lightning accepts and that break or spoil training later."""
+    """InputError for values that Lightning accepts although they break training later."""
     _check_strategy(config.get("strategy"))
     precision = config.get("precision")
     allowed = PRECISIONS | (SCALED_PRECISIONS if is_automatic else set())
@@ -81,7 +81,7 @@ def _check_strategy(strategy: Any) -> None:
 
 @contextmanager
 def lightning_refusals(what: str) -> Iterator[None]:
-    """InputError, which begins with `what`, for options that Lightning refuses; a bug keeps its traceback."""
+    """Turns Lightning's refusal of an option into an InputError that begins with `what`; a bug keeps its traceback."""
     try:
         yield
     except (MisconfigurationException, ModuleNotFoundError, TypeError, ValueError) as error:
@@ -92,7 +92,7 @@ def lightning_refusals(what: str) -> Iterator[None]:
 
 
 def _is_refusal(error: BaseException) -> bool:
-    """Whether Lightning raised it, called by none of our functions but constructors, which pass on a user's values."""
+    """Whether Lightning raised it on a user's value: of our functions, only constructors are in the traceback."""
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     names = [frame.f_globals.get("__name__", "") for frame in frames]
     ours = [

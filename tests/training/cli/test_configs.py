@@ -175,12 +175,12 @@ def refusal(arguments, caplog) -> str:
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("data.colour", "data.colour is no option; see pvdm fit --help"),
-        ("model.kernel_size", "model.kernel_size is no option of AutoencoderTraining; see"),
+        ("data.colour", "data.colour is not an option; see pvdm fit --help"),
+        ("model.kernel_size", "model.kernel_size is not an option of AutoencoderTraining; see"),
         ("model.lpips_weigth", "AutoencoderTraining (did you mean model.lpips_weight?)"),
         ("model.optimizer.learnin_rate", "(did you mean model.optimizer.learning_rate?)"),
-        ("trainer.max_stesp", "trainer.max_stesp is no option (did you mean trainer.max_steps?)"),
-        ("checkpoint.best", "checkpoint.best is no option"),
+        ("trainer.max_stesp", "trainer.max_stesp is not an option (did you mean trainer.max_steps?)"),
+        ("checkpoint.best", "checkpoint.best is not an option"),
     ],
 )
 def test_an_unknown_option_is_named(caplog, key, words):
@@ -190,14 +190,14 @@ def test_an_unknown_option_is_named(caplog, key, words):
 @pytest.mark.parametrize(
     ("tree", "words"),
     [
-        ("data: {colour: 3}", "data.colour is no option"),
-        ("data: {framse: 3}", "data.framse is no option (did you mean data.frames?)"),
+        ("data: {colour: 3}", "data.colour is not an option"),
+        ("data: {framse: 3}", "data.framse is not an option (did you mean data.frames?)"),
         (
             "model: {init_args: {autoencoder: {colour: 3}}}",
-            "model.autoencoder.colour is no option of AutoencoderTraining",
+            "model.autoencoder.colour is not an option of AutoencoderTraining",
         ),
         ("model: {init_args: {optimizer: {warmup_step: 3}}}", "(did you mean model.optimizer.warmup_steps?)"),
-        ("colour: 3", "colour is no option"),
+        ("colour: 3", "colour is not an option"),
     ],
 )
 def test_an_unknown_key_of_a_file_is_named(caplog, tmp_path, tree, words):
@@ -214,7 +214,7 @@ def test_an_unknown_key_of_a_file_is_named(caplog, tmp_path, tree, words):
         ("data.card=3", "data.card is '3'; give keys below it, such as name"),
         ("data.layout=heap", "data.layout is heap; give one of auto, folder, classes"),
         ("trainer.logger=perhaps", "trainer.logger is perhaps; give a Logger, a list, true or false or null"),
-        ("trainer.strategy.speed=3", "trainer.strategy is of the wrong kind; give text or a Strategy"),
+        ("trainer.strategy.speed=3", "trainer.strategy has the wrong type; give text or a Strategy"),
         ("model.optimizer.learning_rate=high", "model.optimizer.learning_rate is high; give a number"),
         ("model.optimizer.betas=[0.5]", "model.optimizer.betas is [0.5]; give a list of 2 values"),
         ("model=os.system", "model is os.system; give pvdm.training.AutoencoderTraining (stage 1) or"),
@@ -237,8 +237,8 @@ def test_a_value_of_another_type_is_named(caplog, tmp_path, option, words):
         (b"data: [1,\n b: {", "more.yaml is not YAML (expected the node content"),
         (b"data:\n\tframes: 3\n", "that cannot start any token in line 2, column 1); correct it there"),
         (bytes(range(256)), "more.yaml is not YAML ('utf-8' codec can't decode"),
-        (b"- 1\n- 2\n", "more.yaml holds no keys with values"),
-        (b"", "more.yaml holds no keys with values"),
+        (b"- 1\n- 2\n", "more.yaml is not a mapping of keys to values"),
+        (b"", "more.yaml is not a mapping of keys to values"),
         (b"data: !!python/object/apply:os.system ['touch made']", "could not determine a constructor for the tag"),
         (None, "there is no config"),
     ],
