@@ -14,12 +14,12 @@ class AutoencoderConfig:
 
     Args:
         frames: Frames per clip.
-        height: Pixels; divisible by `patch_size`.
-        width: Pixels; divisible by `patch_size`.
+        height: Height in pixels, divisible by `patch_size`.
+        width: Width in pixels, divisible by `patch_size`.
         patch_size: Side of the square patch that becomes one token, in pixels.
         channels: Width of encoder and decoder.
         latent_channels: Channels of each plane.
-        depth: Space-time layers of the encoder, and of the decoder.
+        depth: Space-time layers of the encoder and of the decoder.
         heads: Attention heads of a space-time layer.
         head_dim: Channels per head; divisible by 4 (rotary positions over two axes).
         projection_depth: Layers of each of the three projections.

@@ -1,4 +1,4 @@
-"""The options of a data set: flat, as `data.*` of every command, and in the groups that the code behind them takes."""
+"""The options of a data set: flat, as `data.*` in every command, and grouped for the code that uses them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pvdm.video import ClipShape, ColorJitter, Reader
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """What a sample is, and which samples an epoch and a validation take.
+    """The content of a sample, and the samples of an epoch and of a validation.
 
     Args:
         clip: Size and pace of a clip.
@@ -65,41 +65,41 @@ class DataOptions:
 
     Args:
         path: Folder of the data set.
-        layout: folder (any videos; sub-folders named `train` and `val`, if there are any, are the splits), classes
-            (the same with a folder for each class), ucf101 or skytimelapse (as published); or latents, which
-            `pvdm encode` has made of any of these, with their clips, splits and classes, for stage 2. auto recognizes
-            the published layouts, and takes all others as folder.
-        split: Which of UCF101's three official splits.
-        part: What training takes: the training split, the test split, or both. Validation takes the test split in
-            any case, so unless this is train its figures are of videos that were trained on.
-        balanced: Take as many samples of every class in training (layouts classes and ucf101).
+        layout: folder (any videos; sub-folders named `train` and `val`, if there are any, are the splits), classes (the
+            same with a folder per class), ucf101 or skytimelapse (as published), or latents (the output of `pvdm
+            encode` for any of these, for stage 2). auto recognizes the published layouts and treats everything else as
+            folder.
+        split: Official split of UCF101: 1, 2 or 3.
+        part: Part used for training: train, test or both. Validation always uses the test split, so with test or both
+            it uses videos that were trained on.
+        balanced: Sample all classes equally often in training (layouts classes and ucf101).
         frames: Frames of a clip.
-        height: Pixels; frames are scaled to cover height and width, and cropped.
-        width: Pixels.
+        height: Height in pixels; frames are scaled to cover height and width, then cropped.
+        width: Width in pixels.
         stride: Frame stride: 4 takes every fourth frame of the file.
-        fps: Frames per second instead of a stride, by the file's timestamps.
-        clips: Consecutive clips in one sample: 1 for stage 1; 2, context and target, for stage 2. Videos too short
-            for a context give targets without one.
+        fps: Frame rate of a clip, instead of a stride; uses the file's timestamps.
+        clips: Consecutive clips in one sample: 1 for stage 1; 2 (context and target) for stage 2. Videos too short for
+            a context give targets without one.
         batch_size: Samples per process.
         workers: Processes that read files, each on one core, for each process of the run; 0 reads in the training
-            process. If not given, the cores of the machine are shared out, 8 at most.
-        reader: What decodes video files: auto takes the fastest exact one, which is PyAV; decord (pvdm[decord])
-            serves the plain mp4 and webm files that it reads exactly, and does not report damage; others go to PyAV.
-        prefetch: Batches that each worker holds ready.
-        validation_fraction: Share of the files for validation, where the layout does not say which.
-        training_folders: Folders below path that are for training, where names such as train and val do not tell;
-            `.` is all that are not for validation.
-        validation_folders: The same for validation; all other folders are then for training, unless
-            training_folders is given.
-        validation_clips: Samples of a validation during training, the same each time: this many, spread evenly over
-            classes, videos and time, or all. Testing takes all.
-        max_bad_share: Share of the videos that may be unreadable or too short, and are left out; more is an error.
-        clips_per_video: Samples of a video in each epoch of training; as many as fit end to end if not given.
-        random_crop: Crop at a random place in training, else in the center.
+            process. By default the machine's cores are shared out, at most 8 workers per process.
+        reader: Decoder of video files. auto uses PyAV, the fastest exact one. decord (pvdm[decord]) reads the plain mp4
+            and webm files that it can read exactly, and does not report damage; PyAV reads all others.
+        prefetch: Batches that each worker keeps ready.
+        validation_fraction: Share of the files for validation, if the layout does not define splits.
+        training_folders: Folders below path for training, if names such as train and val do not identify them; `.`
+            stands for all that are not for validation.
+        validation_folders: Folders below path for validation; all others are for training, unless training_folders is
+            given.
+        validation_clips: Number of samples in a validation during training, the same each time and spread evenly over
+            classes, videos and time, or all. Testing uses all.
+        max_bad_share: Largest allowed share of videos that are unreadable or too short; they are left out.
+        clips_per_video: Samples of a video per training epoch; by default as many as fit end to end.
+        random_crop: Crop at a random place in training instead of the center.
         horizontal_flip: Mirror half of the training samples.
         color_jitter: Random changes of color in training, one draw for all frames of a sample.
-        card: What you say of the data; it is stored with the model.
-        seed: Of order and augmentation; the run's own.
+        card: Description of the data, which is stored with the model.
+        seed: Seed of order and augmentation; that of the run.
     """
 
     path: Path
@@ -135,7 +135,7 @@ class DataOptions:
 
     @property
     def samples(self) -> SampleOptions:
-        """What a sample is, and which of them are taken."""
+        """The content of a sample, and which samples are used."""
         return SampleOptions(
             ClipShape(self.frames, self.height, self.width, self.stride, self.fps),
             self.clips,
@@ -147,7 +147,7 @@ class DataOptions:
 
     @property
     def splits(self) -> SplitOptions:
-        """Which videos are for what."""
+        """The videos of each split."""
         return SplitOptions(self.split, self.validation_fraction, self._folders, self.seed)
 
     @property
@@ -157,7 +157,7 @@ class DataOptions:
 
     @property
     def _folders(self) -> SplitFolders | None:
-        """None if the names of folders tell."""
+        """None if the folder names define the splits."""
         if self.training_folders is None and self.validation_folders is None:
             return None
         training = ["."] if self.training_folders is None else self.training_folders

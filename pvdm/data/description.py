@@ -23,9 +23,9 @@ class DataCard:
 
     Args:
         name: Name of the data set.
-        source: Where it comes from, and whom to cite.
+        source: Origin of the data set, and whom to cite.
         license: Terms of use.
-        preprocessing: What was done to the videos beforehand.
+        preprocessing: Previous processing of the videos.
     """
 
     name: str | None = None

@@ -20,10 +20,10 @@ class DiffusionConfig:
     Betas are the squares of a linspace between the square roots of the two bounds, as in the released models.
 
     Args:
-        timesteps: number T of diffusion times; times are the integers 0..T-1, and -1 means clean.
-        linear_start: beta at time 0, in (0, 1).
-        linear_end: beta at time T-1, in [linear_start, 1).
-        prediction: what the network predicts: noise ("eps"), the clean latent ("x0") or the velocity ("v").
+        timesteps: Number T of timesteps; they are the integers 0..T-1, and -1 means clean.
+        linear_start: Beta at timestep 0, in (0, 1).
+        linear_end: Beta at timestep T-1, in [linear_start, 1).
+        prediction: What the network predicts: noise ("eps"), the clean latent ("x0") or the velocity ("v").
     """
 
     timesteps: int = 1000

@@ -21,13 +21,13 @@ class UNetConfig:
     Args:
         latent_channels: Channels of each plane of the latent.
         latent_shape: Frames, and rows and columns in patches, of the latent cube.
-        channels: Width at full resolution; times each multiplier divisible by 32 and by `heads`.
+        channels: Width at full resolution; its product with each multiplier must be divisible by 32 and by `heads`.
         channel_multipliers: Width of each level relative to `channels`; each level halves the planes.
-        blocks_per_level: Residual blocks of a level.
+        blocks_per_level: Residual blocks per level.
         attention_factors: Downsampling factors at which blocks attend within their plane.
         heads: Attention heads.
-        dropout: Probability inside residual blocks.
-        classes: Number of classes; None is a network without labels.
+        dropout: Dropout probability in residual blocks.
+        classes: Number of classes; None builds a network without labels.
     """
 
     latent_channels: int = 4

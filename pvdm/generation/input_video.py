@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pvdm.generation import VideoGenerator
 
 SAME = 1e-3
-"""Relative difference of rates that is not reported, such as between 30 and 29.97."""
+"""Relative difference of rates that is not reported, as between 30 and 29.97."""
 
 logger = logging.getLogger(__name__)
 

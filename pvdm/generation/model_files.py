@@ -53,7 +53,9 @@ def _instead(missing: Path) -> str:
 
 
 def resolve_folder(name: str | Path, **download: Any) -> Path:
-    """The folder of an exported model, downloaded from the Hub if `name` is no folder here; else InputError."""
+    """The folder of an exported model, downloaded from the Hub if there is no local folder `name`; InputError if
+    neither exists.
+    """
     if Path(name).is_dir():
         return Path(name)
     check_model(name)

@@ -1,4 +1,4 @@
-"""The checkpoints that the authors published, converted: their names as tables, their sizes told from shapes."""
+"""Converts the checkpoints that the authors published: weight names by tables, sizes from shapes."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ class ColorJitter:
 
     Args:
         brightness: Pixels are multiplied by a factor between 1 - brightness and 1 + brightness.
-        contrast: The same for the difference from the mean gray of a frame.
-        saturation: The same for the difference from the gray frame.
-        hue: Hues are rotated by up to this share of the color circle, 0 to 0.5, in either direction; slow.
+        contrast: The same for the difference from a frame's mean gray.
+        saturation: The same for the difference from the gray version of a frame.
+        hue: Hues are rotated by at most this share of the color circle (0 to 0.5) in either direction; slow.
     """
 
     brightness: float = 0.0

@@ -36,7 +36,7 @@ SOLVER = {
     "guidance": 0.0,
     "label_guidance": 0.0,
 }
-"""Defaults of the options of `add_sampler`; None is the sampler's own."""
+"""Defaults of the options of `add_sampler`; None stands for the sampler's own default."""
 
 
 def positive(text: str) -> int:

@@ -49,7 +49,7 @@ class LatentCollection(ClipCollection):
 
     @property
     def clip(self) -> ClipShape:
-        """Size and pace of the clips that were encoded; before `setup`, of those that are asked for."""
+        """Size and pace of the clips that were encoded; before `setup`, of those in the options."""
         return self.plan.clip if self.plan else self.samples.clip
 
     def setup(self, *, log: bool = True) -> None:
@@ -87,7 +87,7 @@ class LatentCollection(ClipCollection):
         }
 
     def _check_clip(self, plan: LatentPlan) -> None:
-        """InputError if other clips are asked for; a pace at its defaults asks for nothing."""
+        """InputError if the options ask for other clips; stride and fps at their defaults do not."""
         given, encoded = self.samples.clip, plan.clip
         default = ClipShape(given.frames, given.height, given.width)
         pace = [name for name in ("fps", "stride") if getattr(given, name) != getattr(default, name)]
@@ -105,7 +105,7 @@ class LatentCollection(ClipCollection):
             )
 
     def _check_splits(self, plan: LatentPlan) -> None:
-        """InputError if other videos are asked for; options at their defaults ask for nothing."""
+        """InputError if the options ask for other videos; at their defaults they do not."""
         for name, asked, default in (("part", self.part, "train"), ("split", self.splits.split, 1)):
             found = plan.data[name]
             if found is not None and asked not in (default, found):

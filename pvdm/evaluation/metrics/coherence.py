@@ -111,7 +111,7 @@ def coherence_curve(video: Tensor, window: int = 16) -> dict[str, list[float]]:
 
 
 def _frames(video: Tensor) -> np.ndarray:
-    """(3, t, h, w) uint8 -> (t, h, w, 3); InputError if it is no such clip or too small."""
+    """(3, t, h, w) uint8 -> (t, h, w, 3); InputError for another shape, or if it is too small."""
     if video.ndim != 4 or len(video) != 3 or video.dtype != uint8:
         raise InputError(
             f"coherence was given {tuple(video.shape)} of {video.dtype}", "give a clip (3, t, h, w) of uint8"

@@ -14,9 +14,9 @@ import numpy as np
 from pvdm.evaluation.clips.source import ClipSource
 
 DRAWS = 5
-"""Random divisions of the real clips that a floor averages where there are too few clips for one of full size."""
+"""Number of random divisions that a floor averages if there are too few real clips for two full sets."""
 LEAST = 2
-"""Clips on either side below which there is no covariance."""
+"""Smallest number of clips with a covariance."""
 
 Halves = Sequence[tuple[np.ndarray, np.ndarray]]
 Better = Literal["lower", "higher", "like real"]
