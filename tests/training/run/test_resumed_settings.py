@@ -108,7 +108,7 @@ def test_the_configuration_says_what_is_used(command, tmp_path, caplog):
     assert "learning_rate: 0.5" in text and text == read(tmp_path / "run")["settings"]
     caplog.clear()
     assert main(command("fit", "diffusion", **{**more, "trainer__max_steps": 5, "data__workers": 1})) == 0
-    assert "than it had: trainer.max_steps was 4 and is 5\n" in caplog.text
+    assert "changed settings: trainer.max_steps was 4 and is 5\n" in caplog.text
     message = refusal(caplog, *command("fit", "diffusion", **more, model__optimizer__name="rmsprop"))
     assert "model.optimizer.name is adamw in the checkpoint and rmsprop in the configuration" in message
     assert "adamw" in (tmp_path / "run" / "config.yaml").read_text()
