@@ -66,22 +66,28 @@ def _real_entry(context: BenchmarkContext, source: VideoClips, clip: Clip, kind:
 
 def show_sample(context: BenchmarkContext, setting: Setting, clip: Clip) -> None:
     """Writes the files of a sampled video."""
-    for (_, frames), file in zip(KINDS, files_of_samples(setting, [clip.index]), strict=True):
-        _write(context, file, clip.video[:, :frames])
+    for entry in _sample_entries(setting, [clip.index]):
+        _write(context, entry["file"], clip.video[:, : entry["frames"]])
 
 
 def files_of_samples(setting: Setting, indices: Sequence[int]) -> list[str]:
-    """The files of sampled videos in the report, by kind and index."""
-    return [f"videos/{kind}_{setting.slug}_{index:03d}.mp4" for kind, _ in KINDS for index in indices]
+    """The files of sampled videos in the report."""
+    return [entry["file"] for entry in _sample_entries(setting, indices)]
 
 
 def shown_samples(context: BenchmarkContext, setting: Setting) -> list[dict[str, Any]]:
     """Entries of `videos` in the results for the samples of a setting."""
-    source, indices = context.samples(setting), range(context.shown)
-    places = [(kind, frames, index) for kind, frames in KINDS for index in indices]
+    source, entries = context.samples(setting), _sample_entries(setting, range(context.shown))
+    return [{**entry, "label": _label(source, entry["index"])} for entry in entries]
+
+
+def _sample_entries(setting: Setting, indices: Sequence[int]) -> list[dict[str, Any]]:
+    """By kind and index."""
     return [
-        {"file": file, "kind": kind, "label": _label(source, index), **setting.names, "frames": frames, "index": index}
-        for file, (kind, frames, index) in zip(files_of_samples(setting, indices), places, strict=True)
+        {"file": f"videos/{kind}_{setting.slug}_{index:03d}.mp4", "kind": kind, "label": None}
+        | {**setting.names, "frames": frames, "index": index}
+        for kind, frames in KINDS
+        for index in indices
     ]
 
 

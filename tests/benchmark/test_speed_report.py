@@ -13,7 +13,7 @@ CEILING = 1000.0
 
 
 def found(*seconds: float, **more) -> Measured:
-    return Measured(list(seconds), peak=3 << 30, held=1 << 30, flops=500, **more)
+    return Measured(list(seconds), peak=3 << 30, flops=500, **more)
 
 
 def document(*entries: dict) -> dict:
@@ -99,7 +99,7 @@ PAGE = "Before\n\n<!-- tables -->\nold\n<!-- end of tables -->\nafter\n"
 
 
 def whole_document() -> dict:
-    found = Measured([2.0], peak=None, held=None, flops=10**9)
+    found = Measured([2.0], peak=None, flops=10**9)
     return {
         "format": FORMAT,
         "date": "2026-01-02T03:04:05+00:00",

@@ -112,7 +112,10 @@ def test_a_stage_1_model_has_what_it_can(pvdm, stage_1_model, tmp_path):
         (["--sampler", "euler"], "--sampler is euler; choose one of"),
         (["--repeats", "0"], "--repeats is 0; give a whole number of at least 1"),
         (["--compare", "nowhere.json"], "nowhere.json is no result of pvdm benchmark speed"),
-        (["--data", "nowhere", "--tasks", "read"], "there is no folder nowhere; give one with videos as --data"),
+        (
+            ["--data", "nowhere", "--tasks", "read"],
+            "the folder nowhere does not exist; give the folder that",
+        ),
         (
             ["--model", __file__, "--frames", "8"],
             "--frames is given together with a --model, which has its own sizes",
@@ -160,12 +163,12 @@ def test_largest_batches_are_written_with_the_rest(pvdm, model, tmp_path, caplog
 def test_the_largest_batches_are_of_weights_in_float32(monkeypatch):
     given = []
     monkeypatch.setattr(
-        speed_command.largest_batch,
-        "largest_batches",
-        lambda generator: given.append(generator) or iter([{"batch": 3}]),
+        speed_command, "largest_batches", lambda generator: given.append(generator) or iter([{"batch": 3}])
     )
-    model = MeasuredModel("small", small_generator, SpeedOptions(torch.device("cpu"), precision="bf16"))
-    assert list(speed_command.largest_batches(model)) == [{"batch": 3}]
+    options = SpeedOptions(torch.device("cpu"), precision="bf16")
+    model = MeasuredModel("small", small_generator, options)
+    *_, found = speed_command.documents([], model, options, batches=True)
+    assert found["largest_batches"] == [{"batch": 3}]
     assert {value.dtype for value in given[0].parameters()} == {torch.float32}
 
 

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from pvdm.autoencoder import ProjectedAutoencoder
 from pvdm.benchmark.speed.flops import counted
-from pvdm.benchmark.speed.measuring import held_bytes, measured
+from pvdm.benchmark.speed.measuring import measured
 from pvdm.diffusion import Condition
 from pvdm.errors import no_memory
 from pvdm.runtime.attention_launches import MAX_SEQUENCES, attend
@@ -94,12 +94,12 @@ def test_operations_are_counted_as_on_a_cpu(device, on_gpu):
 
 
 def test_seconds_and_memory_are_those_of_the_block(device):
-    before = held_bytes(device)
+    before = torch.cuda.memory_allocated(device)
     with measured(device) as peak:
         large = torch.zeros(64 * MIB, dtype=torch.uint8, device=device)
         del large
     assert 64 * MIB <= peak.memory - before < 80 * MIB and 0 < peak.seconds < 10
-    assert held_bytes(device) == before
+    assert torch.cuda.memory_allocated(device) == before
 
 
 def test_a_full_memory_is_told(device):
@@ -113,9 +113,9 @@ def test_checkpointing_holds_less_for_the_backward_pass(device):
     network, sizes = randomized(ProjectedAutoencoder(config)).train().to(device), []
     for parts in (False, ("mlp", "projections"), True):
         set_activation_checkpointing(network, parts)
-        before = held_bytes(device)
+        before = torch.cuda.memory_allocated(device)
         with torch.autocast("cuda", torch.bfloat16, cache_enabled=False):
             result = network(torch.zeros(2, 3, 16, 64, 64, device=device))
-        sizes.append(held_bytes(device) - before)
+        sizes.append(torch.cuda.memory_allocated(device) - before)
         del result
     assert sizes[0] > sizes[1] > sizes[2] > 0

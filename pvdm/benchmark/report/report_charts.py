@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any
@@ -100,7 +100,7 @@ def _drift_chart(results: Results, name: str) -> Chart:
     """A measure along extended videos, and along real ones."""
     entries = results.curves.get("drift", ())
     lines = [
-        Series(_entry_name(entry), _paired(entry["start_frames"], entry[name]), f"c{number % 6}")
+        Series(f"{entry['setting']} {entry['sampler']}", _paired(entry["start_frames"], entry[name]), f"c{number % 6}")
         for number, entry in enumerate(entries)
     ]
     real = [_paired(entry["start_frames"], entry["real"][name]) for entry in entries]
@@ -140,10 +140,6 @@ def _evaluations(setting: str | None, frames: int, clip_frames: int) -> int | No
     if not (first.isdecimal() and (later or first).isdecimal()):
         return None
     return int(first) + max(ceil(frames / clip_frames) - 1, 0) * int(later or first)
-
-
-def _entry_name(entry: Mapping[str, Any]) -> str:
-    return " ".join(str(entry[key]) for key in ("setting", "sampler") if entry.get(key)) or "extended"
 
 
 def _paired(xs: Sequence[float], ys: Sequence[float | None]) -> list[Point]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pvdm.benchmark.report.benchmark_results import Results, read_results
+from pvdm.benchmark.report.benchmark_results import read_results
 from pvdm.benchmark.report.line_chart import decimal
 from pvdm.benchmark.report.published_figures import efficiency, notes, published
 from pvdm.benchmark.report.report_charts import charts
@@ -36,19 +36,10 @@ def write_report(folder: Path) -> Path:
     The page needs no other file and asks no host for anything. Videos and pictures that the results name and that
     cannot be read are listed on it. InputError if there are no results or they are damaged.
     """
-    folder = Path(folder)
-    page = render(read_results(folder))
-    path = folder / "index.html"
-    with replacing(path, overwrite=True) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
-    return path
-
-
-def render(results: Results) -> str:
-    """The page as text."""
+    results = read_results(Path(folder))
     media, script = Media(results.folder), _script()
     lanes, nearest = media.lanes(results), media.nearest(results)  # before the list of what could not be read
-    return (
+    page = (
         environment()
         .get_template("page.html")
         .render(
@@ -62,6 +53,10 @@ def render(results: Results) -> str:
             style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
         )
     )
+    path = results.folder / "index.html"
+    with replacing(path, overwrite=True) as temporary:
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
+    return path
 
 
 def environment() -> Environment:

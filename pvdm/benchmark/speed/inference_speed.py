@@ -19,11 +19,11 @@ from pvdm.autoencoder import Triplane
 from pvdm.benchmark.speed.measured_model import MeasuredModel
 from pvdm.benchmark.speed.measuring import Measured, measure
 from pvdm.benchmark.speed.speed_options import SpeedOptions
-from pvdm.data import Video
+from pvdm.data import Video, find_videos
 from pvdm.diffusion import Condition
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
-from pvdm.video import VIDEO_SUFFIXES, ClipShape, VideoWriter, probe, read_clip, write_video
+from pvdm.video import ClipShape, VideoWriter, probe, read_clip, write_video
 
 MADE, FRAMES, HEIGHT, WIDTH = 4, 180, 240, 320
 """Videos that are made where none are given; number, length and size are about those of UCF101."""
@@ -50,16 +50,6 @@ def read(model: MeasuredModel, options: SpeedOptions) -> Measured:
         found = measure(run, options.device, options.repeats)
         found.items = len(videos)
         found.extra["videos"] = "given" if options.data else f"made, {FRAMES} frames of {WIDTH}x{HEIGHT}, H.264"
-    return found
-
-
-def videos_of(folder: Path) -> list[Path]:
-    """All videos in a folder and its subfolders, sorted; InputError if there are none."""
-    if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}", "give one with videos as --data, or leave it out")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
-    if not found:
-        raise InputError(f"{folder} holds no videos", "give another folder as --data, or leave it out")
     return found
 
 
@@ -183,7 +173,7 @@ def _writers(options: SpeedOptions, fps: float) -> Iterator[list[VideoWriter]]:
 def _read_videos(folder: Path | None) -> Iterator[list[Path]]:
     """Those of the folder, or temporary ones."""
     if folder is not None:
-        found = videos_of(folder)
+        found = find_videos(folder)
         yield found[:: -(-len(found) // MOST)]
         return
     with tempfile.TemporaryDirectory() as made:

@@ -42,8 +42,8 @@ class MeasuredModel:
     def generator(self) -> VideoGenerator:
         """The model on its device, in evaluation mode."""
         if self._generator is None:
-            options, generator = self._options, self._make().to(self._options.device).eval()
-            self._generator = generator.accelerate(
+            options = self._options
+            self._generator = self.in_float32().accelerate(
                 compiled=options.compile, cuda_graphs=options.cuda_graphs, bfloat16=options.bfloat16_weights
             )
         return self._generator

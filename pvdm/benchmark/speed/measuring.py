@@ -58,7 +58,6 @@ class Measured:
     Args:
         seconds: Of each repetition.
         peak: The most memory of any repetition, in bytes: allocated on CUDA, else the process's, if known.
-        held: In use before them, in bytes: weights and inputs, and except on CUDA the program itself.
         flops: Operations of one run.
         items: Clips or frames of one run; None means the batch size.
         extra: What else there is to say, JSON-able.
@@ -66,7 +65,6 @@ class Measured:
 
     seconds: list[float] = field(default_factory=list)
     peak: int | None = None
-    held: int | None = None
     flops: int = 0
     items: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
@@ -85,7 +83,7 @@ class Measured:
         yield self._counted(counting)
         for _ in range(repeats.warm_up):
             yield nullcontext()
-        self.held = held_bytes(device)
+        gc.collect()  # so that the peak holds nothing of what came before
         end = monotonic() + repeats.limit
         for number in range(repeats.count):
             if number and monotonic() > end:
@@ -97,7 +95,7 @@ class Measured:
         pairs = zip(self.seconds, other.seconds, strict=False)  # the time limit may have cut one of them short
         seconds = [(1 - share) * mine + share * theirs for mine, theirs in pairs]
         flops = round((1 - share) * self.flops + share * other.flops)
-        return Measured(seconds, largest(self.peak, other.peak), self.held, flops)
+        return Measured(seconds, largest(self.peak, other.peak), flops)
 
     @contextmanager
     def _counted(self, counting: Context) -> Iterator[None]:
@@ -131,15 +129,6 @@ def ceiling(device: torch.device, dtype: torch.dtype) -> float:
     product = torch.empty_like(matrix)
     found = measure(lambda: torch.matmul(matrix, matrix, out=product), device, Repeats())
     return found.flops / found.median
-
-
-def held_bytes(device: torch.device) -> int | None:
-    """Memory in use now: allocated on CUDA, else the process's; None where the system does not say."""
-    gc.collect()
-    if device.type == "cuda":
-        return torch.cuda.memory_allocated(device)
-    _forget_peak()
-    return _resident_peak()
 
 
 def largest(*sizes: int | None) -> int | None:

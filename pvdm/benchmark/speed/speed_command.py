@@ -16,13 +16,14 @@ from typing import Any
 
 import torch
 
-from pvdm.benchmark.speed import largest_batch
-from pvdm.benchmark.speed.inference_speed import decode, denoise, encode, read, sample_clip, stream, videos_of
+from pvdm.benchmark.speed.inference_speed import decode, denoise, encode, read, sample_clip, stream
+from pvdm.benchmark.speed.largest_batch import largest_batches
 from pvdm.benchmark.speed.measured_model import MeasuredModel, random_model, sizes
 from pvdm.benchmark.speed.measuring import Measured, ceiling
 from pvdm.benchmark.speed.speed_options import SIZE_OPTIONS, SIZES, TASK_NAMES, Repeats, SpeedOptions
 from pvdm.benchmark.speed.speed_report import FORMAT, comparison, entry, read_speed, table
 from pvdm.benchmark.speed.training_speed import stage1_step, stage2_step_latents, stage2_step_pixels
+from pvdm.data import find_videos
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError, no_memory
 from pvdm.evaluation.results import hardware, versions, write_document
@@ -69,13 +70,18 @@ def run_speed(arguments: argparse.Namespace, *, device: torch.device) -> None:
     names = chosen(arguments.tasks)
     old = read_speed(arguments.compare) if arguments.compare else None
     if arguments.data is not None:
-        videos_of(arguments.data)  # refused before anything is measured
+        find_videos(arguments.data)  # refused before anything is measured
     check_output_file(arguments.output, overwrite=arguments.overwrite, inputs=[arguments.compare])
     options = options_of(arguments, device)
     if options.precision == "bf16":
         warn_of_slow_bfloat16(device)
     model = model_of(arguments, options)
-    options = with_sampler(options, arguments, model.diffusion.timesteps)
+    if arguments.steps > (timesteps := model.diffusion.timesteps):
+        raise InputError(
+            f"{arguments.steps} steps are more than the {timesteps} timesteps of this model",
+            f"give at most {timesteps}",
+        )
+    options = replace(options, sampler=options.sampler.completed(timesteps))
     for content in documents(names, model, options, batches=arguments.largest_batches):
         write_document(arguments.output, content, overwrite=True)
     logger.info("%s", table(content))
@@ -95,7 +101,8 @@ def documents(
         found[name] = _measured(TASKS[name], model, options)
         if not isinstance(found[name], str):
             yield document(found, model, options, before, largest)
-    for batch in largest_batches(model) if batches else ():
+    model.release()
+    for batch in largest_batches(model.in_float32()) if batches else ():
         largest.append(batch)
         yield document(found, model, options, before, largest)
     if not batches and all(isinstance(reason, str) for reason in found.values()):
@@ -117,12 +124,6 @@ def _measured(task: SpeedTask, model: MeasuredModel, options: SpeedOptions) -> M
         return sentence
 
 
-def largest_batches(model: MeasuredModel) -> Iterator[dict[str, Any]]:
-    """Entries of the largest training batches, as they are found."""
-    model.release()
-    yield from largest_batch.largest_batches(model.in_float32())
-
-
 def chosen(text: str | None) -> list[str]:
     """The names of tasks in a comma-separated text, all if it is None; InputError for an unknown name."""
     names = list(TASK_NAMES) if text is None else [name.strip() for name in text.split(",")]
@@ -133,7 +134,7 @@ def chosen(text: str | None) -> list[str]:
 
 
 def options_of(arguments: argparse.Namespace, device: torch.device) -> SpeedOptions:
-    """How everything runs; `with_sampler` adds the sampler."""
+    """How everything runs; the sampler is to be completed for the model."""
     warm_up = arguments.warm_up
     if warm_up is None:
         warm_up = int(arguments.compile or device.type == "cuda")
@@ -142,19 +143,11 @@ def options_of(arguments: argparse.Namespace, device: torch.device) -> SpeedOpti
     return SpeedOptions(
         device,
         activation_checkpointing=None if again is None else tuple(again),
+        sampler=SamplerConfig(arguments.sampler, arguments.steps),
         frames=arguments.stream_frames,
         repeats=Repeats(arguments.repeats, arguments.limit, warm_up),
         **{name: getattr(arguments, name) for name in names},
     )
-
-
-def with_sampler(options: SpeedOptions, arguments: argparse.Namespace, timesteps: int) -> SpeedOptions:
-    """The options with the sampler for a model of so many timesteps; InputError for more steps."""
-    if arguments.steps > timesteps:
-        raise InputError(
-            f"--steps is {arguments.steps} and this model has {timesteps} timesteps", f"give at most {timesteps}"
-        )
-    return replace(options, sampler=SamplerConfig(arguments.sampler, arguments.steps).completed(timesteps))
 
 
 def model_of(arguments: argparse.Namespace, options: SpeedOptions) -> MeasuredModel:

@@ -43,7 +43,6 @@ def entry(task: str, found: Measured | str, ceiling: float, *, unit: str, batch:
         "flops": found.flops,
         "share_of_product": found.flops / found.median / ceiling,
         "peak_memory_bytes": found.peak,
-        "held_before_bytes": found.held,
         **found.extra,
     }
 
@@ -62,7 +61,10 @@ def table(document: Mapping[str, Any]) -> str:
     has_plain = any("plain" in task for task in entries)
     rows = [(*HEAD, *PLAIN_HEAD * has_plain), *(_row(task)[: None if has_plain else len(HEAD)] for task in entries)]
     notes = [f"{task['task']}: {note}" for task in entries if (note := _note(task))]
-    notes += [_largest(batch) for batch in document.get("largest_batches", ())]
+    notes += [
+        f"largest batch, {batch['stage']}, {batch['memory_gib']} GiB: {batch['missing'] or batch['batch']}"
+        for batch in document.get("largest_batches", ())
+    ]
     product = document["ceiling"]["flops_per_second"] / 1e9
     return "\n".join([f"product {product:.4g} GFLOP/s", _aligned(rows), *notes])
 
@@ -97,10 +99,6 @@ def _note(task: Mapping[str, Any]) -> str | None:
         after = f", then {rate:.3g} frames per second" if rate is not None else ""
         return f"the first clip after {_seconds(task['first_clip_seconds'])}{after}"
     return None
-
-
-def _largest(batch: Mapping[str, Any]) -> str:
-    return f"largest batch, {batch['stage']}, {batch['memory_gib']} GiB: {batch['missing'] or batch['batch']}"
 
 
 def comparison(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

@@ -91,8 +91,7 @@ def _stage2(model: MeasuredModel, options: SpeedOptions) -> DiffusionTraining:
 
 def _of_stage(options: SpeedOptions, stage: int) -> dict[str, Any]:
     """The arguments that both stages' modules have."""
-    compiled = {"compile": True} if options.compile else {}
-    return {"activation_checkpointing": options.checkpointing(stage), **compiled}
+    return {"activation_checkpointing": options.checkpointing(stage), "compile": options.compile}
 
 
 def _trained(module: GeneratorTraining, batch: Any, options: SpeedOptions, **trainer: Any) -> Measured:
@@ -197,15 +196,12 @@ class _Within(Callback):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silences what the Trainer says about itself and about such a short run."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "pvdm.training")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
+    """Silences what the Trainer says about itself and about such a short run: all logs but errors."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+        logging.disable(before)
