@@ -85,7 +85,7 @@ class ResidualBlock(nn.Module):
 
         embedding: (b, embedding channels). sizes: (rows, columns) that an "up" block has to reach, for each batch.
         """
-        scale, shift = rearrange(self.modulation(functional.silu(embedding)), "b (two c) -> two b c 1 1", two=2)
+        scale, shift = self._scale_and_shift(embedding)
         results = []
         for x, size in zip(batches, sizes, strict=True):
             h = self.conv_in(self._resampled(functional.silu(self.norm_in(x)), size))
@@ -93,6 +93,9 @@ class ResidualBlock(nn.Module):
             h = self.conv_out(self.dropout(functional.silu(h)))
             results.append(self.skip(self._resampled(x, size)) + h)
         return results
+
+    def _scale_and_shift(self, embedding: Tensor) -> Tensor:
+        return rearrange(self.modulation(functional.silu(embedding)), "b (two c) -> two b c 1 1", two=2)
 
     def _modulated(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """x * (1 + scale) + shift, where x holds several planes of each sample."""

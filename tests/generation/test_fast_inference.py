@@ -14,8 +14,9 @@ from torch.nn import functional
 
 from pvdm.autoencoder import ProjectedAutoencoder
 from pvdm.diffusion import TriplaneUNet, UNetConfig
+from pvdm.diffusion.blocks import ResidualBlock
 from pvdm.generation import fast_inference
-from pvdm.generation.fast_inference import ChunkedSpaceTimeLayer, FewPositionsConv2d, chunks, speed_up
+from pvdm.generation.fast_inference import ChunkedSpaceTimeLayer, FewPositionsBlock, chunks, convolved, speed_up
 
 
 @pytest.mark.parametrize("tokens", [1, 7, 40, 1000])
@@ -56,19 +57,32 @@ def test_chunks_hold_at_most_so_many_tokens_and_at_least_one_entry(monkeypatch):
 
 
 @pytest.mark.parametrize("kernel", [1, 3])
-def test_few_positions_are_convolved_by_a_product_that_is_the_convolution(kernel, monkeypatch):
+def test_few_positions_are_convolved_by_one_product_that_is_the_convolution(kernel, monkeypatch):
     convolution = randomized(nn.Conv2d(240, 10, kernel, padding=kernel // 2)).double()
-    few, many = torch.randn(2, 240, 3, 5).double(), torch.randn(1, 240, 4, 8).double()
-    wanted = [functional.conv2d(x, convolution.weight, convolution.bias, padding=kernel // 2) for x in (few, many)]
-    convolution.__class__ = FewPositionsConv2d
+    few = [torch.randn(2, 240, 8, 8).double(), torch.randn(1, 240, 16, 8).double()]
+    many = [*few, torch.randn(1, 240, 1, 1).double()]
     products = []
     monkeypatch.setattr(torch, "addmm", lambda *args, product=torch.addmm: products.append(args) or product(*args))
-    convolution(few)
-    assert not products  # gradients are needed
-    with torch.no_grad():
-        for x, expected in zip((few, many), wanted, strict=True):
-            torch.testing.assert_close(convolution(x), expected, rtol=1e-10, atol=1e-10)
+    for batches in (few, many):
+        wanted = [
+            functional.conv2d(x, convolution.weight, convolution.bias, padding=kernel // 2).detach() for x in batches
+        ]
+        with torch.no_grad():
+            torch.testing.assert_close(convolved(convolution, batches), wanted, rtol=1e-10, atol=1e-10)
     assert len(products) == 1
+
+
+def test_blocks_need_no_gradients_to_convolve_by_products(monkeypatch):
+    block = speed_up(nn.Sequential(randomized(ResidualBlock(32, 64, 8))))[0]
+    inputs = [torch.randn(2, 32, 3, 5)], torch.randn(2, 8), [(3, 5)]
+    products = []
+    monkeypatch.setattr(torch, "addmm", lambda *args, product=torch.addmm: products.append(args) or product(*args))
+    wanted = block(*inputs)
+    assert not products
+    with torch.no_grad():
+        found = block(*inputs)
+    assert len(products) == 3  # conv_in, conv_out, skip
+    torch.testing.assert_close(found[0], wanted[0].detach(), rtol=1e-4, atol=1e-5)
 
 
 def test_the_denoiser_computes_the_same():
@@ -99,7 +113,7 @@ def test_a_model_has_the_faster_layers_under_the_same_names_and_can_be_copied():
     assert generator.autoencoder.state_dict().keys() == plain.state_dict().keys()
     for model in (generator, copy.deepcopy(generator), pickle.loads(pickle.dumps(generator))):
         assert isinstance(model.autoencoder.decoder.layers[0], ChunkedSpaceTimeLayer)
-        assert isinstance(model.denoiser.down[0].blocks[0].conv_in, FewPositionsConv2d)
+        assert isinstance(model.denoiser.down[0].blocks[0], FewPositionsBlock)
 
 
 def test_regions_are_traced_without_breaks():
