@@ -8,22 +8,23 @@ import torch
 from torch import Tensor, nn
 
 MOST = 8
-"""How many times the channels of its first layer the widest layer of a discriminator has."""
+"""Width of a discriminator's widest layer, as a multiple of that of its first."""
 
 GROUP = 16
-"""Channels of a group of the group norm: enough that one position of a tiny plane still has a variance."""
+"""Channels per group of the group norm, so that even a single position has a variance."""
 
 
 class PatchDiscriminator(nn.Module):
     """Judges overlapping patches of frames or clips; PatchGAN, Isola et al. 2017, arXiv 1611.07004.
 
-    In three dimensions it is that of TATS (Ge et al. 2022, arXiv 2204.03638) and of the released PVDM, whose padding
-    of 2 lets planes of any size through. Group norm replaces their batch norm, which would make a sample's gradient
-    depend on the other samples of its process.
+    In three dimensions it is that of TATS (Ge et al. 2022, arXiv 2204.03638) and of the released PVDM, whose padding of
+    2 admits planes of any size. Group norm replaces their batch norm, which would make a sample's gradient depend on
+    the other samples of its process.
 
     Args:
-        strides: Those of the halving layers, each along (h, w) or (t, h, w); see `frame_strides`, `clip_strides`.
-        channels: Of the first layer; each further one doubles them, up to eight times as many.
+        strides: Strides of the downsampling layers, each along (h, w) or (t, h, w); see `frame_strides`,
+            `clip_strides`.
+        channels: Channels of the first layer; each further layer doubles them, up to a factor of eight.
     """
 
     def __init__(self, strides: Sequence[tuple[int, ...]], *, channels: int = 64) -> None:

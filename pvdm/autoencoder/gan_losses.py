@@ -1,4 +1,4 @@
-"""The equations of the adversarial game; logits are (b, patches), float32, high for what is taken for real."""
+"""The equations of the adversarial losses; logits are (b, patches), float32, high for patches judged real."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def hinge_generator_loss(fake: Tensor) -> Tensor:
 def feature_matching_loss(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
     """Sum over the layers of the mean absolute difference; pix2pixHD, Wang et al. 2018, arXiv 1711.11585.
 
-    The gradient flows to `fake` alone.
+    The gradient flows only to `fake`.
     """
     pairs = zip(fake, real, strict=True)
     return torch.stack([functional.l1_loss(found.float(), wanted.detach().float()) for found, wanted in pairs]).sum()

@@ -17,12 +17,12 @@ VGG = WeightsFile(
     name="vgg16-397923af.pth",
     url="https://download.pytorch.org/models/vgg16-397923af.pth",
     sha256="397923af",  # as torchvision publishes it
-    remedy="give its path as model.vgg_weights, or do without LPIPS (model.lpips_weight 0)",
+    remedy="give its path as model.vgg_weights, or train without LPIPS (model.lpips_weight 0)",
 )
 
 
 class PerceptualDistance:
-    """LPIPS (Zhang et al. 2018, arXiv 1801.03924) with VGG-16; frozen, and no part of any checkpoint.
+    """LPIPS (Zhang et al. 2018, arXiv 1801.03924) with VGG-16; frozen, and not part of checkpoints.
 
     Args:
         vgg_weights: torchvision's `vgg16-397923af.pth`; None downloads it once into torch's cache.
@@ -45,12 +45,12 @@ class PerceptualDistance:
 
     @cached_property
     def record(self) -> dict[str, str | None]:
-        """What a result says of it: file (its name), sha256, url."""
+        """The record for results: file (its name), sha256, url."""
         return VGG.record(self._path)
 
 
 def untrained_lpips() -> nn.Module:
-    """The `lpips` package's network, frozen, its VGG-16 random: a distance that costs as much and says nothing."""
+    """The `lpips` package's network, frozen, with a random VGG-16: costs as much as LPIPS, for benchmarks."""
     from lpips import LPIPS  # imports torchvision, slowly; only this function needs it
 
     with warnings.catch_warnings():

@@ -1,1 +1,1 @@
-"""One module for each command of ours: `add_arguments(parser)` and `run(options)`."""
+"""One module for each of our commands: `add_arguments(parser)` and `run(options)`."""

@@ -1,4 +1,4 @@
-"""`pvdm inspect`: reports on a data set before days of training."""
+"""`pvdm inspect`: reports on a data set before training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model stores of the data it was trained on: the user's card, and a fingerprint of the files."""
+"""A model's record of its training data: the user's card and a fingerprint of the files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIGITS = 8
 
 @dataclass(frozen=True)
 class DataCard:
-    """What the user says of the data, in free text.
+    """The user's description of the data, as free text.
 
     Args:
         name: Name of the data set.

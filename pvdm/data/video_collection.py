@@ -55,7 +55,7 @@ class VideoCollection(ClipCollection):
         self.given_layout, self.splits, self.part = layout, splits, part
         self.max_bad_share, self.reader = max_bad_share, reader
         self.discovered: tuple[Splits, Index] | InputError | None = None
-        """What `discover` has found; of several processes, the others take that of the first."""
+        """The result of `discover`; with several processes, that of the first."""
 
     @classmethod
     def of(cls, options: DataOptions) -> VideoCollection:

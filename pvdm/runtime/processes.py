@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # so that invalid options are refused without importing PyTor
 T = TypeVar("T")
 
 START_TIMEOUT = timedelta(minutes=5)
-"""Within which all processes must have started."""
+"""Time within which all processes must start."""
 
 WORK_TIMEOUT = timedelta(days=2)
 """How long to wait for the slowest process. One that dies is noticed at once, because its connections close."""

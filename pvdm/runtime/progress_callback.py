@@ -1,4 +1,4 @@
-"""The types of functions that are called as work advances."""
+"""Types of progress callbacks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 Progress = Callable[[int, int], Any]
-"""Called with how much is done, and how much there is to do."""
+"""Called with (done, total)."""
 
 NamedProgress = Callable[[str, int, int], Any]
-"""Called with what is being done, how much of it is done, and how much there is to do."""
+"""Called with (label, done, total)."""

@@ -1,1 +1,1 @@
-"""What the commands share: options, input videos and progress bars."""
+"""Options and progress bars that the commands share."""

@@ -1,4 +1,4 @@
-"""What the options of `pvdm evaluate` name: models and videos, found once for all protocols, and how they are used."""
+"""The models and videos that the options of `pvdm evaluate` name, loaded once for all protocols."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Plan:
             )
 
     def prepare(self, protocol: Protocol, progress: NamedProgress | None) -> Measurement:
-        """The measurement by a protocol; InputError for all that can be refused, see `pvdm.evaluation.measurement`."""
+        """The measurement by a protocol; InputError for wrong options, see `pvdm.evaluation.measurement`."""
         options, model = self.options, self.models.get(self.options.fake)
         reconstructs = options.reconstruct or (protocol.kind == "reconstruction" and model is not None)
         size = check_reconstructs(model, protocol) if reconstructs else None
@@ -148,7 +148,7 @@ class Plan:
 
 
 def _warn_of_enlargement(model: LoadedModel | None, protocol: Protocol) -> None:
-    """Enlarged clips lack what the real ones have, and no number says why."""
+    """Warns that clips are enlarged: they lack the detail of real ones, which the scores do not explain."""
     if model is None or protocol.size is None:
         return
     config = model.generator.autoencoder.config

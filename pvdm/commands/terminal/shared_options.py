@@ -1,4 +1,4 @@
-"""Options that several commands share, and what is made of them."""
+"""Options that several commands share, and the objects made from them."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps:
 
 
 def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: int) -> list[int] | None:
-    """The class of each video, which take those of the options in turn; InputError for an unknown class."""
+    """The class of each video, those of the options in turn; InputError for an unknown class."""
     if options.label is None:
         if options.label_guidance:
             raise InputError("--label-guidance is given without --label", "give a --label, or leave it out")

@@ -1,1 +1,1 @@
-"""What one wants to see of a data set before training."""
+"""Reports on a data set before training."""

@@ -16,7 +16,7 @@ WIDTH = 110  # of the table's longest lines
 
 
 def data_report(data: VideoCollection, damaged: Sequence[BadVideo] = ()) -> dict[str, Any]:
-    """What the data set holds and what training would make of it: JSON-able.
+    """The contents of the data set and the samples that training would take: JSON-able.
 
     damaged: Videos that are good in the index and damaged in other frames, found by decoding all.
     """
@@ -49,7 +49,7 @@ def data_report(data: VideoCollection, damaged: Sequence[BadVideo] = ()) -> dict
 
 
 def _verdict(data: VideoCollection, damaged: Sequence[BadVideo]) -> str:
-    """What `pvdm fit` would do with these data, in a sentence."""
+    """One sentence on what `pvdm fit` would do with these data."""
     try:
         data.setup()
     except InputError as error:
@@ -60,7 +60,7 @@ def _verdict(data: VideoCollection, damaged: Sequence[BadVideo]) -> str:
 
 
 def table(report: Mapping[str, Any]) -> str:
-    """The report for reading."""
+    """The report as text."""
     clip = report["clip"]
     pace = f"{clip['fps']:g} frames per second" if clip["fps"] else f"stride {clip['stride']}"
     split = f", split {report['split']}" if report["split"] else ""
@@ -83,7 +83,7 @@ def table(report: Mapping[str, Any]) -> str:
 
 
 def _validation(report: Mapping[str, Any]) -> Iterator[str]:
-    """What a validation takes, where training would begin."""
+    """The samples of a validation, if training would start."""
     if report["validation"]:
         clips, total = report["validation"].values()
         yield f"a validation takes {clips:,} of {total:,} clips (data.validation_clips)"

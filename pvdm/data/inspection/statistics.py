@@ -1,4 +1,4 @@
-"""Figures of a set of videos, to look at before days of training."""
+"""Statistics of a set of videos."""
 
 from __future__ import annotations
 

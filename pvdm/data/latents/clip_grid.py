@@ -1,4 +1,4 @@
-"""Which clips of a video are encoded, and which of them make up a sample."""
+"""The encoded clips of a video, and those that make up a sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a folder of latents holds: which clips, encoded by which autoencoder, in which shards."""
+"""The contents of a folder of latents: clips, autoencoder, shards."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class LatentPlan:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> LatentPlan:
-        """Inverse of `to_json`; KeyError, TypeError, ValueError, IndexError or InputError if it is not that."""
+        """Inverse of `to_json`; KeyError, TypeError, ValueError, IndexError or InputError for anything else."""
         plan = cls(
             stored["autoencoder"],
             stored["settings"],
@@ -160,7 +160,7 @@ class LatentPlan:
         return stop, min(max(self.mirrored - first, 0), stop - first)
 
     def _content(self) -> dict[str, Any]:
-        """All that the latents depend on, which the location of the videos is not."""
+        """Everything that the latents depend on, which excludes the location of the videos."""
         infos = [video.info for video in self.videos]
         has_times = any(info.times for info in infos)
         return {

@@ -76,7 +76,7 @@ class LatentCollection(ClipCollection):
             )
 
     def describe(self) -> dict[str, Any]:
-        """What the videos are, with the user's own card in place of theirs; after `setup`."""
+        """Description of the videos, with the user's own card instead of theirs; after `setup`."""
         card = {name: text for name, text in asdict(self.card).items() if text is not None}
         settings = {name: self.plan.settings[name] for name in ("stride", "flips", "dtype", "precision")}
         return {
@@ -122,7 +122,7 @@ class LatentCollection(ClipCollection):
             )
 
     def _log_differences(self, plan: LatentPlan) -> None:
-        """A line for each option that a stage's config may set and that has no effect on these latents."""
+        """Logs each option of a stage's config that has no effect on these latents."""
         warn_of_validation(bool(plan.validation), plan.data["part"])
         if self.samples.augmentation.random_crop:
             logger.info("data.random_crop has no effect: the latents are of clips cropped in the center")

@@ -89,7 +89,7 @@ def _plan_in(folder: Path, *, damaged_ok: bool) -> LatentPlan | None:
 
 
 def _clear(folder: Path, *, keep: Container[str]) -> None:
-    """Removes all files but those to keep; the index first, without which nothing takes the folder for complete."""
+    """Removes all files except those to keep, the index first, so that the folder no longer counts as complete."""
     for pattern in OWN:
         for path in folder.glob(pattern):
             if path.name not in keep:

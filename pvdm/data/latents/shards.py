@@ -37,7 +37,7 @@ def write_shard(folder: Path, shard: Shard, tensors: dict[str, Tensor], digest: 
 
 
 def is_intact(folder: Path, shard: Shard, plan: LatentPlan) -> bool:
-    """Whether the file of a shard exists, belongs to this plan, and is intact to the last bit."""
+    """Whether the file of a shard exists, belongs to this plan, and matches its checksum."""
     try:
         file = _open(folder / shard.file, shard, plan)
         return file.metadata() == _metadata(plan.digest, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118

@@ -1,4 +1,4 @@
-"""Any folder of videos: what it holds, and which of that is for training and which for validation."""
+"""Any folder of videos: its contents and its splits."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _walk(root: Path) -> list[tuple[Path, list[str]]]:
 
 
 def _refuse(error: OSError) -> None:
-    """Refuses a folder that cannot be listed: to skip it would leave unknown which videos were used."""
+    """Refuses a folder that cannot be listed: skipping it would hide which videos were used."""
     raise InputError(
         f"{error.filename} cannot be read ({error.strerror})",
         "fix its permissions, or move it elsewhere",

@@ -53,7 +53,7 @@ class Recognize(Protocol):
 
 @dataclass(frozen=True)
 class KnownLayout:
-    """What there is to know of a layout.
+    """A layout: its function and its properties.
 
     Args:
         find: Finds its splits.
@@ -133,7 +133,7 @@ def _check_is_not_ucf101(root: Path, paths: Sequence[Path]) -> None:
 
 
 def _note_on_classes(division: Division) -> str | None:
-    """Says that folders which may be classes are not taken for classes."""
+    """Logs that folders that may be classes are not treated as classes."""
     first_folders = Counter(above[0] if above else None for above in division.above.values())
     if None in first_folders or len(first_folders) < 2 or min(first_folders.values()) < 2:
         return None

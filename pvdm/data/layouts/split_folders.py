@@ -27,7 +27,7 @@ NEUTRAL = frozenset(
     {"set", "sets", "data", "dataset", "split", "splits", "part", "parts", "partition", "subset", "folder", "files"}
     | {"video", "videos", "clip", "clips", "movie", "movies", "frame", "frames", "image", "images", "img"}
 )
-"""Words that say nothing beside one of those."""
+"""Words without meaning next to one of those."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Division:
 
 
 def divide(videos: Sequence[Path], root: Path, *, neutral: Collection[str] = ()) -> Division:
-    """By the names of folders at any depth below `root`, of which the uppermost counts.
+    """The splits by the names of folders at any depth below `root`; the uppermost counts.
 
     A name counts if it is that of a split in any case and spelling (`Held-Out`, `train_videos`), or if it has the same
     other words as a neighbor of another split (`train_480p` and `val_480p`). `InputError` asks about a neighbor of
@@ -62,7 +62,7 @@ def divide(videos: Sequence[Path], root: Path, *, neutral: Collection[str] = ())
 
 
 def divide_by_folders(videos: Sequence[Path], root: Path, given: SplitFolders) -> Division:
-    """By the folders that are given, of which the lowest above a video counts; `InputError` for one without videos."""
+    """The splits by the given folders; the lowest above a video counts. `InputError` for one without videos."""
     roles: dict[Folder, Role] = {_names(folder): "training" for folder in given.training}
     roles |= {_names(folder): "validation" for folder in given.validation}
     splits: dict[Role | None, list[Path]] = defaultdict(list)
@@ -82,7 +82,7 @@ def divide_by_folders(videos: Sequence[Path], root: Path, given: SplitFolders) -
 
 
 class _Meaning(NamedTuple):
-    """What the name of a folder says: which split, in which other words, and whether with a number."""
+    """The meaning of a folder's name: its split, the other words, and whether it has a number."""
 
     role: Role
     other_words: tuple[str, ...]

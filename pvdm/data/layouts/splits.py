@@ -17,7 +17,7 @@ Part = Literal["train", "test", "both"]
 
 @dataclass(frozen=True)
 class SplitFolders:
-    """Folders of a split, by their paths below the data set's folder, where their names do not tell.
+    """Folders of a split, by their paths below the data set's folder, if their names do not identify them.
 
     Args:
         training: Folders of the training videos; `.` is all of them that are not for validation.

@@ -123,6 +123,6 @@ def _class(name: str) -> str:
 
 
 def _present(videos: Path, classes: Sequence[str]) -> set[str]:
-    """`Class/video.avi` of every file there, one look at each folder."""
+    """`Class/video.avi` of every file there; lists each folder once."""
     folders = [videos / name for name in classes]
     return {f"{folder.name}/{file.name}" for folder in folders if folder.is_dir() for file in folder.iterdir()}

@@ -1,1 +1,1 @@
-"""Metrics: one file each, with its equations and what a protocol measures by it; `metric_registry.py` names them."""
+"""Metrics, one file each with its equations and its measurement; `metric_registry.py` lists them."""

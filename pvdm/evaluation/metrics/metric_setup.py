@@ -1,4 +1,4 @@
-"""What every metric gets beside the clips: the protocol, the networks, the batch size, the processes."""
+"""The inputs of every metric besides the clips: protocol, networks, batch size, processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pvdm.runtime.progress_callback import NamedProgress
 
 @dataclass(frozen=True)
 class MetricSetup:
-    """A protocol, the seed of one repetition, and the means to measure it.
+    """A protocol, the seed of one repetition, and the networks and resources to measure it.
 
     Args:
         detector: The protocol's feature network, if it has one.

@@ -1,4 +1,4 @@
-"""Reconstruction: R-FVD, PSNR, SSIM, LPIPS and ST-RRED of what an autoencoder makes of real clips."""
+"""Reconstruction: R-FVD, PSNR, SSIM, LPIPS and ST-RRED of an autoencoder on real clips."""
 
 from __future__ import annotations
 

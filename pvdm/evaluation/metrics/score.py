@@ -1,4 +1,4 @@
-"""What a metric returns: scores by name, and the floors of distances.
+"""The results of a metric: scores by name, and the floors of distances.
 
 A floor is the distance between two sets of real clips, which no generator can be expected to beat.
 """

@@ -1,1 +1,1 @@
-"""What is measured, averaged, logged and stopped during training."""
+"""Callbacks of training: averaged weights, logs, early stopping, evaluation."""

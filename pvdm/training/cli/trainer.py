@@ -21,7 +21,7 @@ LIGHTNING = ("pytorch_lightning", "lightning_fabric")
 
 
 class Trainer(pytorch_lightning.Trainer):
-    """Lightning's Trainer; of the options named here a whole number counts batches, any other is a fraction of them.
+    """Lightning's Trainer; in the options listed here, an integer counts batches, and a float is a fraction of them.
 
     So 1 is one batch and 1.0 is all. Lightning declares these types as `Union[int, float]`, for which Python may return
     a cached, equal `Union[float, int]`; the command line would then read 1 as 1.0.
