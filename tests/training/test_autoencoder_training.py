@@ -10,7 +10,8 @@ from torch.nn.utils import get_total_norm
 
 from pvdm.autoencoder import Triplane
 from pvdm.errors import InputError
-from pvdm.training import AdversaryConfig, AutoencoderTraining, OptimizerConfig, autoencoder
+from pvdm.training import AdversaryConfig, AutoencoderTraining, OptimizerConfig
+from pvdm.training import autoencoder_training as stage_1
 from pvdm.training.batch import clips
 from pvdm.training.data import VideoData
 from pvdm.training.sample_rng import frame_choice
@@ -142,7 +143,7 @@ def test_the_loss_is_the_weighted_sum():
 def test_each_latent_has_a_scale():
     planes = Triplane(torch.full((2, 1, 2, 2), 3.0), torch.zeros(2, 1, 1, 2), torch.zeros(2, 1, 1, 2))
     planes.hw[1] = 0.0
-    assert autoencoder.root_mean_squares(planes).tolist() == pytest.approx([4.5**0.5, 0.0])
+    assert stage_1.root_mean_squares(planes).tolist() == pytest.approx([4.5**0.5, 0.0])
 
 
 @pytest.mark.parametrize("adversary", [None, AdversaryConfig(channels=8, layers=1)])
@@ -166,7 +167,7 @@ def test_what_is_logged_of_an_update_are_the_means_of_its_batches(tmp_path, adve
 @pytest.mark.parametrize("verb", ["fit", "validate", "test"])
 def test_lpips_is_loaded_once_and_measured(tmp_path, monkeypatch, verb):
     loads = []
-    monkeypatch.setattr(autoencoder, "PerceptualDistance", lambda path: loads.append(path) or Frames())
+    monkeypatch.setattr(stage_1, "PerceptualDistance", lambda path: loads.append(path) or Frames())
     module, data = autoencoder_training(lpips_weight=1.0, vgg_weights=tmp_path / "vgg.pth"), loader([batch([0])])
     run = trainer(tmp_path, max_steps=1)
     getattr(run, verb)(module, data)
@@ -175,19 +176,19 @@ def test_lpips_is_loaded_once_and_measured(tmp_path, monkeypatch, verb):
 
 
 def test_lpips_is_not_fetched_for_data_that_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(autoencoder, "PerceptualDistance", None)
+    monkeypatch.setattr(stage_1, "PerceptualDistance", None)
     with pytest.raises(InputError, match="does not exist"):
         trainer(tmp_path, max_steps=1).fit(autoencoder_training(lpips_weight=1.0), VideoData(tmp_path / "none"))
 
 
 def test_predictions_need_no_lpips(tmp_path, monkeypatch):
-    monkeypatch.setattr(autoencoder, "PerceptualDistance", None)
+    monkeypatch.setattr(stage_1, "PerceptualDistance", None)
     (found,) = trainer(tmp_path).predict(autoencoder_training(lpips_weight=1.0), loader([batch([0])]))
     assert found["video"].dtype == torch.uint8
 
 
 def test_without_its_weight_lpips_is_not_needed(tmp_path, monkeypatch):
-    monkeypatch.setattr(autoencoder, "PerceptualDistance", None)
+    monkeypatch.setattr(stage_1, "PerceptualDistance", None)
     fit(tmp_path, [batch([0])], steps=1, lpips_weight=0.0)
 
 
