@@ -9,7 +9,7 @@ import scipy.special
 import torch
 
 from pvdm.errors import InputError
-from pvdm.evaluation.metrics.frechet import frechet_distance, frechet_of_moments, kernel_distance
+from pvdm.evaluation.metrics.frechet import frechet_distance, kernel_distance
 from pvdm.evaluation.metrics.inception import inception_score
 
 
@@ -81,15 +81,7 @@ def test_frechet_of_known_normal_distributions_is_the_analytic_value():
     mean_a, mean_b = np.zeros(6), np.full(6, 2.0)
     cov_a, cov_b = ((turn * values) @ turn.T for values in (values_a, values_b))
     expected = 24 + np.square(np.sqrt(values_a) - np.sqrt(values_b)).sum()
-    assert frechet_of_moments(mean_a, cov_a, mean_b, cov_b) == pytest.approx(expected, rel=1e-12)
     assert frechet_distance(exact(40, mean_a, cov_a), exact(30, mean_b, cov_b)) == pytest.approx(expected, rel=1e-9)
-
-
-@pytest.mark.parametrize(("n", "d"), [(30, 8), (8, 30)])
-def test_frechet_of_samples_is_that_of_their_moments(n, d):
-    a, b = features(n, d), features(n, d, 1)
-    moments = [value for rows in (a, b) for value in (rows.mean(0), np.cov(rows, rowvar=False))]
-    assert frechet_of_moments(*moments) == pytest.approx(frechet_distance(a, b), rel=1e-6)
 
 
 def test_frechet_with_no_variance_is_the_distance_of_means():
@@ -97,8 +89,6 @@ def test_frechet_with_no_variance_is_the_distance_of_means():
     assert frechet_distance(a, b) == pytest.approx(12)
     b = features(9, 3)
     assert frechet_distance(a, b) == pytest.approx(np.square(a[0] - b.mean(0)).sum() + b.var(0, ddof=1).sum())
-    zero = np.zeros((3, 3))
-    assert frechet_of_moments(a[0], zero, np.full(3, 3.0), zero) == pytest.approx(12)
     assert frechet_distance(np.zeros((2, 3)), np.zeros((2, 3))) == 0
 
 
@@ -203,16 +193,6 @@ BAD = {
 def test_features_that_have_no_distance(distance, message):
     with pytest.raises(InputError, match=re.escape(message)):
         distance(*BAD[message])
-
-
-def test_moments_that_belong_to_no_features():
-    mean, cov = np.zeros(3), np.eye(3)
-    with pytest.raises(InputError, match=re.escape("the shapes (3,), (3, 3), (2,), (2, 2); give (d,), (d, d), (d,)")):
-        frechet_of_moments(mean, cov, np.zeros(2), np.eye(2))
-    with pytest.raises(InputError, match="the eigenvalue -1 is not a covariance"):
-        frechet_of_moments(mean, -cov, mean, cov)
-    with pytest.raises(InputError, match="the moments are not finite"):
-        frechet_of_moments(mean, cov * np.nan, mean, cov)
 
 
 def test_probabilities_that_have_no_score():

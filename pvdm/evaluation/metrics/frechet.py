@@ -42,20 +42,6 @@ def frechet_distance(a: Features, b: Features) -> float:
     return _between(*_normal(_checked(a, b, name="first")), *_normal(_checked(b, a, name="second")))
 
 
-def frechet_of_moments(mean_a: Features, cov_a: Features, mean_b: Features, cov_b: Features) -> float:
-    """`frechet_distance` from the means (d,) and covariances (d, d) of the two distributions."""
-    mean_a, cov_a, mean_b, cov_b = map(feature_rows, (mean_a, cov_a, mean_b, cov_b))
-    shapes = [values.shape for values in (mean_a, cov_a, mean_b, cov_b)]
-    if mean_a.ndim != 1 or shapes != [(mean_a.size,), (mean_a.size, mean_a.size)] * 2:
-        raise InputError(
-            f"the moments have the shapes {', '.join(map(str, shapes))}",
-            "give (d,), (d, d), (d,), (d, d)",
-        )
-    if not all(np.isfinite(values).all() for values in (mean_a, cov_a, mean_b, cov_b)):
-        raise InputError("the moments are not finite (they hold NaN or infinity)", "check the features")
-    return _between(mean_a, _root(cov_a), mean_b, _root(cov_b))
-
-
 def kernel_distance(a: Features, b: Features) -> float:
     """Kernel distance between two sets of features: the unbiased estimate of squared MMD, Binkowski et al. 2018 eq. 4.
 
@@ -84,17 +70,6 @@ def _normal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = rows.mean(0)
     root = np.linalg.qr(rows - mean, mode="r") if len(rows) > rows.shape[1] else rows - mean
     return mean, root / np.sqrt(len(rows) - 1)
-
-
-def _root(covariance: np.ndarray) -> np.ndarray:
-    """R with R^T R = covariance; eigenvalues that are zero up to rounding count as zero."""
-    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
-    rounding = np.finfo(np.float64).eps * len(values) * np.abs(values).max()
-    if values.min() < -1e4 * rounding:
-        raise InputError(
-            f"a matrix with the eigenvalue {values.min():.3g} is not a covariance", "compute it from features"
-        )
-    return np.sqrt(np.where(values > rounding, values, 0))[:, None] * vectors.T
 
 
 def _kernel(x: np.ndarray, y: np.ndarray, *, paired: bool = False) -> np.ndarray:
