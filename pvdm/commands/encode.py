@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
         data, workers, generator = together(group, lambda: _ready(options))
         plan = together(group, lambda: _plan(data, generator, options) if group.is_main else None)
         plan = group.gather(plan)[0]
-        _tell(plan)
+        _log_plan(plan)
         missing = encode(
             plan,
             options.output,
@@ -135,7 +135,7 @@ def _precision(of_trainer: object) -> str:
     return "bf16" if str(of_trainer).startswith("bf16") else "32"
 
 
-def _tell(plan: LatentPlan) -> None:
+def _log_plan(plan: LatentPlan) -> None:
     values = math.prod(plan.latent) * (plan.clips + plan.mirrored)
     logger.info(
         "%d clips of %d videos, %d of them mirrored as well: %s",

@@ -60,7 +60,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         "--held-out",
         type=Path,
         metavar="PATH",
-        help="real clips outside the training data, which nearest/16f needs to tell copies; by default the test part",
+        help="real clips outside the training data, which nearest/16f needs to detect copies; by default the test part",
     )
     group.add_argument("--real-layout", choices=layouts, help="layout of the real folder; detected by default")
     group.add_argument("--fake-layout", choices=layouts, help="layout of the evaluated folder; detected by default")
@@ -131,7 +131,7 @@ def run(options: argparse.Namespace) -> None:
         measurements = together(shared, lambda: [plan.prepare(protocol, progress) for protocol in protocols])
         results = [measurement.run() for measurement in measurements]
         if shared.is_main:
-            _tell(options, measurements, results, device)
+            _write(options, measurements, results, device)
 
 
 def check_options(options: argparse.Namespace) -> None:
@@ -214,7 +214,7 @@ def _speak_alone(shared: Processes) -> None:
         logging.getLogger("pvdm").setLevel(logging.ERROR)
 
 
-def _tell(options: argparse.Namespace, measured: Sequence[Measurement], results: list[dict[str, Any]], device) -> None:
+def _write(options: argparse.Namespace, measured: Sequence[Measurement], results: list[dict[str, Any]], device) -> None:
     """Writes the file and the picture, and prints the table."""
     from pvdm.evaluation.result_table import table
     from pvdm.evaluation.results import document, write_document

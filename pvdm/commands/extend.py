@@ -93,7 +93,7 @@ class Extension:
         self.sampler = sampler_of(options, self.generator)
         self.later_sampler = sampler_of(options, self.generator, steps=options.later_steps)
         if self.source:
-            self.source.tell()
+            self.source.log_rate()
 
     def write(self, outputs: list[Path], part: range, *, show: bool) -> None:
         """Writes the head, then each new clip as it is sampled, to one output for each seed of this part."""

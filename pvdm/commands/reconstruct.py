@@ -56,7 +56,7 @@ def _prepared(options: argparse.Namespace) -> tuple[VideoGenerator, VideoSource]
     source = VideoSource(options.input, generator, options.fps)
     if source.frames < generator.frames:
         raise InputError(f"{source.path} has {source.length}", f"this model takes clips of {generator.frames}")
-    source.tell()
+    source.log_rate()
     return generator, source
 
 

@@ -137,7 +137,7 @@ class Demo:
             "--model.optimizer.cosine_steps": steps,
         }
         flat = [str(part) for pair in arguments.items() for part in pair]
-        command.main(["fit", "-c", str(CONFIGS / f"{stage}.yaml"), *flat, *more], tells_next=False)
+        command.main(["fit", "-c", str(CONFIGS / f"{stage}.yaml"), *flat, *more], shows_next=False)
 
     def _export(self, stage: str, folder: Path) -> None:
         """Exports the trained model with the demo's frame rate, which folders of frames do not record."""

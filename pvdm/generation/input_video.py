@@ -60,15 +60,15 @@ class VideoSource:
         """For messages: the number of frames, and the rate unless it is the file's own."""
         return f"{self.frames} frames" + ("" if self._video.has_every_frame else f" at {_rate(self.fps)}")
 
-    def tell(self) -> None:
+    def log_rate(self) -> None:
         """Logs the rate if it is not the file's or not the model's."""
         pace, asked, own, is_paced = self._pace, self._asked, self.info.fps, self._video.is_paced
         others = {"the model's pace is": pace, f"{self.path.name} has": own}
         if asked:
-            said = [f"{what} {rate:.5g}" for what, rate in others.items() if rate and not _is_same(rate, asked)]
-            if said:
+            differing = [f"{what} {rate:.5g}" for what, rate in others.items() if rate and not _is_same(rate, asked)]
+            if differing:
                 verb = "read" if is_paced else "written"
-                logger.info("%s at %s as asked; %s", verb, _rate(asked), " and ".join(said))
+                logger.info("%s at %s as requested; %s", verb, _rate(asked), " and ".join(differing))
         elif is_paced and not (_is_same(pace, own) and self._video.has_every_frame):
             logger.info("read at %s, the model's pace; %s has %.5g", _rate(pace), self.path.name, own)
 

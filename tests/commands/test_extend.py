@@ -63,9 +63,9 @@ def test_a_folder_of_frames(pvdm, model, make_frame_folder, frames, tmp_path):
     [
         (10, [], 10, 1, None),
         (20, [], 10, 2, "read at 10 frames per second, the model's pace; in.mp4 has 20"),
-        (20, ["--fps", 20], 20, 1, "read at 20 frames per second as asked; the model's pace is 10"),
-        (20, ["--fps", 5], 5, 4, "read at 5 frames per second as asked; the model's pace is 10 and in.mp4 has 20"),
-        (20, ["--fps", 10], 10, 2, "read at 10 frames per second as asked; in.mp4 has 20"),
+        (20, ["--fps", 20], 20, 1, "read at 20 frames per second as requested; the model's pace is 10"),
+        (20, ["--fps", 5], 5, 4, "read at 5 frames per second as requested; the model's pace is 10 and in.mp4 has 20"),
+        (20, ["--fps", 10], 10, 2, "read at 10 frames per second as requested; in.mp4 has 20"),
     ],
 )
 def test_an_input_is_read_and_written_at_the_model_s_pace_or_another(

@@ -37,7 +37,7 @@ def test_side_by_side(pvdm, model, frames, source, tmp_path):
     ("options", "fps", "told"),
     [
         ([], 10, ["read at 10 frames per second, the model's pace; in.mp4 has 8.5714"]),
-        (["--fps", 4], 4, ["read at 4 frames per second as asked; the model's pace is 10 and in.mp4 has 8.5714"]),
+        (["--fps", 4], 4, ["read at 4 frames per second as requested; the model's pace is 10 and in.mp4 has 8.5714"]),
     ],
 )
 def test_an_uneven_input_is_read_by_time(
@@ -74,7 +74,7 @@ def test_a_model_without_a_pace_reads_every_frame_and_says_nothing(
     info = probe(tmp_path / "out.mp4")
     assert (info.frames, info.height, info.width, info.fps) == (count, 32, 32, fps)
     told = [line for line in caplog.messages if "PSNR" not in line]
-    assert told == (["read at 6 frames per second as asked; in.mp4 has 12"] if options else [])
+    assert told == (["read at 6 frames per second as requested; in.mp4 has 12"] if options else [])
 
 
 @pytest.mark.parametrize(("options", "fps"), [([], 10), (["--fps", 30], 30)])
@@ -82,7 +82,7 @@ def test_of_a_folder_every_frame_is_read(pvdm, stage_1_model, make_frame_folder,
     source = make_frame_folder("in", frames=9)
     pvdm("reconstruct", stage_1_model, source, "--output", tmp_path / "out.mp4", *options)
     assert (probe(tmp_path / "out.mp4").frames, probe(tmp_path / "out.mp4").fps) == (9, fps)
-    told = ["written at 30 frames per second as asked; the model's pace is 10"] if options else []
+    told = ["written at 30 frames per second as requested; the model's pace is 10"] if options else []
     assert [line for line in caplog.messages if "PSNR" not in line] == told
 
 

@@ -35,7 +35,7 @@ class SplitOptions:
     Args:
         split: Which of UCF101's three official splits.
         validation_fraction: Share of the videos for validation, in [0, 1), where no folder holds validation videos.
-        folders: Which folders are for what; None if their names tell.
+        folders: The folders of each split; None to decide by their names.
         seed: Of the random split.
     """
 

@@ -59,7 +59,7 @@ class EarlyStopping(Callback):
         """Ends a run at once that had stopped before."""
         if self._has_waited_enough() and not trainer.should_stop:
             trainer.should_stop = True
-            self._tell(trainer, "the run ended early before: ", "; to continue, raise early_stopping.patience")
+            self._log_end(trainer, "the run ended early before: ", "; to continue, raise early_stopping.patience")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.patience is None or trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
@@ -67,7 +67,7 @@ class EarlyStopping(Callback):
         self._count(self._value(trainer))
         if trainer.strategy.reduce_boolean_decision(self._has_waited_enough(), all=False):
             trainer.should_stop = True
-            self._tell(trainer, f"training ends early, after {pl_module.updates} updates: ")
+            self._log_end(trainer, f"training ends early, after {pl_module.updates} updates: ")
 
     def state_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("monitor", "mode", "best", "waited", "is_over")}
@@ -95,7 +95,7 @@ class EarlyStopping(Callback):
     def _has_waited_enough(self) -> bool:
         return self.patience is not None and (self.is_over or self.waited >= self.patience)
 
-    def _tell(self, trainer: Trainer, beginning: str, end: str = "") -> None:
+    def _log_end(self, trainer: Trainer, beginning: str, end: str = "") -> None:
         if not trainer.is_global_zero:
             return
         count = f"{self.waited} validation" + ("s" if self.waited > 1 else "")

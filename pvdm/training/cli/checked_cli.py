@@ -122,13 +122,13 @@ def _log_errors_as_warnings() -> Iterator[None]:
     """Turns system errors in TensorBoard's writer thread into a warning instead of a traceback."""
     before = threading.excepthook
 
-    def tell(thread: threading.ExceptHookArgs) -> None:
+    def log_error(thread: threading.ExceptHookArgs) -> None:
         if thread.exc_value is not None and isinstance(thread.exc_value, OSError) and sentence(thread.exc_value):
             logger.warning("the logs cannot be written (%s)", thread.exc_value.strerror)
         else:
             before(thread)
 
-    threading.excepthook = tell
+    threading.excepthook = log_error
     try:
         yield
     finally:

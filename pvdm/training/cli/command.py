@@ -53,7 +53,7 @@ class TrainingCLI(CheckedCLI):
     arguments: Sequence[str] = ()
     """The command line as the user typed it."""
 
-    tells_next = True
+    shows_next = True
     """Whether to log the next command."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -132,7 +132,7 @@ class TrainingCLI(CheckedCLI):
         used = self.config.fit
         run = Path(used.trainer.default_root_dir or ".")
         checkpoint = tell_result(self.trainer, self.model, run, has_trained=self._has_begun())
-        if checkpoint is None or not self.tells_next:
+        if checkpoint is None or not self.shows_next:
             return
         if self.model.generator.denoiser is None:
             with suppress(
@@ -178,13 +178,13 @@ def _unbuilt(verb: str) -> type[TrainingCLI]:
     return Unbuilt
 
 
-def main(arguments: Sequence[str], *, tells_next: bool = True) -> None:
+def main(arguments: Sequence[str], *, shows_next: bool = True) -> None:
     """Runs the Lightning command in arguments[0]; logs a signal and then raises `Stopped`.
 
-    tells_next: Log the next command.
+    shows_next: Log the next command.
     """
     kind = _only(arguments[0])
-    kind.tells_next = tells_next
+    kind.shows_next = shows_next
     with needless_off():
         stop = _run_until_stopped(kind, arguments)
     gc.collect()  # ends the loaders' workers; the interpreter would wait five seconds for each
