@@ -1,8 +1,9 @@
-"""Each room of the package imports from those above it alone, in the order that docs/design.md states."""
+"""The rooms of the package: their order, which docs/design.md states, their sizes, and the names in them."""
 
 import ast
 import configparser
 import graphlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,16 @@ ROOMS = (
     *("evaluation", "training", "benchmark", "demo", "commands"),
 )
 WITH_LIGHTNING = {"training", "benchmark", "demo"}
+PRODUCT = ("video", "data", "autoencoder", "diffusion", "generation")
+MOST_FILES, MOST_LINES = 12, 350
+
+
+def modules(room: str = "") -> list[Path]:
+    return [path for path in sorted((PACKAGE / room).rglob("*.py")) if path.name != "__init__.py"]
+
+
+def lines(*paths: Path) -> int:
+    return sum(path.read_text(encoding="utf-8").count("\n") for path in paths)
 
 
 def imported(room: str) -> Iterator[tuple[Path, str]]:
@@ -65,6 +76,24 @@ def nodes_at_runtime(tree: ast.AST) -> Iterator[ast.AST]:
         if not (isinstance(child, ast.If) and getattr(child.test, "id", None) == "TYPE_CHECKING"):
             yield child
             yield from nodes_at_runtime(child)
+
+
+def test_no_folder_is_crowded_and_no_file_long():
+    folders = Counter(path.parent.relative_to(PACKAGE).as_posix() for path in modules())
+    assert [name for name, count in folders.items() if count > MOST_FILES and name != "commands"] == []
+    assert [path for path in modules() if lines(path) > MOST_LINES] == []
+
+
+def test_each_module_has_a_name_of_its_own():
+    """Those of the commands are the verbs'."""
+    names = Counter(path.name for path in modules() if path.parent.name != "commands")
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_the_benchmark_stays_smaller_than_what_it_measures():
+    benchmark = lines(*modules("benchmark"))
+    assert benchmark <= 0.15 * lines(*modules())
+    assert benchmark < lines(*(path for room in PRODUCT for path in modules(room)))
 
 
 def test_every_package_is_installed():
