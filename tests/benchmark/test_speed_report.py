@@ -82,6 +82,11 @@ def test_what_differs_is_named(part, values, wanted):
     assert differences(old, new) == wanted
 
 
+def test_a_file_that_was_read_equals_what_was_written():
+    new = {**document(), "subject": {"name": "tiny", "denoiser": {"channel_multipliers": (1, 2)}}}
+    assert differences(json.loads(json.dumps(new)), new) == []
+
+
 def test_a_missing_figure_is_compared_with_nothing():
     old, new = (document(entry("encode", value, CEILING, unit="clip", batch=1)) for value in ("no memory", found(1.0)))
     assert comparison(old, new).splitlines() == ["task  old  new  times as fast"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -114,6 +115,7 @@ def comparison(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """A sentence for each setting, network and part of the machine that differs; our version is what is compared."""
+    new = json.loads(json.dumps(new))  # as `old` was read: lists for tuples
     pairs = [(part, old.get(part) or {}, new.get(part) or {}) for part in CONDITIONS]
     return [
         f"{part}: {name} was {before.get(name)} and is {now.get(name)}"
