@@ -1,10 +1,9 @@
 """What the tests of the diffusion room share."""
 
-from pathlib import Path
-
-import numpy as np
 import pytest
+import reference
 import torch
+from reference import normal
 from torch import Tensor
 
 from pvdm.diffusion import DiffusionConfig, NoiseSchedule
@@ -19,5 +18,14 @@ def schedule() -> NoiseSchedule:
 @pytest.fixture(scope="session")
 def golden() -> dict[str, Tensor]:
     """Outputs of the released networks and processes, float32."""
-    with np.load(Path(__file__).parents[1] / "data" / "golden.npz") as arrays:
-        return {name: torch.from_numpy(np.asarray(arrays[name])) for name in arrays}
+    return reference.golden()
+
+
+@pytest.fixture
+def batch() -> tuple[Tensor, Tensor, Tensor]:
+    """Clean latent, noise and times, float64."""
+    return (
+        normal(4, 5, 2, 8).double().tanh(),
+        normal(5, 5, 2, 8).double(),
+        torch.tensor([0, 1, 250, 700, 999]),
+    )

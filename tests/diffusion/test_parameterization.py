@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from reference import normal
 
 from pvdm.diffusion import (
     PARAMETERIZATIONS,
@@ -19,21 +19,6 @@ from pvdm.diffusion import (
 )
 
 ALL_TIMES = torch.arange(1000)
-
-
-def normal(seed: int, *shape: int) -> Tensor:
-    """The reference's standard normal values, float32."""
-    return torch.from_numpy(np.random.default_rng(seed).standard_normal(shape, dtype=np.float32))
-
-
-@pytest.fixture
-def batch() -> tuple[Tensor, Tensor, Tensor]:
-    """Clean latent, noise and times, float64."""
-    return (
-        normal(4, 5, 2, 8).double().tanh(),
-        normal(5, 5, 2, 8).double(),
-        torch.tensor([0, 1, 250, 700, 999]),
-    )
 
 
 @pytest.mark.parametrize("parameterization", PARAMETERIZATIONS)

@@ -2,10 +2,9 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from reference import normal
 
 from pvdm.diffusion import (
     diffusion_loss,
@@ -13,21 +12,6 @@ from pvdm.diffusion import (
     q_sample,
     to_prediction,
 )
-
-
-def normal(seed: int, *shape: int) -> Tensor:
-    """The reference's standard normal values, float32."""
-    return torch.from_numpy(np.random.default_rng(seed).standard_normal(shape, dtype=np.float32))
-
-
-@pytest.fixture
-def batch() -> tuple[Tensor, Tensor, Tensor]:
-    """Clean latent, noise and times, float64."""
-    return (
-        normal(4, 5, 2, 8).double().tanh(),
-        normal(5, 5, 2, 8).double(),
-        torch.tensor([0, 1, 250, 700, 999]),
-    )
 
 
 def test_q_sample_is_the_released_one(schedule, golden):
