@@ -153,7 +153,7 @@ class GeneratorTraining(FiniteUpdates):
         names = [name for name in ("layout", "split", "part", "card", "videos") if before.get(name) != now.get(name)]
         if names:
             changes = (f"{name} was {before.get(name)} and is {now.get(name)}" for name in names)
-            logger.warning("the run resumes with other data: %s", "; ".join(changes))
+            logger.warning("resuming with other data: %s", "; ".join(changes))
 
     def _log_sizes(self, data: ClipCollection) -> None:
         config = self.generator.autoencoder.config

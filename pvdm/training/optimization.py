@@ -108,7 +108,7 @@ def apply_to_saved(config: OptimizerConfig, optimizer: dict[str, Any], schedule:
         group.update(wanted, initial_lr=wanted["lr"], lr=now)
         schedule.update(base_lrs=[wanted["lr"]] * len(optimizer["param_groups"]), _last_lr=[now])
     if changed:
-        logger.warning("the run resumes with changed settings: %s", "; ".join(changed))
+        logger.warning("resuming with changed settings: %s", "; ".join(changed))
 
 
 def _kind(group: Mapping[str, Any]) -> str | None:

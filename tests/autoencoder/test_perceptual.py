@@ -1,4 +1,4 @@
-"""LPIPS with VGG weights from a file: the right file is used as it is, any other is told in one sentence."""
+"""LPIPS with VGG weights from a file: the right file is used, any other is refused in one sentence."""
 
 import warnings
 from dataclasses import replace

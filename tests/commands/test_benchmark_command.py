@@ -1,4 +1,4 @@
-"""`pvdm benchmark`: a report at the end, the same command goes on, and one sentence for what cannot be."""
+"""`pvdm benchmark`: a report at the end, resuming by the same command, and errors of one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pvdm extend`: exactly the frames asked for, the input's own first, one file for each seed."""
+"""`pvdm extend`: exactly the requested frames, the input's first, one file for each seed."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`pvdm sample`: as many clips as asked for, those of the generator, whatever the batch."""
+"""`pvdm sample`: the requested number of clips, equal to the generator's at any batch size."""
 
 import json
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""A plan as JSON, its shards, and what tells two plans apart."""
+"""A plan as JSON, its shards, and the differences between two plans."""
 
 import json
 from dataclasses import replace

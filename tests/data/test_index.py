@@ -1,4 +1,4 @@
-"""The index tells good videos from bad ones, and remembers what it has read as long as the files are the same."""
+"""The index separates good videos from bad ones, and caches them as long as the files are unchanged."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Figures are computed in float32 proper, and what training has asked for is as it was afterwards."""
+"""Metrics are computed in full float32, and the settings of training are restored afterwards."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Compiled parts compute the same and keep their names; where compiling fails all goes on, after one warning."""
+"""Compiled parts compute the same and keep their names; if compiling fails, one warning says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage 2: updates that are not finite are left out, as in stage 1, and no model that is not finite is stored."""
+"""Stage 2: updates that are not finite are skipped, as in stage 1, and no model that is not finite is saved."""
 
 import math
 import subprocess

@@ -1,4 +1,4 @@
-"""The command that a run prints at its end is the one that goes on with its result."""
+"""The command that a run logs at its end uses its result."""
 
 import shlex
 from pathlib import Path

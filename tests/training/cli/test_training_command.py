@@ -299,7 +299,7 @@ def test_resuming_with_other_data_is_logged(command, videos, caplog):
     assert "other data" not in caplog.text
     (videos / "train" / "0.mp4").unlink()
     assert main(command("fit", "autoencoder", trainer__max_steps=3)) == 0
-    assert "the run resumes with other data: videos was {'training': 5" in caplog.text
+    assert "resuming with other data: videos was {'training': 5" in caplog.text
 
 
 def test_stage_2_without_stage_1_and_a_phase_that_never_comes(command, caplog):

@@ -1,4 +1,4 @@
-"""Updates of both sides: when they begin, how they are counted, and those that are left out."""
+"""Updates of both sides: when they begin, how they are counted, and which are skipped."""
 
 import math
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""A run that goes on is what its configuration says: what has changed is applied and told, or refused."""
+"""A resumed run follows its configuration: changed settings are applied and logged, or refused."""
 
 import logging
 
