@@ -301,7 +301,7 @@ def damaged(**changes: Any) -> str:
             r"results.json is damaged \(.*missing 1 required positional argument: 'frames'\)",
         ),
         (damaged(curves=[]), None),
-        (damaged(model="x"), r"results.json is damaged \(model is no mapping\)"),
+        (damaged(model="x"), r"results.json is damaged \(model is .x.\)"),
         (
             '{"format": "pvdm-benchmark"}',
             r"results.json is damaged \(.*missing 1 required positional argument: 'dataset'\)",

@@ -6,7 +6,9 @@ import json
 import shlex
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from textwrap import shorten
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pvdm.errors import InputError, one_line
 
@@ -178,7 +180,8 @@ def read_results(folder: Path) -> Results:
 def _made(kind: type[T], entry: dict[str, Any]) -> T:
     """A dataclass from JSON: unknown keys are ignored, empty ones take the default; TypeError for a damaged one."""
     given = {item.name: entry[item.name] for item in fields(kind) if entry.get(item.name) not in (None, [], {})}
-    for item in fields(kind):
-        if item.default_factory is dict and not isinstance(given.get(item.name, {}), dict):
-            raise TypeError(f"{item.name} is no mapping")
+    for name, hint in get_type_hints(kind).items():
+        kinds = [get_origin(part) or part for part in (get_args(hint) if get_origin(hint) is UnionType else (hint,))]
+        if name in given and not isinstance(given[name], (*kinds, *([int] if float in kinds else []))):
+            raise TypeError(f"{name} is {shorten(repr(given[name]), 40)}")
     return kind(**given)

@@ -1,9 +1,8 @@
-"""The file of `pvdm benchmark speed`: its entries, its table, two files side by side, and the tables of a document."""
+"""The file of `pvdm benchmark speed`: its entries, its table, and two files side by side."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,6 @@ PLAIN_HEAD = ("plain", "ratio")
 
 CONDITIONS = ("subject", "settings", "machine", "versions")
 """Parts that two files should share."""
-
-TABLES = re.compile(r"(?<=<!-- tables -->\n).*?(?=<!-- end of tables -->)", flags=re.DOTALL)
-"""The place of the tables in a document."""
-
-FILES = "speed_*.json"
-FASTER = {"compile": "compiled", "cuda_graphs": "CUDA graphs"}
-"""Settings that a document's table mentions when they are on."""
 
 
 def entry(task: str, found: Measured | str, ceiling: float, *, unit: str, batch: int) -> dict[str, Any]:
@@ -123,23 +115,6 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         for name in {**before, **now}
         if name != "pvdm" and before.get(name) != now.get(name)
     ]
-
-
-def with_tables(text: str, folder: Path) -> str:
-    """The document with a table for each file of the folder; InputError for a file of another kind."""
-    tables = "\n".join(_described(path) for path in sorted(folder.glob(FILES)))
-    return TABLES.sub(lambda _: tables, text)
-
-
-def _described(path: Path) -> str:
-    """What was measured, on what, how, and the table."""
-    document = read_speed(path)
-    machine, settings, ceiling = (document[part] for part in ("machine", "settings", "ceiling"))
-    name = machine["processor"] if machine["device"] == "cpu" else machine["name"]
-    where = f"{name}, {machine['threads']} threads, torch {document['versions']['torch']}, {document['date'][:10]}"
-    how = f"size {document['subject']['name']}, {ceiling['dtype']}, batch {settings['batch_size']}"
-    how += "".join(f", {words}" for name, words in FASTER.items() if settings.get(name))
-    return f"`{path.name}`: {where}; {how}.\n\n```text\n{table(document)}\n```\n"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
