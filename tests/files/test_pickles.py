@@ -73,7 +73,7 @@ def test_a_damaged_length_that_asks_for_any_memory_is_damage(checkpoint, monkeyp
         read_pickle(checkpoint)
     with pytest.raises(DamagedFile, match="cannot be read as a checkpoint: it is incomplete"):
         read_pickle(checkpoint, mapped=True)
-    with pytest.raises(InputError, match=r"--ckpt_path .*best.ckpt, or delete it to begin anew"):
+    with pytest.raises(InputError, match=r"--ckpt_path .*best.ckpt, or delete it to start over"):
         CheckpointFiles().load_checkpoint(checkpoint)
 
 

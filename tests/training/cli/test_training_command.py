@@ -279,7 +279,7 @@ def test_a_damaged_checkpoint_is_one_sentence_with_what_to_do(command, tmp_path,
     (folder / "last.ckpt").write_bytes((folder / "last.ckpt").read_bytes()[:-100])
     message = refusal(caplog, *command("fit", "autoencoder"))
     assert f"{folder / 'last.ckpt'} cannot be read" in message
-    assert f"--ckpt_path {folder / 'best.ckpt'}, or delete it to begin anew" in message
+    assert f"--ckpt_path {folder / 'best.ckpt'}, or delete it to start over" in message
     assert main(command("fit", "autoencoder", ckpt_path=folder / "best.ckpt", trainer__max_steps=6)) == 0
     assert read(tmp_path / "run")["global_step"] == 6
 
