@@ -403,10 +403,7 @@ def test_without_held_out_clips_there_is_no_copied_share(real, fake, tmp_path):
     for result, count in ((alone, 0), (few, 8)):
         metric = result["metrics"]["copied_share"]
         assert metric["value"] is None and "real" not in metric
-        assert (
-            f"clips that the model was not trained on, and there are {count} of them; give data whose"
-            in metric["missing"]
-        )
+        assert f"real clips outside the training data, but there are {count}; give data whose" in metric["missing"]
         assert f"no copied share: {metric['missing']}" in table([result])
 
 
