@@ -51,10 +51,10 @@ class ProjectedAutoencoder(nn.Module):
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.config = config
-        patch, channels, shape = config.patch_size, config.channels, config.latent_shape
+        patch, channels, cube = config.patch_size, config.channels, config.latent_shape.cube
         self.embed_patches = nn.Linear(3 * patch**2, channels)
         self.encoder = SpaceTimeTransformer(config)
-        self.projections = nn.ModuleDict({plane: Projection(config, n) for plane, n in zip(PLANES, shape, strict=True)})
+        self.projections = nn.ModuleDict({plane: Projection(config, n) for plane, n in zip(PLANES, cube, strict=True)})
         self.from_latent = nn.ModuleDict(
             {plane: nn.Conv2d(config.latent_channels, channels, kernel_size=1) for plane in PLANES}
         )

@@ -38,7 +38,7 @@ class SpaceTimeTransformer(nn.Module):
         super().__init__()
         self.head_dim = config.head_dim
         self.layers = nn.ModuleList(SpaceTimeLayer(config) for _ in range(config.depth))
-        t, h, w = config.latent_shape
+        t, h, w = config.latent_shape.cube
         self.register_buffer("over_time", torch.stack(time_rotation(t, config.head_dim)), persistent=False)
         self.register_buffer("over_space", torch.stack(space_rotation(h, w, config.head_dim)), persistent=False)
 

@@ -20,7 +20,8 @@ class UNetConfig:
 
     Args:
         latent_channels: Channels of each plane of the latent.
-        latent_shape: Frames, and rows and columns in patches, of the latent cube.
+        latent_shape: Frames, and rows and columns in patches, of the latent cube; a fourth number, if the content plane
+            has several times `latent_channels`, says how many times.
         channels: Width at full resolution; its product with each multiplier must be divisible by 32 and by `heads`.
         channel_multipliers: Width of each level relative to `channels`; each level halves the planes.
         blocks_per_level: Residual blocks per level.
@@ -31,7 +32,7 @@ class UNetConfig:
     """
 
     latent_channels: int = 4
-    latent_shape: tuple[int, int, int] = (16, 32, 32)
+    latent_shape: tuple[int, ...] = (16, 32, 32)
     channels: int = 256
     channel_multipliers: tuple[int, ...] = (1, 2, 4, 4)
     blocks_per_level: int = 2
@@ -44,6 +45,8 @@ class UNetConfig:
         for name in ("latent_shape", "channel_multipliers", "attention_factors"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         _check_sizes(self)
+        if self.latent_shape[3:] == (1,):
+            object.__setattr__(self, "latent_shape", self.latent_shape[:3])  # one way to say it, that of older exports
         for multiplier in self.channel_multipliers:
             width = self.channels * multiplier
             if width < 32 or width % 32 or width % self.heads:
@@ -63,6 +66,9 @@ def _check_sizes(config: UNetConfig) -> None:
         value = getattr(config, name)
         if min(value if isinstance(value, tuple) else (value,)) < 1:
             raise ArgumentError(f"{name} is {value}", "it must be at least 1", option=name)
+    if len(config.latent_shape) not in (3, 4):
+        problem = f"latent_shape is {config.latent_shape}"
+        raise ArgumentError(problem, "give frames, rows and columns", option="latent_shape")
     if any(factor < 1 or factor & (factor - 1) for factor in config.attention_factors):
         problem = f"attention_factors are {config.attention_factors}"
         raise ArgumentError(problem, "give powers of 2", option="attention_factors")

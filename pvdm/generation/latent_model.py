@@ -156,7 +156,7 @@ class LatentModel(StoredModel):
 
     def clips_of_a_pass(self) -> int:
         """How many clips go through the autoencoder at once: `clips_at_once`, or as many as fill a GPU."""
-        return self.clips_at_once or max(1, TOKENS_AT_ONCE // math.prod(self.autoencoder.config.latent_shape))
+        return self.clips_at_once or max(1, TOKENS_AT_ONCE // math.prod(self.autoencoder.config.latent_shape.cube))
 
     def _reconstruct_whole(self, video: Tensor) -> Tensor:
         """(3, n, h, w) uint8 clip by clip; the last clip overlaps the one before, to end with the video."""

@@ -14,7 +14,7 @@ import torch
 from huggingface_hub import ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder
+from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder, TriplaneShape
 from pvdm.diffusion import DiffusionConfig, NoiseSchedule, TriplaneUNet, UNetConfig
 from pvdm.errors import ArgumentError, InputError
 from pvdm.files.atomic_write import replacing
@@ -73,8 +73,8 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         if self.classes and len(self.classes) != self.class_count:
             problem = f"{len(self.classes)} classes have names, the denoiser has {self.class_count or 'none'}"
             raise ArgumentError(problem, "give one name for each class of the denoiser", option="classes")
-        if denoiser and tuple(denoiser.latent_shape) != tuple(autoencoder.latent_shape):
-            problem = f"the denoiser is for latents of {denoiser.latent_shape}, not {autoencoder.latent_shape}"
+        if denoiser and TriplaneShape(*denoiser.latent_shape) != autoencoder.latent_shape:
+            problem = f"the denoiser is for latents of {denoiser.latent_shape}, not {tuple(autoencoder.latent_shape)}"
             raise ArgumentError(problem, "give both the same sizes", option="denoiser")
 
     @property

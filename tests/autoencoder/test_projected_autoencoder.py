@@ -11,7 +11,7 @@ from einops import rearrange
 from generation.small_models import randomized, small_autoencoder
 from torch import Tensor, nn
 
-from pvdm.autoencoder import PLANES, AutoencoderConfig, ProjectedAutoencoder, Triplane
+from pvdm.autoencoder import PLANES, AutoencoderConfig, ProjectedAutoencoder, Triplane, TriplaneShape
 from pvdm.autoencoder.autoencoder import ALONG
 from pvdm.errors import InputError
 
@@ -59,7 +59,7 @@ def test_planes_have_the_sizes_of_their_axes():
     autoencoder = network(**UNEQUAL)
     with torch.no_grad():
         found = autoencoder.encode(clip(autoencoder.config, batch=2))
-    assert found.shape == autoencoder.config.latent_shape == (3, 4, 5)
+    assert found.shape == autoencoder.config.latent_shape == TriplaneShape(3, 4, 5)
     assert found.hw.shape == (2, 4, 4, 5)
     assert found.tw.shape == (2, 4, 3, 5)
     assert found.th.shape == (2, 4, 3, 4)

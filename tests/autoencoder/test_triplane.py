@@ -6,13 +6,15 @@ import torch
 from pvdm import Triplane
 from pvdm.autoencoder import TriplaneShape
 
-SHAPES = [TriplaneShape(*sizes) for sizes in [(16, 32, 32), (8, 12, 20), (3, 5, 7), (7, 1, 4), (1, 1, 1), (2, 9, 3)]]
+SIZES = [(16, 32, 32), (8, 12, 20), (3, 5, 7), (7, 1, 4), (1, 1, 1), (2, 9, 3), (3, 5, 7, 4), (1, 1, 1, 2)]
+SHAPES = [TriplaneShape(*sizes) for sizes in SIZES]
 
 
 def planes_of(shape: TriplaneShape, batch: int = 2, channels: int = 3) -> Triplane:
     generator = torch.Generator().manual_seed(0)
-    t, h, w = shape
-    return Triplane(*(torch.randn(batch, channels, *size, generator=generator) for size in [(h, w), (t, w), (t, h)]))
+    t, h, w, contents = shape
+    sizes = [(contents * channels, h, w), (channels, t, w), (channels, t, h)]
+    return Triplane(*(torch.randn(batch, *size, generator=generator) for size in sizes))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -38,6 +40,20 @@ def test_the_order_is_hw_tw_th_row_by_row():
     hw, tw, th = torch.arange(6.0).reshape(1, 1, 2, 3), torch.full((1, 1, 1, 3), 10.0), torch.full((1, 1, 1, 2), 20.0)
     flat = Triplane(hw, tw, th).flatten()
     assert flat.flatten().tolist() == [0, 1, 2, 3, 4, 5, 10, 10, 10, 20, 20]
+
+
+def test_several_content_planes_come_one_after_another():
+    hw = torch.arange(4.0)[None, :, None, None].expand(1, 4, 1, 2)  # channels 0 and 1 are the first of c = 2
+    flat = Triplane(hw, torch.full((1, 2, 1, 2), 10.0), torch.full((1, 2, 1, 1), 20.0)).flatten()
+    assert flat.tolist() == [[[0, 0, 1, 1, 10, 10, 20], [2, 2, 3, 3, 10, 10, 20]]]
+
+
+def test_joined_latents_hold_the_joined_planes():
+    shape = TriplaneShape(2, 3, 5, contents=4)
+    first, second = planes_of(shape), planes_of(shape).map(torch.neg)
+    joined = Triplane.split(torch.cat((first.flatten(), second.flatten()), dim=1), shape)
+    for plane, *parts in zip(joined, first, second, strict=True):
+        torch.testing.assert_close(plane, torch.cat(parts, dim=1), rtol=0, atol=0)
 
 
 def test_released_size():

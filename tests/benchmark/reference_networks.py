@@ -37,7 +37,7 @@ def reference_encode(autoencoder: ProjectedAutoencoder, video: Tensor) -> Tripla
 
 def reference_decode(autoencoder: ProjectedAutoencoder, triplane: Triplane) -> Tensor:
     """Planes -> video (b, 3, t, h, w), float in (-1, 1)."""
-    t, h, w = autoencoder.config.latent_shape
+    t, h, w = autoencoder.config.latent_shape.cube
     planes = {plane: autoencoder.from_latent[plane](value) for plane, value in zip(PLANES, triplane, strict=True)}
     content = repeat(planes["hw"], "b d h w -> b t h w d", t=t)
     columns = repeat(planes["tw"], "b d t w -> b t h w d", h=h)

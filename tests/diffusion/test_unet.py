@@ -67,7 +67,7 @@ def test_planes_shrink_and_grow_through_the_levels():
     unet = network((5, 3, 7), channel_multipliers=(1, 1, 2))
     seen = []
     for stage in (*unet.down, unet.middle, *unet.up):
-        stage.register_forward_hook(lambda stage, inputs, planes: seen.append(tuple(planes.shape)))
+        stage.register_forward_hook(lambda stage, inputs, planes: seen.append(planes.shape.cube))
     with torch.no_grad():
         unet(latents(unet), torch.tensor([0, 1]))
     levels = [(5, 3, 7), (3, 2, 4), (2, 1, 2)]
@@ -278,11 +278,17 @@ def test_attention_across_planes_runs_over_all_their_positions():
         ({"channels": 96, "heads": 5}, "multiple of 32 and of the 5 heads"),
         ({"channel_multipliers": (1, 0)}, "a level of the U-Net has 0 channels"),
         ({"classes": 0}, "classes is 0; give a number of at least 1, or leave it out for no labels"),
+        ({"latent_shape": (4, 4)}, r"latent_shape is \(4, 4\); give frames, rows and columns"),
     ],
 )
 def test_config_is_checked(fields, message):
     with pytest.raises(ValueError, match=message):
         UNetConfig(**fields)
+
+
+def test_one_content_plane_is_not_mentioned():
+    assert UNetConfig(latent_shape=TriplaneShape(4, 4, 6)) == UNetConfig(latent_shape=(4, 4, 6))
+    assert UNetConfig(latent_shape=TriplaneShape(4, 4, 6, 2)).latent_shape == (4, 4, 6, 2)
 
 
 def test_config_takes_the_lists_of_a_file():
