@@ -25,7 +25,11 @@ SAMPLING = [
     "from 0 (none) to 1",
     "(default: unipc)",
 ]
-MODEL = ["exported folder, training checkpoint (.ckpt), or owner/name on the Hub", "(default: auto)", "(default: 32)"]
+MODEL = [
+    "exported folder, training checkpoint (.ckpt), pvdm/NAME of pvdm models, or owner/name on the Hub",
+    "(default: auto)",
+    "(default: 32)",
+]
 HELP = {
     "sample": [
         *MODEL,

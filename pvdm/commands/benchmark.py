@@ -66,7 +66,9 @@ def _part(whats: Any, parser: argparse.ArgumentParser, name: str, summary: str) 
 
 def _add_table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", type=Path, required=True, help="folder of the data set, as published")
-    parser.add_argument("--model", required=True, help="exported folder, training checkpoint, or owner/name on the Hub")
+    parser.add_argument(
+        "--model", required=True, help="exported folder, training checkpoint, or a name of pvdm models or the Hub"
+    )
     parser.add_argument(
         "--output", type=Path, required=True, help="folder of the report; an interrupted benchmark is resumed"
     )
@@ -124,7 +126,7 @@ def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
         "--tasks", metavar="NAMES", help=f"tasks, separated by commas: {','.join(TASK_NAMES)} (default: all)"
     )
     group = parser.add_argument_group("what is measured")
-    group.add_argument("--model", help="exported folder, training checkpoint, or owner/name on the Hub")
+    group.add_argument("--model", help="exported folder, training checkpoint, or a name of pvdm models or the Hub")
     group.add_argument("--size", choices=SIZES, help=f"size of random networks, without --model (default: {SIZES[0]})")
     for name, what in SIZE_OPTIONS.items():
         group.add_argument(f"--{name.replace('_', '-')}", type=positive, help=f"{what}, instead of the size's")
@@ -164,7 +166,9 @@ def _add_computation(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_solvers_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", required=True, help="exported folder, training checkpoint, or owner/name on the Hub")
+    parser.add_argument(
+        "--model", required=True, help="exported folder, training checkpoint, or a name of pvdm models or the Hub"
+    )
     parser.add_argument("--output", type=Path, required=True, help="a .json file")
     parser.add_argument("--overwrite", action="store_true", help="replace existing output")
     for option, reason in REMOVED_OF_SOLVERS.items():

@@ -1,4 +1,4 @@
-"""A model as files: an exported folder (config.json, model.safetensors), a training checkpoint, or on the Hub."""
+"""A model as files: an exported folder (config.json, model.safetensors), here or on the Hub, or a checkpoint."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pvdm.errors import InputError, one_line, outside_cause, unread
+from pvdm.generation.packaged_models import find_packaged, is_packaged_name, packaged_models
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,13 +32,16 @@ logger = logging.getLogger(__name__)
 
 
 def check_model(name: str | Path) -> None:
-    """InputError unless the name can be loaded: a checkpoint, an exported folder, or a name on the Hub.
+    """InputError unless the name can be loaded: a checkpoint, an exported folder, a model of the package, or a name on
+    the Hub.
 
     It imports nothing slow, so that a mistyped name is refused at once.
     """
     path = Path(name)
     if path.is_dir():
         _parsed_config(path)
+    elif is_packaged_name(name):
+        find_packaged(name)
     elif not path.is_file():
         is_hub_name = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(name)) and path.suffix != ".ckpt"
         if not is_hub_name or path.parent.exists():
@@ -53,12 +57,18 @@ def _instead(missing: Path) -> str:
 
 
 def resolve_folder(name: str | Path, **download: Any) -> Path:
-    """The folder of an exported model, downloaded from the Hub if there is no local folder `name`; InputError if
-    neither exists.
+    """The folder of an exported model `name`: a local folder, else a model of the package, whose digests are checked,
+    else downloaded from the Hub; InputError if there is none.
     """
     if Path(name).is_dir():
+        if Path(name).as_posix() in packaged_models():
+            logger.warning("%s is the folder here, not the model of that name that comes with pvdm", name)
         return Path(name)
     check_model(name)
+    if is_packaged_name(name):
+        packaged = find_packaged(name)
+        packaged.check()
+        return packaged.folder
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 

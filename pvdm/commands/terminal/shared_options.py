@@ -58,7 +58,9 @@ def rate(text: str) -> float:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="exported folder, training checkpoint (.ckpt), or owner/name on the Hub")
+    parser.add_argument(
+        "model", help="exported folder, training checkpoint (.ckpt), pvdm/NAME of pvdm models, or owner/name on the Hub"
+    )
     add_device(parser)
     add_precision(parser, "float32, or bfloat16, which takes half the memory")
     parser.add_argument(

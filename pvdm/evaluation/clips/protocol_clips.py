@@ -19,6 +19,7 @@ from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.evaluation.protocol import Protocol
 from pvdm.generation.latent_model import Label
 from pvdm.generation.model_files import CONFIG
+from pvdm.generation.packaged_models import is_packaged_name
 
 Role = Literal["real", "fake"]
 Source = Callable[[int], ClipSource]
@@ -149,12 +150,14 @@ def check_reconstructs(model: LoadedModel, protocol: Protocol) -> tuple[int, int
 
 
 def is_model(path: str | Path) -> bool:
-    """Whether a path is an exported folder, a training run, a checkpoint file, or the name of a model on the Hub."""
+    """Whether a path is an exported folder, a training run, a checkpoint file, or the name of a model of the package or
+    on the Hub.
+    """
     path = Path(path)
     if path.is_dir():
         return (path / CONFIG).is_file() or bool(checkpoints_in(path))
     is_hub_name = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(path)) and not path.parent.exists()
-    return path.is_file() or path.suffix == ".ckpt" or bool(is_hub_name)
+    return path.is_file() or path.suffix == ".ckpt" or bool(is_hub_name) or is_packaged_name(path)
 
 
 def _samples(
