@@ -69,6 +69,12 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
         "--fake-part", choices=get_args(Part), help="part of the evaluated data; by default that of the real data"
     )
     group.add_argument("--split", type=positive, choices=(1, 2, 3), default=1, help="split of UCF101")
+    group.add_argument(
+        "--loop",
+        action="store_true",
+        help="the real videos are cycles: their clips start anywhere, have any length, and wrap round to the first "
+        "frame (data.loop of pvdm fit)",
+    )
 
 
 def _add_weights(group: argparse._ArgumentGroup) -> None:

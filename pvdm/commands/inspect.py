@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--size", type=_size, metavar="HxW", help="size of a clip in pixels; by default 256x256")
     data.add_argument("--stride", type=positive, help="frame stride: 4 takes every fourth frame; by default 1")
     data.add_argument("--fps", type=rate, help="frame rate of a clip, frames per second, instead of a stride")
+    data.add_argument("--loop", action="store_true", default=None, help="the videos are cycles: clips wrap round")
     data.add_argument(
         "--clips", type=positive, choices=(1, 2), help="clips of a sample: 1 (stage 1, the default) or 2 (stage 2)"
     )
@@ -108,7 +109,7 @@ def _read_config(file: str) -> DictConfig:
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """The options given, by the names of `DataOptions`; a stride replaces a config's fps, and vice versa."""
     folders = ("training_folders", "validation_folders")
-    names = ("path", "layout", "split", "part", "frames", "stride", "fps", "clips", "reader", "seed", *folders)
+    names = ("path", "layout", "split", "part", "frames", "stride", "fps", "loop", "clips", "reader", "seed", *folders)
     values = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.size:
         values["height"], values["width"] = options.size

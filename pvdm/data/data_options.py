@@ -78,6 +78,8 @@ class DataOptions:
         width: Width in pixels.
         stride: Frame stride: 4 takes every fourth frame of the file.
         fps: Frame rate of a clip, instead of a stride; uses the file's timestamps.
+        loop: The videos are cycles, such as a step of a walk: clips wrap round from the last frame to the first, so
+            they start anywhere and have any length.
         clips: Consecutive clips in one sample: 1 for stage 1; 2 (context and target) for stage 2. Videos too short for
             a context give targets without one.
         batch_size: Samples per process.
@@ -112,6 +114,7 @@ class DataOptions:
     width: int = 256
     stride: int = 1
     fps: float | None = None
+    loop: bool = False
     clips: int = 1
     batch_size: int = 8
     workers: int | None = None
@@ -137,7 +140,7 @@ class DataOptions:
     def samples(self) -> SampleOptions:
         """The content of a sample, and which samples are used."""
         return SampleOptions(
-            ClipShape(self.frames, self.height, self.width, self.stride, self.fps),
+            ClipShape(self.frames, self.height, self.width, self.stride, self.fps, self.loop),
             self.clips,
             self.clips_per_video,
             None if self.validation_clips == "all" else self.validation_clips,

@@ -132,7 +132,7 @@ class VideoCollection(ClipCollection):
             "classes": None if self.classes is None else len(self.classes),
             "files": fingerprint(entry.path for entry in splits.entries),
             "samples": len(self.training),
-            "clip": {**asdict(self.clip), "clips": self.samples.clips},
+            "clip": {**self.clip.to_dict(), "clips": self.samples.clips},
         }
 
     def _find_and_index(self) -> tuple[Splits, Index]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class ClipShape:
     """The frames, height and width of a clip, and its frame stride or its frames per second.
 
-    `InputError` if a value is not positive, or if both `stride` and `fps` are set.
+    With `loop`, a video is a cycle: its first frame follows its last one, so a clip may start anywhere and have any
+    length. `InputError` if a value is not positive, or if both `stride` and `fps` are set.
     """
 
     frames: int
@@ -30,6 +31,7 @@ class ClipShape:
     width: int
     stride: int = 1
     fps: float | None = None
+    loop: bool = False
 
     def __post_init__(self) -> None:
         for name in ("frames", "height", "width", "stride", "fps"):
@@ -46,26 +48,36 @@ class ClipShape:
         """Indices of the clip's frames in a video, (frames,) int64, starting with `start`.
 
         With `fps`, these are the frames nearest to the times 1 / fps, 2 / fps, ... after the first, the later one in a
-        tie. Beyond the end of the video they are not valid indices. `InputError` if the video has no frame rate.
+        tie. Beyond the end of the video they are not valid indices, except with `loop`, where they wrap round.
+        `InputError` if the video has no frame rate.
         """
         if timeline := self._timeline(info):
-            return timeline.nearest(start, self.frames, self.fps)
-        return start + _steps(self.frames, self._step(info))
+            return timeline.nearest(start, self.frames, self.fps, loop=self.loop)
+        indices = start + _steps(self.frames, self._step(info))
+        return indices % info.frames if self.loop else indices
 
     def span(self, info: VideoInfo) -> int:
-        """The number of frames of a video from the first to the last of a clip that starts with the video."""
-        if self._timeline(info):
-            return int(self.source_indices(0, info)[-1]) + 1
+        """The number of frames of a video from the first to the last of a clip that starts with the video.
+
+        With `loop`, too, frames are counted as if the video went on.
+        """
+        if timeline := self._timeline(info):
+            return int(timeline.nearest(0, self.frames, self.fps)[-1]) + 1
         return int(_steps(self.frames, self._step(info))[-1]) + 1
 
     def last_start(self, info: VideoInfo) -> int:
         """The last frame that the clip can start with so that it fits in the video; -1 if it does not fit."""
+        if self.loop:
+            self.span(info)  # which needs a frame rate
+            return info.frames - 1
         if timeline := self._timeline(info):
             return timeline.last_start(self.frames, self.fps)
         return max(-1, info.frames - self.span(info))
 
     def fit_end_to_end(self, info: VideoInfo) -> int:
-        """The number of such clips that fit in a video one after the other."""
+        """The number of such clips that fit in a video one after the other; with `loop` at least 1."""
+        if self.loop:
+            return max(1, replace(self, loop=False).fit_end_to_end(info))
         if timeline := self._timeline(info):
             return timeline.fit_end_to_end(self.frames, self.fps)
         return info.frames // self.span(info)
@@ -73,11 +85,12 @@ class ClipShape:
     def output_fps(self, info: VideoInfo, start: int | None = None) -> float | None:
         """Frames per second of the clip; None if the video has no frame rate.
 
-        With a stride in a video of variable rate, the rate of the clip from `start` on, or the mean without `start`.
+        With a stride in a video of variable rate, the rate of the clip from `start` on, or the mean without `start` or
+        with `loop`.
         """
         if self.fps is not None:
             return self.fps
-        if start is None or info.timeline is None or self.frames < 2:
+        if start is None or self.loop or info.timeline is None or self.frames < 2:
             return None if info.fps is None else info.fps / self.stride
         first, last = info.timeline.seconds[self.source_indices(start, info)[[0, -1]]].tolist()
         return (self.frames - 1) / (last - first) if last > first else info.fps / self.stride
@@ -85,6 +98,10 @@ class ClipShape:
     def longer(self, times: int) -> ClipShape:
         """The same shape with `times` as many frames."""
         return replace(self, frames=self.frames * times)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, JSON-able; without `loop` if it is not set, as records were before there was one."""
+        return {name: value for name, value in asdict(self).items() if name != "loop" or value}
 
     def _timeline(self, info: VideoInfo) -> Timeline | None:
         """The times that frames are chosen by: only with `fps` and a variable rate; otherwise their numbers suffice."""

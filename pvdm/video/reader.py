@@ -64,7 +64,7 @@ def read_frames(
         index = _index(path, info)
         _check_range(path, unique, index.frames)
         frames = decoder(reader, index).read(path, unique, index)
-    return frames if len(unique) == len(order) and (np.diff(order) > 0).all() else frames[order]
+    return frames if _ascending(unique, order) else frames[order]
 
 
 @naming_the_file
@@ -77,7 +77,7 @@ def read_covering(
     crop: tuple[float, float] = (0.5, 0.5),
     reader: Reader = "auto",
 ) -> Tensor:
-    """The frames at `indices` (ascending, repeats allowed) as a clip: (3, t, *size) uint8, contiguous.
+    """The frames at `indices` (any order, repeats allowed) as a clip: (3, t, *size) uint8, contiguous.
 
     They are scaled and cropped as by `resize_and_crop`, but frames of a video file while they are decoded, which is
     more accurate and faster. Errors are those of `read_frames`.
@@ -92,7 +92,12 @@ def read_covering(
     _check_range(path, unique, index.frames)
     check_crop(crop)
     video = torch.from_numpy(decoder(reader, index).read_covering(path, unique, index, size, crop))
-    return video if len(unique) == len(order) else video[:, order]
+    return video if _ascending(unique, order) else video[:, order]
+
+
+def _ascending(unique: np.ndarray, order: np.ndarray) -> bool:
+    """Whether the indices that these were made from are the unique ones, in their order."""
+    return len(unique) == len(order) and bool((np.diff(order) > 0).all())
 
 
 def _index(path: Path, info: VideoInfo | None) -> PacketIndex:

@@ -32,12 +32,15 @@ class Timeline:
         # A frame is the nearest until halfway to the next one, the last until half of its duration.
         self._ends = np.append((seconds[1:] + seconds[:-1]) / 2, seconds[-1] + self.usual / 2)
 
-    def nearest(self, start: int, frames: int, fps: float) -> np.ndarray:
+    def nearest(self, start: int, frames: int, fps: float, *, loop: bool = False) -> np.ndarray:
         """(frames,) int64: frame `start` and those nearest to the times 1/fps, 2/fps, ... later.
 
-        The later one in a tie, and n beyond the end of the video.
+        The later one in a tie. Beyond the end of the video it is n, or with `loop` the first frames follow the last.
         """
-        indices = self._at(self.seconds[start] + np.arange(frames) / fps)
+        seconds = self.seconds[start] + np.arange(frames) / fps
+        indices = self._at(seconds % (self.seconds[-1] + self.usual) if loop else seconds)
+        if loop:
+            indices %= len(self.seconds)
         indices[0] = start  # if several frames have the same time, it would be the last of them
         return indices
 

@@ -19,6 +19,7 @@ OTHERS = {
     "height": 64,
     "width": 32,
     "fps": 12.5,
+    "loop": True,
     "clips": 2,
     "batch_size": 3,
     "workers": 0,
@@ -42,7 +43,7 @@ OTHERS = {
 def test_every_option_reaches_its_group():
     options = DataOptions(Path("videos"), **OTHERS)
     assert set(OTHERS) == {field.name for field in fields(DataOptions)} - {"path", "stride"}
-    clip = ClipShape(8, 64, 32, fps=12.5)
+    clip = ClipShape(8, 64, 32, fps=12.5, loop=True)
     assert options.samples == SampleOptions(clip, 2, 7, None, True, Augmentation(True, True, ColorJitter(hue=0.1)))
     assert options.splits == SplitOptions(2, 0.3, SplitFolders(("a", "b"), ("c",)), 9)
     assert options.loading == LoadingOptions(3, 0, 5)

@@ -79,6 +79,16 @@ def test_clips_fit_end_to_end(videos):
     assert len(ClipDataset(videos, SHAPE, training=True, clips_per_video=5)) == 15
 
 
+def test_samples_of_cycles_start_anywhere_and_all_have_a_context(videos, frame_numbers):
+    dataset = ClipDataset(videos[2:], replace(SHAPE, frames=8, height=48, width=64, loop=True), clips=2, training=True)
+    assert len(dataset) == 1
+    samples = [dataset[SampleKey(epoch, 0)] for epoch in range(60)]
+    assert {sample["start"] for sample in samples} == set(range(12))
+    for sample in samples[:8]:
+        found = frame_numbers(sample["video"].permute(1, 2, 3, 0).numpy())
+        assert sample["has_context"] and found == [(sample["start"] + i) % 12 for i in range(16)]
+
+
 def test_validation_starts_are_evenly_spaced(videos):
     assert starts(ClipDataset(videos[:1], SHAPE, training=False, clips_per_video=4)) == [0, 12, 24, 36]
     assert starts(ClipDataset(videos[:1], SHAPE, training=False)) == list(range(0, 40, 4))

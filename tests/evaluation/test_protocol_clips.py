@@ -73,6 +73,16 @@ def refused(call) -> str:
     return str(error.value)
 
 
+def test_cycles_go_on_with_their_first_frame(folder):
+    plain, cycles = (VideoSet.find(folder, loop=loop) for loop in (False, True))
+    clips = VideoClips(cycles, frames=11, stride=2, min_frames=100)
+    assert names(clips) == ["a/x", "b", "c", "short"] and clips.dropped_short == 0
+    assert numbers(next(clips.read([3]))) == [2 * i % 5 for i in range(11)]
+    found = {seed: VideoClips(cycles, frames=8, start="random", seed=seed).first_frame(3) for seed in range(40)}
+    assert set(found.values()) == set(range(5))
+    assert clips.describe()["loop"] and "loop" not in VideoClips(plain, frames=8).describe()
+
+
 def test_videos_come_in_sorted_order_and_short_ones_are_counted(folder):
     clips = VideoClips(VideoSet.find(folder), frames=8)
     assert names(clips) == ["a/x", "b", "c"] and len(clips) == 3

@@ -20,6 +20,7 @@ from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training.latent_encoding import digest_of, encode, plan_of
 from pvdm.video import ClipShape, read_clip
+from pvdm.video.reader import read_covering
 
 
 @pytest.fixture(scope="module")
@@ -78,14 +79,35 @@ def test_clips_by_time_are_the_frames_of_the_samples(root, generator, make_video
         assert not pixels["has_context"] or (latent[0].float() - wanted[0]).abs().max() < 2e-3
 
 
+@pytest.mark.parametrize("stride", [1, 3])
+def test_latents_of_cycles_are_those_of_the_samples(root, generator, tmp_path, stride):
+    videos = data(root, loop=True, clips_per_video=4)
+    folder = encoded(videos, generator, tmp_path / "latents", stride=stride)
+    cached = data(folder, layout="latents", clips_per_video=4)
+    assert cached.collection.describe()["clip"]["loop"] and cached.collection.clip.loop
+    by_path = {video.path: video for video in videos.training.videos}
+    for index in range(len(cached.training)):
+        sample = cached.training[index]
+        assert sample["has_context"]
+        video, shape = by_path[root / sample["path"]], videos.collection.clip.longer(2)
+        pixels = read_clip(video.path, shape, sample["start"]).unflatten(1, (2, AUTOENCODER.frames)).movedim(1, 0)
+        with torch.no_grad():
+            wanted = generator.autoencoder.encode(pixels.float() / 127.5 - 1).flatten()
+            mirrored = generator.autoencoder.encode(pixels.flip(-1).float() / 127.5 - 1).flatten()
+        found = sample["latent"].float()
+        assert min((found - wanted).abs().max(), (found - mirrored).abs().max()) < 2e-3
+    with pytest.raises(InputError, match=r"clips with loop False, and data\.loop is True"):
+        data(encoded(data(root), generator, tmp_path / "plain"), layout="latents", loop=True)
+
+
 def test_a_video_is_read_once_for_all_its_clips(root, generator, tmp_path, monkeypatch):
     read = []
 
     def reading(path, *arguments, **options):
         read.append(path)
-        return read_clip(path, *arguments, **options)
+        return read_covering(path, *arguments, **options)
 
-    monkeypatch.setattr(window_reader, "read_clip", reading)
+    monkeypatch.setattr(window_reader, "read_covering", reading)
     videos = data(root)
     encoded(videos, generator, tmp_path / "latents", clips_per_shard=1000)
     assert len(read) == len(set(read)) == 6
@@ -105,9 +127,9 @@ def test_windows_are_bounded_and_pass_over_gaps(root, monkeypatch):
             grid, windows = found(stride, most)
             assert [row for window in windows for row in window.rows] == list(range(grid.rows(video.info)))
             for window in windows:
-                held = range(window.start, window.start + window.count * window.step, window.step)
-                assert len(held) <= max(most, 4) and held[-1] < frames
-                assert all(set(grid.frames(row, video.info)) <= set(held) for row in window.rows)
+                held = window.indices.tolist()
+                assert len(held) <= max(most, 4) and held[-1] < frames and held == sorted(set(held))
+                assert {frame for row in window.rows for frame in grid.frames(row, video.info)} == set(held)
     assert len(found(1, 1000)[1]) == 1
 
 

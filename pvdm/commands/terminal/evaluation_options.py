@@ -48,6 +48,8 @@ class Plan:
             )
         if (options.label or options.every_class) and not self.models:
             raise InputError("--label and --every-class apply only to a model that is sampled", "leave them out")
+        if options.loop and (not options.real or options.real in self.models):
+            raise InputError("--loop applies to real videos", "give them as --real, or leave it out")
         given = [
             f"--{name.replace('_', '-')}" for name in (*SOLVER, "later_steps") if getattr(options, name) is not None
         ]
@@ -105,7 +107,8 @@ class Plan:
         path = getattr(self.options, side)
         layout = getattr(self.options, f"{side}_layout") or layout_of(path)
         part = part or protocol.part_of(layout)
-        return self.videos(Path(path), layout=layout, part=part, split=self.options.split)
+        loop = self.options.loop and side == "real"
+        return self.videos(Path(path), layout=layout, part=part, split=self.options.split, loop=loop)
 
     def _needed(self, real: Source | None, protocol: Protocol) -> Source:
         if not real:
@@ -117,7 +120,9 @@ class Plan:
         if protocol.kind != "nearest" or not self.options.real or self.options.real in self.models:
             return None
         if path := self.options.held_out:
-            found = self.videos(path, layout=layout_of(path), part="test", split=self.options.split)
+            found = self.videos(
+                path, layout=layout_of(path), part="test", split=self.options.split, loop=self.options.loop
+            )
             return source_of(found, protocol, role="real")
         if self._find("real", protocol, self.options.part).part != "train":
             return None

@@ -32,7 +32,7 @@ def data_report(data: VideoCollection, damaged: Sequence[BadVideo] = ()) -> dict
         "layout": data.layout,
         "split": data.splits.split if data.layout == "ucf101" else None,
         "part": data.part,
-        "clip": {**asdict(data.clip), "clips": clips},
+        "clip": {**data.clip.to_dict(), "clips": clips},
         "card": asdict(data.card),
         "parts": {
             name: {"found": len(entries[name]), **statistics(split, data.clip, clips, per_video[name])}
@@ -63,6 +63,7 @@ def table(report: Mapping[str, Any]) -> str:
     """The report as text."""
     clip = report["clip"]
     pace = f"{clip['fps']:g} frames per second" if clip["fps"] else f"stride {clip['stride']}"
+    pace += ", wrapped round" if clip.get("loop") else ""
     split = f", split {report['split']}" if report["split"] else ""
     lines = [
         f"{report['path']}: layout {report['layout']}{split}, training on part {report['part']}",

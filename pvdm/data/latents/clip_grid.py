@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -27,7 +27,9 @@ class ClipGrid:
     def rows(self, info: VideoInfo) -> int:
         """How many clips a video has."""
         starts, lag, _ = self._layout(info)
-        return 2 * starts if lag is None else starts + lag
+        if lag is None:
+            return 2 * starts
+        return starts if self.clip.loop else starts + lag
 
     def frames(self, row: int, info: VideoInfo) -> np.ndarray:
         """Indices of the frames of a clip in its video, (t,) int64."""
@@ -45,7 +47,9 @@ class ClipGrid:
         place, (_, lag, has_context) = start // self.stride, self._layout(info)
         if not has_context:
             return None, place
-        return (2 * place, 2 * place + 1) if lag is None else (place, place + lag)
+        if lag is None:
+            return 2 * place, 2 * place + 1
+        return place, (place + lag) % self.rows(info)  # only of a loop is the target ever an earlier row
 
     def _layout(self, info: VideoInfo) -> _Layout:
         return _layout(self.clip, self.stride, info.frames, info.fps, info.times)
@@ -54,7 +58,7 @@ class ClipGrid:
 class _Layout(NamedTuple):
     """How many samples a video has, and how many rows lie between the context and the target of each.
 
-    `lag` is 0 without a context, and None if contexts and targets alternate.
+    `lag` is 0 without a context, and None if contexts and targets alternate. Of a loop, row 0 follows the last one.
     """
 
     starts: int
@@ -72,9 +76,10 @@ def _layout(clip: ClipShape, stride: int, frames: int, fps: float | None, times:
     starts = last // stride + 1
     if clip.fps is not None and times is not None:
         return _Layout(starts, None, True)
-    context, target = _pair(clip, info)
+    context, target = _pair(replace(clip, loop=False), info)
     lag, rest = divmod(int(target[0]), stride)
-    is_later_context = rest == 0 and lag <= starts and np.array_equal(target - target[0], context)
+    is_there = frames % stride == 0 if clip.loop else lag <= starts
+    is_later_context = rest == 0 and is_there and np.array_equal(target - target[0], context)
     return _Layout(starts, lag if is_later_context else None, True)
 
 

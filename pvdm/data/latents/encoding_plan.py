@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -166,7 +166,7 @@ class LatentPlan:
         return {
             "autoencoder": dict(self.autoencoder),
             "settings": dict(self.settings),
-            "clip": asdict(self.clip),
+            "clip": self.clip.to_dict(),
             "latent": list(self.latent),
             "videos": {
                 "path": [Path(video.path).as_posix() for video in self.videos],

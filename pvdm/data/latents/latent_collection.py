@@ -87,10 +87,10 @@ class LatentCollection(ClipCollection):
         }
 
     def _check_clip(self, plan: LatentPlan) -> None:
-        """InputError if the options ask for other clips; stride and fps at their defaults do not."""
+        """InputError if the options ask for other clips; stride, fps and loop at their defaults do not."""
         given, encoded = self.samples.clip, plan.clip
         default = ClipShape(given.frames, given.height, given.width)
-        pace = [name for name in ("fps", "stride") if getattr(given, name) != getattr(default, name)]
+        pace = [name for name in ("fps", "stride", "loop") if getattr(given, name) != getattr(default, name)]
         for name in ("frames", "height", "width", *pace):
             found, asked = getattr(encoded, name), getattr(given, name)
             if asked != found:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,21 +16,19 @@ from torch import Tensor
 from pvdm.data.index import Video
 from pvdm.data.latents.clip_grid import ClipGrid
 from pvdm.data.latents.encoding_plan import LatentPlan, Shard
-from pvdm.video import ClipShape, Reader, read_clip
+from pvdm.video import Reader
+from pvdm.video.reader import read_covering
 
 WINDOW = 1 << 28
 """Most bytes of a window's frames, in the file's size or in the clip's, whichever is larger."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """The frames of a video that hold the clips of some rows: `count` frames from `start`, `step` apart."""
+class Window(NamedTuple):
+    """The frames of a video that hold the clips of some rows: their indices, ascending."""
 
     video: Video
     rows: range
-    start: int
-    count: int
-    step: int
+    indices: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -61,15 +60,14 @@ class WindowReader:
                 yield from self._cut(*pending.popleft())
 
     def _read(self, window: Window) -> Tensor:
-        """(3, count, h, w) uint8."""
-        clip, video = self.plan.clip, window.video
-        shape = ClipShape(window.count, clip.height, clip.width, window.step)
-        return read_clip(self.root / video.path, shape, window.start, info=video.info, reader=self.reader)
+        """(3, t, h, w) uint8."""
+        path, size = self.root / window.video.path, (self.plan.clip.height, self.plan.clip.width)
+        return read_covering(path, window.indices, size, info=window.video.info, reader=self.reader)
 
     def _cut(self, window: Window, frames: Future[Tensor]) -> Iterator[Tensor]:
         """The clips of a window's rows."""
         for row in window.rows:
-            places = (self.plan.grid.frames(row, window.video.info) - window.start) // window.step
+            places = np.searchsorted(window.indices, self.plan.grid.frames(row, window.video.info))
             yield frames.result()[:, torch.from_numpy(places)]
 
 
@@ -79,18 +77,12 @@ def windows(video: Video, rows: range, grid: ClipGrid) -> Iterator[Window]:
     most = WINDOW // (3 * max(info.height * info.width, clip.height * clip.width))
     first = rows.start
     while first < rows.stop:
-        indices, stop = grid.frames(first, info), first + 1
+        indices, stop = np.unique(grid.frames(first, info)), first + 1
         while stop < rows.stop:
-            following = grid.frames(stop, info)
-            if following[0] - indices[-1] > clip.span(info) or following[-1] - indices[0] >= most:
+            following = np.unique(grid.frames(stop, info))
+            together = np.union1d(indices, following)
+            if following[0] - indices[-1] > clip.span(info) or len(together) > most:
                 break
-            indices, stop = np.union1d(indices, following), stop + 1
-        yield _window(video, range(first, stop), indices)
+            indices, stop = together, stop + 1
+        yield Window(video, range(first, stop), indices)
         first = stop
-
-
-def _window(video: Video, rows: range, indices: np.ndarray) -> Window:
-    """The window of the frames at `indices`, which increase."""
-    step = int(np.gcd.reduce(np.diff(indices))) if len(indices) > 1 else 1
-    step = max(1, step)  # 0 if one frame is repeated throughout
-    return Window(video, rows, int(indices[0]), int(indices[-1] - indices[0]) // step + 1, step)

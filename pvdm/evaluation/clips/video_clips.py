@@ -54,7 +54,7 @@ class VideoClips(ClipSource):
         self.videos, self.frames, self.stride, self.scaling = videos, frames, stride, scaling
         self.start, self.seed = start, seed
         self.classes = videos.classes
-        self.needed = max(min_frames or 0, (frames - 1) * stride + 1)
+        self.needed = 1 if videos.loop else max(min_frames or 0, (frames - 1) * stride + 1)
         long = [number for number, video in enumerate(videos.videos) if video.info.frames >= self.needed]
         if not long:
             raise self._all_too_short()
@@ -98,6 +98,7 @@ class VideoClips(ClipSource):
             "files_sha256": self.videos.digest,
             "frames": self.frames,
             "stride": self.stride,
+            **({"loop": True} if self.videos.loop else {}),
             "choice": self.choice,
             **({"besides": self.besides} if self.besides else {}),
             "start": self.start,
@@ -132,13 +133,15 @@ class VideoClips(ClipSource):
     def _read(self, number: int, video: Video) -> Tensor:
         """(3, t, h, w) uint8."""
         indices = self.first_frame(number) + self.stride * np.arange(self.frames)
+        indices = indices % video.info.frames if self.videos.loop else indices
         return self.scaling(read_frames(video.path, indices, info=video.info))
 
     def first_frame(self, number: int) -> int:
         """The frame at which the clip of this video starts."""
-        room = self.videos.videos[number].info.frames - 1 - (self.frames - 1) * self.stride
+        last = self.videos.videos[number].info.frames - 1
+        room = max(0, last - (self.frames - 1) * self.stride)
         if self.start == "random":
-            return int(_generator(self.seed, START, number).integers(room + 1))
+            return int(_generator(self.seed, START, number).integers((last if self.videos.loop else room) + 1))
         return room // 2 if self.start == "middle" else 0
 
     def _check_sizes(self) -> None:

@@ -32,6 +32,7 @@ class VideoSet:
     """The videos of a folder, sorted by their path below it.
 
     part: The part of the data set; None if the folder has no parts, so that all videos are used.
+    loop: The videos are cycles, which continue with their first frame.
     """
 
     root: Path
@@ -40,6 +41,7 @@ class VideoSet:
     videos: tuple[Video, ...]
     split: int | None = None
     classes: tuple[str, ...] | None = None
+    loop: bool = False
 
     @classmethod
     def find(
@@ -50,6 +52,7 @@ class VideoSet:
         part: Part = "train",
         split: int = 1,
         folders: SplitFolders | None = None,
+        loop: bool = False,
     ) -> VideoSet:
         """The videos below `root`, all of them if it has no parts; logs what is left out.
 
@@ -70,7 +73,7 @@ class VideoSet:
             raise InputError(f"{root} has no videos in its part {part}", "choose another {part}, or fix the folder")
         _warn_of_gaps(index.videos)
         official = {"split": split if layout == "ucf101" else None, "classes": splits.classes}
-        return cls(root, layout, part if has_splits else None, tuple(index.videos), **official)
+        return cls(root, layout, part if has_splits else None, tuple(index.videos), **official, loop=loop)
 
     def name(self, video: Video) -> str:
         """Path below the root."""

@@ -152,7 +152,14 @@ def _videos(data: VideoData, protocol: Protocol, part: Part | None = None) -> Vi
     videos = data.collection
     part = part or protocol.part_of(videos.layout)
     options = videos.splits
-    return VideoSet.find(videos.path, layout=videos.layout, part=part, split=options.split, folders=options.folders)
+    return VideoSet.find(
+        videos.path,
+        layout=videos.layout,
+        part=part,
+        split=options.split,
+        folders=options.folders,
+        loop=videos.clip.loop,
+    )
 
 
 def _log_scores(pl_module: LightningModule, name: str, result: dict[str, Any]) -> None:
