@@ -66,13 +66,15 @@ class DataOptions:
     Args:
         path: Folder of the data set.
         layout: folder (any videos; sub-folders named `train` and `val`, if there are any, are the splits), classes (the
-            same with a folder per class), ucf101 or skytimelapse (as published), or latents (the output of `pvdm
+            same with a folder per class; videos beside these folders, or in one named unlabeled, are used without a
+            label), ucf101 or skytimelapse (as published), or latents (the output of `pvdm
             encode` for any of these, for stage 2). auto recognizes the published layouts and treats everything else as
             folder.
         split: Official split of UCF101: 1, 2 or 3.
         part: Part used for training: train, test or both. Validation always uses the test split, so with test or both
             it uses videos that were trained on.
-        balanced: Sample all classes equally often in training (layouts classes and ucf101).
+        balanced: Sample all classes equally often in training (layouts classes and ucf101); videos without a label
+            count as one more class.
         frames: Frames of a clip.
         height: Height in pixels; frames are scaled to cover height and width, then cropped.
         width: Width in pixels.

@@ -12,7 +12,7 @@ import numpy as np
 from pvdm.data.checks import first_causes, long_enough
 from pvdm.data.index import Index, Video
 from pvdm.data.sampler import SampleKey
-from pvdm.data.table import VideoTable
+from pvdm.data.table import NO_LABEL, VideoTable
 from pvdm.data.validation_samples import spread_evenly
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter, Reader, change_colors, read_clip
@@ -78,12 +78,13 @@ class ClipDataset:
         return int(self._ends[-1])
 
     def __getitem__(self, key: int | SampleKey) -> dict:
-        """dict(video: (3, t, h, w) uint8, path: str, start: int, fps: float, key: (3,) int64, has_context: bool).
+        """dict(video: (3, t, h, w) uint8, path: str, start: int, fps: float, key: (3,) int64, has_context: bool,
+        label: int).
 
         key: an index (of epoch 0) or a `SampleKey`. The key of the result is (seed, epoch, index), which determines
         all further randomness of the sample. `start` is the first frame that was read, `fps` the rate of the clip, NaN
-        if its video records none. Without `has_context` all frames before the target are zeros. `label`, the index of
-        the class, is present if the video has one. `IndexError` outside the dataset, `InputError` that names the file
+        if its video records none. Without `has_context` all frames before the target are zeros. `label` is the index of
+        the class, `NO_LABEL` if the video has none. `IndexError` outside the dataset, `InputError` that names the file
         if it cannot be decoded.
         """
         import torch
@@ -95,29 +96,28 @@ class ClipDataset:
         video = self.videos[number]
         placement = self._placement(number, epoch, index)
         fps = self.clip.output_fps(video.info, placement.start)
-        sample = {
+        return {
             **self._content(number, placement),
             "path": str(video.path),
             "start": placement.start,
             "fps": float("nan") if fps is None else float(fps),
             "key": torch.tensor([self.seed, epoch, index]),
             "has_context": self.has_context(video),
+            "label": NO_LABEL if video.label is None else video.label,
         }
-        return sample if video.label is None else {**sample, "label": video.label}
 
     @property
     def labels(self) -> np.ndarray | None:
-        """Class of each sample, (n,) int64; None unless every video has one."""
-        labels = [video.label for video in self.videos]
-        return None if None in labels else np.repeat(np.array(labels, dtype=np.int64), self._counts)
+        """Class of each sample, (n,) int64, `NO_LABEL` where its video has none; None if no video has one."""
+        labels = self.videos.labels
+        return np.repeat(labels, self._counts) if (labels != NO_LABEL).any() else None
 
     def evenly_spread(self, count: int) -> np.ndarray:
         """Indices of `count` samples, or of all if there are no more, ascending, spread over classes, videos and time.
 
-        See `spread_evenly`.
+        See `spread_evenly`. Videos without a label count as one more class.
         """
-        labels = [video.label for video in self.videos]
-        return spread_evenly(self._counts, count, None if None in labels else np.array(labels))
+        return spread_evenly(self._counts, count, self.videos.labels)
 
     def has_context(self, video: Video) -> bool:
         """Whether the video is long enough for all the clips of a sample."""

@@ -12,12 +12,20 @@ import numpy as np
 from pvdm.data.index import Video
 from pvdm.video import VideoInfo
 
+NO_LABEL = -1
+"""Stands for the class of a video that has none, where a number is needed."""
+
+
+def given_labels(labels: Iterable[int]) -> list[int | None]:
+    """Labels with None in place of `NO_LABEL`."""
+    return [None if label == NO_LABEL else label for label in labels]
+
 
 class VideoTable(Sequence[Video]):
     """A read-only sequence of videos, each made when it is accessed.
 
     Python stores reference counts inside objects, so a forked worker that only reads a list of objects copies their
-    memory; arrays and byte strings stay shared.
+    memory; arrays and byte strings stay shared. `labels`, (n,) int64, are all classes, `NO_LABEL` for none.
     """
 
     def __init__(self, videos: Sequence[Video]) -> None:
@@ -25,13 +33,13 @@ class VideoTable(Sequence[Video]):
         self._paths = _Texts(os.fsencode(video.path) for video in videos)
         self._sizes = np.array([(info.frames, info.height, info.width) for info in infos], np.int64).reshape(-1, 3)
         self._rates = np.array([np.nan if info.fps is None else info.fps for info in infos])
-        self._labels = np.array([-1 if video.label is None else video.label for video in videos], np.int64)
+        self.labels = np.array([NO_LABEL if video.label is None else video.label for video in videos], np.int64)
         # Files of one length and codec mostly have the same index, and those of constant rate have no times.
         self._indices = _RepeatedTexts(info.index or "" for info in infos)
         self._times = _RepeatedTexts(info.times or "" for info in infos)
 
     def __len__(self) -> int:
-        return len(self._labels)
+        return len(self.labels)
 
     def __eq__(self, other: object) -> bool:
         """Whether the other is a sequence of the same videos."""
@@ -51,10 +59,10 @@ class VideoTable(Sequence[Video]):
         if isinstance(number, slice):
             return [self[i] for i in range(*number.indices(len(self)))]
         frames, height, width = self._sizes[number].tolist()
-        rate, label = float(self._rates[number]), int(self._labels[number])
+        rate, label = float(self._rates[number]), int(self.labels[number])
         index, times = self._indices[number] or None, self._times[number] or None
         info = VideoInfo(frames, height, width, None if np.isnan(rate) else rate, index, times)
-        return Video(Path(os.fsdecode(self._paths[number])), info, None if label < 0 else label)
+        return Video(Path(os.fsdecode(self._paths[number])), info, None if label == NO_LABEL else label)
 
 
 class _Texts:

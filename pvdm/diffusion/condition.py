@@ -51,6 +51,11 @@ class Condition:
         label_masks = [_mask_of(part.label_mask, part.label) for part in conditions]
         return cls(*(_join(parts) for parts in (contexts, masks, labels, label_masks)))
 
+    def part(self, samples: slice) -> Condition:
+        """The condition of some of the samples."""
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **{name: value[samples] for name, value in tensors.items()})
+
     @property
     def is_absent(self) -> bool:
         """Whether the whole batch has no condition; masks are not read."""

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pvdm.diffusion import Condition, SamplerConfig, VideoNoise
+from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
 from pvdm.generation.latent_model import Label, LatentModel
@@ -37,7 +37,7 @@ class VideoGenerator(LatentModel):
         *,
         steps: int | None = None,
         seed: int = 0,
-        labels: Label | Sequence[Label] | None = None,
+        labels: Label | Sequence[Label | None] | None = None,
         batch_size: int | None = None,
         sampler: SamplerConfig | SamplerName | None = None,
         progress: Progress | None = None,
@@ -48,7 +48,8 @@ class VideoGenerator(LatentModel):
             num_videos: Number of clips.
             steps: Evaluations of the network per clip; by default those of the sampler.
             seed: Video i of a seed is the same at any batch size.
-            labels: The class of each, or one for all, by index or name; by default clips of no particular class.
+            labels: The class of each, or one for all, by index or name; without one, also as None among others, a clip
+                is of no particular class.
             batch_size: Clips sampled at once; all by default.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             progress: Called after each step with (steps done, steps) of the clip.
@@ -64,19 +65,18 @@ class VideoGenerator(LatentModel):
         videos: Sequence[tuple[int, int]],
         *,
         batch_size: int,
-        labels: Label | Sequence[Label] | None = None,
+        labels: Label | Sequence[Label | None] | None = None,
         sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Tensor]:
         """Yields a new clip for each (seed, index), batch by batch: (b, 3, t, h, w) uint8 on the CPU."""
-        label = None if labels is None else self.class_labels(labels, len(videos))
+        of_class = self.class_condition(labels, len(videos))
 
         def latents(progress: Progress | None) -> Iterator[Tensor]:
             for start in range(0, len(videos), batch_size):
                 part = slice(start, start + batch_size)
                 noise = VideoNoise([(*video, 0) for video in videos[part]])
-                condition = Condition(label=None if label is None else label[part])
-                yield self.sample_latent(noise, condition, sampler or SamplerConfig(), progress)
+                yield self.sample_latent(noise, of_class.part(part), sampler or SamplerConfig(), progress)
 
         yield from self._decoded(latents, progress)
 
@@ -126,7 +126,7 @@ class VideoGenerator(LatentModel):
         num_frames: int | None = None,
         context: Tensor | None = None,
         videos: Sequence[tuple[int, int]] = ((0, 0),),
-        labels: Label | Sequence[Label] | None = None,
+        labels: Label | Sequence[Label | None] | None = None,
         sampler: SamplerConfig | None = None,
         later_sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
@@ -140,12 +140,13 @@ class VideoGenerator(LatentModel):
             context: Video (3, n, h, w) uint8 that all continue, or one for each (b, 3, n, h, w); by default the first
                 clip is sampled without one.
             videos: (seed, index) of each video of the batch; its noise depends on nothing else.
-            labels: Class of each video, or one for all, by index or name; InputError if there is no such class.
+            labels: Class of each video, or one for all, by index or name, None for none; InputError if there is no such
+                class.
             sampler: Sampler of the first clip.
             later_sampler: Sampler of all later clips; by default that of the first.
             progress: Called after each step with (steps done, steps) of the clip, by the thread that samples.
         """
-        label = None if labels is None else self.class_labels(labels, len(videos))
+        of_class = self.class_condition(labels, len(videos))
         start = None if context is None else self.encode_context(context).expand(len(videos), -1, -1)
         first, later = sampler or SamplerConfig(), later_sampler or sampler or SamplerConfig()
 
@@ -153,7 +154,7 @@ class VideoGenerator(LatentModel):
             latent = start
             for clip in count() if num_frames is None else range(math.ceil(num_frames / self.frames)):
                 noise, solver = VideoNoise([(*video, clip) for video in videos]), later if clip else first
-                latent = self.sample_latent(noise, Condition(latent, label=label), solver, progress)
+                latent = self.sample_latent(noise, replace(of_class, context=latent), solver, progress)
                 yield latent
 
         yield from self._decoded(latents, progress, math.inf if num_frames is None else num_frames)

@@ -144,6 +144,16 @@ class LatentModel(StoredModel):
         indices = [class_index(label, self.class_count, self.classes) for label in one_each(labels, videos)]
         return torch.tensor(indices, device=self.device)
 
+    def class_condition(self, labels: Label | Sequence[Label | None] | None, videos: int) -> Condition:
+        """The condition of `videos` videos with these labels, of which None stands for no particular class."""
+        if labels is None:
+            return Condition()
+        each = one_each(labels, videos)
+        label = self.class_labels([0 if label is None else label for label in each], videos)
+        is_given = [label is not None for label in each]
+        mask = None if all(is_given) else torch.tensor(is_given, device=self.device)
+        return Condition(label=label, label_mask=mask)
+
     def check_can_continue(self, video: Tensor | None) -> None:
         """InputError if there is no denoiser, or if video (3, n, h, w) is shorter than the context of a clip."""
         if self.denoiser is None:
@@ -199,7 +209,7 @@ def class_index(label: Label, count: int | None, names: Sequence[str] | None) ->
     return index
 
 
-def one_each(labels: Label | Sequence[Label], videos: int) -> list[Label]:
+def one_each(labels: Label | Sequence[Label | None], videos: int) -> list[Label | None]:
     """A label for each of the videos: those given, or a single one for all; InputError for another number."""
     if isinstance(labels, str) or not isinstance(labels, Sequence):
         return [labels] * videos

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from pvdm.data.table import NO_LABEL, given_labels
 from pvdm.diffusion import (
     Condition,
     DiffusionConfig,
@@ -37,11 +38,12 @@ class DiffusionTraining(AutomaticUpdates):
 
     A batch holds clips of twice the model's frames, "video" (b, 3, 2 t, h, w) uint8: the context and then the target;
     or their latents, "latent" (b, 2, c, l), as `pvdm encode` has cached them. Where `has_context` is False, the context
-    is filler and is ignored. With `denoiser.classes`, the denoiser gets the labels of the data.
+    is filler and is ignored. With `denoiser.classes`, the denoiser gets the labels of the data; samples without one
+    (label -1) are trained without, beside the others.
 
     Validation computes the unweighted loss at fixed timesteps: `val/loss_no_context` (and `val/loss`, the same) of all
     samples without context and label, `val/loss_context` with the context alone of those that have one, and
-    `val/loss_label` with the label alone.
+    `val/loss_label` with the label alone of those that have one.
 
     Args:
         autoencoder: Exported folder or stage-1 checkpoint.
@@ -148,15 +150,18 @@ class DiffusionTraining(AutomaticUpdates):
         return latents_of(self.generator.autoencoder, batch, keep)
 
     def labelled(self, condition: Condition, batch: dict[str, Any], keep: Tensor) -> Condition:
-        """The condition with the labels that `keep` (b,) marks; unchanged for a denoiser without classes."""
+        """The condition with the labels that `keep` (b,) marks; unchanged for a denoiser without classes.
+
+        A sample without a label keeps none.
+        """
         if self.generator.class_count is None:
             return condition
-        if "label" not in batch:
+        if (label := batch.get("label")) is None:
             raise InputError(
                 "the samples have no labels",
                 "give data with classes, or leave model.denoiser.classes out",
             )
-        return replace(condition, label=batch["label"], label_mask=on_device(batch, keep))
+        return replace(condition, label=label, label_mask=on_device(batch, keep) & (label != NO_LABEL))
 
     def weights(self, t: Tensor) -> Tensor:
         """Weight of the loss at timesteps t: (b,)."""
@@ -181,7 +186,8 @@ class DiffusionTraining(AutomaticUpdates):
         target, context = self.latents(batch, everyone)
         cases = {"no_context": (Condition(), everyone), "context": (context, context.mask)}
         if "label" in self.validation_means.names:
-            cases["label"] = (self.labelled(Condition(), batch, everyone), everyone)
+            labelled = self.labelled(Condition(), batch, everyone)
+            cases["label"] = (labelled, labelled.label_mask)
         for name, (condition, given) in cases.items():
             losses = torch.stack([self._losses_at(t, target, condition, batch) for t in self.time_steps()])
             self.validation_means.add(name, losses.mean(0)[given])
@@ -207,11 +213,9 @@ class DiffusionTraining(AutomaticUpdates):
         check_range(1, timesteps, **{"sampler.steps": self.sampler.completed(timesteps).steps})
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """A sampled clip of the same class for each clip of the data: (b, 3, t, h, w) uint8."""
+        """A sampled clip of the same class, or of none, for each clip of the data: (b, 3, t, h, w) uint8."""
         videos = [(int(seed), int(index)) for seed, _, index in batch["key"].tolist()]
-        everyone = torch.ones(len(videos), dtype=torch.bool)
-        label = self.labelled(Condition(), batch, everyone).label
-        labels = None if label is None else label.tolist()
+        labels = None if self.generator.class_count is None else given_labels(batch["label"].tolist())
         (sampled,) = self.generator.batches(videos, batch_size=len(videos), labels=labels, sampler=self.sampler)
         return {"video": sampled, "names": [f"sample_{index:06d}" for _, index in videos]}
 

@@ -181,7 +181,7 @@ def _weights(module: LightningModule, *, is_trained: bool) -> int:
 
 
 def _classes_of(data: ClipCollection, count: int) -> tuple[str, ...]:
-    """Names of the data's classes; InputError unless their number is the denoiser's."""
+    """Names of the data's classes; InputError unless their number is the denoiser's, and some sample has a label."""
     if data.classes is None:
         raise InputError(
             f"model.denoiser.classes is {count}, but the data have no classes",
@@ -192,5 +192,10 @@ def _classes_of(data: ClipCollection, count: int) -> tuple[str, ...]:
         raise InputError(
             f"the data have {found} classes, the denoiser {count}",
             f"set model.denoiser.classes to {found}",
+        )
+    if data.training.labels is None:
+        raise InputError(
+            f"model.denoiser.classes is {count}, but no training video has a label",
+            "move some into the folders of their classes, or leave model.denoiser.classes out",
         )
     return tuple(data.classes)

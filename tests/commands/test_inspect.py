@@ -48,6 +48,16 @@ def told(capsys):
     return run
 
 
+def test_videos_without_a_label_are_counted_beside_the_classes(make_video, tmp_path, inspect, told):
+    for name in ("train/a/0", "train/1", "train/unlabeled/2", "val/b/3"):
+        make_video(f"labels/{name}.mp4", 8, 16, 16)
+    options = (tmp_path / "labels", "--layout", "classes", "--frames", 4, "--size", "16x16")
+    assert inspect(*options)["unlabelled"] == {"training": 2, "validation": 0}
+    text = told(*options, "--output", tmp_path / "inspected")
+    assert "classes: 2, of which 2 have videos (training + validation)\na 1+0 b 0+1\nwithout a label: 2+0" in text
+    assert (tmp_path / "inspected").is_dir()
+
+
 def test_figures(videos, inspect):
     report = inspect(videos, "--frames", 4, "--stride", 2, "--size", "16x32")
     training, validation = report["parts"]["training"], report["parts"]["validation"]

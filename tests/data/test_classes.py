@@ -3,7 +3,7 @@
 import pytest
 from data.small_layouts import touch
 
-from pvdm.data import Entry, SplitOptions, find_splits, split_by_file
+from pvdm.data import Entry, SplitFolders, SplitOptions, find_splits, split_by_file
 from pvdm.errors import InputError
 
 
@@ -27,10 +27,28 @@ def test_both_parts_number_the_classes_alike(tmp_path):
     assert splits.validation == [Entry(tmp_path / "val/a/3.mp4", 0), Entry(tmp_path / "val/c/4.mp4", 2)]
 
 
-@pytest.mark.parametrize("names", [["a/1.mp4", "lost.mp4"], ["frames/f_1.jpg"]])
-def test_a_video_without_a_class_is_named(tmp_path, names):
+def test_videos_beside_the_class_folders_have_no_label(tmp_path):
+    touch(tmp_path, "train/b/1.mp4", "train/2.mp4", "train/Unlabeled/x/3.mp4", "train/still/f_1.jpg", "val/a/4.mp4")
+    splits = find_splits(tmp_path, "classes")
+    assert splits.classes == ("a", "b")
+    labels = {entry.path.relative_to(tmp_path).as_posix(): entry.label for entry in splits.entries}
+    wanted = {"train/2.mp4": None, "train/Unlabeled/x/3.mp4": None, "train/still": None}
+    assert labels == {"train/b/1.mp4": 1, "val/a/4.mp4": 0, **wanted}
+    (note,) = [note for note in splits.notes if "label" in note]
+    assert note.startswith("3 of 5 videos lie in no class folder and have no label, such as ")
+
+
+def test_a_folder_of_its_own_may_hold_what_has_no_label(tmp_path):
+    touch(tmp_path, "train/b/1.mp4", "val/b/2.mp4", "unlabelled/3.mp4")
+    folders = SplitFolders(["train", "unlabelled"], ["val"])
+    splits = find_splits(tmp_path, "classes", SplitOptions(folders=folders))
+    assert [entry.label for entry in splits.training] == [0, None] and splits.classes == ("b",)
+
+
+@pytest.mark.parametrize("names", [["lost.mp4", "unlabeled/2.mp4"], ["frames/f_1.jpg"]])
+def test_videos_that_all_lie_in_no_class_are_refused(tmp_path, names):
     touch(tmp_path, *names)
-    with pytest.raises(InputError, match=r"(lost.mp4|frames) lies in no class folder; move it into one, or"):
+    with pytest.raises(InputError, match=r"none of the \d videos of .* in a class folder .*(mp4|frames)\); move those"):
         find_splits(tmp_path, "classes")
 
 

@@ -9,6 +9,7 @@ from torch.testing import assert_close
 from torch.utils.data import DataLoader
 
 from pvdm.data import Augmentation, ClipDataset, Entry, EpochSampler, SampleKey, Video, index_videos
+from pvdm.data.table import NO_LABEL
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter, VideoInfo, write_video
 
@@ -45,7 +46,7 @@ def test_sample(videos):
     assert sample["video"].shape == (3, 4, 16, 24) and sample["video"].dtype == torch.uint8
     assert sample["path"].endswith("a.mp4")
     assert (sample["key"].tolist(), sample["fps"]) == ([0, 0, 1], 12.5)
-    assert sample["has_context"] is True and "label" not in sample
+    assert sample["has_context"] is True and sample["label"] == NO_LABEL
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -214,6 +215,13 @@ def test_labels_travel_with_the_samples(videos):
     assert batch["label"].dtype == torch.int64 and batch["label"].tolist() == [5] * 10 + [0]
     assert batch["has_context"].dtype == torch.bool and batch["has_context"].all()
     assert ClipDataset(videos, SHAPE, training=False).labels is None
+
+
+def test_a_video_without_a_label_may_lie_beside_others(videos):
+    dataset = ClipDataset([replace(videos[0], label=5), videos[2]], SHAPE, training=False)
+    assert [sample["label"] for sample in dataset] == [5] * 10 + [NO_LABEL] * 3 == dataset.labels.tolist()
+    chosen = dataset.evenly_spread(6)
+    assert dataset.labels[chosen].tolist() == [5] * 3 + [NO_LABEL] * 3
 
 
 def test_videos_that_no_clip_fits_into_are_refused():

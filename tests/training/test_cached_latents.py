@@ -10,6 +10,7 @@ from miniature import AUTOENCODER, UNET, diffusion_training, trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 from runs import logged
 
+from pvdm.data.table import NO_LABEL
 from pvdm.data.video_collection import VideoCollection
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
@@ -93,6 +94,18 @@ def test_validation_is_of_the_same_clips(root, folder, module, tmp_path):
     ]
     assert set(found[0]) == set(found[1]) >= {"val/loss_context", "val/loss_label"}
     assert found[1] == pytest.approx(found[0], rel=1e-3)
+
+
+def test_clips_without_a_label_stay_beside_the_others(generator, tmp_path):
+    videos = make_videos(tmp_path / "videos")
+    for name in ("train/a/1", "val/b/5"):
+        (videos / f"{name}.mp4").rename(videos / f"{name.replace('/a', '').replace('/b', '')}.mp4")
+    pixels = data(videos)
+    cached = latents(encoded(pixels, generator, tmp_path / "latents"))
+    assert cached.collection.classes == ("a", "b")
+    for left, right in ((pixels.training, cached.training), (pixels.validation, cached.validation)):
+        assert NO_LABEL in left.labels and left.labels.tolist() == right.labels.tolist()
+    assert cached.training[0]["label"] == NO_LABEL
 
 
 def test_what_the_data_are_is_what_the_videos_were(root, folder, generator):

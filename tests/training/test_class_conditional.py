@@ -4,6 +4,7 @@ import logging
 import math
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from miniature import AUTOENCODER, UNET, arguments, batch, diffusion_training, loader, read, trainer
@@ -11,7 +12,9 @@ from torch import nn
 
 from pvdm.autoencoder import Triplane
 from pvdm.cli import main
+from pvdm.data import ClipDataset
 from pvdm.data.collection import ClipCollection
+from pvdm.data.table import NO_LABEL
 from pvdm.diffusion import Condition, DiffusionConfig, SamplerConfig, UNetConfig, VideoNoise, min_snr_weight
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
@@ -89,6 +92,41 @@ def test_a_denoiser_without_classes_ignores_labels(tmp_path):
 def test_samples_without_labels_are_refused(module):
     with pytest.raises(InputError, match=r"the samples have no labels; .* leave model.denoiser.classes out"):
         conditions(module, batch(range(2), clips=2))
+
+
+def partly_labelled(indices) -> dict:
+    """Samples in which every third has no label."""
+    samples = labelled_batch(indices)
+    return samples | {"label": torch.where(samples["key"][:, 2] % 3 == 0, NO_LABEL, samples["label"])}
+
+
+def test_samples_without_a_label_are_trained_without_one_beside_the_others(tmp_path):
+    module = diffusion_training(tmp_path / "autoencoder", denoiser=TWO_CLASSES, label_dropout=0.0)
+    nn.init.normal_(module.generator.denoiser.embed_label.weight)
+    given = conditions(module, partly_labelled(range(6)))
+    assert given.label_mask.tolist() == [False, True, True] * 2
+    with torch.no_grad():
+        mixed = module.training_step(partly_labelled(range(6)), 0)
+        unlabelled = [
+            module.training_step(labelled_batch([index]) | {"label": torch.tensor([-1])}, 0) for index in (0, 3)
+        ]
+        labelled = [module.training_step(labelled_batch([index]), 0) for index in (1, 2, 4, 5)]
+    torch.testing.assert_close(mixed, torch.stack([*unlabelled, *labelled]).mean(), rtol=1e-5, atol=0)
+
+
+def test_the_loss_with_the_label_is_of_labelled_samples_alone(module, tmp_path):
+    nn.init.normal_(module.generator.denoiser.embed_label.weight)
+    mixed, labelled, none = (
+        trainer(tmp_path).validate(module, loader([samples]), verbose=False)[0]
+        for samples in (
+            partly_labelled(range(6)),
+            labelled_batch((1, 2, 4, 5)),
+            labelled_batch(range(2)) | {"label": torch.full((2,), NO_LABEL)},
+        )
+    )
+    assert mixed["val/loss_label"] == pytest.approx(labelled["val/loss_label"], rel=1e-5)
+    assert mixed["val/loss"] != pytest.approx(labelled["val/loss"], rel=1e-5)
+    assert "val/loss_label" not in none and "val/loss" in none
 
 
 @pytest.mark.parametrize("prediction", ["eps", "x0", "v"])
@@ -185,6 +223,8 @@ def test_predictions_are_of_the_class_of_their_sample(module, monkeypatch):
     assert torch.equal(found["video"], wanted)
     other = next(module.generator.stream(videos=[(0, 4), (0, 7)], sampler=module.sampler))
     assert not torch.equal(found["video"], other)
+    mixed = module.predict_step(samples | {"label": torch.tensor([0, NO_LABEL])}, 0)["video"]
+    assert torch.equal(mixed[0], wanted[0]) and torch.equal(mixed[1], other[1])
 
 
 class Labelled:
@@ -212,6 +252,7 @@ def fit(make_video, tmp_path, monkeypatch):
         return transfer(self, samples | {"label": samples["key"][:, 2] % 2}, device, loader)
 
     monkeypatch.setattr(DiffusionTraining, "transfer_batch_to_device", with_labels)
+    monkeypatch.setattr(ClipDataset, "labels", np.zeros(2))
 
     def run(classes, wanted, **options):
         monkeypatch.setattr(ClipCollection, "classes", Labelled(classes), raising=False)
@@ -250,6 +291,26 @@ def test_data_of_other_classes_are_refused(fit, caplog, classes, wanted, message
     with caplog.at_level(logging.ERROR):
         assert fit(classes, wanted) == 2
     assert message in caplog.text
+
+
+def test_a_run_takes_labelled_and_unlabelled_videos_together(make_video, tmp_path, caplog):
+    for name in ("train/a/0", "train/b/1", "train/2", "val/3"):
+        make_video(f"videos/{name}.mp4", frames=12, height=16, width=16)
+    VideoGenerator(AUTOENCODER).save_pretrained(tmp_path / "autoencoder")
+    options = {"model__autoencoder": tmp_path / "autoencoder", "model__denoiser__classes": 2, "data__layout": "classes"}
+
+    def fit(data, run):
+        command = arguments("fit", "diffusion", tmp_path / run, data, **options, trainer__max_steps=2)
+        with caplog.at_level(logging.WARNING):
+            return main([str(part) for part in command])
+
+    assert fit(tmp_path / "videos", "run") == 0
+    assert read(tmp_path / "run")["pvdm"]["classes"] == ["a", "b"]
+    assert "2 of 4 videos lie in no class folder and have no label, such as" in caplog.text
+    (tmp_path / "videos" / "train" / "a").rename(tmp_path / "videos" / "val" / "a")
+    (tmp_path / "videos" / "train" / "b").rename(tmp_path / "videos" / "val" / "b")
+    assert fit(tmp_path / "videos", "other") == 2
+    assert "model.denoiser.classes is 2, but no training video has a label; move some into" in caplog.text
 
 
 class Pooled(nn.Module):

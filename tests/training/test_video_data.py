@@ -12,6 +12,7 @@ from data.small_layouts import CLASSES, clip_name, make_ucf101
 from pvdm.data import DataCard
 from pvdm.data import index as index_module
 from pvdm.data.description import known_share
+from pvdm.data.table import NO_LABEL
 from pvdm.data.video_collection import VideoCollection
 from pvdm.errors import InputError
 from pvdm.training import VideoData
@@ -140,7 +141,8 @@ def test_classes_travel_with_the_clips(ucf101, caplog):
 
 def test_a_folder_has_no_classes(folder):
     found = data(folder)
-    assert found.collection.classes is None and "label" not in next(iter(found.train_dataloader()))
+    assert found.collection.classes is None and found.training.labels is None
+    assert set(next(iter(found.train_dataloader()))["label"].tolist()) == {NO_LABEL}
 
 
 def test_balanced_training(ucf101):

@@ -33,12 +33,12 @@ def contact_sheet(
 
 
 def choose(videos: Sequence[Video], count: int) -> list[Video]:
-    """A reproducible choice that takes from each class in turn, sorted by class and name."""
+    """A reproducible choice that takes from each class in turn, sorted by class and name; those of none first."""
     by_class = defaultdict(list)
     for place in np.random.default_rng(0).permutation(len(videos)):
         by_class[videos[place].label].append(videos[place])
     in_turn = [video for group in zip_longest(*by_class.values()) for video in group if video is not None]
-    return sorted(in_turn[:count], key=lambda video: (video.label or 0, video.path))
+    return sorted(in_turn[:count], key=lambda video: (-1 if video.label is None else video.label, video.path))
 
 
 def _draw(sheet: Image.Image, corner: tuple[int, int], video: Video, classes: Sequence[str] | None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pvdm.data import BadVideo, long_enough
-from pvdm.data.inspection.statistics import class_counts, statistics
+from pvdm.data.inspection.statistics import class_counts, count_unlabelled, statistics
 from pvdm.data.video_collection import VideoCollection
 from pvdm.errors import InputError
 
@@ -39,6 +39,7 @@ def data_report(data: VideoCollection, damaged: Sequence[BadVideo] = ()) -> dict
             for name, split in videos.items()
         },
         "classes": splits.classes and {name: class_counts(split, splits.classes) for name, split in videos.items()},
+        "unlabelled": splits.classes and {name: count_unlabelled(split) for name, split in videos.items()},
         "absent": {"count": len(splits.absent), "listed": splits.listed, "first": [str(p) for p in splits.absent[:10]]},
         "left_out": dict(splits.left_out),
         "notes": list(splits.notes),
@@ -71,7 +72,7 @@ def table(report: Mapping[str, Any]) -> str:
         f"{clip['clips']} in a sample",
         "",
         *_columns(list(_figures(report["parts"], clip))),
-        *_classes(report["classes"]),
+        *_classes(report["classes"], report["unlabelled"]),
         *_absent(report["absent"]),
         *(["", *report["notes"]] if report["notes"] else []),
         *_bad(report["bad"]),
@@ -134,8 +135,8 @@ def _most(counts: Mapping[str, int], shown: int = 4) -> str:
     return (named or "none") + (f", {len(counts) - shown} more" if len(counts) > shown else "")
 
 
-def _classes(classes: Mapping[str, Mapping[str, int]] | None) -> Iterator[str]:
-    """Each class with its videos for training and validation, as many to a line as fit."""
+def _classes(classes: Mapping[str, Mapping[str, int]] | None, unlabelled: Mapping[str, int] | None) -> Iterator[str]:
+    """Each class with its videos for training and validation, as many to a line as fit, and those of no class."""
     if not classes:
         return
     training, validation = classes["training"], classes["validation"]
@@ -145,6 +146,8 @@ def _classes(classes: Mapping[str, Mapping[str, int]] | None) -> Iterator[str]:
     across = max(1, WIDTH // width)
     for start in range(0, len(cells), across):
         yield "  " + "".join(cell.ljust(width) for cell in cells[start : start + across]).rstrip()
+    if any(unlabelled.values()):
+        yield f"without a label: {unlabelled['training']}+{unlabelled['validation']}"
 
 
 def _absent(absent: Mapping[str, Any]) -> Iterator[str]:

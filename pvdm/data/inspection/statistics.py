@@ -44,6 +44,11 @@ def class_counts(videos: Sequence[Video], classes: Sequence[str]) -> dict[str, i
     return {name: counts[label] for label, name in enumerate(classes)}
 
 
+def count_unlabelled(videos: Sequence[Video]) -> int:
+    """How many videos have no class."""
+    return sum(video.label is None for video in videos)
+
+
 def _counts(values: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
 

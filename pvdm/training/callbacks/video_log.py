@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pvdm.data import ClipDataset
+from pvdm.data.table import given_labels
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import check_range
 from pvdm.generation import VideoGenerator
@@ -127,11 +128,11 @@ def _continued(generator: VideoGenerator, samples: list[dict[str, Any]], sampler
     return torch.cat([context, *new], dim=2)
 
 
-def _classes(generator: VideoGenerator, samples: list[dict[str, Any]], count: int) -> dict[str, list[int]]:
-    """For a model with classes, labels of `count` videos: those of the real clips in turn."""
+def _classes(generator: VideoGenerator, samples: list[dict[str, Any]], count: int) -> dict[str, list[int | None]]:
+    """For a model with classes, labels of `count` videos: those of the real clips in turn, None for one without."""
     if generator.class_count is None:
         return {}
-    return {"labels": [samples[index % len(samples)]["label"] for index in range(count)]}
+    return {"labels": given_labels(samples[index % len(samples)]["label"] for index in range(count))}
 
 
 def _spread(dataset: ClipDataset, count: int) -> list[dict[str, Any]]:
