@@ -10,6 +10,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pvdm.autoencoder import PLANES, Triplane
+
 
 class GroupNorm32(nn.GroupNorm):
     """Group norm with 32 groups, computed in at least float32; a group of a single value becomes the bias."""
@@ -48,6 +50,40 @@ def downsample(plane: Tensor) -> Tensor:
 def upsample(plane: Tensor, size: tuple[int, int]) -> Tensor:
     """2x nearest neighbor of (b, c, rows, columns), cropped to `size`: one less where `downsample` met an odd edge."""
     return functional.interpolate(plane, scale_factor=2, mode="nearest")[..., : size[0], : size[1]]
+
+
+class PlaneConvolutions(nn.Module):
+    """A 3x3 convolution for each plane, for planes whose numbers of channels differ.
+
+    Args:
+        channels: Channels in, of the planes hw, tw and th.
+        out_channels: Channels out.
+    """
+
+    def __init__(self, channels: tuple[int, int, int], out_channels: tuple[int, int, int]) -> None:
+        super().__init__()
+        sizes = zip(PLANES, channels, out_channels, strict=True)
+        self.planes = nn.ModuleDict({name: nn.Conv2d(*size, kernel_size=3, padding=1) for name, *size in sizes})
+
+    def forward(self, planes: Triplane) -> Triplane:
+        """Each plane by its own convolution."""
+        return Triplane(*(self.planes[name](plane) for name, plane in zip(PLANES, planes, strict=True)))
+
+
+def fold_time(planes: Triplane, factor: int) -> Triplane:
+    """Motion planes (b, c, t, n) -> (b, c * factor, t / factor, n): `factor` neighboring frames in one position."""
+    if factor == 1:
+        return planes
+    tw, th = (rearrange(plane, "b c (t f) n -> b (c f) t n", f=factor) for plane in (planes.tw, planes.th))
+    return Triplane(planes.hw, tw, th)
+
+
+def unfold_time(planes: Triplane, factor: int) -> Triplane:
+    """Inverse of `fold_time`."""
+    if factor == 1:
+        return planes
+    tw, th = (rearrange(plane, "b (c f) t n -> b c (t f) n", f=factor) for plane in (planes.tw, planes.th))
+    return Triplane(planes.hw, tw, th)
 
 
 class ResidualBlock(nn.Module):

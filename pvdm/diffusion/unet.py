@@ -9,7 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pvdm.autoencoder import Triplane, TriplaneShape
-from pvdm.diffusion.blocks import Attention, GroupNorm32, ResidualBlock, timestep_embedding, zero
+from pvdm.diffusion.blocks import (
+    Attention,
+    GroupNorm32,
+    PlaneConvolutions,
+    ResidualBlock,
+    fold_time,
+    timestep_embedding,
+    unfold_time,
+    zero,
+)
 from pvdm.diffusion.condition import Condition
 from pvdm.errors import ArgumentError
 
@@ -29,6 +38,10 @@ class UNetConfig:
         heads: Attention heads.
         dropout: Dropout probability in residual blocks.
         classes: Number of classes; None builds a network without labels.
+        across_factors: Downsampling factors at which attention joins the planes; None is all, as released. The lowest
+            level has it in any case.
+        frame_patch: Frames that a position of the motion planes holds inside the network, as released one. More make it
+            faster; the number of frames must be divisible by it.
     """
 
     latent_channels: int = 4
@@ -40,10 +53,13 @@ class UNetConfig:
     heads: int = 8
     dropout: float = 0.0
     classes: int | None = None
+    across_factors: tuple[int, ...] | None = None
+    frame_patch: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("latent_shape", "channel_multipliers", "attention_factors"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in ("latent_shape", "channel_multipliers", "attention_factors", "across_factors"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, tuple(value))
         _check_sizes(self)
         if self.latent_shape[3:] == (1,):
             object.__setattr__(self, "latent_shape", self.latent_shape[:3])  # one way to say it, that of older exports
@@ -57,27 +73,36 @@ class UNetConfig:
             remedy = "give a number of at least 1, or leave it out for no labels"
             raise ArgumentError(f"classes is {self.classes}", remedy, option="classes")
 
+    @property
+    def plane_channels(self) -> tuple[int, int, int]:
+        """Channels of the planes hw, tw and th as the network sees them, before the context is added."""
+        shape, motion = TriplaneShape(*self.latent_shape), self.latent_channels * self.frame_patch
+        return self.latent_channels * shape.contents, motion, motion
+
 
 def _check_sizes(config: UNetConfig) -> None:
     """ArgumentError unless there is at least one level, and every size is at least 1."""
     if not config.channel_multipliers:
         raise ArgumentError("channel_multipliers is empty", "give one for each level", option="channel_multipliers")
-    for name in ("latent_channels", "latent_shape", "channels", "blocks_per_level", "heads"):
+    for name in ("latent_channels", "latent_shape", "channels", "blocks_per_level", "heads", "frame_patch"):
         value = getattr(config, name)
         if min(value if isinstance(value, tuple) else (value,)) < 1:
             raise ArgumentError(f"{name} is {value}", "it must be at least 1", option=name)
     if len(config.latent_shape) not in (3, 4):
         problem = f"latent_shape is {config.latent_shape}"
         raise ArgumentError(problem, "give frames, rows and columns", option="latent_shape")
-    if any(factor < 1 or factor & (factor - 1) for factor in config.attention_factors):
-        problem = f"attention_factors are {config.attention_factors}"
-        raise ArgumentError(problem, "give powers of 2", option="attention_factors")
+    if config.latent_shape[0] % config.frame_patch:
+        problem = f"frame_patch is {config.frame_patch}"
+        raise ArgumentError(problem, f"give a divisor of the {config.latent_shape[0]} frames", option="frame_patch")
+    for name in ("attention_factors", "across_factors"):
+        if any(factor < 1 or factor & (factor - 1) for factor in getattr(config, name) or ()):
+            raise ArgumentError(f"{name} are {getattr(config, name)}", "give powers of 2", option=name)
 
 
 class Stage(nn.Module):
-    """Blocks that share their weights among the planes, then attention over all positions of all planes."""
+    """Blocks that share their weights among the planes, then attention over all positions of all planes, if any."""
 
-    def __init__(self, blocks: list[nn.Module], across: Attention) -> None:
+    def __init__(self, blocks: list[nn.Module], across: Attention | None) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
         self.across = across
@@ -97,6 +122,8 @@ class Stage(nn.Module):
             for plane, value in zip(group, batch.chunk(len(group)), strict=True):
                 values[plane] = value
         planes = Triplane(*values)
+        if self.across is None:
+            return planes
         return Triplane.split(self.across(planes.flatten()), planes.shape)
 
 
@@ -118,12 +145,13 @@ class TriplaneUNet(nn.Module):
         width = config.channels
         self.embed_time = nn.Sequential(nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width))
         self.embed_label = zero(nn.Embedding(config.classes, 4 * width)) if config.classes else None
-        self.conv_in = nn.Conv2d(2 * config.latent_channels, width, kernel_size=3, padding=1)
+        channels, widths = config.plane_channels, (width, width, width)
+        self.conv_in = self._convolution(tuple(2 * count for count in channels), widths)  # of latent and context
         self.down, widths = self._down_path()
         self.middle = self._middle(widths[-1])
         self.up = self._up_path(widths)
         self.norm_out = GroupNorm32(width)
-        self.conv_out = zero(nn.Conv2d(width, config.latent_channels, kernel_size=3, padding=1))
+        self.conv_out = zero(self._convolution((width, width, width), channels))
 
     def forward(self, z: Tensor, t: Tensor, condition: Condition | Tensor | None = None) -> Tensor:
         """z: (b, c, l) flat latents; t: (b,) integer times; condition: a tensor like z is the context.
@@ -133,7 +161,7 @@ class TriplaneUNet(nn.Module):
         self._check(z)
         condition = Condition.of(condition)
         context, embedding = condition.channels(z), self._embedding(z, t, condition)
-        planes = Triplane.split(torch.cat((z, context), dim=1), self.shape).map(self.conv_in)
+        planes = self._first(Triplane.split(torch.cat((z, context), dim=1), self.shape))
         skips = [planes]
         for stage in self.down:
             planes = stage(planes, embedding, planes.shape)
@@ -143,7 +171,24 @@ class TriplaneUNet(nn.Module):
             skip = skips.pop()
             joined = Triplane(*(torch.cat(pair, dim=1) for pair in zip(planes, skip, strict=True)))
             planes = stage(joined, embedding, skips[-1].shape if skips else joined.shape)
-        return planes.map(lambda plane: self.conv_out(functional.silu(self.norm_out(plane)))).flatten()
+        return self._last(planes.map(lambda plane: functional.silu(self.norm_out(plane)))).flatten()
+
+    def _first(self, planes: Triplane) -> Triplane:
+        if isinstance(self.conv_in, PlaneConvolutions):
+            return self.conv_in(fold_time(planes, self.config.frame_patch))
+        return planes.map(self.conv_in)
+
+    def _last(self, planes: Triplane) -> Triplane:
+        if isinstance(self.conv_out, PlaneConvolutions):
+            return unfold_time(self.conv_out(planes), self.config.frame_patch)
+        return planes.map(self.conv_out)
+
+    def _convolution(self, channels: tuple[int, int, int], out_channels: tuple[int, int, int]) -> nn.Module:
+        """The first or last convolution: shared by the planes, as released, where all have the same channels."""
+        config = self.config
+        if TriplaneShape(*config.latent_shape).contents == config.frame_patch == 1:
+            return nn.Conv2d(channels[0], out_channels[0], kernel_size=3, padding=1)
+        return PlaneConvolutions(channels, out_channels)
 
     def _check(self, z: Tensor) -> None:
         channels = self.config.latent_channels
@@ -161,7 +206,7 @@ class TriplaneUNet(nn.Module):
         return {
             "residual": [block for block in blocks if isinstance(block, ResidualBlock)],
             "attention": [block for block in blocks if isinstance(block, Attention)],
-            "across": [stage.across for stage in self.regions()],
+            "across": [stage.across for stage in self.regions() if stage.across is not None],
         }
 
     def _embedding(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
@@ -183,8 +228,11 @@ class TriplaneUNet(nn.Module):
             blocks.append(Attention(out_channels, self.config.heads))
         return blocks
 
-    def _stage(self, blocks: list[nn.Module], channels: int) -> Stage:
-        return Stage(blocks, Attention(channels, self.config.heads))
+    def _stage(self, blocks: list[nn.Module], channels: int, factor: int) -> Stage:
+        """A stage whose planes are downsampled by `factor` when its blocks have run."""
+        chosen = self.config.across_factors
+        is_joined = chosen is None or factor in chosen or factor == 2 ** (len(self.config.channel_multipliers) - 1)
+        return Stage(blocks, Attention(channels, self.config.heads) if is_joined else None)
 
     def _down_path(self) -> tuple[nn.ModuleList, list[int]]:
         """Stages of the encoder, and the channels of every skip, the first convolution's included."""
@@ -193,16 +241,16 @@ class TriplaneUNet(nn.Module):
         for level, multiplier in enumerate(config.channel_multipliers):
             width = multiplier * config.channels
             for _ in range(config.blocks_per_level):
-                stages.append(self._stage(self._blocks(widths[-1], width, 2**level), width))
+                stages.append(self._stage(self._blocks(widths[-1], width, 2**level), width, 2**level))
                 widths.append(width)
             if level < last:
-                stages.append(self._stage([self._block(width, width, "down")], width))
+                stages.append(self._stage([self._block(width, width, "down")], width, 2 ** (level + 1)))
                 widths.append(width)
         return stages, widths
 
     def _middle(self, width: int) -> Stage:
-        attention = Attention(width, self.config.heads)
-        return self._stage([self._block(width, width), attention, self._block(width, width)], width)
+        attention, lowest = Attention(width, self.config.heads), 2 ** (len(self.config.channel_multipliers) - 1)
+        return self._stage([self._block(width, width), attention, self._block(width, width)], width, lowest)
 
     def _up_path(self, widths: list[int]) -> nn.ModuleList:
         """Stages of the decoder; each takes one skip, and the last of a level doubles the planes."""
@@ -211,8 +259,9 @@ class TriplaneUNet(nn.Module):
             width = multiplier * config.channels
             for index in range(config.blocks_per_level + 1):
                 blocks = self._blocks(channels + skips.pop(), width, 2**level)
-                if level and index == config.blocks_per_level:
+                is_raised = level > 0 and index == config.blocks_per_level
+                if is_raised:
                     blocks.append(self._block(width, width, "up"))
-                stages.append(self._stage(blocks, width))
+                stages.append(self._stage(blocks, width, 2 ** (level - is_raised)))
                 channels = width
         return stages

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import fields
 from itertools import zip_longest
 from typing import Any
 
@@ -16,6 +17,7 @@ from pvdm.autoencoder import PLANES
 from pvdm.data.collection import ClipCollection
 from pvdm.errors import InputError, one_line
 from pvdm.generation import VideoGenerator
+from pvdm.generation.stored_config import PARTS as CONFIGS
 from pvdm.runtime.precision import allow_tf32
 from pvdm.training.data import ClipData
 from pvdm.training.nonfinite import FiniteUpdates
@@ -106,7 +108,9 @@ class GeneratorTraining(FiniteUpdates):
         super().on_load_checkpoint(checkpoint)
         self._warn_of_other_data(checkpoint["pvdm"].get("data"))
         for part in PARTS:
-            found, wanted = checkpoint["pvdm"].get(part) or {}, config[part] or {}
+            wanted = config[part] or {}
+            found = checkpoint["pvdm"].get(part) or {}
+            found = {**_defaults(part, wanted.keys() - found.keys()), **found}  # an older version lacks later settings
             for name in {**wanted, **found}:
                 if found.get(name) != wanted.get(name):
                     raise InputError(
@@ -168,6 +172,11 @@ class GeneratorTraining(FiniteUpdates):
         )
         logger.info("latent: %s; %d channels, %d values", planes, channels, channels * shape.positions)
         logger.info("data: %d videos, %d samples in an epoch", len(data.training.videos), len(data.training))
+
+
+def _defaults(part: str, names: Collection[str]) -> dict[str, Any]:
+    """Default values of these settings of a section of the configuration, where they have one."""
+    return {field.name: field.default for field in fields(CONFIGS[part]) if field.name in names}
 
 
 def _name_of_devices(trainer: Trainer) -> str:

@@ -17,7 +17,9 @@ from pvdm.diffusion.blocks import (
     GroupNorm32,
     ResidualBlock,
     downsample,
+    fold_time,
     timestep_embedding,
+    unfold_time,
     upsample,
 )
 
@@ -61,6 +63,48 @@ def test_any_size_trains(shape):
 @pytest.mark.parametrize("shape", ODD)
 def test_odd_planes_train(shape):
     trains(network(shape, channel_multipliers=(1, 1, 2), attention_factors=(4,), blocks_per_level=2))
+
+
+@pytest.mark.parametrize("lighter", [{}, {"frame_patch": 4}, {"across_factors": (), "attention_factors": ()}])
+@pytest.mark.parametrize("shape", [(8, 4, 6, 5), (8, 4, 6)])
+def test_lighter_networks_and_richer_content_train(shape, lighter):
+    trains(network(shape, **lighter))
+
+
+def test_planes_have_first_and_last_convolutions_of_their_own_where_channels_differ():
+    plain, rich = network((8, 4, 6)), network((8, 4, 6, 5), frame_patch=2)
+    width, channels = plain.config.channels, plain.config.latent_channels
+    assert plain.conv_in.weight.shape == (width, 2 * channels, 3, 3)
+    sizes = {name: tuple(layer.weight.shape[:2]) for name, layer in rich.conv_in.planes.items()}
+    assert sizes == {"hw": (width, 10 * channels), "tw": (width, 4 * channels), "th": (width, 4 * channels)}
+    shared = {name for name in plain.state_dict() if not name.startswith(("conv_in.", "conv_out."))}
+    assert shared < rich.state_dict().keys()
+    assert all(plain.state_dict()[name].shape == rich.state_dict()[name].shape for name in shared)
+
+
+def test_folding_puts_neighboring_frames_in_one_position():
+    tw = torch.arange(2 * 8 * 3).view(1, 2, 8, 3)
+    planes = Triplane(torch.zeros(1, 2, 4, 3), tw, tw.flip(-1))
+    folded = fold_time(planes, 4)
+    assert folded.tw.shape == (1, 8, 2, 3)
+    torch.testing.assert_close(folded.tw[0, 4:, 1], tw[0, 1, 4:])  # the second channel's last four frames
+    for before, after in zip(planes, unfold_time(folded, 4), strict=True):
+        assert after.equal(before)
+
+
+def test_attention_joins_the_planes_at_the_factors_given_and_at_the_lowest():
+    unet = network((8, 8, 8), channel_multipliers=(1, 1, 1), across_factors=(2,))
+    joined = [stage.across is not None for stage in unet.regions()]
+    down, up = [False, True, True, True, True], [True, True, True, False, False, False]
+    assert joined == [*down, True, *up]
+    assert len(unet.recomputable()["across"]) == sum(joined)
+    free = network((8, 8, 8), channel_multipliers=(1, 1, 1))
+    assert all(stage.across is not None for stage in free.regions())
+
+
+def test_a_patch_of_frames_divides_them():
+    with pytest.raises(ValueError, match=r"frame_patch is 3.*divisor of the 8 frames"):
+        UNetConfig(latent_shape=(8, 4, 4), frame_patch=3)
 
 
 def test_planes_shrink_and_grow_through_the_levels():

@@ -242,7 +242,8 @@ def test_a_checkpoint_of_other_sizes_is_refused_in_a_sentence(module, tmp_path):
     checkpoint = {"pvdm": module.generator.to_config()}
     module.on_load_checkpoint(checkpoint)
     del checkpoint["pvdm"]["classes"], checkpoint["pvdm"]["data"], checkpoint["pvdm"]["denoiser"]["classes"]
-    module.on_load_checkpoint(checkpoint)  # of a version before there were classes
+    del checkpoint["pvdm"]["denoiser"]["frame_patch"]
+    module.on_load_checkpoint(checkpoint)  # of a version before there were classes and patches of frames
     checkpoint["pvdm"]["denoiser"]["channels"] = 64
     with pytest.raises(InputError, match=r"denoiser\.channels is 64 in the checkpoint and 32 in the configuration"):
         module.on_load_checkpoint(checkpoint)
