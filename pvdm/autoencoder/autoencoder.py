@@ -48,6 +48,9 @@ class ProjectedAutoencoder(nn.Module):
     Another size, number of frames or dtype than `config` says raises ArgumentError, a ValueError.
     """
 
+    latent_bound: float | None = 1.0
+    """Largest magnitude of latents, to which sampling clamps; None if they have no bound."""
+
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__()
         self.config = config

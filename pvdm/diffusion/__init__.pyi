@@ -15,6 +15,7 @@ from .sampler_config import GRIDS, Grid, SamplerConfig
 from .samplers import SAMPLERS, sample, sample_ddim, sample_ddpm, sample_dpmpp_2m, sample_unipc
 from .schedule import DiffusionConfig, Level, NoiseSchedule, Parameterization
 from .time_grids import time_grid
+from .training_times import TimeDistribution
 from .unet import TriplaneUNet, UNetConfig
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Parameterization",
     "Prediction",
     "SamplerConfig",
+    "TimeDistribution",
     "TriplaneUNet",
     "UNetConfig",
     "VideoNoise",

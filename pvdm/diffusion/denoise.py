@@ -28,6 +28,7 @@ def make_denoise(
     guidance: float = 0.0,
     label_guidance: float = 0.0,
     clamp: bool = True,
+    bound: float | None = 1.0,
 ) -> Denoise:
     """The contract's `denoise` of a network.
 
@@ -38,14 +39,17 @@ def make_denoise(
         condition: of the samples; a tensor (b, c, l) is the context.
         guidance: weight of classifier-free guidance by the context, see `guidance_terms`; 0 is none.
         label_guidance: weight of guidance by the label.
-        clamp: clamp the clean latent to [-1, 1], as released; the noise stays as predicted.
+        clamp: clamp the clean latent to the autoencoder's range, as released; the noise stays as predicted.
+        bound: largest magnitude of the autoencoder's latents; None if they have no bound, and nothing is clamped.
     """
     weights, joined = guidance_terms(Condition.of(condition), guidance, label_guidance)
 
     def denoise(x: Tensor, t: Tensor) -> Prediction:
         output = guided_output(network, x, t, joined, weights)
         prediction = to_prediction(output, x, t, schedule, parameterization)
-        return prediction._replace(clean=prediction.clean.clamp(-1, 1)) if clamp else prediction
+        if not clamp or bound is None:
+            return prediction
+        return prediction._replace(clean=prediction.clean.clamp(-bound, bound))
 
     return denoise
 

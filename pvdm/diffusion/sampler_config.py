@@ -46,7 +46,8 @@ class SamplerConfig:
         eta: Noise of DDIM in [0, 1]; 0 is deterministic. Other samplers have none.
         guidance: Weight w of classifier-free guidance by the context, (1 + w) * conditional - w * unconditional; 0
             turns it off.
-        clamp: Clamp the predicted clean latent to [-1, 1], as released.
+        clamp: Clamp the predicted clean latent to the range of the autoencoder's latents: that of the released one is
+            [-1, 1], and the spectral one has none.
         label_guidance: Weight of guidance by the label, with the context unchanged; `guidance_terms` combines both.
         grid: Spacing of the timesteps, see `time_grid`; by default "cubic", for ddim and ddpm "uniform".
     """

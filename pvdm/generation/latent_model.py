@@ -87,6 +87,7 @@ class LatentModel(StoredModel):
             guidance=sampler.guidance,
             label_guidance=sampler.label_guidance,
             clamp=sampler.clamp,
+            bound=getattr(self.autoencoder, "latent_bound", None),
         )
         peaks: list[Tensor] = []
 

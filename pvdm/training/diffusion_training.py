@@ -14,6 +14,7 @@ from pvdm.diffusion import (
     Condition,
     DiffusionConfig,
     SamplerConfig,
+    TimeDistribution,
     UNetConfig,
     diffusion_loss,
     min_snr_weight,
@@ -50,6 +51,7 @@ class DiffusionTraining(AutomaticUpdates):
         denoiser: Sizes of the U-Net, and its number of classes; its latent's shape comes from the autoencoder.
         diffusion: Noise process and what the U-Net predicts.
         optimizer: The optimizer and its learning rate.
+        times: Distribution of the timesteps in training.
         loss: Mean square or mean absolute difference.
         context_dropout: Probability that a sample is trained without its context.
         label_dropout: Probability that a sample is trained without its label, independently of its context.
@@ -79,6 +81,7 @@ class DiffusionTraining(AutomaticUpdates):
         denoiser: UNetConfig = UNetConfig(),
         diffusion: DiffusionConfig = DiffusionConfig(),
         optimizer: OptimizerConfig = OptimizerConfig(),
+        times: TimeDistribution = TimeDistribution(),
         loss: Literal["l2", "l1"] = "l2",
         context_dropout: float = 0.7,
         label_dropout: float = 0.1,
@@ -102,7 +105,7 @@ class DiffusionTraining(AutomaticUpdates):
         self.generator.autoencoder.load_state_dict(first_stage.autoencoder.state_dict())
         self.generator.autoencoder.requires_grad_(False).eval()
         set_activation_checkpointing(self.generator.denoiser, activation_checkpointing)
-        self.optimizer_config, self.loss, self.sampler = optimizer, loss, sampler
+        self.optimizer_config, self.times, self.loss, self.sampler = optimizer, times, loss, sampler
         self.context_dropout, self.label_dropout = context_dropout, label_dropout
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
         if compile:
@@ -136,9 +139,10 @@ class DiffusionTraining(AutomaticUpdates):
                 )
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        target, condition = self.latents(batch, keep_context(batch, self.context_dropout))
+        kept = keep_context(batch, self.context_dropout) & batch["has_context"].cpu()
+        target, condition = self.latents(batch, kept)
         condition = self.labelled(condition, batch, keep_label(batch, self.label_dropout))
-        t = times(batch, self.generator.diffusion.timesteps)
+        t = times(batch, self.generator.schedule, self.times, kept)
         with drawn_by(batch):
             losses = self.losses(target, noise_like(target, batch), t, condition)
         loss = (losses * self.weights(t).to(losses.dtype)).mean()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pvdm.diffusion import NoiseSchedule, TimeDistribution
 from pvdm.diffusion.noise import VideoNoise, generator_of
 from pvdm.training.batch import content, on_device
+
+
+NEVER = repeat(False)
 
 
 class Draw(IntEnum):
@@ -37,9 +42,15 @@ def noise_like(latent: Tensor, batch: Mapping[str, Any], *more: int) -> Tensor:
     return source.normal(latent.shape[1:], device=latent.device)
 
 
-def times(batch: Mapping[str, Any], timesteps: int) -> Tensor:
-    """A timestep in 0 .. timesteps - 1 for each sample: (b,) int64."""
-    return on_device(batch, [int(draw.integers(timesteps)) for draw in _draws(batch, Draw.TIME)])
+def times(
+    batch: Mapping[str, Any],
+    schedule: NoiseSchedule,
+    distribution: TimeDistribution = TimeDistribution(),
+    has_context: Iterable[bool] = NEVER,
+) -> Tensor:
+    """A timestep of the schedule for each sample: (b,) int64; `has_context` says which samples keep their context."""
+    pairs = zip(_draws(batch, Draw.TIME), has_context, strict=False)
+    return on_device(batch, [distribution.draw(draw, schedule, has_context=bool(kept)) for draw, kept in pairs])
 
 
 def keep_context(batch: Mapping[str, Any], dropout: float) -> Tensor:

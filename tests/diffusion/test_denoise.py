@@ -46,6 +46,15 @@ def test_guidance_is_its_formula_in_one_call_of_twice_the_batch(schedule, x, con
     torch.testing.assert_close(found.noise, (1 + weight) * given - weight * absent)
 
 
+@pytest.mark.parametrize(("options", "largest"), [({}, 1), ({"bound": 0.5}, 0.5), ({"clamp": False}, None)])
+def test_the_clean_latent_is_clamped_to_the_bound_of_the_autoencoder(schedule, x, options, largest):
+    free = make_denoise(Recorder(), schedule, parameterization="x0", bound=None)(8 * x, T)
+    found = make_denoise(Recorder(), schedule, parameterization="x0", **options)(8 * x, T)
+    assert free.clean.abs().max() > 1
+    torch.testing.assert_close(found.clean, free.clean if largest is None else free.clean.clamp(-largest, largest))
+    torch.testing.assert_close(found.noise, free.noise)
+
+
 @pytest.mark.parametrize(("with_context", "weight"), [(True, 0.0), (False, 1.5), (False, 0.0)])
 def test_no_batch_is_doubled_in_vain(schedule, x, context, with_context, weight):
     network = Recorder()

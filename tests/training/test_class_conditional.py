@@ -15,7 +15,15 @@ from pvdm.cli import main
 from pvdm.data import ClipDataset
 from pvdm.data.collection import ClipCollection
 from pvdm.data.table import NO_LABEL
-from pvdm.diffusion import Condition, DiffusionConfig, SamplerConfig, UNetConfig, VideoNoise, min_snr_weight
+from pvdm.diffusion import (
+    Condition,
+    DiffusionConfig,
+    NoiseSchedule,
+    SamplerConfig,
+    UNetConfig,
+    VideoNoise,
+    min_snr_weight,
+)
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training import DiffusionTraining, OptimizerConfig
@@ -137,7 +145,7 @@ def test_the_training_loss_is_weighted_and_that_of_validation_is_not(tmp_path, p
     )
     samples = batch(range(4), clips=2)
     with torch.no_grad():
-        t = times(samples, 1000)
+        t = times(samples, NoiseSchedule(DiffusionConfig()))
         target, condition = plain.latents(samples, keep_context(samples, 0.7))
         losses = plain.losses(target, noise_like(target, samples), t, condition)
     weights = min_snr_weight(t, plain.generator.schedule, prediction, gamma=5.0)

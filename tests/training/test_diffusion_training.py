@@ -9,7 +9,7 @@ import torch
 from miniature import AUTOENCODER, Toy, batch, diffusion_training, loader, trainer
 from torch import nn
 
-from pvdm.diffusion import DiffusionConfig
+from pvdm.diffusion import DiffusionConfig, NoiseSchedule
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training import AveragedWeights, DiffusionTraining
@@ -107,7 +107,7 @@ def test_the_training_step_draws_noise_times_and_contexts_of_its_samples(module,
     module.log = lambda *_, **__: None
     samples = batch(range(6), clips=2)
     loss = module.training_step(samples, 0)
-    keep, t = keep_context(samples, module.context_dropout), times(samples, 1000)
+    keep, t = keep_context(samples, module.context_dropout), times(samples, NoiseSchedule(DiffusionConfig()))
     target, _ = module.latents(samples, keep)
     noise = noise_like(target, samples)
     assert torch.equal(denoiser.t, t)
@@ -123,7 +123,7 @@ def batch_of_keys(count: int, **key: int) -> dict:
 
 DRAWS = [
     lambda samples: noise_like(torch.empty(len(samples["key"]), 2, 5), samples),
-    lambda samples: times(samples, 1000),
+    lambda samples: times(samples, NoiseSchedule(DiffusionConfig())),
     lambda samples: keep_context(samples, 0.5),
 ]
 
@@ -141,7 +141,7 @@ def test_draws_depend_on_seed_epoch_and_index_alone(draw):
 
 
 def test_times_are_uniform():
-    drawn = times(batch_of_keys(4000), 10)
+    drawn = times(batch_of_keys(4000), NoiseSchedule(DiffusionConfig(timesteps=10)))
     shares = torch.bincount(drawn, minlength=10) / 4000
     assert shares.tolist() == pytest.approx([0.1] * 10, abs=5 * math.sqrt(0.09 / 4000))
 
