@@ -36,16 +36,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from pvdm.demo.demo_folder import Demo
     from pvdm.demo.demo_page import write_page
-    from pvdm.demo.stages import Demo
+    from pvdm.demo.page_figures import figure_rows
+    from pvdm.demo.stages import run as run_steps
 
     steps = {"autoencoder_steps": options.autoencoder_steps, "diffusion_steps": options.diffusion_steps}
     settings = DemoSettings(**steps, data=None if options.data is None else str(check_folder(options.data).resolve()))
     _claim(options.output, asdict(settings), fresh=options.fresh)
+    _check_packaged(settings.shown, settings.start)
     demo = Demo(options.output, settings)
-    demo.run()
-    page = write_page(demo)
-    logger.info("PSNR of reconstruction %.2f dB; open %s", demo.mean_psnr(), page)
+    write_page(demo)
+    logger.info("open %s now: it shows generated video in seconds, and the rest as it is trained", demo.page.absolute())
+    run_steps(demo, on_change=write_page)
+    for row in figure_rows(demo.results):
+        logger.info("%s: %s (%s)", row["name"], row["value"], row["aim"] if row["ok"] else f"missed: {row['aim']}")
+    logger.info("finished: %s", demo.page)
+
+
+def _check_packaged(*names: str) -> None:
+    """InputError if a model that comes with the package is missing or damaged."""
+    from pvdm.generation.packaged_models import packaged_models
+
+    known = packaged_models()
+    for name in names:
+        if name not in known:
+            raise InputError(f"{name}, from which the demo starts, is missing", "reinstall pvdm, which comes with it")
+        known[name].check()
 
 
 def _claim(folder: Path, settings: dict[str, Any], *, fresh: bool) -> None:

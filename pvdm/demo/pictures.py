@@ -1,4 +1,4 @@
-"""Pictures of the demo: film strips and training curves."""
+"""Pictures of the demo: enlarged videos, grids for wide and narrow screens, planes of latents, and film strips."""
 
 from __future__ import annotations
 
@@ -7,51 +7,76 @@ from pathlib import Path
 
 import torch
 from einops import rearrange
-from matplotlib.figure import Figure
 from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 from torch.nn import functional
 
 from pvdm.files.atomic_write import replacing
+from pvdm.video import write_video
 
-Curve = tuple[Sequence[int], Sequence[float]]
-
-
-def filmstrips(videos: Sequence[Tensor], frames: int) -> Tensor:
-    """A row per video (3, t, h, w) uint8, of frames spread evenly over it, each in a white line of 1 pixel."""
-    rows = []
-    for video in videos:
-        chosen = torch.linspace(0, video.shape[1] - 1, frames).round().long()
-        rows.append(rearrange(functional.pad(video[:, chosen], (1, 1, 1, 1), value=255), "c t h w -> c h (t w)"))
-    return torch.cat(rows, dim=1)
+LUMA = torch.tensor([[1.0, 1.0, 1.0], [0.9, -0.5, 0.1], [-0.2, -0.4, 1.0]])
+"""What a first, second and third component add to red, green and blue: brightness and two colors."""
+SPREAD = 52.0
+"""Gray levels of one standard deviation of the first component."""
 
 
-def save_image(image: Tensor, path: Path, *, scale: int = 1) -> None:
+def enlarged(video: Tensor, times: int, *, smooth: bool) -> Tensor:
+    """(3, t, h, w) uint8 -> (3, t, times h, times w) uint8: smoothly as photographs, or sharply as drawings."""
+    if not smooth:
+        return video.repeat_interleave(times, 2).repeat_interleave(times, 3)
+    frames = functional.interpolate(video.transpose(0, 1).float(), scale_factor=times, mode="bicubic")
+    return frames.round().clamp(0, 255).byte().transpose(0, 1)
+
+
+def tiled(videos: Tensor, columns: int, *, gap: int = 0, fill: int = 0) -> Tensor:
+    """Videos (n, 3, t, h, w) uint8 in rows of `columns`, n a multiple of it: (3, t, H, W), `gap` pixels between."""
+    half = functional.pad(videos, (0, gap, 0, gap), value=fill)
+    whole = rearrange(half, "(r k) c t h w -> c t (r h) (k w)", k=columns)
+    return whole[..., : whole.shape[-2] - gap, : whole.shape[-1] - gap]
+
+
+def forth_and_back(video: Tensor) -> Tensor:
+    """(3, t, h, w) -> (3, 2 t - 2, h, w), which loops without a jump."""
+    return torch.cat([video, video[:, 1:-1].flip(1)], dim=1)
+
+
+def write_media(path: Path, video: Tensor, *, fps: float) -> None:
+    """Writes (3, t, h, w) uint8, whose sides are made even, as H.264 needs."""
+    height, width = video.shape[-2:]
+    write_video(path, video[..., : height - height % 2, : width - width % 2], fps=fps, overwrite=True)
+
+
+def plane_picture(plane: Tensor, *, like: Tensor | None = None) -> Tensor:
+    """A plane (c, rows, columns) as a picture (3, rows, columns) uint8.
+
+    The first principal component of its channels is brightness, the second and third are colors. Components and scale
+    are those of `like` (c, rows, columns) if it is given, so that several planes can be compared.
+    """
+    rows, reference = plane.flatten(1).T.double(), (plane if like is None else like).flatten(1).T.double()
+    mean = reference.mean(0)
+    _, spreads, directions = torch.linalg.svd(reference - mean, full_matrices=False)
+    count = min(3, len(directions))
+    scale = (spreads[0] / len(reference) ** 0.5).clamp(min=1e-6)
+    components = (rows - mean) @ directions[:count].T / scale
+    colors = 128 + SPREAD * components @ LUMA[:count].double()
+    return colors.T.reshape(3, *plane.shape[1:]).round().clamp(0, 255).byte()
+
+
+def filmstrip(video: Tensor, frames: int, *, gap: int = 0, fill: int = 255) -> Tensor:
+    """`frames` frames of (3, t, h, w) uint8, spread evenly over it from the first to the last: (3, h, w')."""
+    chosen = torch.linspace(0, video.shape[1] - 1, frames).round().long()
+    return tiled(video[:, chosen].transpose(0, 1)[:, :, None], frames, gap=gap, fill=fill)[:, 0]
+
+
+def stacked(pictures: Sequence[Tensor], *, gap: int, fill: int = 255) -> Tensor:
+    """Pictures (3, h, w) uint8 of equal width from top to bottom, `gap` pixels between them."""
+    padded = [functional.pad(picture, (0, 0, 0, gap), value=fill) for picture in pictures]
+    whole = torch.cat(padded, dim=1)
+    return whole[:, : whole.shape[1] - gap]
+
+
+def save_picture(picture: Tensor, path: Path, *, scale: int = 1) -> None:
     """Saves (3, h, w) uint8, enlarged `scale` times without smoothing."""
-    picture = Image.fromarray(image.permute(1, 2, 0).contiguous().numpy())
+    image = Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy())
     with replacing(path, overwrite=True) as temporary:
-        picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST).save(temporary)
-
-
-def read_scalars(run: Path, names: Sequence[str]) -> dict[str, Curve]:
-    """(steps, values) of those scalars that are in the TensorBoard files of a run."""
-    events = EventAccumulator(str(run), size_guidance={"scalars": 0})
-    events.Reload()
-    present = [name for name in names if name in events.Tags()["scalars"]]
-    series = {name: events.Scalars(name) for name in present}
-    return {name: ([e.step for e in points], [e.value for e in points]) for name, points in series.items()}
-
-
-def plot_curves(panels: dict[str, dict[str, Curve]], path: Path) -> None:
-    """Draws the panels side by side: curves by label, by the title of their panel."""
-    figure = Figure(figsize=(4.2 * len(panels), 3.2), layout="constrained")
-    for axes, (title, curves) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
-        for label, (steps, values) in curves.items():
-            axes.plot(steps, values, label=label, marker="o" if len(steps) < 20 else None, markersize=3)
-        axes.set_title(title, fontsize=11)
-        axes.set_xlabel("step")
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False, fontsize=9)
-    with replacing(path, overwrite=True) as temporary:
-        figure.savefig(temporary, dpi=110)
+        image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(temporary)

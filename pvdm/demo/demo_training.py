@@ -1,0 +1,83 @@
+"""The demo's training: both stages by `pvdm fit`, from the packaged autoencoder and on cached latents."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pvdm.data.data_options import DataOptions
+from pvdm.data.video_collection import VideoCollection
+from pvdm.demo.demo_folder import Demo
+from pvdm.generation import VideoGenerator
+from pvdm.generation.model_files import read_config, resolve_folder
+from pvdm.training.callbacks.throughput import training_seconds
+from pvdm.training.cli import command
+from pvdm.training.latent_encoding import encode, plan_of
+
+CONFIGS = Path(__file__).parent
+FROM_DATA = ("frames", "height", "width")
+"""Sizes of an autoencoder that the data give."""
+
+VALIDATIONS = 2
+"""Validations in a stage."""
+
+
+def train_autoencoder(demo: Demo) -> dict[str, Any]:
+    """Fine-tunes the packaged autoencoder on the real clips and exports it."""
+    start = demo.settings.start
+    sizes = dict(read_config(resolve_folder(start))["autoencoder"])
+    given = {"autoencoder": {name: value for name, value in sizes.items() if name not in FROM_DATA}}
+    config = demo.folder / "runs" / "start.yaml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(json.dumps({"model": {"init_args": given}}), encoding="utf-8")  # JSON is YAML
+    more = {"--data.path": demo.clips, "--model.init_from": start}
+    _fit(demo, "autoencoder", demo.settings.autoencoder_steps, more, config)
+    return _export(demo, "autoencoder", demo.autoencoder)
+
+
+def train_diffusion(demo: Demo) -> dict[str, Any]:
+    """Encodes all clips once, trains the diffusion model on their latents, and exports it."""
+    latents = demo.folder / "latents"
+    _encode(demo, latents)
+    more = {"--data.path": latents, "--data.layout": "latents", "--model.autoencoder": demo.autoencoder}
+    _fit(demo, "diffusion", demo.settings.diffusion_steps, more)
+    return _export(demo, "diffusion", demo.model)
+
+
+def _encode(demo: Demo, folder: Path) -> None:
+    """Fills a folder with the latents of the real clips from every start."""
+    generator = VideoGenerator.from_pretrained(demo.autoencoder)
+    size = generator.autoencoder.config
+    options = DataOptions(demo.clips, frames=size.frames, height=size.height, width=size.width, clips=2)
+    videos = VideoCollection.of(options)
+    videos.setup(log=False)
+    settings = {"stride": 1, "flips": False, "dtype": "float16", "precision": "32", "clips_per_shard": 1024}
+    plan = plan_of(videos, generator.autoencoder, settings)
+    encode(plan, folder, root=demo.clips, generator=generator, batch_size=8, workers=0)
+
+
+def _fit(demo: Demo, stage: str, steps: int, more: dict[str, Any], *configs: Path) -> None:
+    """Runs `pvdm fit` with a few validations."""
+    arguments = {
+        "--data.frames": demo.results["planes"]["frames"],
+        "--data.height": demo.settings.size,
+        "--data.width": demo.settings.size,
+        "--trainer.default_root_dir": demo.folder / "runs" / stage,
+        "--trainer.max_steps": steps,
+        "--trainer.val_check_interval": max(1, steps // VALIDATIONS),
+        "--model.optimizer.cosine_steps": steps,
+        **more,
+    }
+    files = [part for path in (CONFIGS / f"{stage}.yaml", *configs) for part in ("-c", str(path))]
+    flat = [str(part) for pair in arguments.items() for part in pair]
+    command.main(["fit", *files, *flat], shows_next=False)
+
+
+def _export(demo: Demo, stage: str, folder: Path) -> dict[str, Any]:
+    """Exports the trained model with the demo's frame rate, which folders of frames do not record."""
+    checkpoint = demo.folder / "runs" / stage / "checkpoints" / "last.ckpt"
+    generator = VideoGenerator.from_checkpoint(checkpoint)
+    generator.fps = demo.fps
+    generator.save_pretrained(folder, overwrite=True)
+    return {"trained": {**demo.results.get("trained", {}), stage: training_seconds(checkpoint)}}

@@ -1,0 +1,108 @@
+"""What was trained here, as videos for the page: reconstructions, new clips, and long videos; each with its figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pvdm.demo.demo_figures import block_energy, drift, nearest_scenes, seam_ratios
+from pvdm.demo.demo_folder import Demo
+from pvdm.demo.pictures import enlarged, filmstrip, forth_and_back, save_picture, stacked, tiled, write_media
+from pvdm.evaluation.metrics.fidelity import psnr
+from pvdm.files.atomic_write import replacing
+from pvdm.generation import VideoGenerator
+from pvdm.generation.input_video import VideoSource, reconstructions
+from pvdm.video import VideoWriter, read_frames, to_float
+
+SCALE = 3
+PARTS = ("train", "val")
+
+
+def real_videos(demo: Demo, part: str | None = None) -> dict[str, Tensor]:
+    """The frames of each real video by its name, all or those of `train` or `val`: (3, t, h, w) uint8."""
+    found: dict[str, list[Tensor]] = {}
+    for video in demo.videos:
+        for name, frames in zip(PARTS, (video.trained, video.held_out), strict=True):
+            if frames and part in (None, name):
+                pixels = read_frames(demo.clips / name / video.name, range(frames))
+                found.setdefault(video.name, []).append(torch.from_numpy(pixels).permute(3, 0, 1, 2))
+    return {name: torch.cat(parts, dim=1) for name, parts in found.items()}
+
+
+def reconstruct(demo: Demo) -> dict[str, Any]:
+    """Writes each shown video beside its reconstruction; returns the PSNR of all clips before and after training."""
+    before, after = (VideoGenerator.from_pretrained(path) for path in (demo.settings.start, demo.autoencoder))
+    found: dict[str, dict[str, list[float]]] = {}
+    blocks: list[tuple[Tensor, Tensor]] = []
+    with replacing(demo.media / "reconstructions", overwrite=True) as folder:
+        for video in demo.shown:
+            found[video.name] = {}
+            with VideoWriter(folder / f"{video.name}.mp4", fps=demo.fps) as writer:
+                for part in _parts(demo, video.name):
+                    source = VideoSource(demo.clips / part / video.name, after)
+                    pairs = list(reconstructions(after, source))
+                    found[video.name][part] = [_psnr(*pair) for pair in pairs]
+                    for pair in pairs:
+                        beside = torch.cat([enlarged(clip, SCALE, smooth=True) for clip in pair], dim=3)
+                        writer.write(beside)
+                    blocks += pairs
+    first = {part: _mean_psnr(demo, before, part) for part in PARTS if any(part in parts for parts in found.values())}
+    ratio = block_energy(
+        [pair[1] for pair in blocks], [pair[0] for pair in blocks], after.autoencoder.config.patch_size
+    )
+    return {"psnr": found, "psnr_before": first, "blocks": ratio}
+
+
+def _parts(demo: Demo, name: str) -> list[str]:
+    """Which of `train` and `val` a video has frames in."""
+    return [part for part in PARTS if (demo.clips / part / name).is_dir()]
+
+
+def _mean_psnr(demo: Demo, generator: VideoGenerator, part: str) -> float:
+    """Mean PSNR in dB of the clips of the shown videos."""
+    folders = [demo.clips / part / video.name for video in demo.shown if part in _parts(demo, video.name)]
+    pairs = [pair for folder in folders for pair in reconstructions(generator, VideoSource(folder, generator))]
+    return sum(_psnr(*pair) for pair in pairs) / len(pairs)
+
+
+def _psnr(original: Tensor, reconstruction: Tensor) -> float:
+    return psnr(to_float(reconstruction[None]), to_float(original[None])).item()
+
+
+def sample(demo: Demo) -> dict[str, Any]:
+    """Writes new clips; returns to which scene each is nearest, and how near."""
+    videos = VideoGenerator.from_pretrained(demo.model).sample(demo.settings.samples, sampler=demo.sampler)
+    clips = torch.stack([forth_and_back(enlarged(video, SCALE, smooth=True)) for video in videos])
+    for name, columns in (("samples", len(videos) // 2), ("samples_narrow", 4)):
+        write_media(demo.media / f"{name}.mp4", tiled(clips, columns, gap=SCALE * 2), fps=demo.fps / 2)
+    return {"nearest": nearest_scenes(videos, real_videos(demo))}
+
+
+def extend(demo: Demo) -> dict[str, Any]:
+    """Writes one video from noise and one that continues a real clip, `long_frames` each; returns their figures."""
+    generator = VideoGenerator.from_pretrained(demo.model)
+    head = real_videos(demo, "val")[demo.continued.name][:, : generator.frames]
+    real = real_videos(demo)
+    long: dict[str, Any] = {}
+    strips = []
+    for name, start in (("long", None), ("continued", head)):
+        video = _long_video(demo, generator, start)
+        write_media(demo.media / f"{name}.mp4", enlarged(video, SCALE * 2, smooth=True), fps=demo.fps)
+        long[name] = {
+            **seam_ratios(video, generator.frames),
+            **drift(video, real, generator.frames),
+            "clip": generator.frames,
+        }
+        strips.append(filmstrip(video, 16))
+    save_picture(stacked(strips, gap=0), demo.media / "long.png", scale=2)
+    return {"long": long}
+
+
+def _long_video(demo: Demo, generator: VideoGenerator, head: Tensor | None) -> Tensor:
+    """(3, long_frames, h, w) uint8, sampled clip by clip after `head` (3, t, h, w) uint8 if given."""
+    clips = [] if head is None else [head]
+    missing = demo.settings.long_frames - sum(clip.shape[1] for clip in clips)
+    clips += [clip for (clip,) in generator.stream(num_frames=missing, context=head, sampler=demo.sampler)]
+    return torch.cat(clips, dim=1)
