@@ -16,7 +16,6 @@ from pvdm.diffusion import NoiseSchedule, TimeDistribution
 from pvdm.diffusion.noise import VideoNoise, generator_of
 from pvdm.training.batch import content, on_device
 
-
 NEVER = repeat(False)
 
 
