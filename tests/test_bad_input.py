@@ -113,13 +113,14 @@ BAD = [
     ("demo --output {long}.mp4/demo", "cannot be written (Not a directory)"),
     # data
     ("fit FIRST --data.path {none}", "none does not exist; give the folder"),
+    ("fit FIRST", "data.path must be given; give the folder of the videos, or --data.layout scenes"),
     ("fit FIRST --data.path {empty}", "empty holds no videos; put video files"),
     ("fit FIRST --data.path {long}.mp4", "long.mp4 is a file; give the folder"),
     ("fit FIRST --data.path {damaged}", "cannot be decoded as a video"),
     (f"{FIT} --data.frames 400", "400"),
     (f"{FIT_2} --data.clips 1", "the data gives 1 clip(s) of 4 frames of 16x16, the model takes 2"),
     # options of training
-    ("fit", "data.path and model must be given; use a config (stage 1: -c configs/autoencoder.yaml"),
+    ("fit", "model must be given; use a config (stage 1: -c configs/autoencoder.yaml"),
     ("fit -c none.yaml", "there is no config none.yaml; check -c"),
     (f"{FIT} --data.height 20", "height 20 is not divisible by the patch size 8; choose a multiple of 8"),
     (f"{FIT} --data.frames -4", "frames is -4; it must be at least 1"),

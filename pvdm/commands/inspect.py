@@ -28,7 +28,7 @@ REPORT, SHEET = "report.json", "contact_sheet.jpg"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", type=Path, help="folder of the data set")
+    parser.add_argument("path", type=Path, nargs="?", help="folder of the data set; not for --layout scenes")
     parser.add_argument("-c", "--config", action="append", default=[], help="as for pvdm fit; only data.* is used")
     data = parser.add_argument_group("data", "the same as data.* of pvdm fit; they override the configs")
     data.add_argument("--layout", choices=get_args(GivenLayout), help="layout of the folder; by default auto")

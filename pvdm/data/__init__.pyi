@@ -6,7 +6,7 @@ from .index import BadVideo, Index, Video, find_damage, index_videos
 from .index_cache import IndexCache
 from .layouts.folder import find_videos
 from .layouts.layout_registry import GivenLayout, Layout, find_splits, layout_of
-from .layouts.splits import Entry, Part, SplitFolders, SplitOptions, Splits, split_by_file
+from .layouts.splits import Entry, Part, SceneOptions, SplitFolders, SplitOptions, Splits, split_by_file
 from .sampler import EpochSampler, SampleKey
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Layout",
     "Part",
     "SampleKey",
+    "SceneOptions",
     "SplitFolders",
     "SplitOptions",
     "Splits",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,8 +11,9 @@ from pvdm.config_parser import ConfigParser
 from pvdm.data.dataset import Augmentation
 from pvdm.data.description import DataCard
 from pvdm.data.layouts.layout_registry import GivenLayout
-from pvdm.data.layouts.splits import Part, SplitFolders, SplitOptions
-from pvdm.errors import check_range
+from pvdm.data.layouts.splits import Part, SceneOptions, SplitFolders, SplitOptions
+from pvdm.data.scenes.scene_videos import scene_frames
+from pvdm.errors import InputError, check_range
 from pvdm.video import ClipShape, ColorJitter, Reader
 
 
@@ -64,12 +65,13 @@ class DataOptions:
     """Every option of a data set, by the names that users give; `samples`, `splits` and `loading` group them.
 
     Args:
-        path: Folder of the data set.
+        path: Folder of the data set; the layout scenes needs none.
         layout: folder (any videos; sub-folders named `train` and `val`, if there are any, are the splits), classes (the
             same with a folder per class; videos beside these folders, or in one named unlabeled, are used without a
-            label), ucf101 or skytimelapse (as published), or latents (the output of `pvdm
-            encode` for any of these, for stage 2). auto recognizes the published layouts and treats everything else as
-            folder.
+            label), ucf101 or skytimelapse (as published), scenes (rendered, without files), or latents (the output of
+            `pvdm encode` for any of these, for stage 2). auto recognizes the published layouts and treats everything
+            else as folder.
+        scenes: The scenes of the layout scenes.
         split: Official split of UCF101: 1, 2 or 3.
         part: Part used for training: train, test or both. Validation always uses the test split, so with test or both
             it uses videos that were trained on.
@@ -106,8 +108,9 @@ class DataOptions:
         seed: Seed of order and augmentation; that of the run.
     """
 
-    path: Path
+    path: Path | None = None
     layout: Literal[GivenLayout, "latents"] = "auto"
+    scenes: SceneOptions = field(default_factory=SceneOptions)
     split: int = 1
     part: Part = "train"
     balanced: bool = False
@@ -135,6 +138,10 @@ class DataOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.path is None and self.layout != "scenes":
+            raise InputError("data.path must be given", "give the folder of the videos, or --data.layout scenes")
+        if self.loop and self.layout == "scenes":
+            raise InputError("scenes are no cycles", "leave out data.loop; scenes are as long as samples need")
         check_range(0, 1, max_bad_share=self.max_bad_share)
         _ = self.samples, self.splits, self.loading  # which check their values
 
@@ -153,7 +160,9 @@ class DataOptions:
     @property
     def splits(self) -> SplitOptions:
         """The videos of each split."""
-        return SplitOptions(self.split, self.validation_fraction, self._folders, self.seed)
+        frames = self.scenes.frames or scene_frames(self.samples.clip.longer(self.clips))
+        scenes = replace(self.scenes, frames=frames)
+        return SplitOptions(self.split, self.validation_fraction, self._folders, self.seed, scenes)
 
     @property
     def loading(self) -> LoadingOptions:

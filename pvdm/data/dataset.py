@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +13,11 @@ import numpy as np
 from pvdm.data.checks import first_causes, long_enough
 from pvdm.data.index import Index, Video
 from pvdm.data.sampler import SampleKey
+from pvdm.data.scenes.scene_videos import read_clip
 from pvdm.data.table import NO_LABEL, VideoTable
 from pvdm.data.validation_samples import spread_evenly
 from pvdm.errors import InputError
-from pvdm.video import ClipShape, ColorJitter, Reader, change_colors, read_clip
+from pvdm.video import ClipShape, ColorJitter, Reader, change_colors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,12 +34,13 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a clip starts in its video, what is cropped out of it, and how it is changed."""
+    """Where a clip starts in its video, what is cropped out of it, how it is changed, and in which epoch."""
 
     start: int
     crop: tuple[float, float] = (0.5, 0.5)
     flip: bool = False
     colors: dict[str, float] = field(default_factory=dict)
+    epoch: int = 0
 
 
 class ClipDataset:
@@ -98,7 +101,7 @@ class ClipDataset:
         fps = self.clip.output_fps(video.info, placement.start)
         return {
             **self._content(number, placement),
-            "path": str(video.path),
+            "path": str(self._path(number, epoch)),
             "start": placement.start,
             "fps": float("nan") if fps is None else float(fps),
             "key": torch.tensor([self.seed, epoch, index]),
@@ -123,6 +126,10 @@ class ClipDataset:
         """Whether the video is long enough for all the clips of a sample."""
         return self.sample.last_start(video.info) >= 0
 
+    def _path(self, number: int, epoch: int) -> Path:
+        """The path of a video in an epoch."""
+        return self.videos[number].path
+
     def _content(self, number: int, placement: Placement) -> dict[str, Tensor]:
         """video: (3, t, h, w) uint8, the frames of an absent context being zeros."""
         import torch
@@ -130,7 +137,7 @@ class ClipDataset:
         video = self.videos[number]
         shape = self.sample if self.has_context(video) else self.clip
         how = {"crop": placement.crop, "flip": placement.flip, "reader": self.reader}
-        clip = read_clip(video.path, shape, placement.start, info=video.info, **how)
+        clip = read_clip(self._path(number, placement.epoch), shape, placement.start, info=video.info, **how)
         clip = change_colors(clip, placement.colors)
         absent = self.sample.frames - shape.frames
         return {"video": torch.cat([clip.new_zeros(3, absent, *clip.shape[2:]), clip], dim=1) if absent else clip}
@@ -147,7 +154,7 @@ class ClipDataset:
         start, crop, flip = generator.integers(room + 1), generator.random(2), generator.random() < 0.5
         colors = self.augmentation.color_jitter.draw(generator)
         position = (float(crop[0]), float(crop[1])) if self.augmentation.random_crop else (0.5, 0.5)
-        return Placement(int(start), position, bool(flip) and self.augmentation.horizontal_flip, colors)
+        return Placement(int(start), position, bool(flip) and self.augmentation.horizontal_flip, colors, epoch)
 
     def _room(self, video: Video) -> tuple[int, int]:
         """(latest start, how many fit end to end) of the clips that are read together."""

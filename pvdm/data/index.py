@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 from pvdm.data.index_cache import IndexCache
 from pvdm.data.layouts.splits import Entry
+from pvdm.data.scenes.scene_videos import is_scene, read_frames, scene_info
 from pvdm.errors import InputError
-from pvdm.video import VideoInfo, probe, read_frames
+from pvdm.video import VideoInfo, probe
 
 CHUNK = 16  # videos that a thread takes at once; handing them over singly takes longer than a look-up in the cache
 CHUNK_BYTES = 1 << 27  # of the frames that a thread holds while it decodes a whole video
@@ -83,6 +84,8 @@ def _counted(results: list[B], bar: tqdm) -> list[B]:
 
 def _look_up(entry: Entry, cache: IndexCache) -> Video | BadVideo:
     """Only good videos go into the cache: the fault of a bad one may be that of a disk or of a permission."""
+    if is_scene(entry.path):
+        return Video(entry.path, scene_info(entry.path), entry.label)
     try:
         mark = cache.mark(entry.path)
         info = cache.get(entry.path, mark) or _read(entry.path)

@@ -8,6 +8,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
+from pvdm.data.scenes.scene_videos import VERSION, is_scene
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import replacing
 from pvdm.video import VideoInfo
@@ -50,7 +51,12 @@ class IndexCache:
 
     @staticmethod
     def mark(path: Path) -> str:
-        """Changes with the size or time of a file, or of a frame in a folder; `OSError` if there is no such file."""
+        """Changes with the size or time of a file, or of a frame in a folder; `OSError` if there is no such file.
+
+        That of a scene changes with the pixels of scenes.
+        """
+        if is_scene(path):
+            return f"scenes {VERSION}"
         if not path.is_dir():
             return _stamp(path.stat())
         with os.scandir(path) as entries:

@@ -16,6 +16,8 @@ from pvdm.data.index_cache import IndexCache
 from pvdm.data.latents.encoding_plan import are_latents
 from pvdm.data.layouts.layout_registry import LAYOUTS, GivenLayout, find_splits
 from pvdm.data.layouts.splits import Part, SplitOptions, Splits
+from pvdm.data.scenes.scene_dataset import SceneDataset
+from pvdm.data.scenes.scene_videos import ROOT
 from pvdm.errors import InputError
 from pvdm.video import Reader
 from pvdm.video.decoding import decord as decord_reading
@@ -47,7 +49,7 @@ class VideoCollection(ClipCollection):
         reader: Reader = "auto",
         card: DataCard = DataCard(),
     ) -> None:
-        super().__init__(path, samples, card)
+        super().__init__(ROOT if layout == "scenes" else path, samples, card)
         if reader == "decord":
             decord_reading.check_installed()
         if samples.balanced and layout != "auto" and not LAYOUTS[layout].has_classes:
@@ -150,7 +152,8 @@ class VideoCollection(ClipCollection):
         return splits, index
 
     def _dataset(self, videos: list[Video], *, training: bool) -> ClipDataset:
-        return ClipDataset(
+        is_renewed = training and self.layout == "scenes" and self.splits.scenes.endless
+        return (SceneDataset if is_renewed else ClipDataset)(
             videos,
             self.clip,
             clips=self.samples.clips,

@@ -32,13 +32,13 @@ class ClipData(LightningDataModule):
     """The samples of a `ClipCollection` as batches, for all processes of a run.
 
     Args:
-        path: Folder of the data set.
+        path: Folder of the data set; the layout scenes needs none.
         options: See `DataOptions`.
     """
 
     collection: ClipCollection
 
-    def __init__(self, path: Path, **options: Any) -> None:
+    def __init__(self, path: Path | None = None, **options: Any) -> None:
         super().__init__()
         self.prepare_data_per_node = False  # one process writes the index of the videos
         self.options = DataOptions(path, **options)
@@ -93,13 +93,13 @@ class VideoData(ClipData):
     """Clips of videos, pixels (3, t, h, w) uint8 as "video".
 
     Args:
-        path: Folder of the videos.
+        path: Folder of the videos; the layout scenes needs none.
         options: See `DataOptions`.
     """
 
     collection: VideoCollection
 
-    def __init__(self, path: Path, **options: Any) -> None:
+    def __init__(self, path: Path | None = None, **options: Any) -> None:
         super().__init__(path, **options)
         if self.options.layout == "latents":
             raise InputError("VideoData is for videos", "use pvdm.training.LatentData for latents")
@@ -132,7 +132,7 @@ class LatentData(ClipData):
 
     collection: LatentCollection
 
-    def __init__(self, path: Path, **options: Any) -> None:
+    def __init__(self, path: Path | None = None, **options: Any) -> None:
         super().__init__(path, **options)
         self.collection = LatentCollection.of(self.options)
 
@@ -152,11 +152,11 @@ class LatentData(ClipData):
         self.collection.check_autoencoder(digest_of(autoencoder))
 
 
-def data_module(path: Path, **options: Any) -> ClipData:
+def data_module(path: Path | None = None, **options: Any) -> ClipData:
     """The data module of videos or, with `layout` "latents", of the latents that `pvdm encode` made of them.
 
     Args:
-        path: Folder of the data set.
+        path: Folder of the data set; the layout scenes needs none.
         options: See `DataOptions`.
     """
     if options.get("layout") == "latents":

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from pvdm.data import Augmentation, DataCard, DataOptions, SplitFolders, SplitOptions
+from pvdm.data import Augmentation, DataCard, DataOptions, SceneOptions, SplitFolders, SplitOptions
 from pvdm.data.data_options import LoadingOptions, SampleOptions, parse_options
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter
 
 OTHERS = {
     "layout": "ucf101",
+    "scenes": SceneOptions(videos=9),
     "split": 2,
     "part": "both",
     "balanced": True,
@@ -45,7 +46,7 @@ def test_every_option_reaches_its_group():
     assert set(OTHERS) == {field.name for field in fields(DataOptions)} - {"path", "stride"}
     clip = ClipShape(8, 64, 32, fps=12.5, loop=True)
     assert options.samples == SampleOptions(clip, 2, 7, None, True, Augmentation(True, True, ColorJitter(hue=0.1)))
-    assert options.splits == SplitOptions(2, 0.3, SplitFolders(("a", "b"), ("c",)), 9)
+    assert options.splits == SplitOptions(2, 0.3, SplitFolders(("a", "b"), ("c",)), 9, SceneOptions(videos=9))
     assert options.loading == LoadingOptions(3, 0, 5)
     assert DataOptions(Path("videos"), stride=4).samples.clip.stride == 4
 
@@ -76,6 +77,7 @@ def test_counts_are_checked_at_once(name):
 
 def test_what_configs_hold_is_parsed():
     given = {"path": "videos", **OTHERS, "card": asdict(OTHERS["card"]), "color_jitter": {"hue": 0.1}}
+    given["scenes"] = {"videos": 9}
     assert parse_options(given) == DataOptions(Path("videos"), **OTHERS)
     with pytest.raises(InputError, match=r"data\.frame is not an option \(did you mean data\.frames\?\); see pvdm fit"):
         parse_options({"path": "videos", "frame": 8})

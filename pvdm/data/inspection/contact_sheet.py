@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from pvdm.data.index import Video
+from pvdm.data.scenes.scene_videos import read_frames
 from pvdm.errors import InputError
-from pvdm.video import read_frames
 
 CELL, CAPTION, GAP = (192, 144), 30, 8
 PAPER, INK, FAINT = (255, 255, 255), (20, 20, 20), (110, 110, 110)

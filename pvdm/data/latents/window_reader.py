@@ -16,8 +16,8 @@ from torch import Tensor
 from pvdm.data.index import Video
 from pvdm.data.latents.clip_grid import ClipGrid
 from pvdm.data.latents.encoding_plan import LatentPlan, Shard
+from pvdm.data.scenes.scene_videos import read_covering
 from pvdm.video import Reader
-from pvdm.video.reader import read_covering
 
 WINDOW = 1 << 28
 """Most bytes of a window's frames, in the file's size or in the clip's, whichever is larger."""

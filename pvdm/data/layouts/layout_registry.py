@@ -23,13 +23,14 @@ from typing import Literal, Protocol
 
 from pvdm.data.layouts.classes import find_classes
 from pvdm.data.layouts.folder import find_folder
+from pvdm.data.layouts.scenes import find_scenes, is_scenes
 from pvdm.data.layouts.skytimelapse import find_skytimelapse, is_skytimelapse
 from pvdm.data.layouts.split_folders import Division, divide
 from pvdm.data.layouts.splits import SplitOptions, Splits
 from pvdm.data.layouts.ucf101 import LISTS, find_ucf101, is_ucf101
 from pvdm.errors import InputError
 
-Layout = Literal["folder", "classes", "ucf101", "skytimelapse"]
+Layout = Literal["folder", "classes", "ucf101", "skytimelapse", "scenes"]
 GivenLayout = Literal["auto", Layout]
 
 
@@ -74,6 +75,7 @@ LAYOUTS: dict[Layout, KnownLayout] = {
     "classes": KnownLayout(find_classes, has_classes=True),
     "ucf101": KnownLayout(find_ucf101, is_ucf101, "its official lists of split {split}", has_classes=True),
     "skytimelapse": KnownLayout(find_skytimelapse, is_skytimelapse, "its folders"),
+    "scenes": KnownLayout(find_scenes, is_scenes, "the numbers of the scenes", has_classes=True),
 }
 """Every layout; `auto` takes the first that recognizes the folder, and `folder` if none does."""
 
@@ -108,6 +110,8 @@ def find_splits(root: str | Path, layout: GivenLayout = "folder", options: Split
 def _find_recognized(root: Path, options: SplitOptions) -> Splits:
     layout = "folder" if options.folders else layout_of(root)
     splits = find_splits(root, layout, options)
+    if layout == "scenes":
+        return splits  # there is no folder that could be read otherwise
     if layout != "folder":
         split_by = (LAYOUTS[layout].split_by or "its folders or at random").format(split=options.split)
         note = f"recognized as {layout}, split by {split_by} (--data.layout folder treats it as any folder)"

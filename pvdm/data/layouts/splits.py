@@ -29,6 +29,29 @@ class SplitFolders:
 
 
 @dataclass(frozen=True)
+class SceneOptions:
+    """Which scenes the layout `scenes` has; each is a function of the seed and its number alone.
+
+    Args:
+        seed: Of the world, so that runs with other seeds have the same scenes.
+        videos: Scenes of a training epoch.
+        held_out: Scenes for validation, and as many others for testing.
+        endless: Take new scenes for training in every epoch, instead of the same ones again.
+        frames: Length of a scene at 25 frames per second; by default 100, or as long as a sample is.
+    """
+
+    seed: int = 0
+    videos: int = 4096
+    held_out: int = 512
+    endless: bool = True
+    frames: int | None = None
+
+    def __post_init__(self) -> None:
+        check_range(0, 2**32 - 1, seed=self.seed)
+        check_range(1, 10**8, videos=self.videos, held_out=self.held_out, frames=self.frames)
+
+
+@dataclass(frozen=True)
 class SplitOptions:
     """How a data set is divided, as far as its layout leaves that open; a layout ignores what it does not need.
 
@@ -37,12 +60,14 @@ class SplitOptions:
         validation_fraction: Share of the videos for validation, in [0, 1), where no folder holds validation videos.
         folders: The folders of each split; None to decide by their names.
         seed: Of the random split.
+        scenes: The scenes of the layout `scenes`.
     """
 
     split: int = 1
     validation_fraction: float = 0.1
     folders: SplitFolders | None = None
     seed: int = 0
+    scenes: SceneOptions = field(default_factory=SceneOptions)
 
     def __post_init__(self) -> None:
         check_range(1, 3, split=self.split)

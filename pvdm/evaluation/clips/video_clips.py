@@ -11,11 +11,11 @@ import numpy as np
 from torch import Tensor
 
 from pvdm.data import Video
+from pvdm.data.scenes.scene_videos import read_frames
 from pvdm.errors import InputError
 from pvdm.evaluation.clips.scaling import Scaling
 from pvdm.evaluation.clips.source import Clip, ClipSource
 from pvdm.evaluation.clips.video_set import VideoSet
-from pvdm.video import read_frames
 
 Choice = Literal["all", "first", "random"]
 Start = Literal["first", "middle", "random"]
@@ -134,7 +134,7 @@ class VideoClips(ClipSource):
         """(3, t, h, w) uint8."""
         indices = self.first_frame(number) + self.stride * np.arange(self.frames)
         indices = indices % video.info.frames if self.videos.loop else indices
-        return self.scaling(read_frames(video.path, indices, info=video.info))
+        return self.scaling(read_frames(video.path, indices, info=video.info, size=self.scaling.size))
 
     def first_frame(self, number: int) -> int:
         """The frame at which the clip of this video starts."""

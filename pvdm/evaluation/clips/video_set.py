@@ -21,6 +21,7 @@ from pvdm.data import (
     first_causes,
     index_videos,
 )
+from pvdm.data.scenes.scene_videos import ROOT, is_scene
 from pvdm.errors import InputError
 from pvdm.video import number_gap
 
@@ -58,7 +59,7 @@ class VideoSet:
 
         `InputError` if the folder is missing, empty or of another layout, or if one of its videos cannot be read.
         """
-        root = Path(root)
+        root = ROOT if layout == "scenes" else Path(root)
         splits = find_splits(root, layout, SplitOptions(split=split, validation_fraction=0.0, folders=folders))
         has_splits = bool(splits.training and splits.validation)
         entries = splits.train_on(part).training if has_splits else splits.entries
@@ -111,6 +112,8 @@ def _name(path: Path, root: Path) -> str:
 
 def _bytes(path: Path) -> str:
     """The size of a file, or the names and sizes of the files in a folder."""
+    if is_scene(path):
+        return IndexCache.mark(path)
     if not path.is_dir():
         return str(path.stat().st_size)
     return " ".join(sorted(f"{file.name}:{file.stat().st_size}" for file in path.iterdir()))

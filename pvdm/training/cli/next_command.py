@@ -40,7 +40,8 @@ def stage_2_command(given: Sequence[str], used: Namespace, checkpoint: Path, par
         parse: Reads arguments as `pvdm fit` does.
     """
     configs = [part for name in _configs_of_stage_2(given) for part in ("-c", name)]
-    words = [*configs, "--data.path", str(used.data.path), "--model.autoencoder", str(checkpoint)]
+    path = [] if used.data.path is None else ["--data.path", str(used.data.path)]
+    words = [*configs, *path, "--model.autoencoder", str(checkpoint)]
     planned = parse(words)
     there = _shared(planned)
     changed = {name: value for name, value in _shared(used).items() if value != there.get(name)}

@@ -1,0 +1,137 @@
+"""A clip of a scene: what is seen and heard, and all that is known about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from pvdm.data.scenes.moving_camera import Camera
+from pvdm.data.scenes.rendering.ray_caster import render
+from pvdm.data.scenes.scene_caption import caption_of
+from pvdm.data.scenes.scene_events import Event, events_of
+from pvdm.data.scenes.scene_sound import waveform
+from pvdm.data.scenes.world import MOTIONS, World
+from pvdm.errors import InputError
+
+FPS = 25.0
+"""Frames per second of scenes as videos."""
+
+
+class CameraTrack(NamedTuple):
+    """The camera of a view.
+
+    Args:
+        intrinsics: (3, 3) float64 in pixels; the first pixel covers 0 to 1.
+        extrinsics: (t, 4, 4) float64 from the world (metres, y up) to the camera (x right, y down, z forwards).
+    """
+
+    intrinsics: np.ndarray
+    extrinsics: np.ndarray
+
+
+@dataclass(frozen=True)
+class RenderedScene:
+    """A clip of a scene; what is not asked for is not computed.
+
+    Args:
+        world: All that is in it.
+        times: (t,) seconds since the beginning of the scene, of each frame.
+        height, width: Size in pixels.
+        angles: How far each view is around the scene from the first one, in radians.
+    """
+
+    world: World
+    times: np.ndarray
+    height: int
+    width: int
+    angles: tuple[float, ...] = (0.0,)
+
+    @property
+    def frames(self) -> np.ndarray:
+        """(t, h, w, 3) uint8: the first view."""
+        return self.view(0)
+
+    @cached_property
+    def views(self) -> np.ndarray:
+        """(v, t, h, w, 3) uint8: all views of the same moments."""
+        return np.stack([self.view(number) for number in range(len(self.angles))])
+
+    def view(self, number: int) -> np.ndarray:
+        """(t, h, w, 3) uint8: one view."""
+        return render(self.world, self._cameras[number], self.times, self.height, self.width)
+
+    @property
+    def cameras(self) -> list[CameraTrack]:
+        """The camera of each view."""
+        return [
+            CameraTrack(camera.intrinsics(self.height, self.width), camera.poses(self.times).extrinsics)
+            for camera in self._cameras
+        ]
+
+    @property
+    def caption(self) -> str:
+        """What is seen in the first view, in one sentence."""
+        return caption_of(self.world, self.world.camera, self.times)
+
+    @property
+    def motion(self) -> str:
+        """What the first body does, the class of the scene."""
+        return MOTIONS[self.world.label]
+
+    @property
+    def events(self) -> list[Event]:
+        """Impacts and passings in the first view, from the first frame until the last one ends."""
+        return events_of(self.world, self.world.camera, float(self.times[0]), float(self.times[0]) + self.seconds)
+
+    @property
+    def seconds(self) -> float:
+        """Length of the clip: each of its frames lasts as long as the first."""
+        step = float(self.times[1] - self.times[0]) if len(self.times) > 1 else 1 / FPS
+        return len(self.times) * step
+
+    def sound(self, rate: float = 16_000) -> np.ndarray:
+        """(n,) float32 in [-1, 1], mono: the sound of the clip at `rate` samples per second."""
+        return waveform(self.world, float(self.times[0]), round(self.seconds * rate), rate)
+
+    @property
+    def _cameras(self) -> list[Camera]:
+        return [self.world.camera.beside(angle) for angle in self.angles]
+
+
+def scene(
+    seed: int,
+    index: int,
+    *,
+    frames: int = 16,
+    height: int = 64,
+    width: int = 64,
+    start: int = 0,
+    stride: int = 1,
+    fps: float = FPS,
+    views: int = 1,
+) -> RenderedScene:
+    """A clip of scene `index` of the world with this seed, a function of its arguments alone.
+
+    Pixels are the same everywhere to within rounding: on other machines at most one value of a thousand differs by
+    more than 2 levels.
+
+    Args:
+        seed: Of the world, 0 or more.
+        index: Which scene, 0 or more; its class is that of index % 5.
+        frames: Frames of the clip, at any distance from the beginning.
+        height, width: Size in pixels; the smaller side sees equally much at any size.
+        start: The first frame.
+        stride: Frames from one to the next.
+        fps: Frames per second before the stride.
+        views: Cameras at equal angles around the scene, all moving alike; captions and events are those of the first.
+    """
+    positive = {"frames": frames, "height": height, "width": width, "stride": stride, "fps": fps, "views": views}
+    for name, value in {**positive, "seed": seed + 1, "index": index + 1, "start": start + 1}.items():
+        if not value > 0:
+            raise InputError(f"a scene cannot have {name} {value - (name not in positive)}", "give a larger number")
+    times = (start + stride * np.arange(frames)) / fps
+    angles = tuple(2 * np.pi * number / views for number in range(views))
+    return RenderedScene(World.draw(seed, index), times, height, width, angles)

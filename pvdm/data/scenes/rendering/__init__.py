@@ -1,0 +1,1 @@
+"""Casts rays into a world: solids and their surfaces, light and shadow, sky and ground."""

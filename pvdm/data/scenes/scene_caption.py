@@ -1,0 +1,102 @@
+"""What is seen in a clip of a scene, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pvdm.data.scenes.moving_camera import Camera
+from pvdm.data.scenes.scene_events import in_picture, is_hidden, passes
+from pvdm.data.scenes.world import Body, World
+
+NOTICED = 0.06
+"""Metres that a body must move to be seen moving."""
+
+TIMES = ("", "", " twice", " three times", " four times", " five times")
+
+
+def caption_of(world: World, camera: Camera, times: np.ndarray) -> str:
+    """One sentence about what a camera sees at some times (in seconds): every body in the picture, and the camera.
+
+    `a large red sphere bounces, a small blue striped cube stands still; the camera orbits to the left`
+    """
+    seen = [body for body in world.bodies if in_picture(body, camera, times)]
+    seen = [body for body in seen if not any(is_hidden(body, other, camera, times) for other in seen)]
+    clauses = [f"{noun_of(body)} {_action(body, camera, times)}{_passing(body, seen, camera, times)}" for body in seen]
+    return "; ".join([*([", ".join(clauses)] if clauses else []), _camera(camera, times)])
+
+
+def noun_of(body: Body) -> str:
+    """`a small glossy blue striped cube`; what is usual (a medium size, a matt and plain surface) is left out."""
+    surface = body.surface
+    words = [body.size, surface.finish, surface.color, surface.pattern, body.shape]
+    words = [word for word in words if word not in ("medium", "matt", "plain")]
+    return f"{'an' if words[0][0] in 'aeio' else 'a'} {' '.join(words)}"
+
+
+def _action(body: Body, camera: Camera, times: np.ndarray) -> str:
+    motion = body.motion
+    if motion.kind == "turn":
+        return f"turns {'counterclockwise' if motion.spin > 0 else 'clockwise'}"
+    if motion.kind == "bounce":
+        return _bouncing(body, times)
+    if motion.kind == "stand":
+        return "stands still"
+    way = motion.travelled(times)
+    if np.ptp(way) < NOTICED:
+        return "stands still"
+    verb = "rolls" if motion.kind == "roll" else "slides"
+    if abs(way[-1] - way[0]) < 0.4 * np.ptp(way):
+        return f"{verb} to and fro"
+    return f"{verb} {_direction(body, camera, times)}"
+
+
+def _bouncing(body: Body, times: np.ndarray) -> str:
+    """What a bouncing body does between the first and the last frame."""
+    moments, _ = body.motion.impacts
+    count = int(((moments > times[0]) & (moments <= times[-1])).sum())
+    if count:
+        return "bounces" + (TIMES[count] if count < len(TIMES) else " many times")
+    height = body.motion.lift(times)
+    if np.ptp(height) < NOTICED:
+        return "stands still" if height.max() < NOTICED else "hovers"
+    rises, falls = height.max() - height[0] > NOTICED, height.max() - height[-1] > NOTICED
+    return "rises and falls" if rises and falls else "rises" if rises else "falls"
+
+
+def _direction(body: Body, camera: Camera, times: np.ndarray) -> str:
+    """Where a body goes, as the camera sees it in the middle of the clip."""
+    places = body.positions(times[[0, -1]])
+    poses = camera.poses(times[len(times) // 2 :][:1])
+    right, ahead = (places[1] - places[0]) @ poses.right[0], (places[1] - places[0]) @ poses.forward[0]
+    if abs(right) >= abs(ahead):
+        return "to the right" if right > 0 else "to the left"
+    return "away from the camera" if ahead > 0 else "towards the camera"
+
+
+def _passing(body: Body, others: Sequence[Body], camera: Camera, times: np.ndarray) -> str:
+    """Which other bodies it passes, as the camera sees it."""
+    if not body.motion.reach:
+        return ""
+    found = [(other, passes(body, other, camera, times)) for other in others if other is not body]
+    clauses = [
+        f" and passes {'behind' if is_behind[0] else 'in front of'} the {other.surface.color} {other.shape}"
+        for other, (_, is_behind) in found
+        if len(is_behind)
+    ]
+    return "".join(clauses)
+
+
+def _camera(camera: Camera, times: np.ndarray) -> str:
+    if camera.kind == "orbit" and len(times) > 1:
+        return f"the camera orbits to the {'right' if camera.speed > 0 else 'left'}"
+    distance = np.linalg.norm(camera.poses(times).eye - np.array(camera.target), axis=1)
+    nearer, farther = distance[0] - distance.min() > NOTICED, distance.max() - distance[0] > NOTICED
+    if not (nearer or farther):
+        return "the camera stands still"
+    if nearer and distance[-1] - distance.min() > NOTICED:
+        return "the camera moves closer and back"
+    if farther and distance.max() - distance[-1] > NOTICED:
+        return "the camera moves away and back"
+    return f"the camera moves {'closer' if nearer else 'away'}"

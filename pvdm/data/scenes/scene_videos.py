@@ -1,0 +1,135 @@
+"""Videos to read, whether they are files, folders of frames or scenes, which are rendered at the size that is asked.
+
+The path of a scene names no file: `scenes:/100-frames/0-0000000012` is scene 12 of seed 0 as a video of 100 frames.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from pvdm.data.scenes.rendered_scene import FPS
+from pvdm.data.scenes.rendering.ray_caster import render
+from pvdm.data.scenes.world import World
+from pvdm.errors import InputError
+from pvdm.video import ClipShape, Reader, VideoInfo
+from pvdm.video import clip as clips
+from pvdm.video import reader as files
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ROOT = Path("scenes:")
+"""The folder that scenes seem to be in."""
+
+SIDE = 256
+"""Height and width of a scene that is asked for in no other size."""
+
+LENGTH = 100
+"""Frames of a scene, unless a sample needs more."""
+
+VERSION = 1
+"""Changes with the pixels of scenes."""
+
+NAME = re.compile(r"(\d+)-frames/(\d+)-(\d+)")
+
+
+class ScenePath(NamedTuple):
+    """What the path of a scene says."""
+
+    seed: int
+    index: int
+    frames: int
+
+    @classmethod
+    def of(cls, path: str | Path) -> ScenePath:
+        """Inverse of `path`; InputError for any other."""
+        path = Path(path)
+        found = NAME.fullmatch(path.relative_to(ROOT).as_posix()) if is_scene(path) else None
+        if not found:
+            raise InputError(f"{path} is not the path of a scene", f"choose --data.layout scenes, or give {ROOT}")
+        frames, seed, index = map(int, found.groups())
+        return cls(seed, index, frames)
+
+    @property
+    def path(self) -> Path:
+        """As in `scenes:/100-frames/0-0000000012`."""
+        return ROOT / f"{self.frames}-frames" / f"{self.seed}-{self.index:010d}"
+
+
+def scene_frames(sample: ClipShape) -> int | None:
+    """The frames of scenes in which such samples fit; None if they fit in the usual ones."""
+    span = sample.span(VideoInfo(LENGTH, SIDE, SIDE, FPS))
+    return span if span > LENGTH else None
+
+
+def is_scene(path: str | Path) -> bool:
+    """Whether a path is that of a scene or of all scenes."""
+    return Path(path).parts[:1] == ROOT.parts
+
+
+def scene_info(path: Path) -> VideoInfo:
+    """What `pvdm.video.probe` says of a file."""
+    return VideoInfo(ScenePath.of(path).frames, SIDE, SIDE, FPS)
+
+
+def read_frames(
+    path: str | Path,
+    indices: Sequence[int] | np.ndarray,
+    *,
+    info: VideoInfo | None = None,
+    reader: Reader = "auto",
+    size: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """As `pvdm.video.read_frames`: (t, h, w, 3) uint8.
+
+    size: (height, width) that scenes are rendered in; files keep theirs.
+    """
+    if not is_scene(path):
+        return files.read_frames(path, indices, info=info, reader=reader)
+    scene, places = ScenePath.of(path), np.asarray(indices, dtype=np.int64)
+    outside = places[(places < 0) | (places >= scene.frames)]
+    if len(outside) or not len(places):
+        wrong = f"has no frame {outside[0]}" if len(outside) else "was asked for no frame"
+        raise InputError(f"{path} {wrong}, only {scene.frames} frames", f"give indices from 0 to {scene.frames - 1}")
+    world = World.draw(scene.seed, scene.index)
+    return render(world, world.camera, places / FPS, *(size or (SIDE, SIDE)))
+
+
+def read_covering(
+    path: str | Path,
+    indices: np.ndarray,
+    size: tuple[int, int],
+    *,
+    info: VideoInfo | None = None,
+    crop: tuple[float, float] = (0.5, 0.5),
+    reader: Reader = "auto",
+) -> Tensor:
+    """As `pvdm.video.reader.read_covering`: (3, t, *size) uint8. Scenes are rendered at this size, and not cropped."""
+    if not is_scene(path):
+        return files.read_covering(path, indices, size, info=info, crop=crop, reader=reader)
+    import torch
+
+    frames = read_frames(path, indices, size=size)
+    return torch.from_numpy(np.ascontiguousarray(frames.transpose(3, 0, 1, 2)))
+
+
+def read_clip(
+    path: str | Path,
+    shape: ClipShape,
+    start: int = 0,
+    *,
+    info: VideoInfo | None = None,
+    crop: tuple[float, float] = (0.5, 0.5),
+    flip: bool = False,
+    reader: Reader = "auto",
+) -> Tensor:
+    """As `pvdm.video.read_clip`: (3, t, h, w) uint8. Scenes are rendered at this size, and not cropped."""
+    if not is_scene(path):
+        return clips.read_clip(path, shape, start, info=info, crop=crop, flip=flip, reader=reader)
+    clip = read_covering(path, shape.source_indices(start, scene_info(Path(path))), (shape.height, shape.width))
+    return clip.flip(-1) if flip else clip
