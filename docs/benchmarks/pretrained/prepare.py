@@ -14,7 +14,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 
 from pvdm.data.layouts.classes import find_classes
 from pvdm.data.layouts.folder import find_videos
@@ -28,6 +27,7 @@ from pvdm.video.encoders import Mp4Encoder
 
 USUAL_FPS = 25.0
 MOST_FRAMES = 720
+SMALL = {**Mp4Encoder.codec_options, "crf": "12", "preset": "veryslow"}
 
 logger = logging.getLogger("prepare")
 
@@ -35,7 +35,7 @@ logger = logging.getLogger("prepare")
 class SmallEncoder(Mp4Encoder):
     """H.264 with colors at full resolution: at 64 pixels, half of it would be seen."""
 
-    codec_options = MappingProxyType({**Mp4Encoder.codec_options, "crf": "12", "preset": "veryslow"})
+    codec_options = SMALL
     pixels = "yuv444p"
 
 

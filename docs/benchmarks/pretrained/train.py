@@ -27,7 +27,10 @@ LEAST_CALIBRATION = 12.0
 """Seconds of training."""
 
 RESERVE = 0.94
-"""Share of the time left that updates get; the rest goes into starting, validation and checkpoints."""
+"""Share of the time left that updates get; the rest goes into validation and checkpoints."""
+
+EXPORT = 15.0
+"""Seconds for the export at the end."""
 
 VALIDATIONS = 4
 NEVER = 10**9
@@ -45,48 +48,49 @@ class Job:
         clips: Folder of the clips (prepare.py).
         output: Folder for the runs, their logs and the exported model.
         device: cpu or cuda.
-        scale: Factor of all budgets.
+        seconds: For all stages, which share them in proportion to their budgets.
         archive: A tar file of the exported model, rewritten at each checkpoint of the last stage; or None.
     """
 
     clips: Path
     output: Path
     device: str
-    scale: float
+    seconds: float
     archive: Path | None
 
     def run(self, stages: Iterable[Mapping[str, Any]]) -> None:
         """Runs the stages in order; the last one's model is exported to OUTPUT/model."""
-        stages = list(stages)
-        for stage in stages:
+        stages, end = list(stages), time.monotonic() + self.seconds
+        for place, stage in enumerate(stages):
             start = time.monotonic()
+            share = stage["budget"] / sum(later["budget"] for later in stages[place:])
+            seconds = share * (end - start)
             if stage["name"] == "encode":
                 self._call("encode", [*self._arguments(stage), "--device", self.device], self._log("encode"))
             else:
-                self._fit(stage, exports=stage is stages[-1])
-            logger.info("%s: %.0f s", stage["name"], time.monotonic() - start)
+                self._fit(stage, seconds, exports=stage is stages[-1])
+            logger.info("%s: %.0f of %.0f s", stage["name"], time.monotonic() - start, seconds)
         self._export(stages[-1]["name"])
 
-    def _fit(self, stage: Mapping[str, Any], *, exports: bool) -> None:
+    def _fit(self, stage: Mapping[str, Any], seconds: float, *, exports: bool) -> None:
         """Trains a stage: calibrates, unless that was done, and goes on to the number of updates that follows."""
-        name, budget = stage["name"], stage["budget"] * self.scale
-        start, run = time.monotonic(), self.output / name
-        known = self._known()
+        name, start, run, known = stage["name"], time.monotonic(), self.output / stage["name"], self._known()
         arguments = [*self._arguments(stage), "--trainer.default_root_dir", run, "--trainer.accelerator", self.device]
         arguments += ["--trainer.devices", 1, "--trainer.enable_progress_bar", "false"]
         if name not in known:
-            trained = round(max(LEAST_CALIBRATION, CALIBRATION * budget))
+            trained = round(max(LEAST_CALIBRATION, CALIBRATION * seconds))
             limit = ["--trainer.max_time", f"00:{trained // 3600:02}:{trained // 60 % 60:02}:{trained % 60:02}"]
-            self._call("fit", [*arguments, *_schedule(NEVER, NEVER), *limit], self._log(name), seconds=budget)
-            done, per_second = _progress(run)
-            left = budget - (time.monotonic() - start)
+            self._call("fit", [*arguments, *_schedule(NEVER, NEVER), *limit], self._log(name), seconds=seconds)
+            done, per_second = _progress(run, trained)
+            elapsed = time.monotonic() - start
+            left = seconds - elapsed - (elapsed - trained)  # it has to start again
             known[name] = done + max(1, int(RESERVE * left * per_second))
             (self.output / "updates.json").write_text(json.dumps(known) + "\n")
             logger.info("%s: %.1f updates per second, %d updates in all", name, per_second, known[name])
         updates = known[name]
         rest = [*arguments, *_schedule(updates, max(1, updates // VALIDATIONS))]
-        seconds = max(LEAST_CALIBRATION, budget - (time.monotonic() - start))
-        self._call("fit", rest, self._log(name), seconds=seconds, exported=name if exports else None)
+        left = max(LEAST_CALIBRATION, seconds - (time.monotonic() - start))
+        self._call("fit", rest, self._log(name), seconds=left, exported=name if exports else None)
 
     def _call(
         self,
@@ -162,7 +166,7 @@ def _schedule(updates: int, interval: int) -> list[object]:
     return [part for name, value in values.items() for part in (f"--{name}", value)]
 
 
-def _progress(run: Path) -> tuple[int, float]:
+def _progress(run: Path, trained: float) -> tuple[int, float]:
     """The updates of a run so far, and its updates per second, in the later half of its logs."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -170,10 +174,10 @@ def _progress(run: Path) -> tuple[int, float]:
     events.Reload()
     logged = events.Scalars("train/loss") if "train/loss" in events.Tags()["scalars"] else []
     points = [(event.wall_time, event.step) for event in logged]
-    if len(points) < 3:
-        raise SystemExit(f"{run} has logged {len(points)} times within calibration: give more --seconds")
-    (early, first), (late, last) = points[len(points) // 2 - 1], points[-1]
-    return last, (last - first) / (late - early)
+    if not points:
+        raise SystemExit(f"{run} has logged nothing within calibration: give more --seconds")
+    (early, first), (late, last) = points[(len(points) - 1) // 2], points[-1]
+    return last, (last - first) / (late - early) if late > early else last / trained
 
 
 def _end(log: Path) -> str:
@@ -185,7 +189,7 @@ def main() -> None:
     parser.add_argument("recipe", type=Path, help="a YAML file of this folder")
     parser.add_argument("clips", type=Path, help="folder of the clips")
     parser.add_argument("output", type=Path, help="folder for the runs and, as OUTPUT/model, the exported model")
-    parser.add_argument("--seconds", type=float, help="budget of all stages, instead of the recipe's")
+    parser.add_argument("--seconds", type=float, help="for everything, instead of the recipe's budgets")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--archive", type=Path, help="tar file of the model, also of its checkpoints on the way")
     options = parser.parse_args()
@@ -193,9 +197,8 @@ def main() -> None:
     logger.setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the training is stopped, too
     stages = yaml.safe_load(options.recipe.read_text(encoding="utf-8"))["stages"]
-    budget = sum(stage["budget"] or 0 for stage in stages)
-    scale = options.seconds / budget if options.seconds else 1.0
-    Job(options.clips, options.output, options.device, scale, options.archive).run(stages)
+    seconds = options.seconds - EXPORT if options.seconds else sum(stage["budget"] for stage in stages)
+    Job(options.clips, options.output, options.device, seconds, options.archive).run(stages)
 
 
 if __name__ == "__main__":

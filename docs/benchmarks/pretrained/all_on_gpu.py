@@ -1,6 +1,6 @@
 """Trains all packaged models at once on one GPU, within one time limit and without a network; see README.md here.
 
-  gpu.py CLIPS OUTPUT [--seconds 530]
+  all_on_gpu.py CLIPS OUTPUT [--seconds 530]
 
 OUTPUT gets a tar file of each model, rewritten at each of its checkpoints, samples, the logs, and summary.json. Wheels
 in the folder wheels/ of the clone are installed first (docs/benchmarks/gpu.sh --lacking).
