@@ -1,5 +1,6 @@
 from .condition import Condition
 from .denoise import Denoise, Network, make_denoise
+from .joint_transformer import JointTransformer, TransformerConfig
 from .noise import NoiseSource, VideoNoise
 from .parameterization import (
     PARAMETERIZATIONS,
@@ -14,8 +15,7 @@ from .process import diffusion_loss, posterior, q_sample
 from .sampler_config import GRIDS, Grid, SamplerConfig
 from .samplers import SAMPLERS, sample, sample_ddim, sample_ddpm, sample_dpmpp_2m, sample_unipc
 from .schedule import DiffusionConfig, Level, NoiseSchedule, Parameterization
-from .time_grids import time_grid
-from .training_times import TimeDistribution
+from .time_grids import TimeDistribution, time_grid
 from .unet import TriplaneUNet, UNetConfig
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Denoise",
     "DiffusionConfig",
     "Grid",
+    "JointTransformer",
     "Level",
     "Network",
     "NetworkOutput",
@@ -35,6 +36,7 @@ __all__ = [
     "Prediction",
     "SamplerConfig",
     "TimeDistribution",
+    "TransformerConfig",
     "TriplaneUNet",
     "UNetConfig",
     "VideoNoise",

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from pvdm.autoencoder import AutoencoderConfig
-from pvdm.diffusion import DiffusionConfig, UNetConfig
-from pvdm.errors import InputError
+from pvdm.diffusion import DiffusionConfig, TransformerConfig, UNetConfig
+from pvdm.errors import ArgumentError, InputError
 
 PARTS = {"autoencoder": AutoencoderConfig, "denoiser": UNetConfig, "diffusion": DiffusionConfig}
+AnyDenoiserConfig = UNetConfig | TransformerConfig
+
+DENOISERS = {kind.__name__: kind for kind in (UNetConfig, TransformerConfig)}
+"""Classes of a denoiser's sizes; the key "class" of stored ones says which, and its absence the first."""
+
 MAX_SIZE = 1_000_000
 MAX_LAYERS = 1000
 LAYERS = ("depth", "projection_depth", "blocks_per_level")
@@ -34,6 +39,24 @@ def checked(config: Any, source: object) -> Mapping[str, Any]:
     return config
 
 
+def denoiser_fields(config: AnyDenoiserConfig) -> dict[str, Any]:
+    """The fields of a denoiser's sizes, JSON-able, with their class unless it is that of the released one."""
+    return {**({} if isinstance(config, UNetConfig) else {"class": type(config).__name__}), **asdict(config)}
+
+
+def denoiser_class(stored: Mapping[str, Any]) -> type[AnyDenoiserConfig]:
+    """The class of stored sizes; ArgumentError for one that this version lacks."""
+    name = stored.get("class", UNetConfig.__name__)
+    if name not in DENOISERS:
+        raise ArgumentError(f"class is {name!r}", f"this version knows {', '.join(DENOISERS)}", option="class")
+    return DENOISERS[name]
+
+
+def denoiser_config(stored: Mapping[str, Any]) -> AnyDenoiserConfig:
+    """The inverse of `denoiser_fields`; TypeError or ArgumentError for fields that do not fit."""
+    return denoiser_class(stored)(**{name: value for name, value in stored.items() if name != "class"})
+
+
 def _problems(config: Mapping[str, Any]) -> list[str]:
     problems = []
     if not _is_pace(config.get("fps")):
@@ -43,14 +66,20 @@ def _problems(config: Mapping[str, Any]) -> list[str]:
     for name, kind in PARTS.items():
         part = config.get(name)
         if isinstance(part, Mapping):
-            problems += [
-                f"{name}.{field.name} is {part[field.name]!r}"
-                for field in fields(kind)
-                if field.name in part and not _is_like(part[field.name], field.default, field.name)
-            ]
+            problems += [f"{name}.{problem}" for problem in _problems_of_part(part, kind)]
         elif name in config and not (part is None and name == "denoiser"):
             problems.append(f"{name} is {part!r}")
     return problems
+
+
+def _problems_of_part(part: Mapping[str, Any], kind: type) -> list[str]:
+    try:
+        kind = denoiser_class(part) if kind is UNetConfig else kind
+    except ArgumentError as error:
+        return [error.problem]
+    named = [field for field in fields(kind) if field.name in part]
+    wrong = [field.name for field in named if not _is_like(part[field.name], field.default, field.name)]
+    return [f"{name} is {part[name]!r}" for name in wrong]
 
 
 def _is_pace(value: Any) -> bool:

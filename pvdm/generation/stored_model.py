@@ -15,12 +15,13 @@ from huggingface_hub import ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder, TriplaneShape
-from pvdm.diffusion import DiffusionConfig, NoiseSchedule, TriplaneUNet, UNetConfig
+from pvdm.diffusion import DiffusionConfig, JointTransformer, NoiseSchedule, TransformerConfig, TriplaneUNet, UNetConfig
 from pvdm.errors import ArgumentError, InputError
 from pvdm.files.atomic_write import replacing
 from pvdm.generation import model_files as files
 from pvdm.generation.fast_inference import speed_up
 from pvdm.generation.model_card import model_card
+from pvdm.generation.stored_config import AnyDenoiserConfig, denoiser_config, denoiser_fields
 from pvdm.runtime.finite import check_finite, first_not_finite, is_finite
 
 if TYPE_CHECKING:
@@ -31,14 +32,17 @@ logger = logging.getLogger(__name__)
 
 USUAL_FPS = 25.0
 
+DENOISERS = {UNetConfig: TriplaneUNet, TransformerConfig: JointTransformer}
+
 
 class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["video-generation"]):
     """The networks of `VideoGenerator`, loaded and saved.
 
     Args:
         autoencoder: Sizes of the autoencoder.
-        denoiser: Sizes of the U-Net; None for an export of stage 1, which only reconstructs.
-        diffusion: Noise schedule and what the U-Net predicts.
+        denoiser: Sizes of the denoiser, whose class says which one it is; None for an export of stage 1, which only
+            reconstructs.
+        diffusion: Noise schedule and what the denoiser predicts.
         fps: Frames per second of the training clips, at which video is read and written; None if not recorded.
         training_step: Number of optimizer updates behind the weights.
         classes: Names of the denoiser's classes in the order of their indices; None if they have no names.
@@ -54,7 +58,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     def __init__(
         self,
         autoencoder: AutoencoderConfig,
-        denoiser: UNetConfig | None = None,
+        denoiser: AnyDenoiserConfig | None = None,
         diffusion: DiffusionConfig | None = None,
         fps: float | None = None,
         training_step: int = 0,
@@ -63,7 +67,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     ) -> None:
         super().__init__()
         self.autoencoder = speed_up(ProjectedAutoencoder(autoencoder))
-        self.denoiser = speed_up(TriplaneUNet(denoiser)) if denoiser else None
+        self.denoiser = speed_up(DENOISERS[type(denoiser)](denoiser)) if denoiser else None
         self.diffusion = diffusion or DiffusionConfig()
         self.schedule = NoiseSchedule(self.diffusion)
         self.pace = fps
@@ -105,7 +109,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         """The configuration that rebuilds this model without its weights, JSON-able."""
         return {
             "autoencoder": asdict(self.autoencoder.config),
-            "denoiser": asdict(self.denoiser.config) if self.denoiser else None,
+            "denoiser": denoiser_fields(self.denoiser.config) if self.denoiser else None,
             "diffusion": asdict(self.diffusion),
             "fps": self.pace,
             "training_step": self.training_step,
@@ -127,7 +131,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
                 raise ValueError(f"unknown {sorted(unknown)[0]}")
             return cls(
                 AutoencoderConfig(**config["autoencoder"]),
-                UNetConfig(**config["denoiser"]) if config["denoiser"] else None,
+                denoiser_config(config["denoiser"]) if config["denoiser"] else None,
                 DiffusionConfig(**config["diffusion"]),
                 config["fps"],
                 config["training_step"],

@@ -15,6 +15,7 @@ from pvdm.diffusion import (
     DiffusionConfig,
     SamplerConfig,
     TimeDistribution,
+    TransformerConfig,
     UNetConfig,
     diffusion_loss,
     min_snr_weight,
@@ -48,8 +49,9 @@ class DiffusionTraining(AutomaticUpdates):
 
     Args:
         autoencoder: Exported folder or stage-1 checkpoint.
-        denoiser: Sizes of the U-Net, and its number of classes; its latent's shape comes from the autoencoder.
-        diffusion: Noise process and what the U-Net predicts.
+        denoiser: Sizes of the U-Net or of the joint transformer, and the number of classes; the latent's shape comes
+            from the autoencoder.
+        diffusion: Noise process and what the denoiser predicts.
         optimizer: The optimizer and its learning rate.
         times: Distribution of the timesteps in training.
         loss: Mean square or mean absolute difference.
@@ -78,7 +80,7 @@ class DiffusionTraining(AutomaticUpdates):
         self,
         autoencoder: Path,
         *,
-        denoiser: UNetConfig = UNetConfig(),
+        denoiser: UNetConfig | TransformerConfig = UNetConfig(),
         diffusion: DiffusionConfig = DiffusionConfig(),
         optimizer: OptimizerConfig = OptimizerConfig(),
         times: TimeDistribution = TimeDistribution(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from itertools import zip_longest
 from typing import Any
@@ -18,6 +18,7 @@ from pvdm.data.collection import ClipCollection
 from pvdm.errors import InputError, one_line
 from pvdm.generation import VideoGenerator
 from pvdm.generation.stored_config import PARTS as CONFIGS
+from pvdm.generation.stored_config import denoiser_class
 from pvdm.runtime.precision import allow_tf32
 from pvdm.training.data import ClipData
 from pvdm.training.nonfinite import FiniteUpdates
@@ -110,7 +111,7 @@ class GeneratorTraining(FiniteUpdates):
         for part in PARTS:
             wanted = config[part] or {}
             found = checkpoint["pvdm"].get(part) or {}
-            found = {**_defaults(part, wanted.keys() - found.keys()), **found}  # an older version lacks later settings
+            found = {**_defaults(part, wanted), **found} if found else found  # an older version lacks later settings
             for name in {**wanted, **found}:
                 if found.get(name) != wanted.get(name):
                     raise InputError(
@@ -174,9 +175,10 @@ class GeneratorTraining(FiniteUpdates):
         logger.info("data: %d videos, %d samples in an epoch", len(data.training.videos), len(data.training))
 
 
-def _defaults(part: str, names: Collection[str]) -> dict[str, Any]:
-    """Default values of these settings of a section of the configuration, where they have one."""
-    return {field.name: field.default for field in fields(CONFIGS[part]) if field.name in names}
+def _defaults(part: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Default values of the settings of a part of the configuration."""
+    kind = denoiser_class(settings) if part == "denoiser" else CONFIGS[part]
+    return {field.name: field.default for field in fields(kind)}
 
 
 def _name_of_devices(trainer: Trainer) -> str:

@@ -1,0 +1,194 @@
+"""The joint transformer: a denoiser whose positions of all planes are one sequence, for latents of few positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pvdm.autoencoder import PLANES, Triplane, TriplaneShape
+from pvdm.diffusion.blocks import fold_time, timestep_embedding, unfold_time, zero
+from pvdm.diffusion.condition import Condition
+from pvdm.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Sizes of the joint transformer; the defaults suit the spectral autoencoder's latents of 64x64 video.
+
+    Args:
+        latent_channels: Channels of the motion planes of the latent.
+        latent_shape: Frames, and rows and columns in patches, of the latent cube; a fourth number, if the content plane
+            has several times `latent_channels`, says how many times.
+        width: Channels of a position; must be divisible by 2 * `heads`.
+        depth: Blocks.
+        heads: Attention heads.
+        expansion: Hidden width of a block's MLP, relative to `width`.
+        frame_patch: Frames that a position of the motion planes holds; the number of frames must be divisible by it.
+        classes: Number of classes; None builds a network without labels.
+    """
+
+    latent_channels: int = 1
+    latent_shape: tuple[int, ...] = (16, 8, 8, 36)
+    width: int = 256
+    depth: int = 6
+    heads: int = 4
+    expansion: int = 2
+    frame_patch: int = 16
+    classes: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "latent_shape", tuple(self.latent_shape))
+        for name in ("latent_channels", "latent_shape", "width", "depth", "heads", "expansion", "frame_patch"):
+            value = getattr(self, name)
+            if min(value if isinstance(value, tuple) else (value,)) < 1:
+                raise ArgumentError(f"{name} is {value}", "it must be at least 1", option=name)
+        if len(self.latent_shape) not in (3, 4):
+            remedy = "give frames, rows and columns"
+            raise ArgumentError(f"latent_shape is {self.latent_shape}", remedy, option="latent_shape")
+        if self.width % (2 * self.heads):
+            problem, remedy = f"width is {self.width}", f"give a multiple of twice the {self.heads} heads"
+            raise ArgumentError(problem, remedy, option="width")
+        if self.latent_shape[0] % self.frame_patch:
+            remedy = f"give a divisor of the {self.latent_shape[0]} frames"
+            raise ArgumentError(f"frame_patch is {self.frame_patch}", remedy, option="frame_patch")
+        if self.classes is not None and self.classes < 1:
+            remedy = "give a number of at least 1, or leave it out for no labels"
+            raise ArgumentError(f"classes is {self.classes}", remedy, option="classes")
+
+
+class JointTransformer(nn.Module):
+    """(z, t, condition) -> what it was trained to predict, see parameterization.py.
+
+    The blocks are those of DiT (Peebles & Xie 2023, arXiv 2212.09748) with normalized queries and keys, a gated MLP,
+    and a depthwise convolution of the content plane.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config, width = config, config.width
+        self.shape = TriplaneShape(*config.latent_shape)
+        motion = config.latent_channels * config.frame_patch
+        channels = {"hw": config.latent_channels * self.shape.contents, "tw": motion, "th": motion}
+        self.embed_time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.embed_label = zero(nn.Embedding(config.classes, width)) if config.classes else None
+        self.embed_planes = nn.ModuleDict({name: nn.Linear(2 * count, width) for name, count in channels.items()})
+        self.position = nn.Parameter(0.5 * torch.randn(sum(self._lengths()), width))
+        self.blocks = nn.ModuleList(JointBlock(config) for _ in range(config.depth))
+        self.norm_out = nn.LayerNorm(width, elementwise_affine=False)
+        self.to_planes = nn.ModuleDict({name: zero(nn.Linear(width, count)) for name, count in channels.items()})
+
+    def forward(self, z: Tensor, t: Tensor, condition: Condition | Tensor | None = None) -> Tensor:
+        """z: (b, c, l) flat latents; t: (b,) times; condition: a tensor like z is the context.
+
+        ArgumentError, a ValueError, for z of another type or shape; ValueError for a label that is not a class.
+        """
+        self._check(z)
+        condition = Condition.of(condition)
+        embedding = functional.silu(self._embedding(z, t, condition))
+        x = self._positions(torch.cat((z, condition.channels(z)), dim=1)) + self.position
+        grid = self.shape.planes[0]
+        for block in self.blocks:
+            x = block(x, embedding, grid)
+        return self._planes(self.norm_out(x)).flatten()
+
+    def regions(self) -> list[nn.Module]:
+        """The repeated parts, which are compiled and sharded one by one."""
+        return list(self.blocks)
+
+    def recomputable(self) -> dict[str, list[nn.Module]]:
+        """What activation checkpointing can recompute: the attention and the MLP of every block."""
+        return {"attention": [b.attention for b in self.blocks], "mlp": [b.mlp for b in self.blocks]}
+
+    def _check(self, z: Tensor) -> None:
+        channels = self.config.latent_channels
+        if z.ndim != 3 or z.shape[1] != channels or not z.is_floating_point():
+            expected = f"floats (b, {channels}, {self.shape.positions})"
+            raise ArgumentError(f"z is {z.dtype} {tuple(z.shape)}", f"this denoiser takes flat latents, {expected}")
+
+    def _lengths(self) -> list[int]:
+        """Positions of each plane."""
+        frames = self.shape.t // self.config.frame_patch
+        return [self.shape.h * self.shape.w, frames * self.shape.w, frames * self.shape.h]
+
+    def _embedding(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """(b, width): the time's embedding plus, where there is a label, the label's."""
+        embedding = self.embed_time(timestep_embedding(t, self.config.width).to(z.dtype))
+        if (given := condition.labels(len(z), self.config.classes)) is None:
+            return embedding
+        label, mask = given
+        return embedding + (self.embed_label(label) * mask[:, None]).to(embedding.dtype)
+
+    def _positions(self, flat: Tensor) -> Tensor:
+        """Flat latent and context (b, 2 c, l) -> one sequence (b, n, width)."""
+        planes = fold_time(Triplane.split(flat, self.shape), self.config.frame_patch)
+        sequences = (rearrange(plane, "b c rows columns -> b (rows columns) c") for plane in planes)
+        return torch.cat([self.embed_planes[name](x) for name, x in zip(PLANES, sequences, strict=True)], dim=1)
+
+    def _planes(self, x: Tensor) -> Triplane:
+        """A sequence (b, n, width) -> planes of the latent's channels."""
+        parts = zip(PLANES, x.split(self._lengths(), dim=1), strict=True)
+        columns = (self.shape.w, self.shape.w, self.shape.h)
+        planes = [rearrange(self.to_planes[name](part), "b n c -> b c n") for name, part in parts]
+        folded = Triplane(*(plane.unflatten(2, (-1, size)) for plane, size in zip(planes, columns, strict=True)))
+        return unfold_time(folded, self.config.frame_patch)
+
+
+class JointBlock(nn.Module):
+    """Attention over all positions, a convolution of the content plane, and an MLP, the first and last modulated."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.modulation = zero(nn.Linear(width, 6 * width))
+        self.norms = nn.ModuleList(nn.LayerNorm(width, elementwise_affine=False) for _ in range(2))
+        self.attention = JointAttention(width, config.heads)
+        self.convolution = zero(nn.Conv2d(width, width, kernel_size=3, padding=1, groups=width))
+        self.mlp = GatedMLP(width, config.expansion * width)
+
+    def forward(self, x: Tensor, embedding: Tensor, grid: tuple[int, int]) -> Tensor:
+        """x: (b, n, width), whose first positions are the content plane's `grid`; embedding: (b, width)."""
+        scale, shift, gate, mlp_scale, mlp_shift, mlp_gate = self.modulation(embedding)[:, None].chunk(6, dim=-1)
+        x = x + (1 + gate) * self.attention(self.norms[0](x) * (1 + scale) + shift)
+        x = self._convolved(x, grid)
+        return x + (1 + mlp_gate) * self.mlp(self.norms[1](x) * (1 + mlp_scale) + mlp_shift)
+
+    def _convolved(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        rows, columns = grid
+        content, motion = x[:, : rows * columns], x[:, rows * columns :]
+        plane = rearrange(content, "b (rows columns) c -> b c rows columns", rows=rows)
+        change = rearrange(self.convolution(plane), "b c rows columns -> b (rows columns) c")
+        return torch.cat((content + change, motion), dim=1)
+
+
+class JointAttention(nn.Module):
+    """Self-attention over positions whose queries and keys have unit root mean square before their learned scales."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.norm_q, self.norm_k = nn.RMSNorm(width // heads), nn.RMSNorm(width // heads)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (b, n, width) -> like x."""
+        q, k, v = rearrange(self.qkv(x), "b n (three k c) -> three b k n c", three=3, k=self.heads)
+        q, k = self.norm_q(q).to(v.dtype), self.norm_k(k).to(v.dtype)
+        attended = functional.scaled_dot_product_attention(q, k, v)
+        return self.out(rearrange(attended, "b k n c -> b n (k c)"))
+
+
+class GatedMLP(nn.Module):
+    """SwiGLU (Shazeer 2020, arXiv 2002.05202)."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(width, 2 * hidden), nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (..., width) -> like x."""
+        value, gate = self.up(x).chunk(2, dim=-1)
+        return self.down(functional.silu(gate) * value)
