@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pvdm.autoencoder import PLANES, Triplane
+from pvdm.diffusion.condition import Condition
 
 
 class GroupNorm32(nn.GroupNorm):
@@ -40,6 +41,26 @@ def timestep_embedding(t: Tensor, channels: int) -> Tensor:
     frequencies = torch.exp(-math.log(10000) * torch.arange(half, device=t.device).float() / half)
     angles = t[:, None].float() * frequencies
     return torch.cat((angles.cos(), angles.sin()), dim=-1)
+
+
+class LevelEmbedding(nn.Sequential):
+    """Embedding of the noise level of the context; starts at zero.
+
+    Args:
+        channels: Of the sinusoids.
+        out_channels: Of the embedding that it is added to.
+    """
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__(nn.Linear(channels, out_channels), nn.SiLU(), zero(nn.Linear(out_channels, out_channels)))
+        self.channels = channels
+
+    def forward(self, condition: Condition, like: Tensor) -> Tensor | float:
+        """What to add to an embedding `like` (b, out_channels): 0 where a sample has no context."""
+        if (given := condition.levels(len(like), like.device)) is None:
+            return 0.0
+        level, mask = given
+        return super().forward(timestep_embedding(level, self.channels).to(like.dtype)) * mask[:, None]
 
 
 def downsample(plane: Tensor) -> Tensor:

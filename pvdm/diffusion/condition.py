@@ -9,6 +9,9 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from pvdm.diffusion.process import q_sample
+from pvdm.diffusion.schedule import NoiseSchedule
+
 
 @dataclass(frozen=True, eq=False)
 class Condition:
@@ -19,12 +22,15 @@ class Condition:
         mask: (b,), bool, True where the sample's context is given; None means all of them.
         label: index of the class, (b,), int64, from 0; None if no sample has one.
         label_mask: (b,), bool, True where the sample's label is given; None means all of them.
+        level: (b,), int64, the timestep to which each sample's context was noised, -1 for not at all; None means that
+            for all of them.
     """
 
     context: Tensor | None = None
     mask: Tensor | None = None
     label: Tensor | None = None
     label_mask: Tensor | None = None
+    level: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.context is not None and self.context.ndim != 3:
@@ -33,6 +39,8 @@ class Condition:
             raise ValueError(f"the label is {self.label.dtype} {tuple(self.label.shape)}; it must be torch.int64 (b,)")
         if self.context is not None and self.label is not None and len(self.context) != len(self.label):
             raise ValueError(f"there are {len(self.context)} contexts and {len(self.label)} labels; give one of each")
+        if self.level is not None and (self.context is None or self.level.shape != self.context.shape[:1]):
+            raise ValueError("a level is given; give a context for each sample, and one level for each of these")
         _check_mask("mask", self.mask, "context", self.context)
         _check_mask("label_mask", self.label_mask, "label", self.label)
 
@@ -49,7 +57,8 @@ class Condition:
         contexts, labels = [part.context for part in conditions], [part.label for part in conditions]
         masks = [_mask_of(part.mask, part.context) for part in conditions]
         label_masks = [_mask_of(part.label_mask, part.label) for part in conditions]
-        return cls(*(_join(parts) for parts in (contexts, masks, labels, label_masks)))
+        levels = [part.level for part in conditions]
+        return cls(*(_join(parts) for parts in (contexts, masks, labels, label_masks, levels)))
 
     def part(self, samples: slice) -> Condition:
         """The condition of some of the samples."""
@@ -94,6 +103,23 @@ class Condition:
         if self.mask is None:
             return context
         return torch.where(rearrange(self.mask, "b -> b 1 1"), context, torch.zeros_like(context))
+
+    def noised(self, level: Tensor, noise: Tensor, schedule: NoiseSchedule) -> Condition:
+        """This condition with its context noised to timesteps `level` (b,), -1 for not at all; noise: like the context.
+
+        A network with `context_levels` is told the level. So training can hide more or less of the context instead of
+        all or nothing (arXiv 2502.06764), and a little noise in sampling hides the flaws of a generated context.
+        """
+        if self.context is None:
+            return self
+        return replace(self, context=q_sample(self.context, noise, level, schedule), level=level)
+
+    def levels(self, batch: int, device: torch.device) -> tuple[Tensor, Tensor] | None:
+        """Levels counted from 0, which is clean, and where there is a context, both (batch,); None without contexts."""
+        if self.context is None:
+            return None
+        level = torch.full((batch,), -1, device=device) if self.level is None else self.level
+        return level + 1, _mask_of(self.mask, self.context)
 
     def labels(self, batch: int, classes: int | None) -> tuple[Tensor, Tensor] | None:
         """Labels and their mask, both (batch,), with 0 for masked labels; None if the condition has no labels.

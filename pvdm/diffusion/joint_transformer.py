@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pvdm.autoencoder import PLANES, Triplane, TriplaneShape
-from pvdm.diffusion.blocks import fold_time, timestep_embedding, unfold_time, zero
+from pvdm.diffusion.blocks import LevelEmbedding, fold_time, timestep_embedding, unfold_time, zero
 from pvdm.diffusion.condition import Condition
 from pvdm.errors import ArgumentError
 
@@ -29,6 +29,7 @@ class TransformerConfig:
         expansion: Hidden width of a block's MLP, relative to `width`.
         frame_patch: Frames that a position of the motion planes holds; the number of frames must be divisible by it.
         classes: Number of classes; None builds a network without labels.
+        context_levels: Whether the network is told how noisy the context is, which training with `context_noise` sets.
     """
 
     latent_channels: int = 1
@@ -39,6 +40,7 @@ class TransformerConfig:
     expansion: int = 2
     frame_patch: int = 16
     classes: int | None = None
+    context_levels: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "latent_shape", tuple(self.latent_shape))
@@ -75,6 +77,7 @@ class JointTransformer(nn.Module):
         channels = {"hw": config.latent_channels * self.shape.contents, "tw": motion, "th": motion}
         self.embed_time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.embed_label = zero(nn.Embedding(config.classes, width)) if config.classes else None
+        self.embed_level = LevelEmbedding(width, width) if config.context_levels else None
         self.embed_planes = nn.ModuleDict({name: nn.Linear(2 * count, width) for name, count in channels.items()})
         self.position = nn.Parameter(0.5 * torch.randn(sum(self._lengths()), width))
         self.blocks = nn.ModuleList(JointBlock(config) for _ in range(config.depth))
@@ -117,6 +120,8 @@ class JointTransformer(nn.Module):
     def _embedding(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """(b, width): the time's embedding plus, where there is a label, the label's."""
         embedding = self.embed_time(timestep_embedding(t, self.config.width).to(z.dtype))
+        if self.embed_level is not None:
+            embedding = embedding + self.embed_level(condition, embedding)
         if (given := condition.labels(len(z), self.config.classes)) is None:
             return embedding
         label, mask = given

@@ -13,6 +13,7 @@ Grid = Literal["uniform", "quadratic", "cubic", "karras", "logsnr"]
 GRIDS: tuple[Grid, ...] = get_args(Grid)
 FEW_STEPS, FEW_STEPS_GRID = 20, "cubic"  # see docs/solvers.md
 DDIM_STEPS = 100
+CONTEXT_NOISE, MAX_CONTEXT_NOISE = 0.1, 100.0
 
 
 class Defaults(NamedTuple):
@@ -50,6 +51,8 @@ class SamplerConfig:
             [-1, 1], and the spectral one has none.
         label_guidance: Weight of guidance by the label, with the context unchanged; `guidance_terms` combines both.
         grid: Spacing of the timesteps, see `time_grid`; by default "cubic", for ddim and ddpm "uniform".
+        context_noise: Noise, sigma / alpha, that is added to the context, for a model trained with such noise; by
+            default 0.1, and 0 is none.
     """
 
     name: SamplerName = "unipc"
@@ -59,6 +62,7 @@ class SamplerConfig:
     clamp: bool = True
     label_guidance: float = 0.0
     grid: Grid | None = None
+    context_noise: float | None = None
 
     def __post_init__(self) -> None:
         if self.name not in SAMPLER_NAMES:
@@ -69,6 +73,9 @@ class SamplerConfig:
             raise ArgumentError(f"steps is {self.steps}", "choose at least 1", option="steps")
         if self.grid is not None:
             check_grid(self.grid)
+        if self.context_noise is not None and not 0 <= self.context_noise <= MAX_CONTEXT_NOISE:
+            remedy = f"give a value from 0 to {MAX_CONTEXT_NOISE:g}"
+            raise ArgumentError(f"context_noise is {self.context_noise}", remedy, option="context_noise")
         check_eta(self.eta)
         if self.eta != 0 and not DEFAULTS[self.name].takes_eta:
             problem = f"eta {self.eta} belongs to ddim, not to {self.name}"

@@ -88,6 +88,11 @@ def times_of_noise(schedule: NoiseSchedule, half_log_snr: np.ndarray) -> np.ndar
     return np.interp(half_log_snr, levels[::-1], np.arange(len(levels))[::-1])
 
 
+def time_of_sigma(schedule: NoiseSchedule, sigma: float) -> int:
+    """The timestep whose noise, sigma / alpha, is nearest in logarithm; -1, clean, for 0."""
+    return int(np.rint(times_of_noise(schedule, np.array([-math.log(sigma)])))[0]) if sigma > 0 else -1
+
+
 def _evenly(schedule: NoiseSchedule, steps: int, grid: Grid) -> np.ndarray:
     """log(alpha / sigma) of the noise levels of a grid that is even in these, from time T-1 to 0: (steps,)."""
     levels = _half_log_snrs(schedule)

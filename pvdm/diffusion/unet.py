@@ -12,6 +12,7 @@ from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion.blocks import (
     Attention,
     GroupNorm32,
+    LevelEmbedding,
     PlaneConvolutions,
     ResidualBlock,
     fold_time,
@@ -42,6 +43,7 @@ class UNetConfig:
             level has it in any case.
         frame_patch: Frames that a position of the motion planes holds inside the network, as released one. More make it
             faster; the number of frames must be divisible by it.
+        context_levels: Whether the network is told how noisy the context is, which training with `context_noise` sets.
     """
 
     latent_channels: int = 4
@@ -55,6 +57,7 @@ class UNetConfig:
     classes: int | None = None
     across_factors: tuple[int, ...] | None = None
     frame_patch: int = 1
+    context_levels: bool = False
 
     def __post_init__(self) -> None:
         for name in ("latent_shape", "channel_multipliers", "attention_factors", "across_factors"):
@@ -145,6 +148,7 @@ class TriplaneUNet(nn.Module):
         width = config.channels
         self.embed_time = nn.Sequential(nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width))
         self.embed_label = zero(nn.Embedding(config.classes, 4 * width)) if config.classes else None
+        self.embed_level = LevelEmbedding(width, 4 * width) if config.context_levels else None
         channels, widths = config.plane_channels, (width, width, width)
         self.conv_in = self._convolution(tuple(2 * count for count in channels), widths)  # of latent and context
         self.down, widths = self._down_path()
@@ -212,6 +216,8 @@ class TriplaneUNet(nn.Module):
     def _embedding(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """(b, e): the time's embedding plus, where there is a label, the label's (ADM, Dhariwal & Nichol 2021)."""
         embedding = self.embed_time(timestep_embedding(t, self.config.channels).to(z.dtype))
+        if self.embed_level is not None:
+            embedding = embedding + self.embed_level(condition, embedding)
         if (given := condition.labels(len(z), self.config.classes)) is None:
             return embedding
         label, mask = given

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from pvdm.autoencoder import Triplane
 from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise, sample
+from pvdm.diffusion.sampler_config import CONTEXT_NOISE
+from pvdm.diffusion.time_grids import time_of_sigma
 from pvdm.errors import InputError
 from pvdm.generation.cuda_graphs import ALONE, GraphedNetwork
 from pvdm.generation.stored_model import StoredModel
@@ -79,6 +81,8 @@ class LatentModel(StoredModel):
         InputError if a value on the way is not finite.
         """
         self.check_can_continue(None)
+        start = noise.normal((self.denoiser.config.latent_channels, self.denoiser.shape.positions), device=self.device)
+        condition = self._noised(Condition.of(condition), sampler, noise)
         denoise = make_denoise(
             self._graphed or self.denoiser,
             self.schedule,
@@ -97,10 +101,22 @@ class LatentModel(StoredModel):
             peaks.append(prediction.noise.abs().amax().float())
             return prediction
 
-        start = noise.normal((self.denoiser.config.latent_channels, self.denoiser.shape.positions), device=self.device)
         latent = sample(observed, start, sampler, schedule=self.schedule, noise=noise, progress=progress)
         self.check_result(torch.stack([*peaks, latent.abs().amax().float()]), "sampling")
         return latent
+
+    def _noised(self, condition: Condition, sampler: SamplerConfig, noise: VideoNoise) -> Condition:
+        """The condition with noise in its context, where the denoiser is told how much; InputError where it is not."""
+        if not self.denoiser.config.context_levels:
+            if sampler.context_noise:
+                problem = "this model was not trained with noise in its context"
+                raise InputError(problem, "leave out context_noise, or train with model.context_noise")
+            return condition
+        sigma = CONTEXT_NOISE if sampler.context_noise is None else sampler.context_noise
+        if condition.context is None or sigma == 0:
+            return condition
+        level = torch.full((len(condition.context),), time_of_sigma(self.schedule, sigma), device=self.device)
+        return condition.noised(level, noise.normal(condition.context.shape[1:], device=self.device), self.schedule)
 
     @torch.no_grad()
     def encode_context(self, video: Tensor) -> Tensor:

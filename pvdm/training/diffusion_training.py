@@ -31,7 +31,7 @@ from pvdm.training.batch import content, latents_of, on_device
 from pvdm.training.data import LatentData
 from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.reductions import SampleMeans
-from pvdm.training.sample_rng import drawn_by, keep_context, keep_label, noise_like, times
+from pvdm.training.sample_rng import Draw, drawn_by, keep_context, keep_label, noise_like, times
 from pvdm.training.warm_start import WarmStart
 
 
@@ -56,6 +56,8 @@ class DiffusionTraining(AutomaticUpdates):
         times: Distribution of the timesteps in training.
         loss: Mean square or mean absolute difference.
         context_dropout: Probability that a sample is trained without its context.
+        context_noise: Distribution of the timesteps to which contexts are noised in training; the denoiser is then told
+            the level. None leaves them as they are, as released.
         label_dropout: Probability that a sample is trained without its label, independently of its context.
         min_snr_gamma: Weights the training loss of each timestep by Min-SNR-gamma (Hang et al. 2023, who use 5); None
             turns it off.
@@ -86,6 +88,7 @@ class DiffusionTraining(AutomaticUpdates):
         times: TimeDistribution = TimeDistribution(),
         loss: Literal["l2", "l1"] = "l2",
         context_dropout: float = 0.7,
+        context_noise: TimeDistribution | None = None,
         label_dropout: float = 0.1,
         min_snr_gamma: float | None = None,
         validation_times: int = 8,
@@ -102,13 +105,14 @@ class DiffusionTraining(AutomaticUpdates):
         check_range(1, diffusion.timesteps, validation_times=validation_times)
         first_stage = VideoGenerator.load(autoencoder)
         sizes = first_stage.autoencoder.config
-        denoiser = replace(denoiser, latent_channels=sizes.latent_channels, latent_shape=sizes.latent_shape)
+        shape = {"latent_channels": sizes.latent_channels, "latent_shape": sizes.latent_shape}
+        denoiser = replace(denoiser, **shape, context_levels=context_noise is not None)
         self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.pace)
         self.generator.autoencoder.load_state_dict(first_stage.autoencoder.state_dict())
         self.generator.autoencoder.requires_grad_(False).eval()
         set_activation_checkpointing(self.generator.denoiser, activation_checkpointing)
         self.optimizer_config, self.times, self.loss, self.sampler = optimizer, times, loss, sampler
-        self.context_dropout, self.label_dropout = context_dropout, label_dropout
+        self.context_dropout, self.label_dropout, self.context_noise = context_dropout, label_dropout, context_noise
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
         if compile:
             compile_regions(self.generator.denoiser)
@@ -143,7 +147,7 @@ class DiffusionTraining(AutomaticUpdates):
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         kept = keep_context(batch, self.context_dropout) & batch["has_context"].cpu()
         target, condition = self.latents(batch, kept)
-        condition = self.labelled(condition, batch, keep_label(batch, self.label_dropout))
+        condition = self.labelled(self.noised(condition, batch), batch, keep_label(batch, self.label_dropout))
         t = times(batch, self.generator.schedule, self.times, kept)
         with drawn_by(batch):
             losses = self.losses(target, noise_like(target, batch), t, condition)
@@ -154,6 +158,15 @@ class DiffusionTraining(AutomaticUpdates):
     def latents(self, batch: dict[str, Any], keep: Tensor) -> tuple[Tensor, Condition]:
         """Latents of the targets (b, c, l), and the contexts that `keep` (b,) marks; see `latents_of`."""
         return latents_of(self.generator.autoencoder, batch, keep)
+
+    def noised(self, condition: Condition, batch: dict[str, Any]) -> Condition:
+        """The condition with noise in its contexts, each to a level of its own, if the training has it so."""
+        if self.context_noise is None:
+            return condition
+        schedule = self.generator.schedule
+        level = times(batch, schedule, self.context_noise, purpose=Draw.CONTEXT_LEVEL)
+        noise = noise_like(condition.context, batch, purpose=Draw.CONTEXT_NOISE)
+        return condition.noised(level, noise, schedule)
 
     def labelled(self, condition: Condition, batch: dict[str, Any], keep: Tensor) -> Condition:
         """The condition with the labels that `keep` (b,) marks; unchanged for a denoiser without classes.

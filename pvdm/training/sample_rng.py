@@ -28,6 +28,8 @@ class Draw(IntEnum):
     FRAMES = 3
     LABEL = 4
     DROPOUT = 5
+    CONTEXT_LEVEL = 6
+    CONTEXT_NOISE = 7
 
 
 def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:
@@ -35,9 +37,9 @@ def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:
     return [tuple(key) for key in batch["key"].tolist()]
 
 
-def noise_like(latent: Tensor, batch: Mapping[str, Any], *more: int) -> Tensor:
+def noise_like(latent: Tensor, batch: Mapping[str, Any], *more: int, purpose: Draw = Draw.NOISE) -> Tensor:
     """Standard normal noise like latent (b, c, l), a function of each sample's key and `more`."""
-    source = VideoNoise([(*key, Draw.NOISE, *more) for key in keys(batch)])
+    source = VideoNoise([(*key, purpose, *more) for key in keys(batch)])
     return source.normal(latent.shape[1:], device=latent.device)
 
 
@@ -46,9 +48,10 @@ def times(
     schedule: NoiseSchedule,
     distribution: TimeDistribution = TimeDistribution(),
     has_context: Iterable[bool] = NEVER,
+    purpose: Draw = Draw.TIME,
 ) -> Tensor:
     """A timestep of the schedule for each sample: (b,) int64; `has_context` says which samples keep their context."""
-    pairs = zip(_draws(batch, Draw.TIME), has_context, strict=False)
+    pairs = zip(_draws(batch, purpose), has_context, strict=False)
     return on_device(batch, [distribution.draw(draw, schedule, has_context=bool(kept)) for draw, kept in pairs])
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pvdm.diffusion import Condition
+from pvdm.diffusion import Condition, DiffusionConfig, NoiseSchedule
 
 
 @pytest.fixture
@@ -116,3 +116,18 @@ def test_wrong_shapes_are_named(context):
         Condition(mask=torch.tensor([True]))
     with pytest.raises(ValueError, match=r"the context is \(3, 2, 5\) and the latent \(3, 2, 6\)"):
         Condition(context).channels(torch.zeros(3, 2, 6))
+
+
+def test_a_context_is_noised_to_its_level_and_joined_with_it():
+    schedule = NoiseSchedule(DiffusionConfig())
+    context, noise = torch.randn(2, 3, 4), torch.randn(2, 3, 4)
+    level = torch.tensor([-1, 500])
+    found = Condition(context).noised(level, noise, schedule)
+    torch.testing.assert_close(found.context[0], context[0])
+    at = schedule.level(500)
+    torch.testing.assert_close(found.context[1], at.alpha * context[1] + at.sigma * noise[1])
+    assert found.level.equal(level)
+    assert Condition.join([found, found.without_any()]).level.equal(level.repeat(2))
+    assert Condition().noised(level, noise, schedule).is_absent
+    with pytest.raises(ValueError, match="a level is given; give a context"):
+        Condition(level=level)

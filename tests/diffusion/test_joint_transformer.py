@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
-from generation.small_models import AUTOENCODER, randomized
+from generation.small_models import AUTOENCODER, UNET, randomized
 from torch import Tensor
 
-from pvdm.diffusion import Condition, DiffusionConfig, JointTransformer, SamplerConfig, TransformerConfig
+from pvdm.diffusion import (
+    Condition,
+    DiffusionConfig,
+    JointTransformer,
+    SamplerConfig,
+    TransformerConfig,
+    TriplaneUNet,
+)
 from pvdm.diffusion.joint_transformer import JointAttention, JointBlock
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.runtime.recomputation import set_activation_checkpointing
 
 T = torch.tensor([3, 300])
+TRANSFORMER = TransformerConfig(2, (8, 4, 6, 5), width=32, depth=2, heads=2, frame_patch=4)
 
 
 def network(shape: tuple[int, ...] = (8, 4, 6, 5), **sizes) -> JointTransformer:
-    sizes = {"latent_channels": 2, "width": 32, "depth": 2, "heads": 2, "frame_patch": 4, **sizes}
-    return randomized(JointTransformer(TransformerConfig(latent_shape=shape, **sizes)))
+    return randomized(JointTransformer(replace(TRANSFORMER, latent_shape=shape, **sizes)))
+
+
+def unet(**sizes) -> TriplaneUNet:
+    return randomized(TriplaneUNet(replace(UNET, latent_shape=(8, 4, 6), **sizes)))
 
 
 def latents(net: JointTransformer, seed: int = 0, batch: int = 2) -> Tensor:
@@ -134,3 +147,34 @@ def test_an_unknown_class_of_denoiser_is_named():
 def test_sizes_are_checked(sizes, message):
     with pytest.raises(ValueError, match=message):
         TransformerConfig(**sizes)
+
+
+@pytest.mark.parametrize("build", [network, unet])
+def test_a_network_is_told_the_level_of_its_context_alone(build):
+    net = build(context_levels=True)
+    z, context = latents(net), latents(net, seed=1)
+    clean, low, high = torch.tensor([-1, -1]), torch.tensor([10, 10]), torch.tensor([800, 800])
+    with torch.no_grad():
+        of_level = {level: net(z, T, Condition(context, level=level)) for level in (clean, low, high)}
+        torch.testing.assert_close(net(z, T, context), of_level[clean])
+        absent = net(z, T, Condition(context, torch.tensor([False, False]), level=low))
+        torch.testing.assert_close(absent, net(z, T))
+    assert (of_level[low] - of_level[high]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [(JointTransformer, TRANSFORMER), (TriplaneUNet, replace(UNET, latent_shape=(8, 4, 6)))],
+)
+def test_levels_begin_without_effect(kind, sizes):
+    torch.manual_seed(0)
+    plain = kind(sizes)
+    told = kind(replace(sizes, context_levels=True))
+    missing = told.load_state_dict(plain.state_dict(), strict=False).missing_keys
+    assert missing and all(name.startswith("embed_level.") for name in missing)
+    with torch.no_grad():
+        for net in (plain, told):
+            for parameter in net.conv_out.parameters() if kind is TriplaneUNet else net.to_planes.parameters():
+                parameter.normal_(generator=torch.Generator().manual_seed(1))
+        z, context = latents(plain), latents(plain, seed=1)
+        torch.testing.assert_close(told(z, T, Condition(context, level=T)), plain(z, T, context), rtol=0, atol=0)

@@ -9,7 +9,7 @@ import torch
 from miniature import AUTOENCODER, Toy, batch, diffusion_training, loader, trainer
 from torch import nn
 
-from pvdm.diffusion import DiffusionConfig, NoiseSchedule
+from pvdm.diffusion import DiffusionConfig, NoiseSchedule, TimeDistribution
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training import AveragedWeights, DiffusionTraining
@@ -113,6 +113,21 @@ def test_the_training_step_draws_noise_times_and_contexts_of_its_samples(module,
     assert torch.equal(denoiser.t, t)
     assert torch.equal(denoiser.condition.mask, keep)
     torch.testing.assert_close(loss, (denoiser.z / 2 - noise).square().mean())
+
+
+def test_contexts_are_noised_to_levels_that_the_denoiser_is_told(tmp_path):
+    noised = diffusion_training(tmp_path / "autoencoder", context_dropout=0.0, context_noise=TimeDistribution())
+    assert noised.generator.denoiser.config.context_levels
+    samples = batch(range(4), clips=2)
+    _, clean = noised.latents(samples, torch.ones(4, dtype=torch.bool))
+    found, again = (noised.noised(clean, samples) for _ in range(2))
+    assert found.level.unique().numel() > 1 and found.level.min() >= 0
+    alpha, sigma = noised.generator.schedule.scales(found.level, clean.context)
+    noise = ((found.context - alpha * clean.context) / sigma)[clean.mask]
+    assert noise.std().item() == pytest.approx(1, abs=0.2)
+    assert again.context.equal(found.context) and again.level.equal(found.level)
+    plain = diffusion_training(tmp_path / "autoencoder")
+    assert plain.noised(clean, samples) is clean and not plain.generator.denoiser.config.context_levels
 
 
 def batch_of_keys(count: int, **key: int) -> dict:

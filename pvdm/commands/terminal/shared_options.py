@@ -35,6 +35,7 @@ SOLVER = {
     "eta": 0.0,
     "guidance": 0.0,
     "label_guidance": 0.0,
+    "context_noise": None,
 }
 """Defaults of the options of `add_sampler`; None stands for the sampler's own default."""
 
@@ -126,6 +127,11 @@ def add_sampler(
         "by default videos of no particular class",
     )
     group.add_argument("--label-guidance", type=float, help="weight of guidance by the class; 0 turns it off")
+    group.add_argument(
+        "--context-noise",
+        type=float,
+        help="noise, sigma / alpha, in the previous clip, for a model trained with it; 0 is none, by default a little",
+    )
     for action in group._group_actions:
         if unset and SOLVER.get(action.dest) is not None:
             action.help += f" (default: {SOLVER[action.dest]})"
@@ -153,6 +159,7 @@ def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps:
         options.guidance,
         label_guidance=options.label_guidance,
         grid=options.grid,
+        context_noise=options.context_noise,
     )
 
 
