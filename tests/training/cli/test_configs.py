@@ -27,6 +27,7 @@ AUTOENCODERS = [
 DIFFUSIONS = [["diffusion"], ["diffusion", "sizes/pvdm-s"]]
 DIFFUSIONS += [["diffusion", "sizes/diffusion-tiny"], ["diffusion", "sizes/diffusion-small"]]
 DIFFUSIONS += [["diffusion", "class_conditional"], ["diffusion", "class_conditional", "sizes/diffusion-tiny"]]
+DIFFUSIONS += [["velocity"], ["velocity", "sizes/velocity-64"], ["velocity", "sizes/sprites-64"]]
 WITH_DATA = [
     ["autoencoder", "data/ucf101"],
     ["diffusion", "sizes/pvdm-s", "data/ucf101"],
@@ -52,6 +53,9 @@ MILLIONS = {
     "diffusion + sizes/diffusion-small": 3.68,
     "diffusion + class_conditional": 528.38,
     "diffusion + class_conditional + sizes/diffusion-tiny": 0.94,
+    "velocity": 154.73,
+    "velocity + sizes/velocity-64": 4.0,
+    "velocity + sizes/sprites-64": 4.0,
 }
 """Weights of the network that is trained; those of the paper's sizes are the released networks'."""
 
@@ -65,7 +69,7 @@ def build(monkeypatch, tmp_path):
         built = []
         monkeypatch.setattr(TrainingCLI, "_run_subcommand", lambda self, verb: built.append(self))
         files = [part for name in configs for part in ("-c", f"configs/{name}.yaml")]
-        first_stage = [f"--model.autoencoder={tmp_path}"] if configs[0] == "diffusion" else []
+        first_stage = [f"--model.autoencoder={tmp_path}"] if configs[0] in ("diffusion", "velocity") else []
         paths = [f"--data.path={tmp_path}", f"--trainer.default_root_dir={tmp_path / 'run'}"]
         with torch.device("meta"):
             main(["fit", *files, *first_stage, *paths, "--trainer.accelerator=cpu", *options])
