@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pvdm.diffusion.condition import Condition
 from pvdm.diffusion.parameterization import Prediction, to_prediction
-from pvdm.diffusion.schedule import NoiseSchedule, Parameterization
+from pvdm.diffusion.schedule import Level, NoiseSchedule, Parameterization
 
 Denoise = Callable[[Tensor, Tensor], Prediction]
 Network = Callable[[Tensor, Tensor, Condition], Tensor]
@@ -29,6 +29,9 @@ def make_denoise(
     label_guidance: float = 0.0,
     clamp: bool = True,
     bound: float | None = 1.0,
+    autoguidance: float = 0.0,
+    weak: Network | None = None,
+    interval: tuple[float, float] | None = None,
 ) -> Denoise:
     """The contract's `denoise` of a network.
 
@@ -41,11 +44,19 @@ def make_denoise(
         label_guidance: weight of guidance by the label.
         clamp: clamp the clean latent to the autoencoder's range, as released; the noise stays as predicted.
         bound: largest magnitude of the autoencoder's latents; None if they have no bound, and nothing is clamped.
+        autoguidance: weight of guidance by the weak network, see `autoguided`; 0 is none.
+        weak: the weak network, of the same schedule and parameterization.
+        interval: lowest and highest noise, sigma / alpha, with guidance of any kind; `t` is then read on the host, and
+            must be the same for all samples.
     """
-    weights, joined = guidance_terms(Condition.of(condition), guidance, label_guidance)
+    condition = Condition.of(condition)
+    weights, joined = guidance_terms(condition, guidance, label_guidance)
 
     def denoise(x: Tensor, t: Tensor) -> Prediction:
-        output = guided_output(network, x, t, joined, weights)
+        is_guided = interval is None or is_within(interval, schedule.level(int(t[0])))
+        output = guided_output(network, x, t, *((joined, weights) if is_guided else (condition, [1.0])))
+        if is_guided and autoguidance:
+            output = autoguided(output, network, weak, x, t, condition, autoguidance, is_own=len(weights) == 1)
         prediction = to_prediction(output, x, t, schedule, parameterization)
         if not clamp or bound is None:
             return prediction
@@ -77,6 +88,31 @@ def guidance_terms(condition: Condition, guidance: float, label_guidance: float)
     ]
     used = [(factor, term) for factor, term in terms if factor != 0]
     return [factor for factor, _ in used], Condition.join([term for _, term in used])
+
+
+def is_within(interval: tuple[float, float], level: Level) -> bool:
+    """Whether the noise of a level, sigma / alpha, is in a guidance interval (arXiv 2404.07724)."""
+    low, high = interval
+    return low * level.alpha <= level.sigma <= high * level.alpha
+
+
+def autoguided(
+    output: Tensor,
+    network: Network,
+    weak: Network,
+    x: Tensor,
+    t: Tensor,
+    condition: Condition,
+    weight: float,
+    *,
+    is_own: bool,
+) -> Tensor:
+    """output + w [out - out_weak], Karras et al. 2024 (arXiv 2406.02507): like the output, (b, c, l).
+
+    The networks' outputs out and out_weak have the whole condition. `is_own` says that `output` is out already.
+    """
+    own = output if is_own else network(x, t, condition).to(x.dtype)
+    return output.to(x.dtype) + weight * (own.to(x.dtype) - weak(x, t, condition).to(x.dtype))
 
 
 def guided_output(network: Network, x: Tensor, t: Tensor, condition: Condition, weights: Sequence[float]) -> Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,6 +93,9 @@ class LatentModel(StoredModel):
             label_guidance=sampler.label_guidance,
             clamp=sampler.clamp,
             bound=getattr(self.autoencoder, "latent_bound", None),
+            autoguidance=sampler.autoguidance,
+            weak=None if sampler.weak_model is None else self._weak_network(sampler.weak_model),
+            interval=sampler.guidance_interval,
         )
         peaks: list[Tensor] = []
 
@@ -104,6 +108,21 @@ class LatentModel(StoredModel):
         latent = sample(observed, start, sampler, schedule=self.schedule, noise=noise, progress=progress)
         self.check_result(torch.stack([*peaks, latent.abs().amax().float()]), "sampling")
         return latent
+
+    def _weak_network(self, name: str) -> Callable[..., Tensor]:
+        """The denoiser of the weak model of autoguidance, kept once loaded; InputError if it is for other latents."""
+        loaded = vars(self).setdefault("_weak_networks", {})  # in a dict, as they are no parts of this model
+        if name not in loaded:
+            model = type(self).load(name)
+            check_weak(self, model, name)
+            loaded[name] = model.denoiser.requires_grad_(False)
+        network = loaded[name].to(self.device)
+
+        def of_known_labels(z: Tensor, t: Tensor, condition: Condition) -> Tensor:
+            known = condition if network.config.classes else replace(condition, label=None, label_mask=None)
+            return network(z, t, known)
+
+        return of_known_labels
 
     def _noised(self, condition: Condition, sampler: SamplerConfig, noise: VideoNoise) -> Condition:
         """The condition with noise in its context, where the denoiser is told how much; InputError where it is not."""
@@ -207,6 +226,18 @@ class LatentModel(StoredModel):
     def _pixels(self, decoded: Tensor) -> Tensor:
         """Floats in [-1, 1] -> uint8 on the CPU; InputError if they are not finite, which would become black."""
         return to_uint8(self.check_result(decoded, "decoding")).cpu()
+
+
+def check_weak(model: StoredModel, weak: StoredModel, name: str) -> None:
+    """InputError unless a weak model denoises the latents of this one in the same way."""
+    if weak.denoiser is None or weak.diffusion != model.diffusion:
+        problem = f"the weak model {name} " + ("has no denoiser" if weak.denoiser is None else "has another diffusion")
+        raise InputError(problem, "give an earlier checkpoint of this model, or a smaller one trained like it")
+    own, other = model.autoencoder.state_dict(), weak.autoencoder.state_dict()
+    fits = own.keys() == other.keys() and all(own[key].shape == other[key].shape for key in own)
+    if not fits or not all(torch.allclose(own[key].cpu().float(), other[key].float(), 1e-2, 1e-3) for key in own):
+        problem = f"the weak model {name} has another autoencoder"
+        raise InputError(problem, "give a model of stage 2 that was trained on the same latents")
 
 
 def class_index(label: Label, count: int | None, names: Sequence[str] | None) -> int:

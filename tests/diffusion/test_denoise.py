@@ -1,5 +1,7 @@
 """The denoiser's contract: guidance, clamping, parameterization, with a network that records its calls."""
 
+import math
+
 import pytest
 import torch
 
@@ -145,3 +147,32 @@ def test_a_network_in_bfloat16_gives_a_prediction_like_x(schedule, x, context):
     denoise = make_denoise(network, schedule, parameterization="eps", condition=context.float(), guidance=1.0)
     prediction = denoise(x.float(), T)
     assert prediction.clean.dtype == prediction.noise.dtype == torch.float32
+
+
+def weaker(z, t, condition):
+    return 0.5 * Recorder()(z, t, condition) + 0.1
+
+
+@pytest.mark.parametrize("guidance", [0.0, 1.5])
+def test_autoguidance_is_its_formula_with_and_without_the_other_guidance(schedule, x, context, guidance):
+    options = {"parameterization": "v", "condition": context, "guidance": guidance, "clamp": False}
+    found = make_denoise(Recorder(), schedule, **options, autoguidance=0.7, weak=weaker)(x, T)
+    own, absent = Recorder()(x, T, Condition(context)), Recorder()(x, T, Condition())
+    weak = weaker(x, T, Condition(context))
+    output = (1 + guidance) * own - guidance * absent + 0.7 * (own - weak)
+    torch.testing.assert_close(found, to_prediction(output, x, T, schedule, "v"))
+
+
+def test_guidance_of_any_kind_is_off_outside_of_its_interval(schedule, x, context):
+    inside, outside = torch.full((3,), 500), torch.full((3,), 950)
+    sigma = [math.exp(-schedule.level(time).half_log_snr) for time in (500, 950)]
+    interval = (0.9 * sigma[0], 0.5 * sum(sigma))
+    options = {"parameterization": "eps", "condition": context, "clamp": False}
+    guided = {**options, "guidance": 1.5, "autoguidance": 0.7, "weak": weaker}
+    network = Recorder()
+    limited = make_denoise(network, schedule, **guided, interval=interval)
+    plain, always = make_denoise(Recorder(), schedule, **options), make_denoise(Recorder(), schedule, **guided)
+    torch.testing.assert_close(limited(x, outside), plain(x, outside))
+    assert network.batches == [3]  # no evaluation in vain
+    torch.testing.assert_close(limited(x, inside), always(x, inside))
+    assert (always(x, outside).clean - plain(x, outside).clean).abs().max() > 0.1

@@ -36,6 +36,9 @@ SOLVER = {
     "guidance": 0.0,
     "label_guidance": 0.0,
     "context_noise": None,
+    "autoguidance": 0.0,
+    "weak_model": None,
+    "guidance_interval": None,
 }
 """Defaults of the options of `add_sampler`; None stands for the sampler's own default."""
 
@@ -132,6 +135,15 @@ def add_sampler(
         type=float,
         help="noise, sigma / alpha, in the previous clip, for a model trained with it; 0 is none, by default a little",
     )
+    group.add_argument("--autoguidance", type=float, help="weight of guidance by --weak-model; 0 turns it off")
+    group.add_argument("--weak-model", metavar="MODEL", help="early checkpoint or smaller model, for autoguidance")
+    group.add_argument(
+        "--guidance-interval",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="noise, sigma / alpha, between which any guidance is on; by default all",
+    )
     for action in group._group_actions:
         if unset and SOLVER.get(action.dest) is not None:
             action.help += f" (default: {SOLVER[action.dest]})"
@@ -160,6 +172,9 @@ def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps:
         label_guidance=options.label_guidance,
         grid=options.grid,
         context_noise=options.context_noise,
+        autoguidance=options.autoguidance,
+        weak_model=options.weak_model,
+        guidance_interval=options.guidance_interval,
     )
 
 

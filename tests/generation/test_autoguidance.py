@@ -1,0 +1,78 @@
+"""Autoguidance: the weak model that is named in a sampler's settings."""
+
+import pytest
+import torch
+from small_models import AUTOENCODER, labelled_generator, randomized, small_generator, small_unet
+
+from pvdm.diffusion import Condition, DiffusionConfig, SamplerConfig, VideoNoise
+from pvdm.errors import InputError
+from pvdm.generation import VideoGenerator
+
+PROCESS = DiffusionConfig(timesteps=200)
+
+
+def smaller() -> VideoGenerator:
+    unet = small_unet(AUTOENCODER, channel_multipliers=(1,))
+    return randomized(VideoGenerator(AUTOENCODER, unet, PROCESS))
+
+
+def latent(generator: VideoGenerator, condition=None, **options) -> torch.Tensor:
+    return generator.sample_latent(VideoNoise([(0, 0, 0)]), condition, SamplerConfig(steps=2, **options))
+
+
+def test_a_smaller_model_guides_and_a_model_as_its_own_guide_changes_nothing(tmp_path):
+    model = small_generator()
+    model.save_pretrained(tmp_path / "own")
+    smaller().save_pretrained(tmp_path / "weak")
+    plain = latent(model)
+    own = latent(model, autoguidance=1.0, weak_model=str(tmp_path / "own"))
+    torch.testing.assert_close(own, plain, rtol=1e-4, atol=1e-5)
+    guided = latent(model, autoguidance=1.0, weak_model=str(tmp_path / "weak"))
+    assert (guided - plain).abs().max() > 1e-3
+    names = model.state_dict().keys()
+    assert names == small_generator().state_dict().keys()
+
+
+def test_a_weak_model_without_classes_guides_one_with(tmp_path):
+    smaller().save_pretrained(tmp_path / "weak")
+    condition = Condition(label=torch.tensor([1]))
+    options = {"autoguidance": 1.0, "weak_model": str(tmp_path / "weak"), "label_guidance": 0.5}
+    assert latent(labelled_generator(), condition, **options).isfinite().all()
+
+
+def test_the_pixels_of_a_guided_sample_are_those_of_its_seed(tmp_path):
+    smaller().save_pretrained(tmp_path / "weak")
+    sampler = SamplerConfig(steps=2, autoguidance=1.0, weak_model=str(tmp_path / "weak"), guidance_interval=(0.1, 50))
+    pair, alone = (small_generator().sample(2, batch_size=size, sampler=sampler) for size in (2, 1))
+    assert (pair.int() - alone.int()).abs().max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"denoiser": None}, "has no denoiser; give an earlier checkpoint"),
+        ({"diffusion": DiffusionConfig(timesteps=100)}, "has another diffusion; give an earlier checkpoint"),
+        ({"autoencoder": "shifted"}, "has another autoencoder; give a model of stage 2"),
+    ],
+)
+def test_a_model_that_cannot_guide_is_refused_in_a_sentence(tmp_path, change, message):
+    denoiser = change.get("denoiser", small_unet(AUTOENCODER))
+    weak = randomized(VideoGenerator(AUTOENCODER, denoiser, change.get("diffusion", PROCESS)))
+    if "autoencoder" in change:
+        next(weak.autoencoder.parameters()).data.add_(1)
+    weak.save_pretrained(tmp_path / "weak")
+    with pytest.raises(InputError, match=message):
+        latent(small_generator(), autoguidance=1.0, weak_model=str(tmp_path / "weak"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"autoguidance": 1.0}, "autoguidance is 1 and the weak model not given; give both, or neither"),
+        ({"weak_model": "weak"}, "give both, or neither"),
+        ({"guidance_interval": (2.0, 1.0)}, "guidance_interval is 2 to 1; give two values, the lower first"),
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        SamplerConfig(**options)
