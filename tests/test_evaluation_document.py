@@ -106,6 +106,7 @@ def test_the_protocols_of_the_commands_exist():
     "kind, figures",
     [
         ("coherence", ["warping_error", "second_differences", "motion", "occlusion"]),
+        ("appearance-motion", ["appearance", "change", "order", "appearance_motion"]),
         ("nearest", ["diversity", "copied_share", "nearest_distance", "nearer_than_held_out"]),
     ],
 )

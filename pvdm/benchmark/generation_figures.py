@@ -31,7 +31,7 @@ from pvdm.evaluation.metrics.copies import FEWEST_HELD_OUT, find_copies, too_few
 from pvdm.evaluation.metrics.frechet import frechet_distance
 from pvdm.evaluation.metrics.inception import score_in_splits
 from pvdm.evaluation.metrics.nearest import diversity
-from pvdm.evaluation.metrics.pairs_picture import Pair, pairs_picture
+from pvdm.evaluation.pairs_picture import Pair, pairs_picture
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.protocols import PROTOCOLS
 from pvdm.files.atomic_write import replacing

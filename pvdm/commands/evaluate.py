@@ -235,7 +235,7 @@ def _write(options: argparse.Namespace, measured: Sequence[Measurement], results
 def _draw(options: argparse.Namespace, measured: Sequence[Measurement], results: list[dict[str, Any]]) -> None:
     """The nearest pairs of the first seed of the first such protocol."""
     from pvdm.evaluation.metrics.nearest import read_pairs
-    from pvdm.evaluation.metrics.pairs_picture import pairs_picture
+    from pvdm.evaluation.pairs_picture import pairs_picture
 
     measurement, result = next(pair for pair in zip(measured, results, strict=True) if pair[1]["kind"] == "nearest")
     seed, (real, fake) = next(iter(measurement.pairs.items()))

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pvdm.data import Part
 from pvdm.errors import InputError
 
-Kind = Literal["fvd", "is", "reconstruction", "coherence", "naturalness", "nearest"]
+Kind = Literal["fvd", "is", "reconstruction", "coherence", "naturalness", "nearest", "appearance"]
 CUSTOM = "custom"
 FIXED = {"name", "kind", "source", "parts", "fits", "free", "note", "based_on", "changed"}
 """Fields that identify a protocol and cannot be changed."""
@@ -34,6 +34,7 @@ class Protocol:
         parts: Exceptions to `part`, by layout of the data set.
         real_choice: Which real videos: all, the first in sorted order, or a random choice.
         real_start: Where in a video its clip starts.
+        several: Take several clips of a real video, as evenly as possible, if there are fewer videos than clips.
         min_frames: Real videos shorter than this are dropped; None: those shorter than a clip.
         num_real, num_fake: Number of clips; None takes all real ones, and as many generated as real ones.
         min_real: Real clips that suffice where the data set has no more; None: `num_real`.
@@ -59,6 +60,7 @@ class Protocol:
     parts: dict[str, Part] = field(default_factory=dict)
     real_choice: Literal["all", "first", "random"] = "random"
     real_start: Literal["first", "middle", "random"] = "random"
+    several: bool = False
     min_frames: int | None = None
     num_real: int | None = 2048
     min_real: int | None = None

@@ -163,6 +163,23 @@ _nearest = Protocol(
     note="Only the middle clip of each training video is compared; copies of other parts of a video are not found.",
 )
 
+_appearance_motion = Protocol(
+    name="appearance-motion/16f",
+    kind="appearance",
+    source=f"{OURS}: kernel distances of the mean, the change and the turn of a picture network's features",
+    frames=16,
+    size=64,
+    resize="antialiased",
+    several=True,
+    num_real=1024,
+    num_fake=1024,
+    fits=("num_real", "num_fake"),
+    free=("part",),
+    detector="efficientnet-lite0",
+    note="Frames are shown to the network at 64x64. Real videos give several clips each where there are fewer than "
+    "1,024; clips of one video are never compared with each other, and the bootstrap draws whole videos.",
+)
+
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
@@ -222,6 +239,7 @@ PROTOCOLS: dict[str, Protocol] = {
         replace(_coherence, name="coherence/128f", frames=128),
         _viideo,
         _nearest,
+        _appearance_motion,
         replace(
             _reconstruction,
             name="reconstruction-random/16f",

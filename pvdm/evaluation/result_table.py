@@ -15,7 +15,10 @@ UNITS = {"psnr": "dB", "motion": "pixels per frame", "occlusion": "share of pixe
 BETTER = {"lower": "↓", "higher": "↑", "like real": "≈ real"}
 WORDS = {"size": "native", None: "all"}
 """What None means: for a size, and for any other setting."""
-HEAD = ("protocol", "metric", "value", "floor", "real clips have", "clips (real / generated)", "")
+HEAD = (
+    *("protocol", "metric", "value", "95 % interval", "floor", "real clips have", "frozen ones"),
+    *("clips (real / generated)", ""),
+)
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> str:
@@ -51,8 +54,10 @@ def _row(result: Mapping[str, Any], name: str, metric: Mapping[str, Any]) -> tup
         shown_name(result["protocol"], result["based_on"], result["changed"]),
         metric_name(name, metric["better"]),
         _number(metric["value"]) + spread,
+        " to ".join(map(_number, metric.get("interval", ()))),
         shown_floor(metric),
         _number(metric["real"]) if "real" in metric else "",
+        _number(metric["frozen"]) if "frozen" in metric else "",
         " / ".join("-" if count is None else str(count) for count in counts),
         _marks(result),
     )

@@ -44,10 +44,12 @@ def _metric(scores: Mapping[int, Score]) -> dict[str, Any]:
         "by_seed": values,
         "better": first.better,
     }
-    for name in ("real", "spread_over_splits"):
+    for name in ("real", "frozen", "spread_over_splits"):
         others = [getattr(score, name) for score in scores.values()]
         if None not in others:
             metric[name] = _number(statistics.fmean(others))
+    if None not in (intervals := [score.interval for score in scores.values()]):
+        metric["interval"] = [_number(statistics.fmean(ends)) for ends in zip(*intervals, strict=True)]
     floors = [score.floor for score in scores.values()]
     if None not in floors:
         metric["floor"] = _number(statistics.fmean(floor.value for floor in floors))

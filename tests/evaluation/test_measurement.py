@@ -28,8 +28,8 @@ from pvdm.evaluation.metrics.coherence import coherence
 from pvdm.evaluation.metrics.frechet import frechet_distance, kernel_distance
 from pvdm.evaluation.metrics.naturalness import viideo
 from pvdm.evaluation.metrics.nearest import read_pairs
-from pvdm.evaluation.metrics.pairs_picture import pairs_picture
 from pvdm.evaluation.metrics.score import Score, Scores
+from pvdm.evaluation.pairs_picture import pairs_picture
 from pvdm.evaluation.protocol import Protocol
 from pvdm.evaluation.result_table import table
 from pvdm.evaluation.results import document, over_seeds, write_document

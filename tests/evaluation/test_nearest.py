@@ -10,7 +10,7 @@ from pvdm.errors import InputError
 from pvdm.evaluation.features import distances
 from pvdm.evaluation.features.distances import mean_pairwise_distance, nearest
 from pvdm.evaluation.metrics.nearest import diversity, nearer_than_held_out
-from pvdm.evaluation.metrics.pairs_picture import FRAME_HEIGHT, GAP, LINE, MARGIN, PAPER, SEAM, Pair, pairs_picture
+from pvdm.evaluation.pairs_picture import FRAME_HEIGHT, GAP, LINE, MARGIN, PAPER, SEAM, Pair, pairs_picture
 
 
 def features(count: int, seed: int, dimensions: int = 5) -> np.ndarray:

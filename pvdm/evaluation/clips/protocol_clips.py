@@ -130,6 +130,7 @@ def clips_of(
         scaling=_scaling(protocol, size, role),
         choice=protocol.real_choice if is_real else "first",
         start=protocol.real_start if is_real else "first",
+        several=protocol.several and is_real,
         num=num,
         seed=seed,
     )

@@ -51,6 +51,10 @@ class ClipSource(ABC):
         """The name of a clip, without reading it."""
         return str(index)
 
+    def group(self, index: int) -> int:
+        """The number of the video that a clip is from: clips of one group are not independent."""
+        return index
+
     def others(self, num: int) -> ClipSource | None:
         """At most `num` clips that the source could have chosen and did not; None if there are none."""
         return None
@@ -77,6 +81,9 @@ class FirstClips(ClipSource):
 
     def name(self, index: int) -> str:
         return self.source.name(index)
+
+    def group(self, index: int) -> int:
+        return self.source.group(index)
 
     def key(self) -> dict[str, Any]:
         return {**self.source.key(), "first": self.num}

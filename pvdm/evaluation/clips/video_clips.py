@@ -24,7 +24,7 @@ CHOICE, START, OTHERS = range(3)
 
 
 class VideoClips(ClipSource):
-    """One clip of each chosen video; videos that are too short are counted in `dropped_short`.
+    """One clip of each chosen video, or `several`; videos that are too short are counted in `dropped_short`.
 
     Args:
         videos: The videos to choose from.
@@ -35,6 +35,7 @@ class VideoClips(ClipSource):
         choice: Which videos if `num` are fewer than all: "first" takes the first, anything else a random choice.
         start: Where a clip starts; "random" depends on the seed and on the video's number in the set.
         num: Number of clips; None takes one of each video.
+        several: If there are fewer videos than `num`, take several clips of each, as evenly as possible.
         seed: Seed of the choice and of the starts.
     """
 
@@ -49,6 +50,7 @@ class VideoClips(ClipSource):
         choice: Choice = "all",
         start: Start = "first",
         num: int | None = None,
+        several: bool = False,
         seed: int = 0,
     ) -> None:
         self.videos, self.frames, self.stride, self.scaling = videos, frames, stride, scaling
@@ -63,6 +65,10 @@ class VideoClips(ClipSource):
         is_cut = num is not None and num < len(long)
         self.choice = "all" if not is_cut else "first" if choice == "first" else "random"
         self.numbers = self._chosen(long, num)
+        if several and num and num > len(long):
+            rounds, rest = divmod(num, len(long))
+            order = _generator(seed, CHOICE).permutation(len(long))
+            self.numbers = sorted([*long * rounds, *(long[position] for position in order[:rest])])
         if scaling.size is None:
             self._check_sizes()
 
@@ -95,6 +101,7 @@ class VideoClips(ClipSource):
             "videos": len(self.videos.videos),
             "dropped_short": self.dropped_short,
             "clips": len(self),
+            **({"several": True} if self._has_several else {}),
             "files_sha256": self.videos.digest,
             "frames": self.frames,
             "stride": self.stride,
@@ -113,6 +120,13 @@ class VideoClips(ClipSource):
     def key(self) -> dict[str, Any]:
         return {**self.describe(), "path": str(self.videos.root.absolute()), "marks": self.videos.marks}
 
+    def group(self, index: int) -> int:
+        return self.numbers[index]
+
+    @property
+    def _has_several(self) -> bool:
+        return len(set(self.numbers)) < len(self.numbers)
+
     @property
     def _is_drawn(self) -> bool:
         """Whether the clips depend on the seed."""
@@ -128,20 +142,22 @@ class VideoClips(ClipSource):
     def _clip(self, index: int) -> Clip:
         number = self.numbers[index]
         video = self.videos.videos[number]
-        return Clip(index, self._read(number, video), self.name(index), video.label)
+        return Clip(index, self._read(index, video), self.name(index), video.label)
 
-    def _read(self, number: int, video: Video) -> Tensor:
+    def _read(self, index: int, video: Video) -> Tensor:
         """(3, t, h, w) uint8."""
-        indices = self.first_frame(number) + self.stride * np.arange(self.frames)
+        turn = index - self.numbers.index(self.numbers[index])
+        indices = self.first_frame(self.numbers[index], turn) + self.stride * np.arange(self.frames)
         indices = indices % video.info.frames if self.videos.loop else indices
         return self.scaling(read_frames(video.path, indices, info=video.info, size=self.scaling.size))
 
-    def first_frame(self, number: int) -> int:
-        """The frame at which the clip of this video starts."""
+    def first_frame(self, number: int, turn: int = 0) -> int:
+        """The frame at which the clip of this video starts, or that of a later one of `several` clips."""
         last = self.videos.videos[number].info.frames - 1
         room = max(0, last - (self.frames - 1) * self.stride)
         if self.start == "random":
-            return int(_generator(self.seed, START, number).integers((last if self.videos.loop else room) + 1))
+            key = (START, number, turn) if turn else (START, number)
+            return int(_generator(self.seed, *key).integers((last if self.videos.loop else room) + 1))
         return room // 2 if self.start == "middle" else 0
 
     def _check_sizes(self) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pvdm.errors import ArgumentError, InputError
+from pvdm.evaluation.features.frame_features import EFFICIENTNET, FrameStatistics
 from pvdm.evaluation.features.i3d import CLASSES, I3D, random_i3d, square
 from pvdm.evaluation.features.torchscript import ScriptedNetwork
 from pvdm.evaluation.features.videomae import DIMENSIONS, VIDEOMAE, VideoMAE
@@ -53,10 +54,11 @@ class _Network(Protocol):
 class Detector:
     """A frozen feature network in evaluation mode and float32; not a submodule of a module that holds it.
 
-    name: A key of `DETECTORS`; dimensions: width of a feature row; device: where it computes.
+    name: A key of `DETECTORS`; dimensions: width of a feature row, None if it depends on the file; device: where it
+    computes.
     """
 
-    def __init__(self, name: str, network: _Network, *, dimensions: int, record: dict[str, Any]) -> None:
+    def __init__(self, name: str, network: _Network, *, dimensions: int | None, record: dict[str, Any]) -> None:
         self.name, self.dimensions = name, dimensions
         self._network, self._record = network, record
         self.device = torch.device("cpu")
@@ -162,9 +164,9 @@ def _scripted(path: Path, file: WeightsFile, *, options: dict[str, bool], width:
 
 @dataclass(frozen=True)
 class _Entry:
-    """The width of a feature row, the file of weights if there is one, and the function that loads it."""
+    """The width of a feature row (None: any), the file of weights if there is one, and the function that loads it."""
 
-    dimensions: int
+    dimensions: int | None
     file: WeightsFile | None
     load: Callable[[Path | None], _Network]
 
@@ -174,5 +176,6 @@ DETECTORS: dict[str, _Entry] = {
     "i3d-torchscript": _Entry(CLASSES, I3D_TORCHSCRIPT, _i3d_torchscript),
     "i3d-random": _Entry(CLASSES, None, lambda _: _Logits(random_i3d(), 112)),
     "c3d-ucf101": _Entry(101, C3D_UCF101, _c3d_ucf101),
+    "efficientnet-lite0": _Entry(None, EFFICIENTNET, FrameStatistics),
     "videomae-v2-ssv2": _Entry(DIMENSIONS, VIDEOMAE, VideoMAE),
 }

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pvdm.evaluation.clips.source import ClipSource
-from pvdm.evaluation.metrics import coherence, frechet, inception, naturalness, nearest, reconstruction
+from pvdm.evaluation.metrics import appearance, coherence, frechet, inception, naturalness, nearest, reconstruction
 from pvdm.evaluation.metrics.metric_setup import MetricSetup
 from pvdm.evaluation.metrics.score import Scores
 from pvdm.evaluation.protocol import Kind
@@ -47,5 +47,6 @@ METRICS: dict[Kind, Metric] = {
     "reconstruction": Metric(reconstruction.measure, needs_real=True, min_clips=2),
     "coherence": Metric(coherence.measure, needs_real=False, min_clips=1),
     "naturalness": Metric(naturalness.measure, needs_real=False, min_clips=1),
+    "appearance": Metric(appearance.measure, needs_real=True, min_clips=4),
     "nearest": Metric(nearest.measure, needs_real=True, min_clips=2),
 }

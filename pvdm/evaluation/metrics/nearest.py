@@ -12,8 +12,8 @@ from pvdm.evaluation.features.distances import mean_pairwise_distance, nearest
 from pvdm.evaluation.features.thumbnails import WIDTH, Thumbnails
 from pvdm.evaluation.metrics.copies import FEWEST_HELD_OUT, find_copies, too_few
 from pvdm.evaluation.metrics.metric_setup import MetricSetup
-from pvdm.evaluation.metrics.pairs_picture import Pair
 from pvdm.evaluation.metrics.score import Score, Scores
+from pvdm.evaluation.pairs_picture import Pair
 
 TRAINING, HELD_OUT = "training clips", "held-out clips"
 LISTED = 16

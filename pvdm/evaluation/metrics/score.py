@@ -43,6 +43,8 @@ class Score:
         better: Which values are good: low, high, or close to those of real clips.
         real: The same number for real clips.
         floor: For a distance, the distance between two sets of real clips.
+        interval: 95 % interval of the value, from a bootstrap.
+        frozen: The same number for real clips whose middle frame is held.
         spread_over_splits: Standard deviation over the splits that an inception score averages.
         missing: Why there is no value, and what to do about it.
         note: How to read the value, where it would mislead on its own.
@@ -52,6 +54,8 @@ class Score:
     better: Better
     real: float | None = None
     floor: Floor | None = None
+    interval: tuple[float, float] | None = None
+    frozen: float | None = None
     spread_over_splits: float | None = None
     missing: str | None = None
     note: str | None = None
