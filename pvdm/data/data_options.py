@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,6 +62,40 @@ class LoadingOptions:
 
 
 @dataclass(frozen=True)
+class MixedSet:
+    """One of the data sets of a mix. What is not given here is as in data.*.
+
+    Args:
+        path: Folder of the data set; the layout scenes needs none.
+        layout: See data.layout.
+        weight: Share of the training samples, in the unit of the other sets' weights.
+        scenes, split, part, stride, fps, loop, validation_fraction, training_folders, validation_folders: See data.*.
+        max_bad_share, clips_per_video, random_crop, horizontal_flip: See data.*.
+    """
+
+    path: Path | None = None
+    layout: GivenLayout = "auto"
+    weight: float = 1.0
+    scenes: SceneOptions | None = None
+    split: int | None = None
+    part: Part | None = None
+    stride: int | None = None
+    fps: float | None = None
+    loop: bool | None = None
+    validation_fraction: float | None = None
+    training_folders: list[str] | None = None
+    validation_folders: list[str] | None = None
+    max_bad_share: float | None = None
+    clips_per_video: int | None = None
+    random_crop: bool | None = None
+    horizontal_flip: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.weight < math.inf:
+            raise InputError(f"a data set of data.mix has weight {self.weight}", "give a number above 0")
+
+
+@dataclass(frozen=True)
 class DataOptions:
     """Every option of a data set, by the names that users give; `samples`, `splits` and `loading` group them.
 
@@ -72,6 +107,8 @@ class DataOptions:
             `pvdm encode` for any of these, for stage 2). auto recognizes the published layouts and treats everything
             else as folder.
         scenes: The scenes of the layout scenes.
+        mix: Several data sets instead of one, each with path, layout, weight and options of its own; training takes
+            them in proportion to their weights.
         split: Official split of UCF101: 1, 2 or 3.
         part: Part used for training: train, test or both. Validation always uses the test split, so with test or both
             it uses videos that were trained on.
@@ -111,6 +148,7 @@ class DataOptions:
     path: Path | None = None
     layout: Literal[GivenLayout, "latents"] = "auto"
     scenes: SceneOptions = field(default_factory=SceneOptions)
+    mix: list[MixedSet] | None = None
     split: int = 1
     part: Part = "train"
     balanced: bool = False
@@ -138,7 +176,9 @@ class DataOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.path is None and self.layout != "scenes":
+        if self.mix is not None:
+            self._check_mix()
+        elif self.path is None and self.layout != "scenes":
             raise InputError("data.path must be given", "give the folder of the videos, or --data.layout scenes")
         if self.loop and self.layout == "scenes":
             raise InputError("scenes are no cycles", "leave out data.loop; scenes are as long as samples need")
@@ -168,6 +208,29 @@ class DataOptions:
     def loading(self) -> LoadingOptions:
         """How samples become batches."""
         return LoadingOptions(self.batch_size, self.workers, self.prefetch)
+
+    def of_set(self, part: MixedSet) -> DataOptions:
+        """The options of one of the data sets of a mix."""
+        given = {name: value for name, value in vars(part).items() if value is not None and name != "weight"}
+        if part.fps and not part.stride:
+            given["stride"] = 1
+        if part.stride and not part.fps:
+            given["fps"] = None
+        return replace(self, **{**given, "mix": None})
+
+    def _check_mix(self) -> None:
+        """InputError if the options of a mix contradict each other."""
+        if not self.mix:
+            raise InputError("data.mix names no data set", "name some, or leave it out")
+        if self.path is not None or self.layout != "auto":
+            name = "layout" if self.path is None else "path"
+            raise InputError(
+                f"data.{name} and data.mix are both given", f"name the data set in data.mix, and leave out data.{name}"
+            )
+        if self.balanced:
+            raise InputError("a mix is balanced by weights, not by classes", "leave out data.balanced")
+        for part in self.mix:
+            self.of_set(part)  # which checks its values
 
     @property
     def _folders(self) -> SplitFolders | None:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pvdm.errors import InputError
+
 BALANCED = 1 << 16  # separates the keys of these draws from those of samples
 CHUNK = 1 << 12  # keys that exist as Python integers, which take some ten times the memory, at a time
 
@@ -27,6 +29,8 @@ class EpochSampler:
 
     labels: (length,) class of each sample, for a shuffled order that takes equally many samples of every class that
     occurs, `length` together (to within one; which classes get one more changes with the epoch).
+    weights: One for each class that occurs, in order: it takes samples in proportion to them instead, equally many in
+    every epoch. `InputError` if a class would get none.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class EpochSampler:
         rank: int = 0,
         world_size: int = 1,
         labels: Sequence[int] | np.ndarray | None = None,
+        weights: Sequence[float] | None = None,
     ) -> None:
         if not 0 <= rank < world_size:
             raise ValueError(f"rank is {rank} of {world_size} processes; want 0 <= rank < world_size")
@@ -48,6 +53,7 @@ class EpochSampler:
         self.world_size = world_size
         self.epoch = 0
         self._classes = None if labels is None else _places(np.asarray(labels))
+        self._shares = None if weights is None else apportioned(length, weights)
 
     def set_epoch(self, epoch: int) -> None:
         """The epoch that the next iteration is for."""
@@ -93,12 +99,25 @@ class EpochSampler:
 
         Each epoch has `extra` samples beyond equal shares, which rotate through the classes from epoch to epoch.
         """
+        if self._shares is not None:
+            return epoch * int(self._shares[number])
         classes = len(self._classes)
         share, extra = divmod(self.length, classes)
         return epoch * share + (epoch * extra + classes - 1 - number) // classes
 
     def _generator(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+
+def apportioned(total: int, weights: Sequence[float]) -> np.ndarray:
+    """(n,) int64: `total` in proportion to weights, by the largest remainders; InputError if a share is 0."""
+    exact = total * np.asarray(weights, dtype=np.float64) / sum(weights)
+    shares = np.floor(exact).astype(np.int64)
+    shares[np.argsort(shares - exact, kind="stable")[: total - shares.sum()]] += 1
+    if not shares.all():
+        weight = weights[int(np.argmin(shares))]
+        raise InputError(f"the weight {weight:g} is too small for a sample in an epoch of {total}", "raise it")
+    return shares
 
 
 def _places(labels: np.ndarray) -> list[np.ndarray]:

@@ -21,17 +21,17 @@ def spread_evenly(counts: np.ndarray, total: int, labels: np.ndarray | None = No
     """
     labels = np.zeros(len(counts), np.int64) if labels is None else labels
     groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    of_classes = _shares(np.array([counts[group].sum() for group in groups]), total)
+    of_classes = equal_shares(np.array([counts[group].sum() for group in groups]), total)
     shares = np.zeros(len(counts), np.int64)
     for group, share in zip(groups, of_classes, strict=True):
-        shares[group] = _shares(counts[group], share)
+        shares[group] = equal_shares(counts[group], share)
     firsts = np.cumsum(counts) - counts
     chosen = np.flatnonzero(shares)
     times = [_times(counts[video], shares[video], turn * GOLDEN % 1) for turn, video in enumerate(chosen, 1)]
     return np.concatenate([firsts[video] + time for video, time in zip(chosen, times, strict=True)])
 
 
-def _shares(room: np.ndarray, total: int) -> np.ndarray:
+def equal_shares(room: np.ndarray, total: int) -> np.ndarray:
     """(n,) int64: shares as equal as possible, none above its room, together `total` or all the room."""
     total = min(total, int(room.sum()))
     level = _level(room, total)

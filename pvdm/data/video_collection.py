@@ -58,6 +58,8 @@ class VideoCollection(ClipCollection):
         self.max_bad_share, self.reader = max_bad_share, reader
         self.discovered: tuple[Splits, Index] | InputError | None = None
         """The result of `discover`; with several processes, that of the first."""
+        self.has_validation = False
+        """Whether there are videos for validation; after `setup`."""
 
     @classmethod
     def of(cls, options: DataOptions) -> VideoCollection:
@@ -65,6 +67,8 @@ class VideoCollection(ClipCollection):
         if options.layout == "latents":
             problem = f"{options.path} is to hold latents (data.layout), not videos"
             raise InputError(problem, "give the videos' own layout")
+        if options.mix:
+            raise InputError("data.mix is several data sets", "name one of them as data.path, with its data.layout")
         return cls(
             options.path,
             options.samples,
@@ -89,7 +93,7 @@ class VideoCollection(ClipCollection):
         if log:
             log_findings(self.path, splits, index, clip=self.clip, reader=self.reader)
             warn_of_validation(bool(validation), self.part)
-        self.classes = splits.classes
+        self.classes, self.has_validation = splits.classes, bool(validation)
         self.training = self._dataset(training.videos, training=True)
         self.validation = self._dataset(validation or training.videos, training=False)
 

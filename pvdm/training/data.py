@@ -18,6 +18,8 @@ from pvdm.data import workers as worker
 from pvdm.data.collection import ClipCollection
 from pvdm.data.data_options import LoadingOptions
 from pvdm.data.latents.latent_collection import LatentCollection
+from pvdm.data.mixing.mixed_clips import MixedClips
+from pvdm.data.mixing.mixed_collection import MixedCollection, collection_of
 from pvdm.data.video_collection import VideoCollection
 from pvdm.errors import InputError
 from pvdm.runtime.processes import connected
@@ -97,13 +99,13 @@ class VideoData(ClipData):
         options: See `DataOptions`.
     """
 
-    collection: VideoCollection
+    collection: VideoCollection | MixedCollection
 
     def __init__(self, path: Path | None = None, **options: Any) -> None:
         super().__init__(path, **options)
         if self.options.layout == "latents":
             raise InputError("VideoData is for videos", "use pvdm.training.LatentData for latents")
-        self.collection = VideoCollection.of(self.options)
+        self.collection = collection_of(self.options)
         self.is_refused = False
         """Whether `prepare_data` has found an error, which `setup` raises."""
 
@@ -176,8 +178,11 @@ class Loaders:
     ) -> DataLoader:
         """Shuffled for training, from the batch that the run has reached."""
         rank, world_size = self._share(len(dataset), "training")
-        labels = dataset.labels if balanced else None
-        samples = EpochSampler(len(dataset), seed=seed, shuffle=True, rank=rank, world_size=world_size, labels=labels)
+        labels, weights = dataset.labels if balanced else None, None
+        if isinstance(dataset, MixedClips):
+            labels, weights = dataset.numbers, dataset.weights
+        among = {"rank": rank, "world_size": world_size}
+        samples = EpochSampler(len(dataset), seed=seed, shuffle=True, **among, labels=labels, weights=weights)
         sampler = ResumableSampler(samples, self.options.batch_size, batches_done)
         loader = self._loader(dataset, sampler, TrainingLoader)
         loader.trainer = self.trainer

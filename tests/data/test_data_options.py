@@ -38,12 +38,12 @@ OTHERS = {
     "card": DataCard("mine"),
     "seed": 9,
 }
-"""A value for each option but path and stride, which is not its default."""
+"""A value for each option but path, stride and mix, which is not its default."""
 
 
 def test_every_option_reaches_its_group():
     options = DataOptions(Path("videos"), **OTHERS)
-    assert set(OTHERS) == {field.name for field in fields(DataOptions)} - {"path", "stride"}
+    assert set(OTHERS) == {field.name for field in fields(DataOptions)} - {"path", "stride", "mix"}
     clip = ClipShape(8, 64, 32, fps=12.5, loop=True)
     assert options.samples == SampleOptions(clip, 2, 7, None, True, Augmentation(True, True, ColorJitter(hue=0.1)))
     assert options.splits == SplitOptions(2, 0.3, SplitFolders(("a", "b"), ("c",)), 9, SceneOptions(videos=9))

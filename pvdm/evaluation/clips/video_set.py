@@ -14,6 +14,7 @@ from pvdm.data import (
     IndexCache,
     Layout,
     Part,
+    SceneOptions,
     SplitFolders,
     SplitOptions,
     Video,
@@ -53,6 +54,7 @@ class VideoSet:
         part: Part = "train",
         split: int = 1,
         folders: SplitFolders | None = None,
+        scenes: SceneOptions | None = None,
         loop: bool = False,
     ) -> VideoSet:
         """The videos below `root`, all of them if it has no parts; logs what is left out.
@@ -60,7 +62,8 @@ class VideoSet:
         `InputError` if the folder is missing, empty or of another layout, or if one of its videos cannot be read.
         """
         root = ROOT if layout == "scenes" else Path(root)
-        splits = find_splits(root, layout, SplitOptions(split=split, validation_fraction=0.0, folders=folders))
+        options = SplitOptions(split, 0.0, folders, scenes=scenes or SceneOptions())
+        splits = find_splits(root, layout, options)
         has_splits = bool(splits.training and splits.validation)
         entries = splits.train_on(part).training if has_splits else splits.entries
         for note in splits.notes:

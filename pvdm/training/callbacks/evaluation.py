@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from pvdm.data import Part
+from pvdm.data.mixing.mixed_collection import MixedCollection
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError, check_range
 from pvdm.evaluation.clips.model_clips import LoadedModel
@@ -83,6 +84,8 @@ class Evaluation(Callback):
             raise InputError("evaluation needs videos, and the data are cached latents", "give the videos as data")
         if not isinstance(trainer.datamodule, VideoData):
             raise InputError("evaluation needs a data module of pvdm", "leave out evaluation.protocols")
+        if isinstance(trainer.datamodule.collection, MixedCollection):
+            raise InputError("evaluation compares with one data set, and data.mix is several", "give it as data.path")
         file = Path(trainer.ckpt_path)
         model = LoadedModel(pl_module.generator, str(file), sha256_of(file), self.precision)
         sampler = self.sampler or getattr(pl_module, "sampler", None)
@@ -158,6 +161,7 @@ def _videos(data: VideoData, protocol: Protocol, part: Part | None = None) -> Vi
         part=part,
         split=options.split,
         folders=options.folders,
+        scenes=options.scenes,
         loop=videos.clip.loop,
     )
 

@@ -104,7 +104,17 @@ def _text(value: Any) -> str:
     """A value as text on the command line."""
     if isinstance(value, (str, Path)):
         return str(value)
-    return yaml.safe_dump(value, default_flow_style=True, width=float("inf")).removesuffix("...\n").strip()
+    return yaml.safe_dump(_plain(value), default_flow_style=True, width=float("inf")).removesuffix("...\n").strip()
+
+
+def _plain(value: Any) -> Any:
+    """A value of lists, mappings and what YAML knows; of a mapping what is given."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, (dict, Namespace)):
+        pairs = vars(value).items() if isinstance(value, Namespace) else value.items()
+        return {name: _plain(each) for name, each in pairs if each is not None}
+    return str(value) if isinstance(value, Path) else value
 
 
 def _new(path: Path) -> Path:

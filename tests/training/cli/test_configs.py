@@ -34,6 +34,7 @@ WITH_DATA = [
     ["diffusion", "data/skytimelapse"],
     ["diffusion", "sizes/diffusion-tiny", "data/latents"],
     ["autoencoder", "sizes/autoencoder-tiny", "data/folder"],
+    ["autoencoder", "sizes/autoencoder-tiny", "data/scenes"],
 ]
 WITH_STRATEGY = [["diffusion", "strategies/fsdp"]]
 COMBINATIONS = AUTOENCODERS + DIFFUSIONS + WITH_DATA + WITH_STRATEGY

@@ -1,0 +1,1 @@
+"""Several data sets as one, each taken in proportion to its weight."""
