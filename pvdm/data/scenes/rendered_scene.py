@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pvdm.data.scenes.moving_camera import Camera
-from pvdm.data.scenes.rendering.ray_caster import render
+from pvdm.data.scenes.rendering.ray_caster import render, segment
 from pvdm.data.scenes.scene_caption import caption_of
 from pvdm.data.scenes.scene_events import Event, events_of
 from pvdm.data.scenes.scene_sound import waveform
@@ -62,6 +62,10 @@ class RenderedScene:
     def view(self, number: int) -> np.ndarray:
         """(t, h, w, 3) uint8: one view."""
         return render(self.world, self._cameras[number], self.times, self.height, self.width)
+
+    def segments(self, number: int = 0) -> np.ndarray:
+        """(t, h, w) uint8: the body in each pixel of a view, counted from 1 as in `world.bodies`; 0 is none."""
+        return segment(self.world, self._cameras[number], self.times, self.height, self.width)
 
     @property
     def cameras(self) -> list[CameraTrack]:

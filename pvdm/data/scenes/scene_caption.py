@@ -60,7 +60,7 @@ def _bouncing(body: Body, times: np.ndarray) -> str:
         return "bounces" + (TIMES[count] if count < len(TIMES) else " many times")
     height = body.motion.lift(times)
     if np.ptp(height) < NOTICED:
-        return "stands still" if height.max() < NOTICED else "hovers"
+        return "stands still"
     rises, falls = height.max() - height[0] > NOTICED, height.max() - height[-1] > NOTICED
     return "rises and falls" if rises and falls else "rises" if rises else "falls"
 

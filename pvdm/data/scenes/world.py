@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -28,10 +29,10 @@ SHAPES: dict[Kind, tuple[Shape, ...]] = {
 }
 """Shapes that show a motion, the more often the more likely."""
 
-SIZES: dict[Size, tuple[float, float]] = {"small": (0.30, 0.38), "medium": (0.46, 0.54), "large": (0.66, 0.80)}
+SIZES: dict[Size, tuple[float, float]] = {"small": (0.30, 0.37), "medium": (0.48, 0.56), "large": (0.70, 0.82)}
 """Least and largest size in metres: the radius of a sphere."""
 
-FIELD = 1.9
+FIELD = 1.7
 """Metres around the middle within which bodies move."""
 
 GAP = 0.12
@@ -50,7 +51,7 @@ class Body:
     surface: Surface
     motion: Motion
 
-    @property
+    @cached_property
     def solid(self) -> Solid:
         """Its form."""
         return solid_of(self.shape, self.scale)
@@ -70,6 +71,13 @@ class Body:
         """Radius of its footprint, however it turns."""
         x, y, z = self.solid.half
         return max(np.hypot(x, y), z) if self.lies else np.hypot(x, z) if self.shape == "cube" else x
+
+    @cached_property
+    def way(self) -> np.ndarray:
+        """(n, 2): points along its way on the ground, x and z, the ends included."""
+        motion = self.motion
+        along = np.linspace(-motion.reach, motion.reach, 25 if motion.reach else 1)[:, None]
+        return motion.place + along * [np.cos(motion.heading), np.sin(motion.heading)]
 
     def positions(self, times: np.ndarray) -> np.ndarray:
         """(t, 3): the centre."""
@@ -113,13 +121,17 @@ class World:
 
 def solid_of(shape: Shape, scale: float) -> Solid:
     """The form of a shape, of equal size to the eye for equal scale."""
-    return {
-        "sphere": Sphere(scale),
-        "cube": Cube(0.82 * scale),
-        "cylinder": Cylinder(0.74 * scale, 0.86 * scale),
-        "cone": Cone(0.95 * scale, scale),
-        "ring": Torus(0.76 * scale, 0.28 * scale),
-    }[shape]
+    match shape:
+        case "sphere":
+            return Sphere(scale)
+        case "cube":
+            return Cube(0.82 * scale)
+        case "cylinder":
+            return Cylinder(0.74 * scale, 0.86 * scale)
+        case "cone":
+            return Cone(0.95 * scale, scale)
+        case "ring":
+            return Torus(0.76 * scale, 0.28 * scale)
 
 
 def _camera(random: np.random.Generator) -> Camera:
@@ -127,8 +139,8 @@ def _camera(random: np.random.Generator) -> Camera:
     return Camera(
         kind,
         azimuth=random.uniform(-np.pi, np.pi),
-        elevation=random.uniform(0.20, 0.52),
-        distance=random.uniform(6.6, 8.2),
+        elevation=random.uniform(0.16, 0.50),
+        distance=random.uniform(5.4, 6.8),
         target=(0.0, random.uniform(0.45, 0.75), 0.0),
         fov=random.uniform(0.62, 0.72),
         speed=float(random.choice([-1, 1]) * random.uniform(0.20, 0.45)) if kind == "orbit" else 0.0,
@@ -140,7 +152,7 @@ def _camera(random: np.random.Generator) -> Camera:
 
 def _bodies(random: np.random.Generator, kind: Kind, camera: Camera) -> list[Body]:
     """One to four bodies whose ways stay apart."""
-    count = int(random.choice([1, 2, 3, 4], p=(0.1, 0.35, 0.35, 0.2)))
+    count = int(random.choice([1, 2, 3, 4], p=(0.1, 0.3, 0.35, 0.25)))
     colors = random.permutation(list(COLORS))[:count].tolist()
     kinds = [kind, *random.choice(MOTIONS, size=count - 1, p=(0.2, 0.25, 0.15, 0.15, 0.25)).tolist()]
     bodies: list[Body] = []
@@ -155,11 +167,19 @@ def _body(random: np.random.Generator, kind: Kind, color: str, camera: Camera, o
     shape: Shape = str(random.choice(SHAPES[kind]))
     size: Size = str(random.choice(list(SIZES), p=(0.35, 0.3, 0.35)))
     scale = random.uniform(*SIZES[size])
-    weights = (0.25, 0.3, 0.25, 0.2) if kind in ("roll", "turn") else (0.55, 0.17, 0.14, 0.14)
-    pattern: Pattern = str(random.choice(get_args(Pattern), p=weights))
+    pattern: Pattern = str(random.choice(get_args(Pattern), p=_patterns(kind, shape)))
     finish: Finish = str(random.choice(get_args(Finish), p=(0.45, 0.35, 0.2)))
     motion = _motion(random, kind, camera, others)
     return Body(shape, size, float(scale), Surface(color, pattern, finish), motion)
+
+
+def _patterns(kind: Kind, shape: Shape) -> tuple[float, ...]:
+    """How likely each pattern is: where a body turns, one that shows it."""
+    if kind not in ("roll", "turn"):
+        return 0.55, 0.17, 0.14, 0.14
+    if shape in ("sphere", "cube"):
+        return (0, 0.5, 0.25, 0.25) if shape == "sphere" else (0.4, 0.2, 0.2, 0.2)
+    return 0, 0, 0.5, 0.5  # rings around the axis of a turned form would hide that it turns
 
 
 def _motion(random: np.random.Generator, kind: Kind, camera: Camera, others: Sequence[Body]) -> Motion:
@@ -200,13 +220,5 @@ def _way(random: np.random.Generator, camera: Camera, others: Sequence[Body]) ->
 
 def _apart(body: Body, other: Body) -> bool:
     """Whether the ways of two bodies never come closer than the gap."""
-    here, there = (_line(each) for each in (body, other))
-    distance = np.sqrt(((here[:, None] - there[None]) ** 2).sum(-1)).min()
+    distance = np.sqrt(((body.way[:, None] - other.way[None]) ** 2).sum(-1)).min()
     return distance > body.reach + other.reach + GAP
-
-
-def _line(body: Body) -> np.ndarray:
-    """(n, 2): points along the way of a body, its ends included."""
-    motion = body.motion
-    way = np.linspace(-motion.reach, motion.reach, 25 if motion.reach else 1)
-    return np.stack([motion.place[0] + way * np.cos(motion.heading), motion.place[1] + way * np.sin(motion.heading)], 1)

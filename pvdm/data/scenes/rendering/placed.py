@@ -10,8 +10,8 @@ import numpy as np
 from pvdm.data.scenes.moving_camera import Poses
 from pvdm.data.scenes.world import Body, World
 
-TANGENTS = 20
-"""Directions in which the outline of a shadow is exact."""
+TANGENTS = np.stack([wave(np.arange(20) * np.pi / 10) for wave in (np.cos, np.sin)], axis=1)
+"""(k, 2) directions on the ground, x and z, in which the outline of a shadow is exact."""
 
 
 class View(NamedTuple):
@@ -22,6 +22,11 @@ class View(NamedTuple):
     height: int
     width: int
 
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return len(self.poses.eye)
+
     def columns(self, pixels: np.ndarray) -> np.ndarray:
         """How far to the right the rays through these places (in pixels) go."""
         return ((pixels - self.width / 2) / self.focal).astype(np.float32)
@@ -31,39 +36,52 @@ class View(NamedTuple):
         return ((pixels - self.height / 2) / self.focal).astype(np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Placed:
-    """A body at the times of some frames: its centres (t, 3), its rotations (t, 3, 3), and its shadow's outline.
+    """A body at the times of some frames, and its shadow on the ground: all (t, ...) float32.
 
-    outline: (t, k, 3), a half-plane each: a point of the ground is in the shadow if x * [0] + z * [1] <= [2] for all.
+    Args:
+        body: The body.
+        centres, rotations: (t, 3) and (t, 3, 3).
+        middle: (t, 2): x and z where the sun throws the centre.
+        extent: (t, k): how far from there the shadow reaches in each of the directions `TANGENTS`.
+        soft: (t,): half the width in metres of the shadow's edge, which grows with the height of the body.
     """
 
     body: Body
     centres: np.ndarray
     rotations: np.ndarray
-    outline: np.ndarray
+    middle: np.ndarray
+    extent: np.ndarray
+    soft: np.ndarray
 
     @classmethod
     def of(cls, body: Body, times: np.ndarray, world: World) -> Placed:
         """Places a body of a world."""
-        centres = body.positions(times)
+        centres, sun = body.positions(times), np.array(world.sun)
         rotations = np.broadcast_to(body.rotations(times), (len(times), 3, 3))
-        outline = _outline(body, centres, rotations, np.array(world.sun))
-        return cls(body, *(array.astype(np.float32) for array in (centres, rotations, outline)))
+        middle = centres[:, [0, 2]] - centres[:, 1:2] * sun[[0, 2]] / sun[1]
+        across = np.insert(TANGENTS, 1, -(TANGENTS @ sun[[0, 2]]) / sun[1], axis=1)
+        extent = body.solid.support(tuple(np.einsum("tij,ki->jtk", rotations, across)))
+        soft = 0.07 + 0.22 * np.maximum(centres[:, 1] - body.rest, 0)
+        return cls(body, *(part.astype(np.float32) for part in (centres, rotations, middle, extent, soft)))
 
-    def shadow(self, x: np.ndarray, z: np.ndarray, frames: np.ndarray | None = None) -> np.ndarray:
-        """How much of the sun the body takes from points of the ground, in [0, 1].
+    def shadow(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """How much of the sun the body takes from points of the ground, in [0, 1]; x, z: (t, ...)."""
+        middle = self.middle.T.reshape(2, -1, *(1,) * (x.ndim - 1))
+        radius = (self.extent.max(axis=1) + self.soft).reshape(middle.shape[1:])
+        near = np.flatnonzero(np.square(x - middle[0]) + np.square(z - middle[1]) < np.square(radius))
+        shadow = np.zeros_like(x)
+        shadow.ravel()[near] = self.shadow_at(x.ravel()[near], z.ravel()[near], near // x[0].size)
+        return shadow
 
-        x, z: (t, ...), or with the frame of each point (n,).
-        """
-        outline = self.outline if frames is None else self.outline[frames]
-        sides = outline.reshape(len(outline), *(1,) * (x.ndim - 1), *outline.shape[1:])
-        distance = x * sides[..., 0, 0] + z * sides[..., 0, 1] - sides[..., 0, 2]
-        for k in range(1, TANGENTS):
-            np.maximum(distance, x * sides[..., k, 0] + z * sides[..., k, 1] - sides[..., k, 2], out=distance)
-        soft = 0.07 + 0.22 * np.maximum(self.centres[:, 1] - self.body.rest, 0)
-        soft = soft.reshape(-1, *(1,) * (x.ndim - 1)) if frames is None else soft[frames]
-        return smooth(0.5 - distance / (2 * soft))
+    def shadow_at(self, x: np.ndarray, z: np.ndarray, frames: np.ndarray) -> np.ndarray:
+        """As `shadow`; x, z: (n,), and the frame of each point."""
+        x, z = x - self.middle[frames, 0], z - self.middle[frames, 1]
+        distance = np.full_like(x, -np.inf)
+        for (along_x, along_z), extent in zip(TANGENTS.astype(np.float32), self.extent.T, strict=True):
+            np.maximum(distance, along_x * x + along_z * z - extent[frames], out=distance)
+        return smooth(0.5 - distance / (2 * self.soft[frames]))
 
     def contact(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         """How much of the sky the body takes from points of the ground, in [0, 1]."""
@@ -72,17 +90,6 @@ class Placed:
         size = np.float32(self.body.scale)
         lift = np.maximum(across[1] - self.body.rest, 0) / size
         return 0.62 / np.square(1 + lift) / np.square(1 + 0.55 * away / size**2)
-
-
-def _outline(body: Body, centres: np.ndarray, rotations: np.ndarray, sun: np.ndarray) -> np.ndarray:
-    """See `Placed`: tangents to the shadow, from the support of the body in the directions that the sun projects."""
-    angles = 2 * np.pi * np.arange(TANGENTS) / TANGENTS
-    across = np.stack([np.cos(angles), np.zeros(TANGENTS), np.sin(angles)], axis=1)
-    across[:, 1] = -(across @ (sun * [1, 0, 1])) / sun[1]
-    own = np.einsum("tij,ki->jtk", rotations, across)
-    support = body.solid.support(tuple(own)) + centres @ across.T
-    sides = np.broadcast_to(across[:, [0, 2]], (*support.shape, 2))
-    return np.concatenate([sides, support[..., None]], axis=-1)
 
 
 def smooth(share: np.ndarray) -> np.ndarray:

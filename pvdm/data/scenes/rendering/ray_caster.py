@@ -6,6 +6,9 @@ sampled once a pixel for the sky and the ground, whose edges are soft, and four 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 
 from pvdm.data.scenes.moving_camera import Camera, Poses
@@ -23,41 +26,66 @@ RAYS = 1 << 17
 
 def render(world: World, camera: Camera, times: np.ndarray, height: int, width: int) -> np.ndarray:
     """(t, height, width, 3) uint8: what a camera sees at some times (in seconds)."""
+    return np.concatenate([_picture(world, *part) for part in _parts(world, camera, times, height, width)])
+
+
+def segment(world: World, camera: Camera, times: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(t, height, width) uint8: which body is in most of the half or more of a pixel that bodies cover.
+
+    Numbers count from 1 in the order of the world; 0 is sky and ground.
+    """
+    return np.concatenate([_segments(*part) for part in _parts(world, camera, times, height, width)])
+
+
+def _parts(
+    world: World, camera: Camera, times: np.ndarray, height: int, width: int
+) -> Iterator[tuple[View, list[Placed]]]:
+    """The view and the bodies of some frames at a time."""
     step = max(1, RAYS // (height * width))
-    return np.concatenate(
-        [_render(world, camera, times[first : first + step], height, width) for first in range(0, len(times), step)]
-    )
+    focal = float(camera.intrinsics(height, width)[0, 0])
+    for first in range(0, len(times), step):
+        some = times[first : first + step]
+        poses = Poses(*(axis.astype(np.float32) for axis in camera.poses(some)))
+        yield View(poses, focal, height, width), [Placed.of(body, some, world) for body in world.bodies]
 
 
-def _render(world: World, camera: Camera, times: np.ndarray, height: int, width: int) -> np.ndarray:
-    poses = Poses(*(axis.astype(np.float32) for axis in camera.poses(times)))
-    view = View(poses, float(camera.intrinsics(height, width)[0, 0]), height, width)
-    bodies = [Placed.of(body, times, world) for body in world.bodies]
+def _picture(world: World, view: View, bodies: list[Placed]) -> np.ndarray:
     picture = background(world, view, bodies)
     _add_bodies(picture, world, view, bodies)
     return (255 * np.sqrt(np.clip(picture, 0, 1)) + np.float32(0.5)).astype(np.uint8).transpose(1, 2, 3, 0)
 
 
+def _segments(view: View, bodies: list[Placed]) -> np.ndarray:
+    shape = (view.frames, view.height, view.width)
+    counts = np.zeros((len(bodies) + 1, math.prod(shape)), np.int64)
+    for hits in _visible(view, bodies):
+        counts[1 + bodies.index(hits.body)] = np.bincount(_pixels(hits.samples, view.width), minlength=counts.shape[1])
+    covered = counts.sum(axis=0) >= SAMPLES**2 / 2
+    return np.where(covered, counts.argmax(axis=0), 0).astype(np.uint8).reshape(shape)
+
+
 def _add_bodies(picture: np.ndarray, world: World, view: View, bodies: list[Placed]) -> None:
     """Draws the bodies over (3, t, h, w)."""
-    _, frames, height, width = picture.shape
-    nearest = np.full(frames * height * width * SAMPLES**2, np.inf, np.float32)
-    found = [hits for hits in (_hits(view, body) for body in bodies) if hits is not None]
-    for hits in found:
-        nearest[hits.samples] = np.minimum(nearest[hits.samples], hits.depth)
-    covered, colors = np.zeros(frames * height * width), np.zeros((3, frames * height * width))
-    for hits in found:
-        seen = np.flatnonzero(hits.depth == nearest[hits.samples])
-        hits = _only(hits, seen)
-        pixels = _pixels(hits.samples, width)
+    flat = picture.reshape(3, -1)
+    covered, colors = np.zeros(flat.shape[1]), np.zeros(flat.shape)
+    for hits in _visible(view, bodies):
+        pixels = _pixels(hits.samples, view.width)
         covered += np.bincount(pixels, minlength=len(covered))
         others = [body for body in bodies if body is not hits.body]
         for channel, values in enumerate(shaded(hits, world, view, others)):
             colors[channel] += np.bincount(pixels, values, minlength=len(covered))
     where = np.flatnonzero(covered)
-    flat = picture.reshape(3, -1)
     part = (covered[where] / SAMPLES**2).astype(np.float32)
     flat[:, where] = flat[:, where] * (1 - part) + (colors[:, where] / SAMPLES**2).astype(np.float32)
+
+
+def _visible(view: View, bodies: list[Placed]) -> list[Hits]:
+    """What is seen of each body, without what others hide."""
+    nearest = np.full(view.frames * view.height * view.width * SAMPLES**2, np.inf, np.float32)
+    found = [hits for hits in (_hits(view, body) for body in bodies) if hits is not None]
+    for hits in found:
+        nearest[hits.samples] = np.minimum(nearest[hits.samples], hits.depth)
+    return [_only(hits, np.flatnonzero(hits.depth == nearest[hits.samples])) for hits in found]
 
 
 def _only(hits: Hits, chosen: np.ndarray) -> Hits:

@@ -12,7 +12,7 @@ from pvdm.data.scenes.rendering.solids import Triple
 from pvdm.data.scenes.rendering.surfaces import linear
 from pvdm.data.scenes.world import World
 
-AMBIENT, SUNLIGHT = 0.52, 0.78
+AMBIENT, SUNLIGHT = 0.56, 0.78
 """Shares of the light from the sky and from the sun."""
 
 
@@ -110,7 +110,7 @@ def _lit_by_sun(hits: Hits, world: World, others: Sequence[Placed]) -> np.ndarra
     x, z = (place[axis] - place[1] * sun[axis] / sun[1] for axis in (0, 2))
     for other in nearby:
         behind = np.einsum("in,i->n", place, sun) < (other.centres @ sun)[hits.frames]
-        lit = lit * (1 - behind * other.shadow(x, z, hits.frames))
+        lit = lit * (1 - behind * other.shadow_at(x, z, hits.frames))
     return lit
 
 
