@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import logging
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 import torch
@@ -137,3 +138,12 @@ def test_the_models_of_the_package_are_whole_and_small():
     assert sum(model.size for model in models.values()) <= LIMIT
     listed = {model.folder.name for model in models.values()}
     assert listed == {path.name for path in packaged.FOLDER.glob("*/")}
+
+
+def test_the_wheel_holds_them():
+    parser = configparser.ConfigParser()
+    parser.read(Path(__file__).parents[2] / "setup.cfg", encoding="utf-8")
+    patterns = [pattern.strip() for pattern in parser["options.package_data"]["pvdm"].split(",")]
+    names = [packaged.MANIFEST, *(f"sprites-64/{file}" for file in (files.CONFIG, files.WEIGHTS, files.CARD))]
+    for name in names:
+        assert any(PurePosixPath("packaged", name).match(pattern) for pattern in patterns)
