@@ -137,9 +137,9 @@ def test_clips_keep_their_splits_and_are_unpacked_without_loss(monkeypatch, make
     jobs = list(prepare._of_sets(tmp_path))
     names = [job.name for job in jobs]
     assert names == [
-        "train/UCF-101/Archery/v_Archery_g01_c01.mp4",
-        "val/UCF-101/Archery/v_Archery_g02_c01.mp4",
-        "train/scenes/0000000003.mp4",
+        "UCF-101/train/Archery/v_Archery_g01_c01.mp4",
+        "UCF-101/val/Archery/v_Archery_g02_c01.mp4",
+        "scenes/train/0000000003.mp4",
     ]
     clips, raw = tmp_path / "clips", tmp_path / "raw"
     written = [prepare._write(job, output=clips, encoder=prepare.SmallEncoder, size=64) for job in jobs * 2]

