@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pvdm.demo.demo_settings import DemoSettings
-from pvdm.demo.source_videos import DemoVideo
+from pvdm.demo.source_videos import FRAMES, DemoVideo
 from pvdm.diffusion import SamplerConfig
 from pvdm.files.atomic_write import replacing
 
@@ -36,8 +36,12 @@ class Demo:
 
     @property
     def clips(self) -> Path:
-        """The real videos as frames, in `train` and `val`."""
+        """The real videos as frames; see `prepare_clips`."""
         return self.folder / "clips"
+
+    def frames_of(self, video: DemoVideo, part: str) -> Path:
+        """The folder with the frames of a video for `train` or `val`, which is missing if there are none."""
+        return self.clips / part / video.name / FRAMES
 
     @property
     def autoencoder(self) -> Path:
@@ -51,8 +55,13 @@ class Demo:
 
     @property
     def sampler(self) -> SamplerConfig:
-        """The sampler of all generated videos."""
+        """The sampler of the packaged model's videos."""
         return SamplerConfig(steps=self.settings.sampling_steps)
+
+    @property
+    def own_sampler(self) -> SamplerConfig:
+        """The sampler of the model trained here, which is guided to the scene that is asked for."""
+        return replace(self.sampler, label_guidance=self.settings.guidance)
 
     @property
     def videos(self) -> list[DemoVideo]:

@@ -15,6 +15,7 @@ from pvdm.demo.packaged_samples import MOMENTS
 from pvdm.demo.page_figures import figure_rows, mean_psnr
 from pvdm.demo.stages import STEPS
 from pvdm.files.atomic_write import replacing
+from pvdm.generation.packaged_models import packaged_models
 
 BUILT_IN = "three short real videos: a street with cyclists, a person in a car, and a piece of animation"
 HERE = Path(__file__).parent
@@ -101,10 +102,14 @@ def _packaged(found: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _credit(found: dict[str, Any] | None) -> str:
-    """Source and license of the data behind the packaged model, as recorded in it."""
-    card = ((found or {}).get("data") or {}).get("card") or {}
-    said = [f"{name}: {card[name]}" for name in ("source", "license") if card.get(name)]
-    return f"Training data of {found['model']}; {'; '.join(said)}." if said else ""
+    """What the packaged model was trained on, and its license."""
+    if not found:
+        return ""
+    model = packaged_models().get(found["model"])
+    card = (found["data"] or {}).get("card") or {}
+    data, terms = (model.data, model.license) if model else (card.get("source"), card.get("license"))
+    said = [f"{what}: {text}" for what, text in (("training data", data), ("license of the weights", terms)) if text]
+    return f"{found['model']}; {'; '.join(said)}. Its card names all sources." if said else ""
 
 
 def _planes(found: dict[str, Any] | None) -> dict[str, Any] | None:

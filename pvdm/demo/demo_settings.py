@@ -13,6 +13,7 @@ class DemoSettings:
         autoencoder_steps: Training steps of stage 1.
         diffusion_steps: Training steps of stage 2.
         sampling_steps: Steps of the sampler per clip.
+        guidance: Weight of the guidance to a scene, for the model trained here.
         samples: Number of sampled clips; a multiple of 4.
         long_frames: Frames of the long videos.
         size: Height and width in pixels.
@@ -26,6 +27,7 @@ class DemoSettings:
     autoencoder_steps: int = 650
     diffusion_steps: int = 800
     sampling_steps: int = 20
+    guidance: float = 1.0
     samples: int = 16
     long_frames: int = 128
     size: int = 64

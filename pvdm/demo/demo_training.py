@@ -31,7 +31,8 @@ def train_autoencoder(demo: Demo) -> dict[str, Any]:
     config = demo.folder / "runs" / "start.yaml"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(json.dumps({"model": {"init_args": given}}), encoding="utf-8")  # JSON is YAML
-    more = {"--data.path": demo.clips, "--model.init_from": start}
+    parts = {"--data.training_folders": '["train"]', "--data.validation_folders": '["val"]'}
+    more = {"--data.path": demo.clips, **parts, "--model.init_from": start}
     _fit(demo, "autoencoder", demo.settings.autoencoder_steps, more, config)
     return _export(demo, "autoencoder", demo.autoencoder)
 
@@ -40,7 +41,8 @@ def train_diffusion(demo: Demo) -> dict[str, Any]:
     """Encodes all clips once, trains the diffusion model on their latents, and exports it."""
     latents = demo.folder / "latents"
     _encode(demo, latents)
-    more = {"--data.path": latents, "--data.layout": "latents", "--model.autoencoder": demo.autoencoder}
+    data = {"--data.path": latents, "--data.layout": "latents"}
+    more = {**data, "--model.autoencoder": demo.autoencoder, "--model.denoiser.classes": len(demo.videos)}
     _fit(demo, "diffusion", demo.settings.diffusion_steps, more)
     return _export(demo, "diffusion", demo.model)
 
@@ -49,7 +51,8 @@ def _encode(demo: Demo, folder: Path) -> None:
     """Fills a folder with the latents of the real clips from every start."""
     generator = VideoGenerator.from_pretrained(demo.autoencoder)
     size = generator.autoencoder.config
-    options = DataOptions(demo.clips, frames=size.frames, height=size.height, width=size.width, clips=2)
+    clip = {"frames": size.frames, "height": size.height, "width": size.width, "clips": 2}
+    options = DataOptions(demo.clips, layout="classes", training_folders=["train"], validation_folders=["val"], **clip)
     videos = VideoCollection.of(options)
     videos.setup(log=False)
     settings = {"stride": 1, "flips": False, "dtype": "float16", "precision": "32", "clips_per_shard": 1024}

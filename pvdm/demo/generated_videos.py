@@ -10,6 +10,7 @@ from torch import Tensor
 from pvdm.demo.demo_figures import block_energy, drift, nearest_scenes, seam_ratios
 from pvdm.demo.demo_folder import Demo
 from pvdm.demo.pictures import enlarged, filmstrip, forth_and_back, save_picture, stacked, tiled, write_media
+from pvdm.demo.source_videos import DemoVideo
 from pvdm.evaluation.metrics.fidelity import psnr
 from pvdm.files.atomic_write import replacing
 from pvdm.generation import VideoGenerator
@@ -26,7 +27,7 @@ def real_videos(demo: Demo, part: str | None = None) -> dict[str, Tensor]:
     for video in demo.videos:
         for name, frames in zip(PARTS, (video.trained, video.held_out), strict=True):
             if frames and part in (None, name):
-                pixels = read_frames(demo.clips / name / video.name, range(frames))
+                pixels = read_frames(demo.frames_of(video, name), range(frames))
                 found.setdefault(video.name, []).append(torch.from_numpy(pixels).permute(3, 0, 1, 2))
     return {name: torch.cat(parts, dim=1) for name, parts in found.items()}
 
@@ -40,8 +41,8 @@ def reconstruct(demo: Demo) -> dict[str, Any]:
         for video in demo.shown:
             found[video.name] = {}
             with VideoWriter(folder / f"{video.name}.mp4", fps=demo.fps) as writer:
-                for part in _parts(demo, video.name):
-                    source = VideoSource(demo.clips / part / video.name, after)
+                for part in _parts(demo, video):
+                    source = VideoSource(demo.frames_of(video, part), after)
                     pairs = list(reconstructions(after, source))
                     found[video.name][part] = [_psnr(*pair) for pair in pairs]
                     for pair in pairs:
@@ -55,14 +56,14 @@ def reconstruct(demo: Demo) -> dict[str, Any]:
     return {"psnr": found, "psnr_before": first, "blocks": ratio}
 
 
-def _parts(demo: Demo, name: str) -> list[str]:
+def _parts(demo: Demo, video: DemoVideo) -> list[str]:
     """Which of `train` and `val` a video has frames in."""
-    return [part for part in PARTS if (demo.clips / part / name).is_dir()]
+    return [part for part in PARTS if demo.frames_of(video, part).is_dir()]
 
 
 def _mean_psnr(demo: Demo, generator: VideoGenerator, part: str) -> float:
     """Mean PSNR in dB of the clips of the shown videos."""
-    folders = [demo.clips / part / video.name for video in demo.shown if part in _parts(demo, video.name)]
+    folders = [demo.frames_of(video, part) for video in demo.shown if part in _parts(demo, video)]
     pairs = [pair for folder in folders for pair in reconstructions(generator, VideoSource(folder, generator))]
     return sum(_psnr(*pair) for pair in pairs) / len(pairs)
 
@@ -72,23 +73,27 @@ def _psnr(original: Tensor, reconstruction: Tensor) -> float:
 
 
 def sample(demo: Demo) -> dict[str, Any]:
-    """Writes new clips; returns to which scene each is nearest, and how near."""
-    videos = VideoGenerator.from_pretrained(demo.model).sample(demo.settings.samples, sampler=demo.sampler)
+    """Writes new clips, of each scene in turn; returns to which scene each is nearest, and how near."""
+    generator, count = VideoGenerator.from_pretrained(demo.model), demo.settings.samples
+    scenes = [video.name for video in demo.videos if video.trained]
+    labels = [scenes[place % len(scenes)] for place in range(count)]
+    videos = generator.sample(count, labels=labels, sampler=demo.own_sampler)
     clips = torch.stack([forth_and_back(enlarged(video, SCALE, smooth=True)) for video in videos])
-    for name, columns in (("samples", len(videos) // 2), ("samples_narrow", 4)):
+    for name, columns in (("samples", count // 2), ("samples_narrow", 4)):
         write_media(demo.media / f"{name}.mp4", tiled(clips, columns, gap=SCALE * 2), fps=demo.fps / 2)
     return {"nearest": nearest_scenes(videos, real_videos(demo))}
 
 
 def extend(demo: Demo) -> dict[str, Any]:
     """Writes one video from noise and one that continues a real clip, `long_frames` each; returns their figures."""
-    generator = VideoGenerator.from_pretrained(demo.model)
-    head = real_videos(demo, "val")[demo.continued.name][:, : generator.frames]
+    generator, video = VideoGenerator.from_pretrained(demo.model), demo.continued
+    head = real_videos(demo, "val")[video.name][:, : generator.frames]
+    scene = video.name if video.trained else None
     real = real_videos(demo)
     long: dict[str, Any] = {}
     strips = []
     for name, start in (("long", None), ("continued", head)):
-        video = _long_video(demo, generator, start)
+        video = _long_video(demo, generator, start, scene)
         write_media(demo.media / f"{name}.mp4", enlarged(video, SCALE * 2, smooth=True), fps=demo.fps)
         long[name] = {
             **seam_ratios(video, generator.frames),
@@ -100,9 +105,10 @@ def extend(demo: Demo) -> dict[str, Any]:
     return {"long": long}
 
 
-def _long_video(demo: Demo, generator: VideoGenerator, head: Tensor | None) -> Tensor:
-    """(3, long_frames, h, w) uint8, sampled clip by clip after `head` (3, t, h, w) uint8 if given."""
+def _long_video(demo: Demo, generator: VideoGenerator, head: Tensor | None, scene: str | None) -> Tensor:
+    """(3, long_frames, h, w) uint8, sampled clip by clip; of a scene and after `head` (3, t, h, w) uint8, if given."""
     clips = [] if head is None else [head]
     missing = demo.settings.long_frames - sum(clip.shape[1] for clip in clips)
-    clips += [clip for (clip,) in generator.stream(num_frames=missing, context=head, sampler=demo.sampler)]
+    options = {"labels": scene, "sampler": demo.own_sampler if scene else demo.sampler}
+    clips += [clip for (clip,) in generator.stream(num_frames=missing, context=head, **options)]
     return torch.cat(clips, dim=1)

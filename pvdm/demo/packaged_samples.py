@@ -13,11 +13,15 @@ from torch import Tensor
 from pvdm.autoencoder import Triplane
 from pvdm.demo.demo_folder import Demo
 from pvdm.demo.pictures import enlarged, plane_picture, save_picture, tiled, write_media
+from pvdm.diffusion import SamplerConfig
 from pvdm.generation import VideoGenerator
 from pvdm.generation.model_files import weights_file
 
-CLASSES, EACH, WITHOUT_CLASSES = 4, 4, 16
-"""At most how many classes are on the stage, the clips of each, and the clips of a model without classes."""
+CLASSES, EACH = 4, 4
+"""At most how many classes are on the stage, and the clips of each."""
+
+ON_STAGE = CLASSES * EACH
+"""Clips of a model with that many classes, or with none."""
 
 MOMENTS = (0, 0.1, 0.25, 0.45, 0.7, 1)
 """Parts of the way from noise to a clip that the page shows."""
@@ -32,20 +36,23 @@ def show_packaged(demo: Demo) -> dict[str, Any]:
     """
     name = demo.settings.shown
     generator = VideoGenerator.from_pretrained(name)
-    classes = shown_classes(generator)
-    each = EACH if classes else WITHOUT_CLASSES
-    labels = [label for label in classes for _ in range(each)] or None
     start = time.monotonic()
-    videos = generator.sample(each * max(1, len(classes)), labels=labels, sampler=demo.sampler)
+    classes, videos = stage_clips(generator, sampler=demo.sampler)
     seconds = time.monotonic() - start
-    mixed = torch.stack([videos[row * each + column] for column in range(each) for row in range(len(videos) // each)])
-    _write(demo, "stage", mixed, generator.fps)
+    _write(demo, "stage", videos, generator.fps)
     for place in range(len(classes)):
-        _write(demo, f"action_{place}", videos[place * each : (place + 1) * each], generator.fps)
-    show_denoising(demo, generator, labels and labels[0])
+        _write(demo, f"action_{place}", videos[place :: len(classes)], generator.fps)
+    show_denoising(demo, generator, classes[0] if classes else None)
     size = weights_file(name).stat().st_size
     found = {"model": name, "classes": [str(label) for label in classes], "count": len(videos), "bytes": size}
     return {"packaged": {**found, "seconds": round(seconds, 1), "frames": generator.frames, "data": generator.data}}
+
+
+def stage_clips(generator: VideoGenerator, sampler: SamplerConfig = SamplerConfig()) -> tuple[list[str | int], Tensor]:
+    """The classes that are shown, and new clips of them in turn, (n, 3, t, h, w) uint8."""
+    classes = shown_classes(generator)
+    labels = classes * EACH or None
+    return classes, generator.sample(len(labels or range(ON_STAGE)), labels=labels, sampler=sampler)
 
 
 def shown_classes(generator: VideoGenerator) -> list[str | int]:
@@ -72,9 +79,9 @@ def show_denoising(demo: Demo, generator: VideoGenerator, label: str | int | Non
 
 @contextmanager
 def denoiser_inputs(generator: VideoGenerator) -> Iterator[list[Tensor]]:
-    """A list that is filled with the noisy latents (b, c, l) that the denoiser is given in the block."""
+    """A list that gets the noisy latent (1, c, l) of the first sample each time the denoiser is called in the block."""
     found: list[Tensor] = []
-    hook = generator.denoiser.register_forward_pre_hook(lambda _, inputs: found.append(inputs[0].detach().clone()))
+    hook = generator.denoiser.register_forward_pre_hook(lambda _, inputs: found.append(inputs[0][:1].detach().clone()))
     try:
         yield found
     finally:

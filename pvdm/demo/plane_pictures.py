@@ -41,7 +41,7 @@ def show_planes(demo: Demo) -> dict[str, Any]:
 def real_clip(demo: Demo, frames: int) -> Tensor:
     """The first clip of the video that is continued later: (3, frames, h, w) uint8."""
     video = demo.continued
-    found = read_frames(demo.clips / ("train" if video.trained else "val") / video.name, range(frames))
+    found = read_frames(demo.frames_of(video, "train" if video.trained else "val"), range(frames))
     return torch.from_numpy(found).permute(3, 0, 1, 2)
 
 

@@ -40,6 +40,9 @@ EVERY = 5
 
 LONGEST_NAME = 32
 
+FRAMES = "frames"
+"""The folder with a video's frames, in that of its name, which is its class."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -60,7 +63,7 @@ class _Chosen:
 
 
 def prepare_clips(folder: Path, settings: DemoSettings) -> dict[str, Any]:
-    """Writes each video as PNG frames below `folder`: training frames in `train`, held-out frames in `val`.
+    """Writes each video as PNG frames in a folder of its name: trained frames below `train`, held-out ones below `val`.
 
     Returns the videos, the frames per second of all written videos, and what was left out; JSON-able.
     """
@@ -75,7 +78,7 @@ def prepare_clips(folder: Path, settings: DemoSettings) -> dict[str, Any]:
             parts = {"train": frames[:, : video.trained], "val": frames[:, video.trained :]}
             for part, clip in parts.items():
                 if clip.shape[1]:
-                    write_video(temporary / part / video.name, clip, fps=fps)
+                    write_video(temporary / part / video.name / FRAMES, clip, fps=fps)
     return {"videos": [asdict(video) for video in videos], "fps": fps, "left_out": left_out}
 
 

@@ -26,7 +26,8 @@ def test_every_step_writes_its_files(demo):
     assert probe(demo.media / "samples.mp4").frames == 2 * 16 - 2
     assert probe(demo.media / "stage.mp4").frames == 16
     assert {path.stem for path in (demo.media / "reconstructions").glob("*.mp4")} == set(demo.results["psnr"])
-    assert VideoGenerator.from_pretrained(demo.model).fps == demo.fps
+    model = VideoGenerator.from_pretrained(demo.model)
+    assert model.fps == demo.fps and model.classes == ("bigbuckbunny", "bikes", "carphone")
 
 
 def test_training_starts_from_the_given_autoencoder(demo, settings):
@@ -38,7 +39,7 @@ def test_training_starts_from_the_given_autoencoder(demo, settings):
 
 
 def test_the_continuation_begins_with_the_held_out_real_clip(demo):
-    real = torch.from_numpy(read_frames(demo.clips / "val" / "carphone", range(16))).float()
+    real = torch.from_numpy(read_frames(demo.clips / "val" / "carphone" / "frames", range(16))).float()
     found = torch.from_numpy(read_frames(demo.media / "continued.mp4", range(16))).float()
     times = found.shape[1] // real.shape[1]
     coarse = found.unfold(1, times, times).unfold(2, times, times).mean((-2, -1))
@@ -46,7 +47,7 @@ def test_the_continuation_begins_with_the_held_out_real_clip(demo):
 
 
 def test_training_and_held_out_frames_are_all_of_the_video(demo):
-    parts = [len(list((demo.clips / part / "bikes").glob("*.png"))) for part in ("train", "val")]
+    parts = [len(list((demo.clips / part / "bikes" / "frames").glob("*.png"))) for part in ("train", "val")]
     assert parts == [250 - 32, 32]
 
 

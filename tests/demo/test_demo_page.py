@@ -70,7 +70,9 @@ def test_an_open_page_is_told_the_parts_that_have_changed(demo, states):
 
 def test_names_are_escaped(states):
     assert "a &lt;wave&gt; &amp; more" in states[-1] and "<wave>" not in states[-1]
-    assert "drawn by hand" not in states[0] and "source: drawn by hand; license: CC0." in states[-1]
+    assert (
+        "drawn by hand" not in states[0] and "training data: drawn by hand; license of the weights: CC0." in states[-1]
+    )
 
 
 def test_the_figures_are_on_the_page(demo, states):

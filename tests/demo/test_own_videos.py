@@ -23,7 +23,7 @@ def prepared(tmp_path: Path, **settings) -> tuple[dict, dict[str, int]]:
     """The returned record, and the number of written frames by part and name."""
     said = prepare_clips(tmp_path / "clips", DemoSettings(size=32, data=str(tmp_path / "my"), **settings))
     folders = {frame.parent for frame in (tmp_path / "clips").rglob("*.png")}
-    return said, {f"{f.parent.name}/{f.name}": len(list(f.iterdir())) for f in folders}
+    return said, {f"{f.parent.parent.name}/{f.parent.name}": len(list(f.iterdir())) for f in folders}
 
 
 def test_videos_that_are_long_enough_are_used_and_the_rest_is_listed(make_video, make_frame_folder, tmp_path):
