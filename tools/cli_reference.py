@@ -24,6 +24,7 @@ HEADINGS = {
     "predictions": "Output of `predict`",
     "videos": "Videos in TensorBoard",
     "early_stopping": "Early stopping",
+    "gap": "Over- and underfitting",
     "evaluation": "Protocols of `test`",
 }
 """Our groups of training options by their prefix, the first before those of the stages."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,6 +109,12 @@ class ClipDataset:
             "has_context": self.has_context(video),
             "label": NO_LABEL if video.label is None else video.label,
         }
+
+    def fixed(self) -> ClipDataset:
+        """The same videos, read as validation reads them: evenly spaced in time and not augmented."""
+        fixed = copy(self)
+        fixed.training = False
+        return fixed
 
     @property
     def labels(self) -> np.ndarray | None:

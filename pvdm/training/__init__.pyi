@@ -1,6 +1,7 @@
 from .autoencoder_training import AutoencoderTraining
 from .callbacks.averaging import AveragedWeights
 from .callbacks.early_stopping import EarlyStopping
+from .callbacks.generalization_gap import GeneralizationGap
 from .callbacks.prediction import WriteVideos
 from .callbacks.throughput import Throughput
 from .callbacks.video_log import VideoLog
@@ -17,6 +18,7 @@ __all__ = [
     "ClipData",
     "DiffusionTraining",
     "EarlyStopping",
+    "GeneralizationGap",
     "LatentData",
     "OptimizerConfig",
     "ShardedStrategy",

@@ -53,6 +53,7 @@ class AutoencoderTraining(GANModule):
 
     trained = "generator.autoencoder"
     clips_per_sample = 1
+    figure, higher_is_better = "val/psnr", True
 
     def __init__(
         self,
@@ -130,15 +131,22 @@ class AutoencoderTraining(GANModule):
         weights = {"l1": self.l1_weight, "lpips": self.lpips_weight}
         return sum(weights[name] * value for name, value in distances.items())
 
-    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+    def figures(self, batch: dict[str, Any]) -> Tensor:
+        """PSNR of each clip, (b,)."""
+        video = clips(batch)
+        return psnr(self.generator.autoencoder(video).float(), video)
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         video = clips(batch)
         found = self.generator.autoencoder(video).float()
         distances = {f"val/{name}": value for name, value in self.distances(found, video, batch).items()}
         measures = {"val/ssim": ssim(found, video), **distances}
-        self.log("val/psnr", psnr(found, video).mean(), batch_size=len(video), sync_dist=True, prog_bar=True)
+        of_clips = psnr(found, video)
+        self.log("val/psnr", of_clips.mean(), batch_size=len(video), sync_dist=True, prog_bar=True)
         self.log_dict(measures, batch_size=len(video), sync_dist=True)
         self.sharpness.update(found, video)
         self.log("val/sharpness", self.sharpness)
+        return of_clips
 
     test_step = validation_step
 

@@ -56,7 +56,7 @@ class ClipData(LightningDataModule):
         return self.collection.validation
 
     def train_dataloader(self) -> DataLoader:
-        return self._loaders.shuffled(
+        return self.loaders.shuffled(
             self.training,
             seed=self.options.seed,
             balanced=self.options.balanced,
@@ -70,16 +70,17 @@ class ClipData(LightningDataModule):
                 "a validation takes %d of %d clips, spread over all videos (data.validation_clips)",
                 *(len(chosen), len(self.validation)),
             )
-        return self._loaders.in_order(self.validation, chosen)
+        return self.loaders.in_order(self.validation, chosen)
 
     def test_dataloader(self) -> DataLoader:
-        return self._loaders.in_order(self.validation, np.arange(len(self.validation)))
+        return self.loaders.in_order(self.validation, np.arange(len(self.validation)))
 
     def predict_dataloader(self) -> DataLoader:
         return self.test_dataloader()
 
     @property
-    def _loaders(self) -> Loaders:
+    def loaders(self) -> Loaders:
+        """Makes the loaders of this process."""
         return Loaders(self.options.loading, self.trainer)
 
     @property

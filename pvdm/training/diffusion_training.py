@@ -77,6 +77,7 @@ class DiffusionTraining(AutomaticUpdates):
 
     trained = "generator.denoiser"
     clips_per_sample = 2
+    figure, higher_is_better = "val/loss", False
 
     def __init__(
         self,
@@ -200,16 +201,22 @@ class DiffusionTraining(AutomaticUpdates):
         names = ("no_context", "context") if self.generator.class_count is None else ("no_context", "context", "label")
         self.validation_means = SampleMeans(names, self.device)
 
-    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+    def figures(self, batch: dict[str, Any]) -> Tensor:
+        """Validation loss of each sample without context and label, (b,)."""
+        target, _ = self.latents(batch, torch.zeros(len(content(batch)), dtype=torch.bool))
+        return self._mean_losses(target, Condition(), batch)
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         everyone = torch.ones(len(content(batch)), dtype=torch.bool)
         target, context = self.latents(batch, everyone)
         cases = {"no_context": (Condition(), everyone), "context": (context, context.mask)}
         if "label" in self.validation_means.names:
             labelled = self.labelled(Condition(), batch, everyone)
             cases["label"] = (labelled, labelled.label_mask)
-        for name, (condition, given) in cases.items():
-            losses = torch.stack([self._losses_at(t, target, condition, batch) for t in self.time_steps()])
-            self.validation_means.add(name, losses.mean(0)[given])
+        losses = {name: self._mean_losses(target, condition, batch) for name, (condition, _) in cases.items()}
+        for name, (_, given) in cases.items():
+            self.validation_means.add(name, losses[name][given])
+        return losses["no_context"]
 
     def on_validation_epoch_end(self) -> None:
         super().on_validation_epoch_end()
@@ -237,6 +244,10 @@ class DiffusionTraining(AutomaticUpdates):
         labels = None if self.generator.class_count is None else given_labels(batch["label"].tolist())
         (sampled,) = self.generator.batches(videos, batch_size=len(videos), labels=labels, sampler=self.sampler)
         return {"video": sampled, "names": [f"sample_{index:06d}" for _, index in videos]}
+
+    def _mean_losses(self, target: Tensor, condition: Condition, batch: dict[str, Any]) -> Tensor:
+        """Mean loss of each sample over the fixed timesteps, (b,)."""
+        return torch.stack([self._losses_at(t, target, condition, batch) for t in self.time_steps()]).mean(0)
 
     def _losses_at(self, time: int, target: Tensor, condition: Condition, batch: dict[str, Any]) -> Tensor:
         t = torch.full((len(target),), time, device=self.device)

@@ -38,13 +38,20 @@ class GeneratorTraining(FiniteUpdates):
     """Base of both stages, which define:
 
     `generator`, the model; `optimizer_config`; `trained`, the name of the network that is trained; `clips_per_sample`,
-    the number of consecutive clips in a sample; `updates`, the number of updates so far.
+    the number of consecutive clips in a sample; `updates`, the number of updates so far; `figure`, the name of the
+    validation figure by which over- and underfitting are judged, and `higher_is_better`, which says in which direction.
     """
 
     generator: VideoGenerator
     optimizer_config: OptimizerConfig
     trained: str
     clips_per_sample: int
+    figure: str
+    higher_is_better: bool
+
+    def figures(self, batch: dict[str, Any]) -> Tensor:
+        """The `figure` of each sample of a batch on the module's device, (b,); `validation_step` returns it, too."""
+        raise NotImplementedError
 
     def setup(self, stage: str) -> None:
         """Takes frame rate, description and classes from the data, and logs sizes; InputError if they do not fit."""

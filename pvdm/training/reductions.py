@@ -24,6 +24,10 @@ class SampleMeans:
         """Adds the values (n,) of n samples; n may be 0."""
         self._totals[self.names.index(name)] += torch.stack((values.sum(), values.new_tensor(len(values))))
 
+    def count_over_ranks(self, strategy: Strategy) -> int:
+        """How many values all processes have, of all names; all processes must call it."""
+        return int(strategy.reduce(self._totals[:, 1].sum(), reduce_op="sum"))
+
     def over_ranks(self, strategy: Strategy) -> dict[str, Tensor]:
         """The mean of each name for which any process has a value; all processes must call it."""
         totals = strategy.reduce(self._totals.clone(), reduce_op="sum")

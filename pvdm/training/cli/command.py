@@ -26,6 +26,7 @@ from pvdm.runtime.signals import ended_by_sigterm
 from pvdm.training.callbacks.averaging import AveragedWeights
 from pvdm.training.callbacks.early_stopping import EarlyStopping
 from pvdm.training.callbacks.evaluation import Evaluation
+from pvdm.training.callbacks.generalization_gap import GeneralizationGap
 from pvdm.training.callbacks.prediction import WriteVideos
 from pvdm.training.callbacks.progress_bar import RunBar
 from pvdm.training.callbacks.throughput import Throughput, TrainingTime
@@ -63,6 +64,7 @@ class TrainingCLI(CheckedCLI):
         parser.add_lightning_class_args(WriteVideos, "predictions")
         parser.add_lightning_class_args(VideoLog, "videos")
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
+        parser.add_lightning_class_args(GeneralizationGap, "gap")
         parser.add_lightning_class_args(Evaluation, "evaluation")
         parser.set_defaults(
             {

@@ -25,7 +25,7 @@ WITHOUT_EFFECT = (
     *("model.autoencoder", "model.init_from", "model.reinitialize", "model.vgg_weights"),
     *("model.activation_checkpointing", "model.compile", "model.sampler"),
     *("data.workers", "data.prefetch", "data.seed"),
-    *("checkpoint", "predictions", "videos", "evaluation"),
+    *("checkpoint", "predictions", "videos", "evaluation", "gap"),
     *("trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes", "trainer.default_root_dir"),
     *("trainer.logger", "trainer.callbacks", "trainer.plugins", "trainer.profiler", "trainer.log_every_n_steps"),
     *("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.enable_checkpointing"),

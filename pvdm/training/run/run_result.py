@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pytorch_lightning import LightningModule, Trainer
 
+from pvdm.training.callbacks.generalization_gap import GeneralizationGap
 from pvdm.training.callbacks.throughput import TrainingTime
 from pvdm.training.gan.guard import BEST as BEST_GAN
 from pvdm.training.run.checkpoints import LAST, RunCheckpoints
@@ -30,9 +31,16 @@ def tell_result(trainer: Trainer, module: LightningModule, run: Path, *, has_tra
         logger.info("best model: %s%s", best, figure)
     elif last:
         logger.info("no validation was made; newest model: %s", last)
+    if advised := _advice(trainer, module):
+        logger.info("%s", advised)
     if (run / BEST_GAN).is_file():
         logger.info("best model of the GAN phase: %s", run / BEST_GAN)
     return best or last
+
+
+def _advice(trainer: Trainer, module: LightningModule) -> str | None:
+    gap = next((callback for callback in trainer.callbacks if isinstance(callback, GeneralizationGap)), None)
+    return gap and gap.advice(module)
 
 
 def _training_time(trainer: Trainer) -> str:
