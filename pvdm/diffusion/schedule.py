@@ -64,11 +64,15 @@ class Level:
 
 
 class NoiseSchedule:
-    """alpha_bar of every time, (timesteps,), float64; not a module, so that casting a network does not cast it."""
+    """alpha_bar of every time, (timesteps,), float64; not a module, so that casting a network does not cast it.
+
+    `half_log_snr` has log(alpha / sigma) of every time, (timesteps,), float64, falling.
+    """
 
     def __init__(self, config: DiffusionConfig) -> None:
         self.config = config
         self.alpha_bar = alpha_bar_from_betas(scaled_linear_betas(config))
+        self.half_log_snr = 0.5 * (self.alpha_bar.log() - (-self.alpha_bar).log1p()).numpy()
         self._tables: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
 
     def level(self, time: int) -> Level:

@@ -84,7 +84,7 @@ def distinct_times(ideal: np.ndarray, timesteps: int) -> list[int]:
 
 def times_of_noise(schedule: NoiseSchedule, half_log_snr: np.ndarray) -> np.ndarray:
     """Real times, 0..T-1, at which log(alpha / sigma) has these values, linear between integers."""
-    levels = _half_log_snrs(schedule)
+    levels = schedule.half_log_snr
     return np.interp(half_log_snr, levels[::-1], np.arange(len(levels))[::-1])
 
 
@@ -95,17 +95,11 @@ def time_of_sigma(schedule: NoiseSchedule, sigma: float) -> int:
 
 def _evenly(schedule: NoiseSchedule, steps: int, grid: Grid) -> np.ndarray:
     """log(alpha / sigma) of the noise levels of a grid that is even in these, from time T-1 to 0: (steps,)."""
-    levels = _half_log_snrs(schedule)
+    levels = schedule.half_log_snr
     if grid == "logsnr":
         return np.linspace(levels[-1], levels[0], steps)
     noisiest, cleanest = np.exp(-levels[[-1, 0]] / RHO)
     return -RHO * np.log(np.linspace(noisiest, cleanest, steps))
-
-
-def _half_log_snrs(schedule: NoiseSchedule) -> np.ndarray:
-    """log(alpha / sigma) at times 0..T-1, falling: (timesteps,)."""
-    alpha_bar = schedule.alpha_bar.numpy()
-    return 0.5 * (np.log(alpha_bar) - np.log1p(-alpha_bar))
 
 
 @dataclass(frozen=True)
@@ -125,8 +119,8 @@ class TimeDistribution:
         name: "uniform" over the timesteps, as released, or "lognormal".
         mean: Of log(sigma / alpha), for lognormal.
         std: Standard deviation of log(sigma / alpha), for lognormal.
-        context_shift: Added to the mean for samples with a context, which are harder to tell from their context only at
-            higher noise (arXiv 2311.15127, app. D).
+        context_shift: Added to the mean for samples with a context, which decides so much that only high noise is hard
+            (arXiv 2311.15127, app. D).
     """
 
     name: TimeDistributionName = "uniform"

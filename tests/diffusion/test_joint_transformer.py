@@ -178,3 +178,13 @@ def test_levels_begin_without_effect(kind, sizes):
                 parameter.normal_(generator=torch.Generator().manual_seed(1))
         z, context = latents(plain), latents(plain, seed=1)
         torch.testing.assert_close(told(z, T, Condition(context, level=T)), plain(z, T, context), rtol=0, atol=0)
+
+
+def test_bf16_is_close():
+    net = network(classes=3, context_levels=True)
+    z, condition = latents(net), Condition(latents(net, seed=1), label=torch.tensor([2, 1]), level=T)
+    with torch.no_grad():
+        exact = net(z, T, condition)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = net(z, T, condition)
+    assert (found.float() - exact).norm() < 0.03 * exact.norm()
