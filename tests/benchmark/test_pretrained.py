@@ -42,7 +42,7 @@ def test_every_stage_is_one_that_fit_takes(monkeypatch, tmp_path, recipe):
     train = script("train", monkeypatch)
     job = train.Job(tmp_path / "clips", tmp_path / "out", "cpu", 100, None)
     for stage in stages_of(recipe):
-        own = {"output", "stride", "batch-size"} if stage["name"] == "encode" else set()
+        own = {"output", "stride", "batch-size", "precision"} if stage["name"] == "encode" else set()
         stage["overrides"] = {name: value for name, value in stage["overrides"].items() if name not in own}
         config = parsed([*map(str, job._arguments(stage)), *map(str, train._schedule(50, 10))])
         assert config.trainer.max_steps == 50 and config.trainer.val_check_interval == 10
