@@ -78,7 +78,7 @@ class RenderedScene:
     @property
     def caption(self) -> str:
         """What is seen in the first view, in one sentence."""
-        return caption_of(self.world, self.world.camera, self.times)
+        return caption_of(self.world, self.world.camera, self.times, (self.height, self.width))
 
     @property
     def motion(self) -> str:

@@ -7,24 +7,37 @@ from collections.abc import Sequence
 import numpy as np
 
 from pvdm.data.scenes.moving_camera import Camera
-from pvdm.data.scenes.scene_events import in_picture, is_hidden, passes
+from pvdm.data.scenes.rendering.ray_caster import segment
+from pvdm.data.scenes.scene_events import passes
 from pvdm.data.scenes.world import Body, World
 
 NOTICED = 0.06
 """Metres that a body must move to be seen moving."""
 
+GLANCES, SIDE, SEEN = 5, 48, 5
+"""A body is in a caption if, in one of so many frames of so many pixels a side, it covers so many of them."""
+
 TIMES = ("", "", " twice", " three times", " four times", " five times")
 
 
-def caption_of(world: World, camera: Camera, times: np.ndarray) -> str:
+def caption_of(world: World, camera: Camera, times: np.ndarray, shape: tuple[int, int] = (1, 1)) -> str:
     """One sentence about what a camera sees at some times (in seconds): every body in the picture, and the camera.
 
     `a large red sphere bounces, a small blue striped cube stands still; the camera orbits to the left`
+
+    shape: Height and width of the picture in any unit.
     """
-    seen = [body for body in world.bodies if in_picture(body, camera, times)]
-    seen = [body for body in seen if not any(is_hidden(body, other, camera, times) for other in seen)]
+    seen = _seen(world, camera, times, shape)
     clauses = [f"{noun_of(body)} {_action(body, camera, times)}{_passing(body, seen, camera, times)}" for body in seen]
     return "; ".join([*([", ".join(clauses)] if clauses else []), _camera(camera, times)])
+
+
+def _seen(world: World, camera: Camera, times: np.ndarray, shape: tuple[int, int]) -> list[Body]:
+    """The bodies that are not too small to see in a small picture of one of a few frames."""
+    some = times[np.unique(np.linspace(0, len(times) - 1, GLANCES).round().astype(int))]
+    height, width = (max(1, round(SIDE * length / min(shape))) for length in shape)
+    found = segment(world, camera, some, height, width)
+    return [body for number, body in enumerate(world.bodies, 1) if (found == number).sum(axis=(1, 2)).max() >= SEEN]
 
 
 def noun_of(body: Body) -> str:

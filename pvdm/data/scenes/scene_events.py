@@ -58,23 +58,6 @@ def passes(body: Body, other: Body, camera: Camera, times: np.ndarray) -> tuple[
     return times[crosses] + share * (times[crosses + 1] - times[crosses]), depth[crosses] > its_depth[crosses]
 
 
-def in_picture(body: Body, camera: Camera, times: np.ndarray) -> bool:
-    """Whether the centre of a body is in a square picture in some frame."""
-    across, down, _ = _seen(body, camera, times)
-    edge = np.tan(camera.fov / 2)
-    return bool(((np.abs(across) < edge) & (np.abs(down) < edge)).any())
-
-
-def is_hidden(body: Body, other: Body, camera: Camera, times: np.ndarray) -> bool:
-    """Whether another body hides a body in all frames, as far as balls in them tell."""
-    if body is other:
-        return False
-    across, down, depth = _seen(body, camera, times)
-    its_across, its_down, its_depth = _seen(other, camera, times)
-    away = np.hypot(across - its_across, down - its_down)
-    return bool(((its_depth < depth) & (away + 0.7 * body.scale / depth < 0.8 * other.scale / its_depth)).all())
-
-
 def _seen(body: Body, camera: Camera, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(t,) each: how far to the right and down in the picture the centre is, by its depth, and the depth."""
     poses = camera.poses(times)
