@@ -115,7 +115,9 @@ def _credit(found: dict[str, Any] | None) -> str:
 def _planes(found: dict[str, Any] | None) -> dict[str, Any] | None:
     if not found:
         return None
-    sizes = {name: f"{size[1]} × {size[2]}, {size[0]} channels" for name, size in found["sizes"].items()}
+    sizes = {
+        name: f"{size[1]} × {size[2]}, {size[0]} channel{'s' * (size[0] > 1)}" for name, size in found["sizes"].items()
+    }
     (_, time, width), ratio = found["sizes"]["tw"], round(found["pixels"] / found["values"])
     return {
         **sizes,
@@ -125,6 +127,10 @@ def _planes(found: dict[str, Any] | None) -> dict[str, Any] | None:
         "numbers": f"{found['values']:,}",
         "ratio": ratio,
     }
+
+
+def _channels(count: int) -> str:
+    return "1 channel" if count == 1 else f"{count} channels"
 
 
 def _psnr(results: dict[str, Any]) -> list[dict[str, str]]:

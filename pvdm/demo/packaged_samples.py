@@ -12,10 +12,12 @@ from torch import Tensor
 
 from pvdm.autoencoder import Triplane
 from pvdm.demo.demo_folder import Demo
-from pvdm.demo.pictures import enlarged, plane_picture, save_picture, tiled, write_media
+from pvdm.demo.pictures import color_picture, enlarged, save_picture, tiled, write_media
+from pvdm.demo.plane_pictures import content_colors
 from pvdm.diffusion import SamplerConfig
 from pvdm.generation import VideoGenerator
 from pvdm.generation.model_files import weights_file
+from pvdm.video import to_float
 
 CLASSES, EACH = 4, 4
 """At most how many classes are on the stage, and the clips of each."""
@@ -70,10 +72,12 @@ def show_denoising(demo: Demo, generator: VideoGenerator, label: str | int | Non
     chosen = [noisy[min(len(noisy) - 1, round(part * len(noisy)))] for part in MOMENTS[:-1]]
     clips = [generator.decode_latent(latent)[0] for latent in chosen] + [last]
     _write(demo, "denoising", torch.stack(clips), generator.fps, columns=(len(clips), len(clips) // 2))
-    final = generator.encode_context(last)
-    contents = [Triplane.split(latent, generator.autoencoder.config.latent_shape).hw[0] for latent in (*chosen, final)]
-    pictures = [plane_picture(plane, like=contents[-1]) for plane in contents]
-    for place, picture in enumerate(pictures):
+    planes = [Triplane.split(latent, generator.autoencoder.config.latent_shape) for latent in chosen]
+    with torch.no_grad():
+        planes.append(generator.autoencoder.encode(to_float(last[None])))
+        colors = content_colors(generator, planes[-1])
+    for place, moment in enumerate(planes):
+        picture = color_picture(moment.hw[0], colors)
         save_picture(picture, demo.media / "denoising" / f"{place}.png", scale=12)
 
 

@@ -16,6 +16,9 @@ from pvdm.video import write_video
 
 LUMA = torch.tensor([[1.0, 1.0, 1.0], [0.9, -0.5, 0.1], [-0.2, -0.4, 1.0]])
 """What a first, second and third component add to red, green and blue: brightness and two colors."""
+CUT = 0.01
+"""Share of the values that are drawn as black, and as many as white."""
+
 SPREAD = 52.0
 """Gray levels of one standard deviation of the first component."""
 
@@ -46,20 +49,26 @@ def write_media(path: Path, video: Tensor, *, fps: float) -> None:
     write_video(path, video[..., : height - height % 2, : width - width % 2], fps=fps, overwrite=True)
 
 
-def plane_picture(plane: Tensor, *, like: Tensor | None = None) -> Tensor:
+def plane_picture(plane: Tensor) -> Tensor:
     """A plane (c, rows, columns) as a picture (3, rows, columns) uint8.
 
-    The first principal component of its channels is brightness, the second and third are colors. Components and scale
-    are those of `like` (c, rows, columns) if it is given, so that several planes can be compared.
+    The first principal component of its channels is brightness, the second and third are colors.
     """
-    rows, reference = plane.flatten(1).T.double(), (plane if like is None else like).flatten(1).T.double()
-    mean = reference.mean(0)
-    _, spreads, directions = torch.linalg.svd(reference - mean, full_matrices=False)
+    rows = plane.flatten(1).T.double()
+    mean = rows.mean(0)
+    _, spreads, directions = torch.linalg.svd(rows - mean, full_matrices=False)
     count = min(3, len(directions))
-    scale = (spreads[0] / len(reference) ** 0.5).clamp(min=1e-6)
+    scale = (spreads[0] / len(rows) ** 0.5).clamp(min=1e-6)
     components = (rows - mean) @ directions[:count].T / scale
     colors = 128 + SPREAD * components @ LUMA[:count].double()
     return colors.T.reshape(3, *plane.shape[1:]).round().clamp(0, 255).byte()
+
+
+def color_picture(plane: Tensor, colors: Tensor) -> Tensor:
+    """A plane (c, rows, columns) in the colors (c, 3) that its channels add: (3, rows, columns) uint8, stretched."""
+    picture = torch.einsum("crk,cd->drk", plane.double(), colors.double())
+    low, high = picture.quantile(CUT), picture.quantile(1 - CUT)
+    return (255 * (picture - low) / (high - low).clamp(min=1e-6)).round().clamp(0, 255).byte()
 
 
 def filmstrip(video: Tensor, frames: int, *, gap: int = 0, fill: int = 255) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 from pvdm.autoencoder import Triplane
 from pvdm.autoencoder.triplane import PLANES
 from pvdm.demo.demo_folder import Demo
-from pvdm.demo.pictures import enlarged, forth_and_back, plane_picture, save_picture, write_media
+from pvdm.demo.pictures import color_picture, enlarged, forth_and_back, plane_picture, save_picture, write_media
 from pvdm.generation import VideoGenerator
 from pvdm.video import read_frames, to_float, to_uint8
 
@@ -30,9 +30,10 @@ def show_planes(demo: Demo) -> dict[str, Any]:
     with torch.no_grad():
         planes = generator.autoencoder.encode(to_float(video[None]))
         rebuilt = to_uint8(generator.autoencoder.decode(planes))[0]
+        colors = content_colors(generator, planes)
     for name, clip in {"original": video, "rebuilt": rebuilt}.items():
         write_media(demo.media / f"{name}.mp4", forth_and_back(enlarged(clip, SCALE, smooth=True)), fps=demo.fps / 2)
-    save_planes(planes, demo.media / "planes")
+    save_planes(planes, colors, demo.media / "planes")
     count = planes.flatten()[0].numel()
     sizes = {name: list(getattr(planes, name)[0].shape) for name in PLANES}
     return {"planes": {"frames": generator.frames, "pixels": math.prod(video.shape), "values": count, "sizes": sizes}}
@@ -45,9 +46,27 @@ def real_clip(demo: Demo, frames: int) -> Tensor:
     return torch.from_numpy(found).permute(3, 0, 1, 2)
 
 
-def save_planes(planes: Triplane, folder: Path) -> None:
-    """Writes `hw.png`, `tw.png` (time downwards) and `th.png` (time to the right) of the first clip of a batch."""
+def content_colors(generator: VideoGenerator, planes: Triplane) -> Tensor:
+    """What each channel of a content plane adds to the color of the decoded clip: (channels, 3), pixels in [-1, 1].
+
+    That is the change of the mean color when the channel grows by 1 everywhere. planes: those of one clip, around which
+    the changes are measured.
+    """
+    count = planes.hw.shape[1]
+    steps = torch.eye(count, dtype=planes.hw.dtype)[:, :, None, None]
+    grown = Triplane(*(plane.expand(count, -1, -1, -1) for plane in planes))
+    decode = generator.autoencoder.decode
+    changed = decode(Triplane(grown.hw + steps, grown.tw, grown.th)) - decode(planes)
+    return changed.mean((2, 3, 4))
+
+
+def save_planes(planes: Triplane, colors: Tensor, folder: Path) -> None:
+    """Writes `hw.png`, `tw.png` (time downwards) and `th.png` (time to the right) of the first clip of a batch.
+
+    The content plane is drawn in the `colors` (channels, 3) that its channels add, the motion planes as patterns.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in PLANES:
-        picture = plane_picture(getattr(planes, name)[0])
-        save_picture(picture.transpose(1, 2) if name == "th" else picture, folder / f"{name}.png", scale=SCALE * 4)
+    pictures = {name: plane_picture(getattr(planes, name)[0]) for name in ("tw", "th")}
+    pictures = {"hw": color_picture(planes.hw[0], colors), "tw": pictures["tw"], "th": pictures["th"].transpose(1, 2)}
+    for name, picture in pictures.items():
+        save_picture(picture, folder / f"{name}.png", scale=SCALE * 4)

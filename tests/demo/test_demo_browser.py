@@ -95,7 +95,7 @@ def luminance(color: str) -> float:
 
 def test_an_action_can_be_chosen_by_keyboard(browser, demo):
     with opened(browser, demo.page) as tab:
-        tab.get_by_label("everyone").focus()
+        tab.get_by_label("all", exact=True).focus()
         tab.keyboard.press("ArrowRight")
         shown = tab.locator(".film:visible")
         assert shown.count() == 1 and shown.get_attribute("data-action") == "0"

@@ -5,7 +5,16 @@ from __future__ import annotations
 import torch
 from PIL import Image
 
-from pvdm.demo.pictures import enlarged, filmstrip, forth_and_back, plane_picture, save_picture, stacked, tiled
+from pvdm.demo.pictures import (
+    color_picture,
+    enlarged,
+    filmstrip,
+    forth_and_back,
+    plane_picture,
+    save_picture,
+    stacked,
+    tiled,
+)
 
 
 def test_a_film_strip_shows_the_first_and_the_last_frame():
@@ -45,10 +54,11 @@ def test_a_plane_of_one_channel_is_gray_and_keeps_its_order():
     assert (steps > 0).all() or (steps < 0).all()  # the sign of a component is free
 
 
-def test_planes_drawn_like_one_another_have_equal_colors_where_they_are_equal():
-    plane = torch.randn(5, 4, 4)
-    shorter = plane_picture(plane[:, :2], like=plane)
-    torch.testing.assert_close(shorter, plane_picture(plane)[:, :2])
+def test_a_plane_is_drawn_in_the_colors_of_its_channels():
+    plane = torch.stack([torch.linspace(0, 1, 12).reshape(3, 4), torch.zeros(3, 4)])
+    picture = color_picture(plane, torch.tensor([[1.0, 0.0, 0.0], [0.0, 9.0, 0.0]]))
+    assert picture.shape == (3, 3, 4) and picture[0, 0, 0] == 0 and picture[0, 2, 3] == 255
+    assert (picture[1:] == 0).all()
 
 
 def test_pictures_are_enlarged_in_files(tmp_path):
