@@ -62,6 +62,10 @@ COMMANDS = {
         "encode a data set into latents once, for every training of stage 2 on it",
         "-c configs/diffusion.yaml --data.path my_videos --model.autoencoder my_autoencoder --output latents",
     ),
+    "tune": Verb(
+        "search hyperparameters by trainings that are compared by a validation metric",
+        f"{STAGE_1} --search search.yaml --trials 40 --output best.yaml",
+    ),
     "inspect": Verb(
         "report what a data set holds, what is damaged, and the clips that training would take",
         "my_videos --size 128x128 --fps 12 --output report",

@@ -60,6 +60,12 @@ HELP = {
         "steps of the clips after the first; by default --steps",
     ],
     "inspect": ["by default 16", "by default 256x256", "most videos on the contact sheet (default: 24)"],
+    "tune": [
+        "complete or ended early; failed ones are replaced (default: 40)",
+        "or all points of a grid (default: tpe)",
+        "by default tune.journal in the run's folder",
+        "by default best.yaml in the run's folder",
+    ],
     "export": ["training checkpoint (.ckpt) of either stage", "float16"],
     "convert": ["(.pth)", "frame rate of the generated videos, frames per second (default: 25.0)", "float16"],
 }
@@ -86,7 +92,7 @@ def test_help_names_units_and_defaults(capsys, name):
     assert cli.COMMANDS[name].summary[1:] in text
     for phrase in HELP[name]:
         assert phrase in text
-    assert "--overwrite replace existing output" in text
+    assert name == "tune" or "--overwrite replace existing output" in text
     assert "default: None" not in text and "default: False" not in text
 
 

@@ -26,6 +26,7 @@ REFUSED = {
     "evaluate": ["--protocol", "nothing", "--fake", "nothere", "--output", "out.json"],
     "benchmark": ["ucf101", "--root", "nothere", "--model", "nothere", "--output", "out"],
     "encode": ["--output", "out", "--dtype", "float8"],
+    "tune": ["--search", "nothere.yaml"],
     "configs": ["nothere"],
     "export": ["nothere", "--output", "out"],
     "push": ["nothere", "owner/name"],

@@ -13,7 +13,7 @@ from typing import Any
 from jsonargparse import Namespace
 from lightning_fabric.plugins import CheckpointIO
 from lightning_fabric.plugins.environments import ClusterEnvironment, SLURMEnvironment, TorchElasticEnvironment
-from pytorch_lightning import LightningModule
+from pytorch_lightning import Callback, LightningModule
 from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import TensorBoardLogger
@@ -56,6 +56,9 @@ class TrainingCLI(CheckedCLI):
 
     shows_next = True
     """Whether to log the next command."""
+
+    more_callbacks: Sequence[Callback] = ()
+    """Callbacks besides those of every run."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(AveragedWeights, "averaging")
@@ -152,6 +155,13 @@ def parsed(arguments: Sequence[str]) -> Namespace:
         return _cli(_unbuilt("fit"), ["fit", *arguments]).config.fit
 
 
+def resolved(arguments: Sequence[str]) -> str:
+    """The configuration that `pvdm fit` reads from these arguments, as the YAML of a config with all its keys."""
+    with needless_off():
+        made = _cli(_unbuilt("fit"), ["fit", *arguments])
+    return made._parser("fit").dump(made.config.fit, skip_none=False)
+
+
 def parser_of(verb: str) -> LightningArgumentParser:
     """A command's parser, for documents; the options of a stage depend on model.class_path, see `option_names`."""
 
@@ -180,13 +190,14 @@ def _unbuilt(verb: str) -> type[TrainingCLI]:
     return Unbuilt
 
 
-def main(arguments: Sequence[str], *, shows_next: bool = True) -> None:
+def main(arguments: Sequence[str], *, shows_next: bool = True, callbacks: Sequence[Callback] = ()) -> None:
     """Runs the Lightning command in arguments[0]; logs a signal and then raises `Stopped`.
 
     shows_next: Log the next command.
+    callbacks: Callbacks besides those of every run.
     """
     kind = _only(arguments[0])
-    kind.shows_next = shows_next
+    kind.shows_next, kind.more_callbacks = shows_next, callbacks
     with needless_off():
         stop = _run_until_stopped(kind, arguments)
     gc.collect()  # ends the loaders' workers; the interpreter would wait five seconds for each
@@ -219,15 +230,14 @@ def _run_until_stopped(kind: type[TrainingCLI], arguments: Sequence[str]) -> Sto
 
 def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
     kind.arguments = arguments
+    of_every_run = [StopBetweenBatches(), EndWithOthers(), Throughput(), TrainingTime(), ExactResume()]
     return kind(
         LightningModule,
         data_module,
         trainer_class=Trainer,
         subclass_mode_model=True,
         seed_everything_default=0,
-        trainer_defaults={
-            "callbacks": [StopBetweenBatches(), EndWithOthers(), Throughput(), TrainingTime(), ExactResume()]
-        },
+        trainer_defaults={"callbacks": [*of_every_run, *kind.more_callbacks]},
         save_config_kwargs={"overwrite": True},
         parser_kwargs={"prog": "pvdm", "parser_mode": "omegaconf", "allow_abbrev": False, **_help(kind)},
         args=find_configs(arguments),

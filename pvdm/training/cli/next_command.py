@@ -48,7 +48,7 @@ def stage_2_command(given: Sequence[str], used: Namespace, checkpoint: Path, par
     folder = _folder_of_stage_2(Path(used.trainer.default_root_dir or "."))
     if folder and folder != Path(planned.trainer.default_root_dir or "."):
         changed["trainer.default_root_dir"] = folder
-    options = [part for name, value in changed.items() for part in (f"--{name}", _text(value))]
+    options = [part for name, value in changed.items() for part in (f"--{name}", as_text(value))]
     return shlex.join(["pvdm", "fit", *words, *options])
 
 
@@ -100,7 +100,7 @@ def _folder_of_stage_2(folder: Path) -> Path | None:
     return folder.with_name(name if name != folder.name else f"{name}_{SECOND}") if name else None
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """A value as text on the command line."""
     if isinstance(value, (str, Path)):
         return str(value)
