@@ -5,6 +5,7 @@ import torch
 from huggingface_hub import metadata_load
 
 from pvdm import VideoGenerator
+from pvdm.files.power_averages import write_snapshot
 
 
 @pytest.fixture
@@ -44,6 +45,28 @@ def test_the_card_has_the_license_that_is_given(pvdm, checkpoint, tmp_path):
     assert metadata_load(tmp_path / "model" / "README.md")["license"] == "cc-by-4.0"
     pvdm("export", checkpoint, "--output", tmp_path / "model", "--overwrite")
     assert "license" not in metadata_load(tmp_path / "model" / "README.md")
+
+
+def test_the_average_of_another_length_comes_from_the_snapshots_of_the_run(pvdm, refusal, generator, tmp_path):
+    state = {f"generator.{name}": value for name, value in generator.state_dict().items()}
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    path.parent.mkdir(parents=True)
+    torch.save({"pvdm": generator.to_config(), "state_dict": state}, path)
+    output = ["--output", tmp_path / "model"]
+    assert "has no snapshots of averages" in refusal("export", path, *output, "--ema-length", 0.1)
+    trained = {name: value for name, value in state.items() if name.startswith("generator.denoiser.")}
+    for length, shift in ((0.05, 1.0), (0.1, 2.0)):
+        shifted = [{name: value + shift + own for name, value in trained.items()} for own in (0.0, 0.5)]
+        write_snapshot(tmp_path / "run" / "averages", generator.training_step, (0.05, 0.1), shifted)
+        pvdm("export", path, *output, "--ema-length", length, "--overwrite")
+        found = VideoGenerator.from_pretrained(tmp_path / "model").state_dict()
+        own = 0.0 if length == 0.05 else 0.5
+        for name, value in generator.state_dict().items():
+            wanted = value + shift + own if name.startswith("denoiser.") else value
+            torch.testing.assert_close(found[name], wanted, rtol=1e-3, atol=3e-3)
+    assert "is for a training checkpoint" in refusal(
+        "export", tmp_path / "model", *output, "--ema-length", 0.1, "--overwrite"
+    )
 
 
 def test_refusals_leave_nothing(refusal, checkpoint, tmp_path):

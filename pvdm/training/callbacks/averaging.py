@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,11 +11,15 @@ from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
-from pvdm.errors import check_range
+from pvdm.errors import InputError, check_range
+from pvdm.files.power_averages import FOLDER, exponent_of, kept_share, write_snapshot
 from pvdm.training.run.sharding import gathered, hold_part, hold_whole, own, part_like
 
 RAW = "raw_weights"
 """Key of a checkpoint for the weights that the optimizer updates."""
+
+LONGER = "longer_average"
+"""Key of a checkpoint for the second power average."""
 
 
 class AveragedWeights(Callback):
@@ -27,19 +32,33 @@ class AveragedWeights(Callback):
 
     Args:
         decay: Decay of the average after many updates; at update n it is at most (1 + n) / (10 + n).
+        power: Lengths of two power averages, relative to the training so far, such as [0.05, 0.1]. The first then takes
+            the place of the decaying average, and snapshots of both, in the folder `averages` of the run, let
+            `pvdm export --ema-length` choose any length afterwards.
+        snapshot_every: Updates between snapshots.
     """
 
-    def __init__(self, decay: float = 0.9999) -> None:
+    def __init__(
+        self, decay: float = 0.9999, power: tuple[float, float] | None = None, snapshot_every: int = 1000
+    ) -> None:
         check_range(0, 1, decay=decay)
-        self.decay = decay
+        check_range(1, snapshot_every=snapshot_every)
+        if power is not None and not power[0] < power[1]:
+            raise InputError(f"averaging.power is {list(power)}", "give two different lengths, the shorter first")
+        self.decay, self.power, self.snapshot_every = decay, power, snapshot_every
+        self._exponents = [] if power is None else [exponent_of(length) for length in power]
         self.updates = 0
         self._average: dict[str, Tensor] = {}
+        self._longer: dict[str, Tensor] = {}
         self._raw: dict[str, Tensor] | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         parameters = _parameters(pl_module)
         start = self._average or parameters  # a checkpoint's average was loaded before the model moved to its device
         self._average = {name: start[name].detach().to(value.device).clone() for name, value in parameters.items()}
+        if self.power is not None:
+            start = self._longer or self._average
+            self._longer = {name: start[name].detach().to(value.device).clone() for name, value in parameters.items()}
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
@@ -47,11 +66,29 @@ class AveragedWeights(Callback):
         if pl_module.updates == self.updates:  # a batch that was only accumulated
             return
         self.updates = pl_module.updates
-        weight = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         parameters = _parameters(pl_module)
-        with torch.no_grad():
-            averages = [own(value) for value in self._average.values()]
-            torch._foreach_lerp_(averages, [own(parameters[name]) for name in self._average], weight)
+        for average, weight in zip((self._average, self._longer), self._new_shares(), strict=False):
+            with torch.no_grad():
+                averages = [own(value) for value in average.values()]
+                torch._foreach_lerp_(averages, [own(parameters[name]) for name in average], weight)
+        if self.power is not None and self.updates % self.snapshot_every == 0:
+            self._write_snapshot(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.power is not None and self.updates:
+            self._write_snapshot(trainer)
+
+    def _new_shares(self) -> list[float]:
+        """Weight of the newest weights in each average."""
+        if self.power is None:
+            return [1 - min(self.decay, (1 + self.updates) / (10 + self.updates))]
+        return [1 - kept_share(self.updates, exponent) for exponent in self._exponents]
+
+    def _write_snapshot(self, trainer: Trainer) -> None:
+        """Of both power averages, by rank zero."""
+        averages = [gathered(values, keep=trainer.is_global_zero) for values in (self._average, self._longer)]
+        if trainer.is_global_zero:
+            write_snapshot(Path(trainer.default_root_dir, FOLDER), self.updates, self.power, averages)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._average:
@@ -79,6 +116,8 @@ class AveragedWeights(Callback):
         checkpoint[RAW] = gathered(raw, keep=trainer.is_global_zero)
         averages = gathered(self._average, keep=trainer.is_global_zero)
         checkpoint["state_dict"] = {**checkpoint["state_dict"], **averages}
+        if self._longer:
+            checkpoint[LONGER] = gathered(self._longer, keep=trainer.is_global_zero)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         if trainer.state.fn != TrainerFn.FITTING or RAW not in checkpoint:
@@ -86,6 +125,12 @@ class AveragedWeights(Callback):
         parameters = _parameters(pl_module)
         saved = checkpoint["state_dict"]
         self._average = {name: part_like(saved[name], like).clone() for name, like in parameters.items()}
+        if self.power is not None:
+            longer = checkpoint.get(LONGER)
+            if longer is None:
+                problem = "the run was trained without power averages"
+                raise InputError(problem, "leave out averaging.power, or choose another --trainer.default_root_dir")
+            self._longer = {name: part_like(longer[name], like).clone() for name, like in parameters.items()}
         _fill(parameters, checkpoint[RAW])
 
 

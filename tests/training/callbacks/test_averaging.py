@@ -1,12 +1,16 @@
 """The averaged weights against an average computed by hand."""
 
+import pytest
 import torch
 from miniature import Toy, loader, trainer
 from pytorch_lightning import Callback
+from safetensors.torch import load_file
 from torch.utils.data import DataLoader
 
+from pvdm.errors import InputError
+from pvdm.files.power_averages import FOLDER, average_of_length, exponent_of
 from pvdm.training import AveragedWeights
-from pvdm.training.callbacks.averaging import RAW
+from pvdm.training.callbacks.averaging import LONGER, RAW
 
 DECAY = 0.3
 """The warm-up (1 + n) / (10 + n) is below it at updates 1 and 2 (2/11, 3/12), and at 3 (4/13 = 0.308) above."""
@@ -114,3 +118,51 @@ def test_an_average_from_a_checkpoint_follows_the_model_to_its_device(tmp_path):
     average.on_load_checkpoint(Fitting(), toy, {"state_dict": toy.state_dict(), RAW: raw})
     average.on_fit_start(Fitting(), toy.to("meta"))
     assert {value.device.type for value in average._average.values()} == {"meta"}
+
+
+LENGTHS = (0.1, 0.2)
+
+
+def fit_power(folder, *, resume=None, **options):
+    toy, recorder = Toy(), Recorder()
+    average = AveragedWeights(power=LENGTHS, snapshot_every=2)
+    run = trainer(folder, callbacks=[average, recorder], **options)
+    run.fit(toy, batches(), batches(1), ckpt_path=resume, weights_only=True)
+    run.save_checkpoint(folder / "run.ckpt", weights_only=False)
+    return recorder.weights, torch.load(folder / "run.ckpt", weights_only=True)
+
+
+def power_by_hand(weights: list[torch.Tensor], length: float) -> torch.Tensor:
+    """The weight of update n is n^(g + 1) - (n - 1)^(g + 1), over the last n^(g + 1)."""
+    power = exponent_of(length) + 1
+    shares = torch.arange(len(weights), dtype=torch.float64).pow(power).diff() / (len(weights) - 1) ** power
+    return sum(share * value.double() for share, value in zip(shares, weights[1:], strict=True)).float()
+
+
+def test_power_averages_are_their_formula_and_leave_snapshots(tmp_path):
+    weights, checkpoint = fit_power(tmp_path, max_steps=5)
+    torch.testing.assert_close(checkpoint["state_dict"]["net.weight"], power_by_hand(weights, LENGTHS[0]))
+    torch.testing.assert_close(checkpoint[LONGER]["net.weight"], power_by_hand(weights, LENGTHS[1]))
+    snapshots = sorted((tmp_path / FOLDER).iterdir())
+    assert [int(path.stem) for path in snapshots] == [2, 4, 5]
+    found = average_of_length(tmp_path / FOLDER, LENGTHS[1], 4)["net.weight"]
+    torch.testing.assert_close(found, power_by_hand(weights[:5], LENGTHS[1]), rtol=1e-2, atol=2e-3)
+
+
+def test_a_resumed_run_has_the_power_averages_and_snapshots_of_an_uninterrupted_one(tmp_path):
+    _, wanted = fit_power(tmp_path / "straight", max_steps=8)
+    fit_power(tmp_path / "resumed", max_steps=4)
+    _, found = fit_power(tmp_path / "resumed", max_steps=8, resume=tmp_path / "resumed" / "run.ckpt")
+    for part in ("state_dict", RAW, LONGER):
+        assert all(torch.equal(found[part][name], value) for name, value in wanted[part].items())
+    for name in ("000000006", "000000008"):
+        one, two = (load_file(tmp_path / run / FOLDER / f"{name}.safetensors") for run in ("straight", "resumed"))
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
+
+
+def test_power_averages_cannot_begin_in_the_middle(tmp_path):
+    fit(tmp_path, max_steps=2)
+    with pytest.raises(InputError, match=r"the run was trained without power averages; leave out averaging.power"):
+        fit_power(tmp_path, max_steps=4, resume=tmp_path / "run.ckpt")
+    with pytest.raises(InputError, match="give two different lengths, the shorter first"):
+        AveragedWeights(power=(0.1, 0.05))
