@@ -22,6 +22,9 @@ PLAIN, MIRRORED = "latents", "mirrored"
 
 REPAIR = "run the pvdm encode command that made it again to repair it"
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
+LARGEST = 1000
+"""No latent is as large: they are bounded by 1, or have unit variance."""
+
 MAPPED = 1 << 15
 """Most shards that a process keeps mapped, half of the mappings that Linux grants it; none holds a file descriptor."""
 
@@ -66,8 +69,8 @@ class ShardReader:
             if (cause := outside_cause(error)) or (isinstance(error, FileNotFoundError) and path.is_file()):
                 raise unread(path, cause or "the system does not open it") from error
             raise InputError(f"{path} is damaged or incomplete", REPAIR) from error
-        if not latent.abs().amax() <= 1:  # also true of NaN
-            raise InputError(f"{path} is damaged (a latent is outside of [-1, 1])", REPAIR)
+        if not latent.abs().amax() <= LARGEST:  # also true of NaN
+            raise InputError(f"{path} is damaged (a latent is outside of [-{LARGEST}, {LARGEST}])", REPAIR)
         return latent
 
 
