@@ -160,7 +160,9 @@ def test_a_damaged_shard_is_found_when_it_is_read(folder):
     read = ShardReader(folder, plan())
     with pytest.raises(InputError, match=f"{path.name} is damaged or incomplete; run the pvdm encode"):
         read(25)
-    with pytest.raises(InputError, match=rf"{other.name} is damaged \(a latent is outside of \[-1000, 1000\]\); run the"):
+    with pytest.raises(
+        InputError, match=rf"{other.name} is damaged \(a latent is outside of \[-1000, 1000\]\); run the"
+    ):
         read(39, mirrored=True)
     assert torch.equal(read(38), rows(38, 39)[0])
 
