@@ -101,6 +101,17 @@ def test_validation_takes_equally_many_of_each_set_that_has_some(folder):
     assert len(alone.validation.sets) == 2  # clips of training, as of a single set
 
 
+def test_samples_of_training_are_read_as_those_of_validation_are(folder):
+    collection = mixed(MixedSet(folder, horizontal_flip=True), MixedSet(layout="scenes", random_crop=True))
+    fixed, samples = collection.training.fixed(), collection.training
+    chosen = fixed.evenly_spread(6)
+    assert np.array_equal(chosen, samples.evenly_spread(6)) and len(chosen) == 6
+    for index in chosen.tolist():
+        assert torch.equal(fixed[SampleKey(0, index)]["video"], fixed[SampleKey(3, index)]["video"])
+    first = [samples[SampleKey(epoch, 0)]["start"] for epoch in range(8)]
+    assert len(set(first)) > 1 and {fixed[SampleKey(0, 0)]["start"]} == {0}
+
+
 def test_options_of_a_set_stand_in_for_those_of_all(folder):
     given = {"mix": [{"path": str(folder), "stride": 2, "weight": 2}, {"layout": "scenes", "scenes": {"videos": 9}}]}
     options = parse_options({**given, "fps": 5, "random_crop": True})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,12 @@ class MixedClips:
         sample = clips[SampleKey(epoch, index - int(self._ends[number]) + len(clips))]
         label = int(self._labels[number][sample["label"]])
         return {**sample, "key": torch.tensor([clips.seed, epoch, index]), "label": label}
+
+    def fixed(self) -> MixedClips:
+        """The same sets, read as validation reads them; see `ClipDataset.fixed`."""
+        fixed = copy(self)
+        fixed.sets = [clips.fixed() for clips in self.sets]
+        return fixed
 
     @property
     def videos(self) -> Sequence[Video]:
