@@ -55,7 +55,7 @@ COMMANDS = {
         "--real my_videos --fake my_model --protocol coherence/16f --output looks.json",
     ),
     "benchmark": Verb(
-        "measure the paper's tables for a model, the speed of each part, or the solvers",
+        "measure the paper's tables for a model, the speed of each part, the solvers, or how well recipes learn",
         "ucf101 --root UCF-101 --model my_model --quick --output report",
     ),
     "encode": Verb(

@@ -1,4 +1,4 @@
-"""`pvdm benchmark`: the figures of the paper's tables for a model, as a report; speed; and how good its solvers are."""
+"""`pvdm benchmark`: the figures of the paper's tables for a model; speed; its solvers; and how well recipes learn."""
 
 from __future__ import annotations
 
@@ -56,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         _add_table_arguments(part)
     _add_speed_arguments(_part(whats, parser, "speed", "time, memory and share of the machine's ceiling of each part"))
     _add_solvers_arguments(_part(whats, parser, "solvers", "error of each solver in few steps, against 1000"))
+    _add_learning_arguments(
+        _part(whats, parser, "learning", "what recipes learn from the same clips at equal computation")
+    )
 
 
 def _part(whats: Any, parser: argparse.ArgumentParser, name: str, summary: str) -> argparse.ArgumentParser:
@@ -180,10 +183,57 @@ def _add_solvers_arguments(parser: argparse.ArgumentParser) -> None:
     add_device(parser)
 
 
+def _add_learning_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(model=None)
+    parser.add_argument(
+        "--recipe",
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="recipes, such as configs/recipes/released.yaml; the first is what the others are compared with",
+    )
+    parser.add_argument("--root", type=Path, help="folder of the data set (data.path)")
+    parser.add_argument("--layout", help="its layout (data.layout)")
+    parser.add_argument(
+        "--set", nargs="+", metavar="KEY=VALUE", help="values of config keys for all stages, such as data.loop=true"
+    )
+    parser.add_argument(
+        "--budget",
+        nargs="+",
+        type=float,
+        required=True,
+        metavar="SECONDS",
+        help="for each stage: CPU seconds, or seconds of a GPU",
+    )
+    parser.add_argument("--seeds", nargs="+", type=natural, default=[0], help="seeds; each recipe is trained with each")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the results; the same command resumes")
+    parser.add_argument("--overwrite", action="store_true", help="start over where another bench lies")
+    parser.add_argument(
+        "--replay", type=Path, metavar="FILE", help="results.json of an earlier bench, whose numbers of updates to use"
+    )
+    group = parser.add_argument_group("what is measured")
+    group.add_argument("--samples", type=positive, default=1024, help="clips sampled of each model")
+    group.add_argument("--extended", type=positive, help="videos of four clips; by default a third of --samples")
+    group.add_argument(
+        "--real-clips", type=positive, default=1024, help="training clips that samples are compared with"
+    )
+    group.add_argument("--steps", type=positive, default=20, help="sampling steps of each clip")
+    group.add_argument(
+        "--detector", type=Path, metavar="FILE", help="a network of pictures, instead of EfficientNet-Lite0"
+    )
+    parser.add_argument("--jobs", type=positive, default=2, help="trainings at once on a CPU, with a thread each")
+    add_device(parser)
+
+
 def run(options: argparse.Namespace) -> None:
     if options.model is not None:
         check_model(options.model)  # first: it is quick to refuse
     device = device_of(options.device)
+    if options.what == "learning":
+        from pvdm.benchmark.learning.learning_bench import run_learning
+
+        run_learning(options, device=device)
+        return
     if options.what == "solvers":
         from pvdm.benchmark.solver_study import run_solvers
 

@@ -1,0 +1,1 @@
+"""`pvdm benchmark learning`: how well recipes learn from the same clips at equal computation."""

@@ -1,0 +1,265 @@
+"""The figures of a trained model that `pvdm benchmark learning` compares, against clips that training never saw."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pvdm.benchmark.learning.cosine_transform import ranked_coefficients
+from pvdm.data import ClipDataset
+from pvdm.data.video_collection import VideoCollection
+from pvdm.diffusion import SamplerConfig
+from pvdm.diffusion.denoise import make_denoise
+from pvdm.diffusion.process import q_sample
+from pvdm.evaluation.features.detectors import Detector
+from pvdm.evaluation.features.distances import nearest
+from pvdm.evaluation.features.frame_features import PARTS
+from pvdm.evaluation.metrics.appearance import AppearanceMotion, Distances, NoiseClips
+from pvdm.evaluation.metrics.coherence import warping_error
+from pvdm.evaluation.metrics.fidelity import Fidelity, Sharpness
+from pvdm.evaluation.metrics.nearest import diversity
+from pvdm.evaluation.video_figures import frame_difference, grid, seams, second_difference
+from pvdm.files.atomic_write import replacing
+from pvdm.generation import VideoGenerator
+from pvdm.runtime.precision import full_float32
+from pvdm.video import to_float
+
+LOG_SNRS = (-4.0, -2.0, 0.0, 2.0, 4.0)
+"""Log of the power of latents over that of noise, at which predictions are compared."""
+
+MOST_TEST_CLIPS, MOST_TRAINING_CLIPS, COHERENT = 64, 128, 32
+"""Test clips of reconstructions, training clips of differences, and clips whose optical flow is measured."""
+
+EXTENDED_CLIPS = 4
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class RealClips:
+    """What all models of a bench are compared with.
+
+    Args:
+        training: Clips (n, 3, t, h, w) uint8 of training videos.
+        test: The middle clips of test videos.
+        groups: (m,) the training video of each row of `training_rows`.
+        training_rows, test_rows, noise_rows: Statistics of features of training clips, of which there are more than of
+            pixels, of the test clips and of noise, see `FrameStatistics`.
+        coefficients: Of the cosine transform, those of largest energy first, see `ranked_coefficients`.
+    """
+
+    training: Tensor
+    test: Tensor
+    groups: np.ndarray
+    training_rows: np.ndarray
+    test_rows: np.ndarray
+    noise_rows: np.ndarray
+    coefficients: np.ndarray
+
+    @classmethod
+    def of(cls, videos: VideoCollection, detector: Detector, count: int) -> RealClips:
+        """`count` clips of the training videos, several of each if there are fewer videos."""
+        videos.setup()
+        several = -(-count // len(videos.training.videos))
+        training = _dataset(videos, videos.training, training=True, clips_per_video=several)
+        test = _dataset(videos, videos.validation, training=False, clips_per_video=1)
+        chosen = np.sort(np.random.default_rng(0).permutation(len(training))[:count])
+        spread = np.linspace(0, len(test) - 1, min(len(test), MOST_TEST_CLIPS)).round().astype(int)
+        clips, tests = (
+            torch.stack([data[int(index)]["video"] for index in numbers])
+            for data, numbers in ((training, chosen), (test, spread))
+        )
+        source = NoiseClips(clips.shape[2:])
+        noise = torch.stack([clip.video for clip in source.read(range(len(source)))])
+        rows = (np.concatenate(list(_rows(part, detector))).astype(np.float32) for part in (clips, tests, noise))
+        kept = clips[:: -(-len(clips) // MOST_TRAINING_CLIPS)]
+        return cls(kept, tests, chosen // several, *rows, ranked_coefficients(clips))
+
+    def save(self, file: Path) -> None:
+        """Writes an .npz file."""
+        arrays = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+        with replacing(file, overwrite=True) as temporary, temporary.open("wb") as opened:
+            np.savez(opened, **arrays)
+
+    @classmethod
+    def load(cls, file: Path) -> RealClips:
+        """Inverse of `save`."""
+        with np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        pixels = {name: torch.from_numpy(arrays.pop(name)) for name in ("training", "test")}
+        return cls(**pixels, **arrays)
+
+    @property
+    def space(self) -> AppearanceMotion:
+        """Where clips are compared with the training clips."""
+        return AppearanceMotion(self.training_rows, self.groups, self.noise_rows)
+
+
+def _dataset(videos: VideoCollection, of: ClipDataset, **options: Any) -> ClipDataset:
+    """Single clips of the videos of another data set, not augmented."""
+    return ClipDataset(list(of.videos), videos.clip, seed=0, reader=videos.reader, **options)
+
+
+@dataclass
+class Tally:
+    """Running figures of generated clips, which are not kept."""
+
+    rows: list[np.ndarray] = field(default_factory=list)
+    differences: list[Tensor] = field(default_factory=list)
+    second_differences: list[Tensor] = field(default_factory=list)
+    warping: list[float] = field(default_factory=list)
+
+    def add(self, clips: Tensor, detector: Detector) -> None:
+        """Clips (b, 3, t, h, w) uint8."""
+        self.rows += list(_rows(clips, detector))
+        self.differences.append(frame_difference(clips))
+        self.second_differences.append(second_difference(clips))
+        self.warping += [warping_error(clip) for clip in clips[: max(0, COHERENT - len(self.warping))]]
+
+    def means(self) -> dict[str, float]:
+        """The mean of each figure."""
+        means = {name: float(torch.cat(getattr(self, name)).mean()) for name in ("differences", "second_differences")}
+        return {**means, "warping": float(np.mean(self.warping))}
+
+
+def reconstruction(generator: VideoGenerator, clips: Tensor) -> dict[str, float]:
+    """`psnr` (dB) and `ssim` of test clips, and relative to theirs `sharpness` and `grid`, see `video_figures`."""
+    fidelity, sharpness = Fidelity(), Sharpness()
+    found = torch.cat([generator.reconstruct(part) for part in clips.split(BATCH)])
+    fidelity.update(range(len(clips)), found, clips)
+    sharpness.update(to_float(found), to_float(clips))
+    config = generator.autoencoder.config
+    patch = getattr(config, "patch_size", None) or config.height // config.latent_shape.height
+    scores = fidelity.compute()
+    return {
+        **{name: float(scores[name]) for name in ("psnr", "ssim")},
+        "sharpness": float(sharpness.compute()),
+        "grid": grid(found, patch) / grid(clips, patch),
+    }
+
+
+@torch.no_grad()
+def one_step(generator: VideoGenerator, clips: Tensor) -> dict[str, float]:
+    """PSNR (dB) of test clips predicted in one step from latents with noise, by the log-SNR; without a context.
+
+    The levels count the power of the latents, so that they mean the same for any autoencoder.
+    """
+    schedule, found = generator.schedule, {}
+    denoise = make_denoise(
+        generator.denoiser,
+        schedule,
+        parameterization=generator.diffusion.prediction,
+        bound=getattr(generator.autoencoder, "latent_bound", None),
+    )
+    videos = [to_float(part.to(generator.device)) for part in clips.split(BATCH)]
+    latents = torch.cat([generator.autoencoder.encode(video).flatten().float() for video in videos])
+    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0)).to(latents.device)
+    log_snr = (schedule.alpha_bar / (1 - schedule.alpha_bar)).log() + math.log(float(latents.square().mean()))
+    for wanted in LOG_SNRS:
+        time = int((log_snr - wanted).abs().argmin())
+        clean = []
+        for latent, drawn in zip(latents.split(BATCH), noise.split(BATCH), strict=True):
+            t = torch.full((len(latent),), time, device=latent.device)
+            clean.append(denoise(q_sample(latent, drawn, t, schedule), t).clean)
+        decoded = torch.cat([generator.decode_latent(part) for part in clean])
+        fidelity = Fidelity()
+        fidelity.update(range(len(clips)), decoded, clips)
+        found[f"{wanted:+g}"] = float(fidelity.compute()["psnr"])
+    return found
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Compares the samples of models with real clips.
+
+    Args:
+        real: The real clips.
+        detector: The network that sees them.
+        samples: Clips sampled of each model.
+        extended: Videos of 4 clips sampled of each model.
+        sampler: How.
+    """
+
+    real: RealClips
+    detector: Detector
+    samples: int
+    extended: int
+    sampler: SamplerConfig = SamplerConfig()
+
+    def figures(self, generator: VideoGenerator) -> tuple[dict[str, Any], Tensor]:
+        """All figures of a model with a denoiser, and its first samples (b, 3, t, h, w) uint8."""
+        space, real = self.real.space, Tally()
+        with full_float32(generator.device):
+            for part in self.real.training.split(BATCH):
+                real.add(part, self.detector)
+            found = {"one_step": one_step(generator, self.real.test)}
+            samples, shown = self._sampled(generator)
+            found["samples"] = self._compared(samples, real, space, groups=None)
+            extended, found_seams = self._extended(generator)
+        videos = np.repeat(np.arange(self.extended), EXTENDED_CLIPS - 1)
+        found["extension"] = {**self._compared(extended, real, space, groups=videos), "seams": found_seams}
+        return found, shown
+
+    def _sampled(self, generator: VideoGenerator) -> tuple[Tally, Tensor]:
+        tally, shown = Tally(), None
+        videos = [(0, index) for index in range(self.samples)]
+        labels = _labels(generator, self.samples)
+        for clips in generator.batches(videos, batch_size=BATCH, labels=labels, sampler=self.sampler):
+            tally.add(clips, self.detector)
+            shown = clips if shown is None else shown
+        return tally, shown
+
+    def _extended(self, generator: VideoGenerator) -> tuple[Tally, float]:
+        """Windows of a clip's length with a border of clips in the middle of each, and the seams."""
+        tally, jumps, frames = Tally(), [], generator.frames
+        labels = _labels(generator, self.extended)
+        for start in range(0, self.extended, BATCH):
+            videos = [(1, index) for index in range(start, min(start + BATCH, self.extended))]
+            options = {"videos": videos, "labels": labels and labels[start : start + BATCH], "sampler": self.sampler}
+            video = torch.cat(list(generator.stream(num_frames=EXTENDED_CLIPS * frames, **options)), dim=2)
+            jumps.append(seams(video, frames))
+            windows = [video[:, :, at : at + frames] for at in _windows(frames)]
+            tally.add(torch.stack(windows, dim=1).flatten(0, 1), self.detector)
+        return tally, float(np.mean(jumps))
+
+    def _compared(self, tally: Tally, real: Tally, space: AppearanceMotion, groups: np.ndarray | None) -> dict:
+        """The figures of generated clips beside those of real ones."""
+        rows = np.concatenate(tally.rows)
+        distances = space.distances(rows, np.arange(len(rows)) if groups is None else groups)
+        own, of_real = tally.means(), real.means()
+        width = rows.shape[1] // len(PARTS)  # of the mean features, which come first
+        seen, training, test = (part[:, :width] for part in (rows, self.real.training_rows, self.real.test_rows))
+        usual = nearest(test, training)[1].mean()
+        return {
+            **_with_intervals(distances),
+            "motion": own["differences"] / of_real["differences"],
+            "flicker": own["second_differences"] / of_real["second_differences"],
+            "warping": own["warping"] / of_real["warping"] if of_real["warping"] else None,
+            "diversity": diversity(seen, training),
+            "nearest": float(nearest(seen, training)[1].mean() / usual) if usual else None,
+            "draws": [round(float(value), 6) for value in distances.draws["appearance_motion"]],
+        }
+
+
+def _with_intervals(distances: Distances) -> dict[str, Any]:
+    return {**distances.values, "interval": list(distances.interval("appearance_motion"))}
+
+
+def _windows(frames: int) -> Iterator[int]:
+    return (frames // 2 + frames * number for number in range(EXTENDED_CLIPS - 1))
+
+
+def _labels(generator: VideoGenerator, count: int) -> list[int] | None:
+    """The classes in turn; None for a model without classes."""
+    return [index % generator.class_count for index in range(count)] if generator.class_count else None
+
+
+def _rows(clips: Tensor, detector: Detector) -> Iterator[np.ndarray]:
+    """(b, 7 d) float64, batch by batch."""
+    return (detector(part).cpu().double().numpy() for part in clips.split(BATCH))

@@ -1,0 +1,78 @@
+"""Counts the computation of a training: CPU seconds of the process and its children, or seconds of a GPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.utilities.types import STEP_OUTPUT
+
+from pvdm.errors import check_range
+from pvdm.files.atomic_write import replacing
+
+WARM_UP = 2
+"""First updates, whose seconds are not those of later ones."""
+
+
+class ComputeClock(Callback):
+    """Writes what a run has cost: {"startup", "updates", "update", "seconds"}, added up over its starts.
+
+    `startup` is what the module does before the first update, such as statistics of the data, and excludes imports and
+    the search for videos. `update` is the mean of all updates after the first two. Workers that read data count when
+    they have ended, so give a run on a CPU none (`data.workers: 0`).
+
+    Args:
+        file: JSON file, written when training ends.
+        stop_after: Ends the training after the update in which it has had this many seconds; None for never.
+    """
+
+    def __init__(self, file: Path, stop_after: float | None = None) -> None:
+        check_range(0, stop_after=stop_after)
+        self.file, self.stop_after = Path(file), stop_after
+        self._begin = self._ready = self._warm = self._now = 0.0
+        self._updates = 0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._begin = _seconds(trainer)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._ready = self._warm = self._now = _seconds(trainer)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
+    ) -> None:
+        self._updates += 1
+        self._now = _seconds(trainer)
+        if self._updates == WARM_UP:
+            self._warm = self._now
+        if self.stop_after is not None and self._now - self._ready >= self.stop_after:
+            trainer.should_stop = True
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero or not self._updates:
+            return
+        is_warm = self._updates > WARM_UP
+        since, counted = (self._warm, self._updates - WARM_UP) if is_warm else (self._ready, self._updates)
+        before = json.loads(self.file.read_text()) if self.file.is_file() else {"seconds": 0.0, "updates": 0}
+        found = {
+            "startup": self._ready - self._begin,
+            "updates": before["updates"] + self._updates,
+            "update": (self._now - since) / counted,
+            "seconds": before["seconds"] + _seconds(trainer) - self._begin,
+        }
+        with replacing(self.file, overwrite=True) as temporary:
+            temporary.write_text(json.dumps(found) + "\n", encoding="utf-8")
+
+
+def _seconds(trainer: Trainer) -> float:
+    """CPU seconds of this process and of its children that have ended, or, on a GPU, seconds until it is done."""
+    device = trainer.strategy.root_device
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        return time.perf_counter()
+    return sum(os.times()[:4])
