@@ -191,10 +191,8 @@ def _motion(random: np.random.Generator, kind: Kind, camera: Camera, others: Seq
         return Motion(**common, place=place, spin=speed)
     if kind == "bounce":
         drop, restitution = float(random.uniform(0.7, 1.5)), float(random.uniform(0.86, 0.96))
-        spin = float(random.uniform(-1.2, 1.2))
-        return Motion(
-            **common, place=place, spin=spin, drop=drop, dropped=-float(random.uniform(0, 1)), restitution=restitution
-        )
+        dropped = -float(random.uniform(0, 1))
+        return Motion(**common, place=place, drop=drop, dropped=dropped, restitution=restitution)
     if kind == "stand":
         return Motion(**common, place=place)
     reach = float(random.uniform(0.6, 1.7))
@@ -215,7 +213,7 @@ def _way(random: np.random.Generator, camera: Camera, others: Sequence[Body]) ->
     x, z = still[int(which * 100) % len(still)].motion.place
     away = (-np.sin(camera.azimuth), -np.cos(camera.azimuth))
     middle = (float(0.75 * x + behind * away[0]), float(0.75 * z + behind * away[1]))
-    return middle, float(np.arctan2(np.sin(camera.azimuth), np.cos(camera.azimuth)) * -1 + random.uniform(-0.3, 0.3))
+    return middle, float(random.uniform(-0.3, 0.3)) - camera.azimuth
 
 
 def _apart(body: Body, other: Body) -> bool:

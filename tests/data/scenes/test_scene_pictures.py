@@ -59,7 +59,7 @@ def test_cameras_project_centres_onto_the_bodies(index):
                 assert found[t, int(y / depth), int(x / depth)] == 1
 
 
-@pytest.mark.parametrize("shape", ["sphere", "cube", "cylinder", "cone"])
+@pytest.mark.parametrize("shape", ["sphere", "cube", "cylinder", "cone", "ring"])
 def test_shadows_on_the_ground_are_where_bodies_hide_the_sun(shape):
     worlds = (World.draw(4, index) for index in range(200))
     world = next(world for world in worlds if world.bodies[0].shape == shape)

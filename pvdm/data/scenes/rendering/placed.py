@@ -45,6 +45,7 @@ class Placed:
         centres, rotations: (t, 3) and (t, 3, 3).
         middle: (t, 2): x and z where the sun throws the centre.
         extent: (t, k): how far from there the shadow reaches in each of the directions `TANGENTS`.
+        hole: As `extent`, of the hole in the shadow; None without one.
         soft: (t,): half the width in metres of the shadow's edge, which grows with the height of the body.
     """
 
@@ -53,6 +54,7 @@ class Placed:
     rotations: np.ndarray
     middle: np.ndarray
     extent: np.ndarray
+    hole: np.ndarray | None
     soft: np.ndarray
 
     @classmethod
@@ -62,9 +64,11 @@ class Placed:
         rotations = np.broadcast_to(body.rotations(times), (len(times), 3, 3))
         middle = centres[:, [0, 2]] - centres[:, 1:2] * sun[[0, 2]] / sun[1]
         across = np.insert(TANGENTS, 1, -(TANGENTS @ sun[[0, 2]]) / sun[1], axis=1)
-        extent = body.solid.support(tuple(np.einsum("tij,ki->jtk", rotations, across)))
+        own = tuple(np.einsum("tij,ki->jtk", rotations, across))
+        extent, hole = body.solid.support(own), body.solid.hole(own)
         soft = 0.07 + 0.22 * np.maximum(centres[:, 1] - body.rest, 0)
-        return cls(body, *(part.astype(np.float32) for part in (centres, rotations, middle, extent, soft)))
+        parts = (centres, rotations, middle, extent, hole, soft)
+        return cls(body, *(None if part is None else part.astype(np.float32) for part in parts))
 
     def shadow(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         """How much of the sun the body takes from points of the ground, in [0, 1]; x, z: (t, ...)."""
@@ -78,9 +82,9 @@ class Placed:
     def shadow_at(self, x: np.ndarray, z: np.ndarray, frames: np.ndarray) -> np.ndarray:
         """As `shadow`; x, z: (n,), and the frame of each point."""
         x, z = x - self.middle[frames, 0], z - self.middle[frames, 1]
-        distance = np.full_like(x, -np.inf)
-        for (along_x, along_z), extent in zip(TANGENTS.astype(np.float32), self.extent.T, strict=True):
-            np.maximum(distance, along_x * x + along_z * z - extent[frames], out=distance)
+        distance = _outside(self.extent, x, z, frames)
+        if self.hole is not None:
+            distance = np.maximum(distance, -_outside(self.hole, x, z, frames))
         return smooth(0.5 - distance / (2 * self.soft[frames]))
 
     def contact(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -90,6 +94,14 @@ class Placed:
         size = np.float32(self.body.scale)
         lift = np.maximum(across[1] - self.body.rest, 0) / size
         return 0.62 / np.square(1 + lift) / np.square(1 + 0.55 * away / size**2)
+
+
+def _outside(extent: np.ndarray, x: np.ndarray, z: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """(n,): how far points are outside the half-planes (t, k) of their frames; negative inside."""
+    distance = np.full_like(x, -np.inf)
+    for (along_x, along_z), edge in zip(TANGENTS.astype(np.float32), extent.T, strict=True):
+        np.maximum(distance, along_x * x + along_z * z - edge[frames], out=distance)
+    return distance
 
 
 def smooth(share: np.ndarray) -> np.ndarray:

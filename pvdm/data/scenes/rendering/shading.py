@@ -8,12 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from pvdm.data.scenes.rendering.placed import Placed, View, smooth
-from pvdm.data.scenes.rendering.solids import Triple
-from pvdm.data.scenes.rendering.surfaces import linear
+from pvdm.data.scenes.rendering.solids import Triple, dot
+from pvdm.data.scenes.rendering.surfaces import Finish, linear
 from pvdm.data.scenes.world import World
 
 AMBIENT, SUNLIGHT = 0.56, 0.78
 """Shares of the light from the sky and from the sun."""
+
+SHINE: dict[Finish, float] = {"matt": 0.05, "glossy": 0.9, "metallic": 0.9}
+"""Strength of the sun's reflection."""
 
 
 class Hits(NamedTuple):
@@ -28,75 +31,63 @@ class Hits(NamedTuple):
 
 
 def shaded(hits: Hits, world: World, view: View, others: Sequence[Placed]) -> list[np.ndarray]:
-    """(n,) of each channel: the light that comes from the points."""
-    placed, frame = hits.body, hits.frames
-    surface, rotation = placed.body.surface, placed.rotations
-    normal = placed.body.solid.normal(hits.point)
-    sun = np.array(world.sun, np.float32)
-    towards = np.einsum("tij,i->jt", rotation, sun)[:, frame]
-    toward_sun = normal[0] * towards[0] + normal[1] * towards[1] + normal[2] * towards[2]
-    lift = rotation[:, 1][frame].T
-    upward = normal[0] * lift[0] + normal[1] * lift[1] + normal[2] * lift[2]
-    height = placed.centres[frame, 1] + hits.point[0] * lift[0] + hits.point[1] * lift[1] + hits.point[2] * lift[2]
-    direct = np.maximum(toward_sun, 0) * _lit_by_sun(hits, world, others)
-    open_sky = 0.55 + 0.45 * np.clip(height / (0.8 * placed.body.scale), 0, 1)
-    first, second = surface.colors
-    share = surface.share(hits.point, placed.body.scale, hits.depth / view.focal)
-    gloss, mirror = _reflected(hits, normal, towards, toward_sun, lift, upward, world)
-    ground, zenith = _around(world)
-    from_above = 0.5 + 0.5 * upward
-    shine = {"matt": 0.05, "glossy": 0.9, "metallic": 0.9}[surface.finish] * gloss * (direct > 0)
+    """(n,) of each channel: the light that comes from the points, by Lambert, Blinn and a mirrored sky and ground."""
+    body, normal = hits.body.body, hits.body.body.solid.normal(hits.point)
+    up, sun = (_in_own(hits, direction) for direction in ((0, 1, 0), world.sun))
+    direct = np.maximum(dot(normal, sun), 0) * _lit_by_sun(hits, world, others)
+    height = hits.body.centres[hits.frames, 1] + dot(hits.point, up)
+    open_sky = 0.55 + 0.45 * np.clip(height / (0.8 * body.scale), 0, 1)
+    from_above = 0.5 + 0.5 * dot(normal, up)
+    ray, flat = _reflected(hits.direction, normal)
+    shine = SHINE[body.surface.finish] * _sharpened(np.maximum(dot(ray, sun), 0)) * (direct > 0)
+    mirrored = smooth(0.5 + 1.6 * dot(ray, up))
+    first, second = body.surface.colors
+    share = body.surface.share(hits.point, body.scale, hits.depth / view.focal)
     light, channels = linear(world.place.sun), []
-    for i in range(3):
+    for i, (ground, zenith) in enumerate(zip(*_around(world), strict=True)):
         color = first[i] if share is None else first[i] + share * (second[i] - first[i])
-        sky = (ground[i] + from_above * (zenith[i] - ground[i])) * open_sky
+        sky = (ground + from_above * (zenith - ground)) * open_sky
         lit = color * (AMBIENT * sky + SUNLIGHT * light[i] * direct)
-        lit = _with_mirror(lit, color, mirror, surface.finish, ground[i], zenith[i])
-        channels.append(lit + shine * light[i])
+        seen = ground + mirrored * (zenith - ground)
+        channels.append(_with_mirror(lit, color, seen, flat, body.surface.finish) + shine * light[i])
     return channels
 
 
+def _in_own(hits: Hits, direction: Sequence[float]) -> Triple:
+    """A direction of the world in the body's own coordinates, at each of the points."""
+    own = np.einsum("tij,i->jt", hits.body.rotations, np.array(direction, np.float32))
+    return tuple(own[:, hits.frames])
+
+
 def _around(world: World) -> tuple[np.ndarray, np.ndarray]:
-    """Light from below and from above."""
+    """Light from below and from above, (3,) each."""
     place = world.place
     return 0.6 * linear(place.ground), 0.55 + 0.45 * linear(place.zenith) / linear(place.zenith).max()
 
 
-def _with_mirror(
-    lit: np.ndarray, color: np.ndarray, mirror: tuple[np.ndarray, np.ndarray], finish: str, ground: float, sky: float
-) -> np.ndarray:
+def _reflected(direction: Triple, normal: Triple) -> tuple[Triple, np.ndarray]:
+    """The mirrored rays, of unit length, and how flat they meet the surface: 0 from ahead, 1 along it (Schlick)."""
+    length = np.sqrt(dot(direction, direction))
+    facing = -dot(direction, normal) / length
+    ray = tuple(along / length + 2 * facing * across for along, across in zip(direction, normal, strict=True))
+    flat = np.clip(1 - facing, 0, 1)
+    return ray, flat * flat * flat
+
+
+def _sharpened(share: np.ndarray) -> np.ndarray:
+    """To the power of 24, the width of highlights."""
+    for _ in range(3):
+        share = share * share
+    return share * share * share
+
+
+def _with_mirror(lit: np.ndarray, color: np.ndarray, seen: np.ndarray, flat: np.ndarray, finish: Finish) -> np.ndarray:
     """Adds what the surface mirrors: metals in their own colour, glossy ones at flat angles."""
     if finish == "matt":
         return lit
-    above, flat = mirror
-    seen = ground + above * (sky - ground)
     if finish == "metallic":
         return 0.45 * lit + color * (0.25 + 0.75 * flat) * 1.15 * seen
     return lit + (0.04 + 0.4 * flat) * (seen - lit)
-
-
-def _reflected(
-    hits: Hits,
-    normal: Triple,
-    towards: np.ndarray,
-    toward_sun: np.ndarray,
-    lift: np.ndarray,
-    upward: np.ndarray,
-    world: World,
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """The sun's reflection, and of the mirrored surroundings: how far above the horizon, and how flat the angle is."""
-    d = hits.direction
-    length = np.sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2])
-    facing = -(normal[0] * d[0] + normal[1] * d[1] + normal[2] * d[2]) / length
-    sunward = (d[0] * towards[0] + d[1] * towards[1] + d[2] * towards[2]) / length
-    rising = (d[0] * lift[0] + d[1] * lift[1] + d[2] * lift[2]) / length
-    aligned = np.maximum(sunward + 2 * facing * toward_sun, 0)
-    sharp = aligned * aligned
-    sharp = sharp * sharp
-    sharp = sharp * sharp
-    flat = np.clip(1 - facing, 0, 1)
-    above = smooth(0.5 + 1.6 * (rising + 2 * facing * upward))
-    return sharp * sharp * sharp, (above, flat * flat * flat)
 
 
 def _lit_by_sun(hits: Hits, world: World, others: Sequence[Placed]) -> np.ndarray | float:

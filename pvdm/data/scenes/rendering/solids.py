@@ -41,6 +41,10 @@ class Solid(ABC):
     def support(self, direction: Triple) -> np.ndarray:
         """The largest scalar product of a direction with a point of the solid, which tells its outline."""
 
+    def hole(self, direction: Triple) -> np.ndarray | None:
+        """As `support`, of the convex hole in its outline; None without one."""
+        return None
+
 
 @dataclass(frozen=True)
 class Sphere(Solid):
@@ -185,6 +189,11 @@ class Torus(Solid):
     def support(self, direction: Triple) -> np.ndarray:
         x, _, z = direction
         return self.ring * np.hypot(x, z) + self.tube * np.sqrt(dot(direction, direction))
+
+    def hole(self, direction: Triple) -> np.ndarray:
+        """The disc within the middle line, eroded by the ball that runs along it."""
+        x, _, z = direction
+        return self.ring * np.hypot(x, z) - self.tube * np.sqrt(dot(direction, direction))
 
     def _distance(self, point: Triple) -> np.ndarray:
         x, y, z = point
