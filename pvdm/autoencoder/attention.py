@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
-import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
 from pvdm.autoencoder.rotary import Rotation
 from pvdm.runtime.attention_launches import attend
+from pvdm.runtime.precision import without_autocast
 
 
 class LayerNorm(nn.LayerNorm):
@@ -22,8 +20,7 @@ class LayerNorm(nn.LayerNorm):
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., channels) -> like x."""
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
-        is_meta = x.device.type == "meta"  # where operations are counted; autocast does not support it
-        with nullcontext() if is_meta else torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x.device):
             return functional.layer_norm(x, self.normalized_shape, weight, bias, self.eps)
 
 

@@ -46,6 +46,13 @@ class TriplaneShape(NamedTuple):
         """Number of positions of all planes: the last axis of the flat latent."""
         return sum(self.lengths)
 
+    def describe(self, channels: int) -> str:
+        """The sizes of the planes, and their channels, in words; channels: those of a motion plane."""
+        sizes = zip(PLANES, self.planes, strict=True)
+        planes = ", ".join(f"{name} {rows}x{columns}" for name, (rows, columns) in sizes)
+        content = f" of motion, {self.contents * channels} of content" if self.contents > 1 else ""
+        return f"{planes}; {channels} channels{content}"
+
 
 @dataclass(frozen=True)
 class Triplane:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import BinaryIO
 from urllib.request import urlopen
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.hub import get_dir
 
 from pvdm.errors import InputError, one_line
@@ -130,8 +131,13 @@ def sha256_of(path: str | Path) -> str:
 
 def sha256_of_weights(network: nn.Module) -> str:
     """The SHA-256 of all weights and buffers, sorted by key, in hexadecimal digits."""
+    return sha256_of_state(network.state_dict())
+
+
+def sha256_of_state(state: Mapping[str, Tensor]) -> str:
+    """The SHA-256 of the tensors of a `state_dict`, sorted by key, in hexadecimal digits."""
     digest = hashlib.sha256()
-    for key, value in sorted(network.state_dict().items()):
+    for key, value in sorted(state.items()):
         content = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)  # NumPy has no bfloat16
         digest.update(key.encode() + content.numpy().tobytes())
     return digest.hexdigest()

@@ -9,7 +9,7 @@ from typing import Any
 
 from huggingface_hub import ModelCardData
 
-from pvdm.autoencoder import PLANES, AutoencoderConfig
+from pvdm.autoencoder import autoencoder_config
 
 TAGS = ("video-generation", "diffusion", "latent-diffusion", "pvdm")
 NAMED_CLASSES = 24
@@ -105,13 +105,12 @@ def _beginning(config: Mapping[str, Any]) -> str:
 
 def _model(config: Mapping[str, Any], parameters: Mapping[str, int]) -> Iterable[tuple[str, Any]]:
     """Names and values of the model's properties."""
-    sizes, process = AutoencoderConfig(**config["autoencoder"]), config["diffusion"]
-    planes = ", ".join(f"{name} {h}x{w}" for name, (h, w) in zip(PLANES, sizes.latent_shape.planes, strict=True))
+    sizes, process = autoencoder_config(config["autoencoder"]), config["diffusion"]
     is_complete = config["denoiser"] is not None
     yield "stage", "complete: autoencoder and denoiser" if is_complete else "autoencoder only"
     yield "clip", f"{sizes.frames} frames of {sizes.height}x{sizes.width} pixels (height x width)"
     yield "frame rate", f"{config['fps']:g} frames per second" if config["fps"] else "not recorded"
-    yield "latent", f"{planes}; {sizes.latent_channels} channels"
+    yield "latent", sizes.latent_shape.describe(sizes.latent_channels)
     if parameters:
         yield "parameters", ", ".join(f"{name} {_amount(count)}" for name, count in parameters.items())
     if is_complete:

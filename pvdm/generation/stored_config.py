@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
 from typing import Any
 
-from pvdm.autoencoder import AutoencoderConfig
+from pvdm.autoencoder import AutoencoderConfig, autoencoder_class
 from pvdm.diffusion import DiffusionConfig, TransformerConfig, UNetConfig
 from pvdm.errors import ArgumentError, InputError
 
 PARTS = {"autoencoder": AutoencoderConfig, "denoiser": UNetConfig, "diffusion": DiffusionConfig}
+"""The parts of a configuration; of the first two, the key "class" may say another class than the released one."""
+
 AnyDenoiserConfig = UNetConfig | TransformerConfig
 
 DENOISERS = {kind.__name__: kind for kind in (UNetConfig, TransformerConfig)}
@@ -19,7 +21,7 @@ DENOISERS = {kind.__name__: kind for kind in (UNetConfig, TransformerConfig)}
 
 MAX_SIZE = 1_000_000
 MAX_LAYERS = 1000
-LAYERS = ("depth", "projection_depth", "blocks_per_level")
+LAYERS = ("depth", "projection_depth", "blocks_per_level", "encoder_depth", "decoder_depth")
 """Limits, so that a damaged number does not build a network that exceeds memory or takes an hour."""
 
 
@@ -63,18 +65,24 @@ def _problems(config: Mapping[str, Any]) -> list[str]:
         problems.append(f"fps is {config['fps']!r}")
     if not _is_whole(config.get("training_step", 0), least=0):
         problems.append(f"training_step is {config['training_step']!r}")
-    for name, kind in PARTS.items():
+    for name in PARTS:
         part = config.get(name)
         if isinstance(part, Mapping):
-            problems += [f"{name}.{problem}" for problem in _problems_of_part(part, kind)]
+            problems += [f"{name}.{problem}" for problem in _problems_of_part(part, name)]
         elif name in config and not (part is None and name == "denoiser"):
             problems.append(f"{name} is {part!r}")
     return problems
 
 
-def _problems_of_part(part: Mapping[str, Any], kind: type) -> list[str]:
+def class_of_part(name: str, stored: Mapping[str, Any]) -> type:
+    """The class of a stored part of a configuration; ArgumentError for one that this version lacks."""
+    chosen = {"autoencoder": autoencoder_class, "denoiser": denoiser_class}
+    return chosen[name](stored) if name in chosen else PARTS[name]
+
+
+def _problems_of_part(part: Mapping[str, Any], name: str) -> list[str]:
     try:
-        kind = denoiser_class(part) if kind is UNetConfig else kind
+        kind = class_of_part(name, part)
     except ArgumentError as error:
         return [error.problem]
     named = [field for field in fields(kind) if field.name in part]

@@ -14,7 +14,16 @@ import torch
 from huggingface_hub import ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from pvdm.autoencoder import AutoencoderConfig, ProjectedAutoencoder, TriplaneShape
+from pvdm.autoencoder import (
+    AnyAutoencoderConfig,
+    AutoencoderConfig,
+    ProjectedAutoencoder,
+    SpectralAutoencoder,
+    SpectralConfig,
+    TriplaneShape,
+    autoencoder_config,
+    stored_fields,
+)
 from pvdm.diffusion import DiffusionConfig, JointTransformer, NoiseSchedule, TransformerConfig, TriplaneUNet, UNetConfig
 from pvdm.errors import ArgumentError, InputError
 from pvdm.files.atomic_write import replacing
@@ -32,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 USUAL_FPS = 25.0
 
+AUTOENCODERS = {AutoencoderConfig: ProjectedAutoencoder, SpectralConfig: SpectralAutoencoder}
 DENOISERS = {UNetConfig: TriplaneUNet, TransformerConfig: JointTransformer}
 
 
@@ -39,7 +49,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     """The networks of `VideoGenerator`, loaded and saved.
 
     Args:
-        autoencoder: Sizes of the autoencoder.
+        autoencoder: Sizes of the autoencoder, whose class says which one it is.
         denoiser: Sizes of the denoiser, whose class says which one it is; None for an export of stage 1, which only
             reconstructs.
         diffusion: Noise schedule and what the denoiser predicts.
@@ -57,7 +67,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
 
     def __init__(
         self,
-        autoencoder: AutoencoderConfig,
+        autoencoder: AnyAutoencoderConfig,
         denoiser: AnyDenoiserConfig | None = None,
         diffusion: DiffusionConfig | None = None,
         fps: float | None = None,
@@ -66,7 +76,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.autoencoder = speed_up(ProjectedAutoencoder(autoencoder))
+        self.autoencoder = speed_up(AUTOENCODERS[type(autoencoder)](autoencoder))
         self.denoiser = speed_up(DENOISERS[type(denoiser)](denoiser)) if denoiser else None
         self.diffusion = diffusion or DiffusionConfig()
         self.schedule = NoiseSchedule(self.diffusion)
@@ -108,7 +118,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     def to_config(self) -> dict[str, Any]:
         """The configuration that rebuilds this model without its weights, JSON-able."""
         return {
-            "autoencoder": asdict(self.autoencoder.config),
+            "autoencoder": stored_fields(self.autoencoder.config),
             "denoiser": denoiser_fields(self.denoiser.config) if self.denoiser else None,
             "diffusion": asdict(self.diffusion),
             "fps": self.pace,
@@ -130,7 +140,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             if unknown := config.keys() - known:
                 raise ValueError(f"unknown {sorted(unknown)[0]}")
             return cls(
-                AutoencoderConfig(**config["autoencoder"]),
+                autoencoder_config(config["autoencoder"]),
                 denoiser_config(config["denoiser"]) if config["denoiser"] else None,
                 DiffusionConfig(**config["diffusion"]),
                 config["fps"],

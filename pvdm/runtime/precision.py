@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import wraps
+from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
 
 AUTOCAST_LAYERS = (nn.Linear, nn.Conv2d, nn.Conv3d)
 """Layers that autocast computes in bfloat16; norms and embeddings stay in float32."""
@@ -15,7 +18,32 @@ AUTOCAST_LAYERS = (nn.Linear, nn.Conv2d, nn.Conv3d)
 BFLOAT16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "amx_tile", "bf16")
 """Keys of `torch.cpu.get_capabilities()`; the last is ARM's."""
 
+Result = TypeVar("Result")
+
 logger = logging.getLogger(__name__)
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager:
+    """Context in which autocast is off; nothing on the meta device, which has no autocast."""
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
+
+
+def in_float32(method: Callable[..., Result]) -> Callable[..., Result]:
+    """Makes a module's method compute in float32 whatever autocast says, and whatever smaller floats it is given."""
+
+    @wraps(method)
+    def computed(module: nn.Module, *inputs: object) -> Result:
+        inputs = tree_map(_at_least_float32, inputs)
+        device = next(value.device for value in tree_leaves(inputs) if isinstance(value, Tensor))
+        with without_autocast(device):
+            return method(module, *inputs)
+
+    return computed
+
+
+def _at_least_float32(value: object) -> object:
+    is_small = isinstance(value, Tensor) and value.is_floating_point() and value.dtype.itemsize < 4
+    return value.float() if is_small else value
 
 
 def allow_tf32(device: torch.device) -> None:
@@ -30,10 +58,12 @@ def allow_tf32(device: torch.device) -> None:
 def bfloat16_weights(network: nn.Module) -> nn.Module:
     """Casts weights of linear layers and convolutions to bfloat16 in place, for autocast, which halves their memory.
 
-    Results are bit for bit those of autocast on float32 weights, which it would cast at each call.
+    Results are bit for bit those of autocast on float32 weights, which it would cast at each call. Networks that set
+    `stays_float32`, since they compute without autocast, keep their weights.
     """
+    exact = {part for whole in network.modules() if getattr(whole, "stays_float32", False) for part in whole.modules()}
     for module in network.modules():
-        if isinstance(module, AUTOCAST_LAYERS):
+        if isinstance(module, AUTOCAST_LAYERS) and module not in exact:
             module.to(torch.bfloat16)
     return network
 

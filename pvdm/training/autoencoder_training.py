@@ -10,7 +10,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torch.nn import functional
 
-from pvdm.autoencoder import AutoencoderConfig, Triplane
+from pvdm.autoencoder import AnyAutoencoderConfig, Triplane
 from pvdm.autoencoder.perceptual import PerceptualDistance
 from pvdm.errors import check_range
 from pvdm.evaluation.metrics.fidelity import Sharpness, frames_at, psnr, ssim
@@ -21,29 +21,35 @@ from pvdm.training.batch import clips
 from pvdm.training.gan.adversary import Adversary, AdversaryConfig
 from pvdm.training.gan.gan_module import GANModule
 from pvdm.training.optimization import OptimizerConfig
+from pvdm.training.run.data_start import start_from_data
 from pvdm.training.sample_rng import frame_choice
 from pvdm.training.warm_start import WarmStart
 
 
 class AutoencoderTraining(GANModule):
-    """Trains the autoencoder by L1 and LPIPS, and in the GAN phase against discriminators; counts its updates.
+    """Trains an autoencoder by L1 and LPIPS, and in the GAN phase against discriminators; counts its updates.
 
     Args:
-        autoencoder: Sizes; frames, height and width come from the data.
+        autoencoder: Sizes, whose names say which autoencoder it is; frames, height and width come from the data.
         optimizer: The optimizer and its learning rate.
         l1_weight: Weight of the mean absolute difference of all pixels in [-1, 1].
+        rms_weight: Weight of each clip's root mean square difference, which PSNR measures.
+        difference_weight: Weight of the mean absolute difference between the changes from each frame to the next.
         lpips_weight: Weight of LPIPS; 0 turns it off, and its VGG weights are then not needed.
         lpips_frames: Frames of each clip, chosen at random, on which LPIPS is computed.
         latent_scale: Root mean square towards which each latent is drawn, by the squared difference; None, as released,
             leaves it free. Far below 0.5, noise drowns the latent in stage 2; far above, tanh saturates.
         vgg_weights: torchvision's VGG-16 file; downloaded by default.
+        freeze_encoder: Whether to train the decoder alone, so that cached latents and trained denoisers stay valid; for
+            a model given as `init_from`.
         adversary: The GAN phase; None trains without it. It can be added when a run is resumed.
         clip_norm: Largest norm of the gradient; None turns clipping off.
         accumulate: Batches per update.
         max_skipped: Training ends after this many skipped updates in a row. An update is skipped if a loss or a
             gradient, of the autoencoder or the discriminators, is not finite.
         activation_checkpointing: Activations that the backward pass recomputes to save memory: true for all, false for
-            none, or a list of time, space, mlp and projections (docs/usage.md says what each saves).
+            none, or a list of time, space, mlp and projections (docs/usage.md says what each saves), or of mlp and
+            around for a spectral autoencoder.
         compile: Compile the repeated parts with `torch.compile`: takes minutes at the start, then runs faster.
         init_from: Model from which the autoencoder's weights are initialized (see `WarmStart`); ignored when a run is
             resumed.
@@ -54,17 +60,22 @@ class AutoencoderTraining(GANModule):
     trained = "generator.autoencoder"
     clips_per_sample = 1
     figure, higher_is_better = "val/psnr", True
+    is_resumed = False
+    """Whether a checkpoint will replace the weights, so that nothing needs to initialize them."""
 
     def __init__(
         self,
-        autoencoder: AutoencoderConfig,
+        autoencoder: AnyAutoencoderConfig,
         *,
         optimizer: OptimizerConfig = OptimizerConfig(betas=(0.5, 0.9)),
         l1_weight: float = 1.0,
+        rms_weight: float = 0.0,
+        difference_weight: float = 0.0,
         lpips_weight: float = 1.0,
         lpips_frames: int = 1,
         latent_scale: float | None = None,
         vgg_weights: Path | None = None,
+        freeze_encoder: bool = False,
         adversary: AdversaryConfig | None = None,
         clip_norm: float | None = 1.0,
         accumulate: int = 1,
@@ -78,11 +89,15 @@ class AutoencoderTraining(GANModule):
         opponent = None if adversary is None else Adversary(adversary, autoencoder.frames)
         updates = {"clip_norm": clip_norm, "accumulate": accumulate, "max_skipped": max_skipped}
         super().__init__(generator, opponent, optimizer=optimizer, **updates)
-        check_range(0, l1_weight=l1_weight, lpips_weight=lpips_weight, latent_scale=latent_scale)
+        check_range(0, l1_weight=l1_weight, rms_weight=rms_weight, difference_weight=difference_weight)
+        check_range(0, lpips_weight=lpips_weight, latent_scale=latent_scale)
         check_range(1, lpips_frames=lpips_frames)
         set_activation_checkpointing(self.generator.autoencoder, activation_checkpointing)
         self.l1_weight, self.lpips_weight, self.lpips_frames = l1_weight, lpips_weight, lpips_frames
+        self.rms_weight, self.difference_weight = rms_weight, difference_weight
         self.latent_scale, self.vgg_weights = latent_scale, vgg_weights
+        if freeze_encoder:
+            self.generator.autoencoder.freeze_encoder()
         if compile:
             compile_regions(self.generator.autoencoder)
         self.warm_start = WarmStart(init_from, reinitialize) if init_from else None
@@ -100,6 +115,8 @@ class AutoencoderTraining(GANModule):
         super().setup(stage)
         if stage == "fit" and self.warm_start:
             self.warm_start.fill(self.generator, "autoencoder")
+        elif stage == "fit" and not self.is_resumed:
+            start_from_data(self.generator.autoencoder, self.trainer)
         if stage != "predict" and self.lpips_weight > 0 and self.perceptual is None:
             self.perceptual = PerceptualDistance(self.vgg_weights)
 
@@ -112,15 +129,19 @@ class AutoencoderTraining(GANModule):
         measures = {"loss": loss, **distances, "latent_scale": scales.mean()}
         if self.in_gan_phase:
             chosen = frame_choice(batch, found.shape[2], self.adversary.config.frames)
-            last_layer = self.generator.autoencoder.to_pixels.weight
+            last_layer = self.generator.autoencoder.last_layer
             loss = self.adversary(loss, found, video, chosen, last_layer=last_layer, share=1 / self.accumulate)
         if self.latent_scale is not None:
             loss = loss + (scales - self.latent_scale).square().mean()
         self.learn(loss, measures)
 
     def distances(self, found: Tensor, wanted: Tensor, batch: dict[str, Any]) -> dict[str, Tensor]:
-        """L1 and, if in use, LPIPS of clips (b, 3, t, h, w) in [-1, 1]: scalars by the names "l1" and "lpips"."""
+        """The distances in use between clips (b, 3, t, h, w) in [-1, 1]: scalars by the names of their weights."""
         measures = {"l1": functional.l1_loss(found, wanted)}
+        if self.rms_weight > 0:
+            measures["rms"] = (found - wanted).square().mean((1, 2, 3, 4)).sqrt().mean()
+        if self.difference_weight > 0 and found.shape[2] > 1:
+            measures["difference"] = functional.l1_loss(found.diff(dim=2), wanted.diff(dim=2))
         if self.perceptual is not None:
             chosen = frame_choice(batch, found.shape[2], self.lpips_frames)
             measures["lpips"] = self.perceptual(frames_at(found, chosen), frames_at(wanted, chosen))
@@ -128,8 +149,7 @@ class AutoencoderTraining(GANModule):
 
     def reconstruction_loss(self, distances: Mapping[str, Tensor]) -> Tensor:
         """Weighted sum of the distances, a scalar."""
-        weights = {"l1": self.l1_weight, "lpips": self.lpips_weight}
-        return sum(weights[name] * value for name, value in distances.items())
+        return sum(getattr(self, f"{name}_weight") * value for name, value in distances.items())
 
     def figures(self, batch: dict[str, Any]) -> Tensor:
         """PSNR of each clip, (b,)."""

@@ -9,7 +9,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from pvdm.autoencoder import ProjectedAutoencoder
+from pvdm.autoencoder import VideoAutoencoder
 from pvdm.diffusion import Condition
 from pvdm.video import to_float
 
@@ -31,7 +31,7 @@ def on_device(batch: Mapping[str, Any], values: Any) -> Tensor:
 
 
 @torch.no_grad()
-def latents_of(autoencoder: ProjectedAutoencoder, batch: Mapping[str, Any], keep: Tensor) -> tuple[Tensor, Condition]:
+def latents_of(autoencoder: VideoAutoencoder, batch: Mapping[str, Any], keep: Tensor) -> tuple[Tensor, Condition]:
     """Latents of the targets (b, c, l), and of the contexts that `keep` (b,) marks: encoded here, or cached.
 
     A sample without a context keeps none. Does not wait for the device if `keep` and `has_context` are on the CPU.
@@ -46,7 +46,7 @@ def latents_of(autoencoder: ProjectedAutoencoder, batch: Mapping[str, Any], keep
     return target, Condition(contexts, mask)
 
 
-def _encoded(autoencoder: ProjectedAutoencoder, batch: Mapping[str, Any], kept: Tensor) -> tuple[Tensor, Tensor]:
+def _encoded(autoencoder: VideoAutoencoder, batch: Mapping[str, Any], kept: Tensor) -> tuple[Tensor, Tensor]:
     """Latents of the contexts with the indices `kept`, zeros for the others, and latents of all targets."""
     context, target = clips(batch).chunk(2, dim=2)
     latent = autoencoder.encode(target).flatten().float()

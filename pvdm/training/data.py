@@ -12,7 +12,7 @@ import numpy as np
 from pytorch_lightning import LightningDataModule, Trainer
 from torch.utils.data import DataLoader
 
-from pvdm.autoencoder import ProjectedAutoencoder
+from pvdm.autoencoder import VideoAutoencoder
 from pvdm.data import ClipDataset, DataOptions, EpochSampler, SampleKey
 from pvdm.data import workers as worker
 from pvdm.data.collection import ClipCollection
@@ -150,7 +150,7 @@ class LatentData(ClipData):
             if refusal:
                 raise refusal
 
-    def check_autoencoder(self, autoencoder: ProjectedAutoencoder) -> None:
+    def check_autoencoder(self, autoencoder: VideoAutoencoder) -> None:
         """InputError unless the latents come from this autoencoder."""
         self.collection.check_autoencoder(digest_of(autoencoder))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from itertools import islice
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pvdm.autoencoder import ProjectedAutoencoder
+from pvdm.autoencoder import SpectralAutoencoder, VideoAutoencoder, stored_fields
 from pvdm.data import long_enough
 from pvdm.data.latents.encoding_plan import LatentPlan, Shard
 from pvdm.data.latents.latent_folder import begin, finish
@@ -23,7 +23,7 @@ from pvdm.data.latents.shards import DTYPES, MIRRORED, PLAIN, write_shard
 from pvdm.data.latents.window_reader import WindowReader
 from pvdm.data.video_collection import VideoCollection
 from pvdm.errors import InputError
-from pvdm.files.weights import sha256_of_weights
+from pvdm.files.weights import sha256_of_state
 from pvdm.generation import VideoGenerator
 from pvdm.runtime.processes import ALONE, Processes, together
 from pvdm.runtime.progress_callback import NamedProgress
@@ -32,13 +32,18 @@ from pvdm.video import Reader, to_float
 logger = logging.getLogger(__name__)
 
 
-def digest_of(autoencoder: ProjectedAutoencoder) -> str:
-    """SHA-256 of sizes and weights, the same from an export and from a checkpoint."""
-    sizes = json.dumps(asdict(autoencoder.config), sort_keys=True)
-    return sha256(f"{sizes} {sha256_of_weights(autoencoder)}".encode()).hexdigest()
+def digest_of(autoencoder: VideoAutoencoder) -> str:
+    """SHA-256 of sizes and weights, the same from an export and from a checkpoint.
+
+    Of a spectral autoencoder, only what latents depend on counts, so that its decoder may be trained further.
+    """
+    sizes = json.dumps(stored_fields(autoencoder.config), sort_keys=True)
+    is_spectral = isinstance(autoencoder, SpectralAutoencoder)
+    weights = autoencoder.encoder_state() if is_spectral else autoencoder.state_dict()
+    return sha256(f"{sizes} {sha256_of_state(weights)}".encode()).hexdigest()
 
 
-def plan_of(videos: VideoCollection, autoencoder: ProjectedAutoencoder, settings: Mapping[str, Any]) -> LatentPlan:
+def plan_of(videos: VideoCollection, autoencoder: VideoAutoencoder, settings: Mapping[str, Any]) -> LatentPlan:
     """The plan that encodes these videos, which are set up; see `LatentPlan` for the settings."""
     size = autoencoder.config
     splits, index = videos.find()
@@ -47,7 +52,7 @@ def plan_of(videos: VideoCollection, autoencoder: ProjectedAutoencoder, settings
     encoded = list({video.path: video for video in (*training, *validation)}.values())
     number = {video.path: i for i, video in enumerate(encoded)}
     return LatentPlan(
-        autoencoder={"sha256": digest_of(autoencoder), "config": asdict(size)},
+        autoencoder={"sha256": digest_of(autoencoder), "config": stored_fields(size)},
         settings=settings,
         clip=videos.clip,
         latent=(size.latent_channels, size.latent_shape.positions),

@@ -13,12 +13,10 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
-from pvdm.autoencoder import PLANES
 from pvdm.data.collection import ClipCollection
 from pvdm.errors import InputError, one_line
 from pvdm.generation import VideoGenerator
-from pvdm.generation.stored_config import PARTS as CONFIGS
-from pvdm.generation.stored_config import denoiser_class
+from pvdm.generation.stored_config import class_of_part
 from pvdm.runtime.precision import allow_tf32
 from pvdm.training.data import ClipData
 from pvdm.training.nonfinite import FiniteUpdates
@@ -170,22 +168,19 @@ class GeneratorTraining(FiniteUpdates):
     def _log_sizes(self, data: ClipCollection) -> None:
         config = self.generator.autoencoder.config
         shape, channels = config.latent_shape, config.latent_channels
-        sizes = zip(PLANES, shape.planes, strict=True)
-        planes = ", ".join(f"{name} {rows}x{columns}" for name, (rows, columns) in sizes)
         logger.info("device: %s, precision %s", _name_of_devices(self.trainer), self.trainer.precision)
         trained, frozen = (_weights(self, is_trained=is_trained) for is_trained in (True, False))
         logger.info("weights: %s to train, %s frozen", f"{trained:,}", f"{frozen:,}")
         logger.info(
             "clip: %d frames of %dx%d (%d in a sample)", config.frames, config.height, config.width, data.samples.clips
         )
-        logger.info("latent: %s; %d channels, %d values", planes, channels, channels * shape.positions)
+        logger.info("latent: %s, %d values", shape.describe(channels), channels * shape.positions)
         logger.info("data: %d videos, %d samples in an epoch", len(data.training.videos), len(data.training))
 
 
 def _defaults(part: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Default values of the settings of a part of the configuration."""
-    kind = denoiser_class(settings) if part == "denoiser" else CONFIGS[part]
-    return {field.name: field.default for field in fields(kind)}
+    return {field.name: field.default for field in fields(class_of_part(part, settings))}
 
 
 def _name_of_devices(trainer: Trainer) -> str:

@@ -81,8 +81,8 @@ def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _same_latents(weights: Mapping[str, Tensor], generator: VideoGenerator) -> bool:
-    """Whether a model's autoencoder equals the generator's to half precision."""
-    own = {f"autoencoder.{name}": value.cpu() for name, value in generator.autoencoder.state_dict().items()}
+    """Whether a model's autoencoder has the generator's latents, to half precision."""
+    own = {f"autoencoder.{name}": value.cpu() for name, value in generator.autoencoder.encoder_state().items()}
     pairs = ((weights.get(name), value) for name, value in own.items())
     return all(
         found is not None and found.shape == value.shape and torch.allclose(found.float(), value, rtol=1e-2, atol=1e-4)

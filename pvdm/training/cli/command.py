@@ -45,6 +45,9 @@ from pvdm.training.run.lost_processes import EndWithOthers
 from pvdm.training.run.run_result import tell_result
 from pvdm.training.run.stop_signals import StopBetweenBatches, Stopped
 
+SIZES = ("frames", "height", "width")
+"""Sizes of a clip, which the data give to the autoencoder."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -79,7 +82,7 @@ class TrainingCLI(CheckedCLI):
                 "trainer.use_distributed_sampler": False,
             }
         )
-        for size in ("frames", "height", "width"):
+        for size in SIZES:
             parser.link_arguments(f"data.{size}", f"model.init_args.autoencoder.{size}")
         parser.link_arguments("seed_everything", "data.seed", compute_fn=int)
 
@@ -87,6 +90,13 @@ class TrainingCLI(CheckedCLI):
         super().setup_parser(*arguments)
         for verb, parser in self._subcommand_parsers.items():
             parser.prog = f"pvdm {verb}"
+
+    def before_instantiate_classes(self) -> None:
+        """Links the sizes: jsonargparse does not, where a value may be of one of several classes."""
+        config = self.config[self.subcommand]
+        autoencoder = config.model.init_args.get("autoencoder")
+        if isinstance(autoencoder, Namespace):
+            autoencoder.update(Namespace({size: config.data[size] for size in SIZES}))
 
     def after_instantiate_classes(self) -> None:
         """`fit` resumes from the run's last checkpoint; the other commands use it as the model."""
@@ -100,7 +110,7 @@ class TrainingCLI(CheckedCLI):
         elif config.ckpt_path and not Path(config.ckpt_path).is_file():
             raise InputError(f"there is no checkpoint {config.ckpt_path}", "check --ckpt_path")
         if self.subcommand == "fit" and config.ckpt_path:
-            self.model.warm_start = None  # the weights are those of the checkpoint
+            self.model.warm_start, self.model.is_resumed = None, True  # the weights are those of the checkpoint
         config.weights_only = True
         if self.subcommand == "predict":
             config.return_predictions = False  # they are written to files; keeping them would fill the memory

@@ -23,6 +23,8 @@ AUTOENCODERS = [
     ["autoencoder", "sizes/autoencoder-small"],
     ["autoencoder", "gan"],
     ["autoencoder", "sizes/autoencoder-tiny", "gan"],
+    ["spectral"],
+    ["spectral", "sizes/spectral-64"],
 ]
 DIFFUSIONS = [["diffusion"], ["diffusion", "sizes/pvdm-s"]]
 DIFFUSIONS += [["diffusion", "sizes/diffusion-tiny"], ["diffusion", "sizes/diffusion-small"]]
@@ -48,6 +50,8 @@ MILLIONS = {
     "autoencoder + sizes/autoencoder-small": 1.78,
     "autoencoder + gan": 62.06,
     "autoencoder + sizes/autoencoder-tiny + gan": 0.08,
+    "spectral": 17.11,
+    "spectral + sizes/spectral-64": 3.78,
     "diffusion": 528.27,
     "diffusion + sizes/pvdm-s": 132.16,
     "diffusion + sizes/diffusion-tiny": 0.93,
@@ -94,7 +98,7 @@ def written(name: str) -> dict:
 @pytest.mark.parametrize("configs", COMBINATIONS, ids=" + ".join)
 def test_it_builds_and_the_last_file_has_the_last_word(build, configs):
     cli = build(configs)
-    assert type(cli.model) is (AutoencoderTraining if configs[0] == "autoencoder" else DiffusionTraining)
+    assert type(cli.model) is (AutoencoderTraining if configs[0] in ("autoencoder", "spectral") else DiffusionTraining)
     kinds = {type(callback) for callback in cli.trainer.callbacks}
     assert kinds >= {AveragedWeights, RunCheckpoints, WriteVideos}
     strategy = ShardedStrategy if "strategies/fsdp" in configs else SingleDeviceStrategy
@@ -199,7 +203,7 @@ def test_an_unknown_option_is_named(caplog, key, words):
         ("data: {framse: 3}", "data.framse is not an option (did you mean data.frames?)"),
         (
             "model: {init_args: {autoencoder: {colour: 3}}}",
-            "model.autoencoder.colour is not an option of AutoencoderTraining",
+            "model.autoencoder.colour is not an option of AutoencoderConfig",
         ),
         ("model: {init_args: {optimizer: {warmup_step: 3}}}", "(did you mean model.optimizer.warmup_steps?)"),
         ("colour: 3", "colour is not an option"),

@@ -1,0 +1,1 @@
+"""The second autoencoder: temporal frequencies, a linear code, and a network that corrects it."""

@@ -1,0 +1,147 @@
+"""Stage 1 with the spectral autoencoder, and stage 2 after it."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+import torch
+from fuzzing import encode as write
+from miniature import SIZES, read
+
+from pvdm.autoencoder import SpectralAutoencoder, SpectralConfig
+from pvdm.cli import main
+from pvdm.generation import VideoGenerator
+from pvdm.training.data import VideoData
+from pvdm.training.latent_encoding import digest_of
+from pvdm.training.run.data_start import sample_clips
+from pvdm.video import to_float
+
+MODEL = {
+    "model.autoencoder.patch": 4,
+    "model.autoencoder.content_channels": "[4, 2]",
+    "model.autoencoder.motion_channels": 1,
+    "model.autoencoder.features": 16,
+    "model.autoencoder.encoder_depth": 1,
+    "model.autoencoder.decoder_depth": 1,
+    "trainer.val_check_interval": 1.0,
+    "trainer.check_val_every_n_epoch": 1,
+    "data.batch_size": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """Four videos of a bright square that moves over a dark ramp."""
+    folder = tmp_path_factory.mktemp("videos")
+    for number in range(4):
+        frames = torch.linspace(0, 80, 16)[None, None, :, None].expand(3, 12, 16, 16).clone()
+        for t in range(12):
+            frames[number % 3, t, 2 * number : 2 * number + 4, t : t + 4] = 250
+        write(folder / f"{number}.mp4", frames.byte().permute(1, 2, 3, 0).numpy())
+    return folder
+
+
+def stage_1(verb, run, videos, **more):
+    options = {**SIZES, **MODEL, "data.path": videos, "trainer.default_root_dir": run}
+    options |= {name.replace("__", "."): value for name, value in more.items()}
+    configs = ["-c", "configs/spectral.yaml", "-c", "configs/sizes/spectral-64.yaml"]
+    return [verb, *configs, *(f"--{name}={value}" for name, value in options.items())]
+
+
+@pytest.fixture(scope="module")
+def trained(videos, tmp_path_factory):
+    """A run of two updates."""
+    run = tmp_path_factory.mktemp("run")
+    assert main(stage_1("fit", run, videos, trainer__max_steps=2)) == 0
+    return run
+
+
+def test_a_run_starts_from_the_linear_code_of_its_clips(videos, tmp_path, caplog):
+    with caplog.at_level(logging.INFO):
+        fit = stage_1("fit", tmp_path / "run", videos, trainer__max_steps=1, model__optimizer__learning_rate=0)
+        assert main(fit) == 0
+    assert "started from the best linear code of 36 clips" in caplog.text
+    model = VideoGenerator.from_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    assert isinstance(model.autoencoder, SpectralAutoencoder)
+    weight = model.autoencoder.linear.content.decoders[0].weight
+    directions = weight / weight.norm(dim=0)
+    torch.testing.assert_close(directions.T @ directions, torch.eye(4), rtol=0, atol=1e-4)
+    assert not model.autoencoder.to_spectrum.weight.any()
+
+
+def test_the_sample_is_a_function_of_the_seed(videos):
+    data = VideoData(videos, frames=4, height=16, width=16, workers=0)
+    data.setup()
+    first, again, other = (sample_clips(data.training, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert first.shape == (4 * len(data.training), 3, 4, 16, 16) and first.dtype == torch.uint8
+
+
+def test_a_resumed_run_equals_one_without_interruption(videos, trained, tmp_path, caplog):
+    assert main(stage_1("fit", tmp_path / "whole", videos, trainer__max_steps=4)) == 0
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        assert main(stage_1("fit", trained, videos, trainer__max_steps=4)) == 0
+    assert "linear code" not in caplog.text
+    found, wanted = read(trained), read(tmp_path / "whole")
+    for key in ("state_dict", "raw_weights"):
+        assert found[key].keys() == wanted[key].keys()
+        assert all(torch.equal(found[key][name], value) for name, value in wanted[key].items())
+
+
+def test_sizes_are_those_of_the_data_and_the_class_is_stored(trained, tmp_path):
+    model = trained / "checkpoints" / "last.ckpt"
+    assert main(["export", str(model), "--output", str(tmp_path / "model")]) == 0
+    stored = json.loads((tmp_path / "model" / "config.json").read_text())["autoencoder"]
+    assert (stored["class"], stored["frames"], stored["height"]) == ("SpectralConfig", 4, 16)
+    exported, checkpoint = VideoGenerator.from_pretrained(tmp_path / "model"), VideoGenerator.from_checkpoint(model)
+    assert isinstance(exported.autoencoder.config, SpectralConfig)
+    video = to_float(torch.randint(256, (1, 3, 4, 16, 16), generator=torch.Generator().manual_seed(0)).byte())
+    with torch.no_grad():
+        torch.testing.assert_close(exported.autoencoder(video), checkpoint.autoencoder(video), rtol=0, atol=0)
+
+
+def test_the_printed_config_is_that_of_the_run(videos, tmp_path, capsys):
+    printed = tmp_path / "printed.yaml"
+    with pytest.raises(SystemExit, match="0"):
+        main([*stage_1("fit", tmp_path / "run", videos, trainer__max_steps=1), "--print_config"])
+    printed.write_text(capsys.readouterr().out)
+    assert main(["fit", "-c", str(printed)]) == 0
+    config = VideoGenerator.from_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt").autoencoder.config
+    assert (config.frames, config.content_channels, config.features) == (4, (4, 2), 16)
+
+
+def test_another_model_is_taken_up_and_its_decoder_alone_trained(videos, trained, tmp_path, caplog):
+    start = trained / "checkpoints" / "last.ckpt"
+    more = {"trainer__max_steps": 2, "model__init_from": start, "model__freeze_encoder": "true"}
+    with caplog.at_level(logging.INFO):
+        assert main(stage_1("fit", tmp_path / "run", videos, **more)) == 0
+    assert "linear code" not in caplog.text
+    ends = (run / "checkpoints" / "last.ckpt" for run in (trained, tmp_path / "run"))
+    before, after = map(VideoGenerator.from_checkpoint, ends)
+    for name, value in before.autoencoder.encoder_state().items():
+        assert torch.equal(after.autoencoder.encoder_state()[name], value), name
+    assert not torch.equal(before.autoencoder.from_code.weight, after.autoencoder.from_code.weight)
+
+
+def test_cached_latents_belong_to_the_encoder_whatever_the_decoder(trained):
+    autoencoder = VideoGenerator.from_checkpoint(trained / "checkpoints" / "last.ckpt").autoencoder
+    before = digest_of(autoencoder)
+    with torch.no_grad():
+        autoencoder.from_code.weight.add_(1)
+        assert digest_of(autoencoder) == before
+        autoencoder.normalize["tw"].mean.add_(1)
+    assert digest_of(autoencoder) != before
+
+
+def test_the_gan_phase_trains_it(videos, tmp_path):
+    gan = {
+        "model.adversary.start": 0,
+        "model.adversary.channels": 8,
+        "model.adversary.layers": 1,
+        "model.adversary.optimizer.warmup_steps": 0,
+    }
+    fit = stage_1("fit", tmp_path / "run", videos, trainer__max_steps=1, **gan)
+    assert main([*fit[:5], "-c", "configs/gan.yaml", *fit[5:]]) == 0
