@@ -27,7 +27,7 @@ class WarmStart:
 
     The model may have another size, length or number of classes. In the autoencoder, only `*.position` of the three
     projections depends on size and length: its first axis is the number of frames, or of rows or columns of patches,
-    plus one. In the denoiser, only the class embedding depends on the number of classes.
+    plus one; in the joint transformer, it is `position`. Only the class embedding depends on the number of classes.
 
     Args:
         init_from: Exported folder, training checkpoint of either stage, or output of `pvdm convert`.
