@@ -111,7 +111,7 @@ def test_a_denoiser_of_other_latents_is_told(tmp_path, caplog):
     generator.save_pretrained(tmp_path / "half", half_precision=True)
     WarmStart(tmp_path / "half").fill(generator, "denoiser")
     assert "another autoencoder" not in caplog.text
-    generator.autoencoder.to_pixels.bias.data.add_(1)
+    generator.autoencoder.embed_patches.bias.data.add_(1)
     WarmStart(tmp_path / "half").fill(generator, "denoiser")
     assert "was trained on latents of another autoencoder" in caplog.text
 
