@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import Adam, AdamW, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR
 
 from pvdm.errors import InputError, check_range
+from pvdm.runtime.muon import Muon
 
-OPTIMIZERS = {"adamw": AdamW, "adam": Adam, "rmsprop": RMSprop}
+OPTIMIZERS = {"adamw": AdamW, "adam": Adam, "rmsprop": RMSprop, "muon": Muon}
 NAMES = {"lr": "learning_rate", "weight_decay": "weight_decay", "betas": "betas", "alpha": "betas[1]"}
 """The configuration's names of the entries of PyTorch's parameter groups."""
 
-FUSED, FUSED_DEVICES = {"adamw", "adam"}, {"cpu", "cuda"}
+FUSED, FUSED_DEVICES = {"adamw", "adam", "muon"}, {"cpu", "cuda"}
 
 logger = logging.getLogger(__name__)
 
@@ -28,17 +30,18 @@ logger = logging.getLogger(__name__)
 class OptimizerConfig:
     """The optimizer and its learning rate, which rises linearly, then stays constant or falls.
 
-    "adamw" (Loshchilov & Hutter 2019, arXiv 1711.05101), "adam" (Kingma & Ba 2015, arXiv 1412.6980), or "rmsprop"
-    (Tieleman & Hinton 2012), whose mean square decays by the second of the betas, without momentum. RMSprop does not
-    correct the bias of that mean, which starts at 0: its first updates are up to sqrt(1 / (1 - beta)) times as large.
+    "adamw" (Loshchilov & Hutter 2019, arXiv 1711.05101), "adam" (Kingma & Ba 2015, arXiv 1412.6980), "muon" (Jordan
+    et al. 2024) for matrices and convolutions with AdamW for all else, at one learning rate, or "rmsprop" (Tieleman &
+    Hinton 2012), whose mean square decays by the second of the betas, without momentum. RMSprop does not correct the
+    bias of that mean, which starts at 0: its first updates are up to sqrt(1 / (1 - beta)) times as large.
 
     Args:
         learning_rate: Learning rate after the warm-up.
         warmup_steps: Updates over which the learning rate rises from 0.
         cosine_steps: Update at which the learning rate has fallen to 0 along a half cosine; constant by default.
-        betas: Decay rates of the two moments; rmsprop uses only the second.
-        weight_decay: For adamw, decoupled decay, times the learning rate; for the others, L2 penalty added to the
-            gradient. By default 0.01 for adamw and 0 for the others.
+        betas: Decay rates of the two moments; rmsprop uses only the second, and muon uses them where AdamW moves.
+        weight_decay: For adamw and muon, decoupled decay, times the learning rate; for the others, L2 penalty added to
+            the gradient. By default 0.01 for adamw and muon, and 0 for the others.
         name: Optimizer.
     """
 
@@ -47,7 +50,7 @@ class OptimizerConfig:
     cosine_steps: int | None = None
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float | None = None
-    name: Literal["adamw", "adam", "rmsprop"] = "adamw"
+    name: Literal["adamw", "adam", "rmsprop", "muon"] = "adamw"
 
     def __post_init__(self) -> None:
         check_range(0, learning_rate=self.learning_rate, warmup_steps=self.warmup_steps, weight_decay=self.weight_decay)
@@ -63,12 +66,14 @@ class OptimizerConfig:
         fused: Use the fused kernel where there is one; not possible with a gradient scaler and clipping.
         """
         parameters = list(parameters)
+        if self.name == "muon" and any(isinstance(parameter, DTensor) for parameter in parameters):
+            raise InputError("muon cannot train a sharded network", "choose adamw, or --trainer.strategy ddp")
         kernel = "fused" if fused and self.name in FUSED and _are_on(FUSED_DEVICES, parameters) else "foreach"
         return OPTIMIZERS[self.name](parameters, **self.group(), **{kernel: True})
 
     def group(self) -> dict[str, Any]:
         """The entries of PyTorch's parameter groups; `lr` is the rate after the warm-up."""
-        decay = self.weight_decay if self.weight_decay is not None else 0.01 if self.name == "adamw" else 0.0
+        decay = self.weight_decay if self.weight_decay is not None else 0.01 if self.name in ("adamw", "muon") else 0.0
         own = {"alpha": self.betas[1]} if self.name == "rmsprop" else {"betas": tuple(self.betas)}
         return {"lr": self.learning_rate, "weight_decay": decay, **own}
 
@@ -115,6 +120,8 @@ def _kind(group: Mapping[str, Any]) -> str | None:
     """Name of the optimizer that saved a parameter group; None if unknown."""
     if "alpha" in group:
         return "rmsprop"
+    if "matrices" in group:
+        return "muon"
     is_decoupled = group.get("decoupled_weight_decay")
     return None if is_decoupled is None else "adamw" if is_decoupled else "adam"
 

@@ -62,7 +62,7 @@ def _group(config):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"name": "sgd"}, "the optimizer is 'sgd'; choose one of adamw, adam, rmsprop"),
+        ({"name": "sgd"}, "the optimizer is 'sgd'; choose one of adamw, adam, rmsprop, muon"),
         ({"betas": (0.9, 1.0)}, r"betas are \[0.9, 1.0\]; give two values of at least 0 and below 1"),
         ({"betas": (-0.1, 0.9)}, r"betas are \[-0.1, 0.9\]"),
         ({"betas": (0.9,)}, r"betas are \[0.9\]; give two values"),

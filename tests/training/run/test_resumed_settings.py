@@ -68,8 +68,8 @@ def test_the_same_settings_are_the_same_bits_and_not_told(tmp_path, caplog):
     assert "goes on" not in caplog.text and "changed settings" not in caplog.text
 
 
-@pytest.mark.parametrize("before", ["adamw", "adam", "rmsprop"])
-@pytest.mark.parametrize("now", ["adamw", "adam", "rmsprop"])
+@pytest.mark.parametrize("before", ["adamw", "adam", "rmsprop", "muon"])
+@pytest.mark.parametrize("now", ["adamw", "adam", "rmsprop", "muon"])
 def test_another_optimizer_is_refused(before, now):
     optimizer = OptimizerConfig(name=before).optimizer([torch.nn.Parameter(torch.zeros(2))])
     saved = optimizer.state_dict(), OptimizerConfig().schedule(optimizer).state_dict()

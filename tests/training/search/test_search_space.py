@@ -100,7 +100,7 @@ def test_a_missing_file_is_refused(tmp_path):
         ("data.batch_siz: [1, 2]", r"data.batch_siz is not .*\(did you mean data.batch_size\?\)"),
         ("modell.optimizer.name: [adam, adamw]", "modell.optimizer.name is not"),
         ("data.batch_size: {low: 1.5, high: 3}", "data.batch_size is 1.5; give a whole number"),
-        ("model.optimizer.name: [adam, adm]", "model.optimizer.name is adm; give one of adamw, adam, rmsprop"),
+        ("model.optimizer.name: [adam, adm]", "model.optimizer.name is adm; give one of adamw, adam, rmsprop, muon"),
         ("model.autoencoder.frames: [8, 16]", "model.autoencoder.frames follows from another key; leave it out"),
         ("trainer.default_root_dir: [a, b]", "trainer.default_root_dir cannot be searched"),
         ("seed_everything: [1, 2]", "seed_everything cannot be searched"),
