@@ -6,7 +6,10 @@ x is the noisy latent (b, c, l), float, t the time (b,), int64, 0..T-1; the pred
 and the noise, both like x. Samplers know nothing else: guidance, clamping and parameterization are applied here.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,6 +22,18 @@ Denoise = Callable[[Tensor, Tensor], Prediction]
 Network = Callable[[Tensor, Tensor, Condition], Tensor]
 
 
+class WeakGuide(NamedTuple):
+    """A weak version of a network, and the weight w of guidance away from it; Karras et al. 2024 (arXiv 2406.02507)."""
+
+    network: Network
+    weight: float
+
+    def guided(self, output: Tensor, own: Network, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """output + w [own(x, t, condition) - weak(x, t, condition)]: (b, c, l), like the output."""
+        difference = own(x, t, condition).to(x.dtype) - self.network(x, t, condition).to(x.dtype)
+        return output.to(x.dtype) + self.weight * difference
+
+
 def make_denoise(
     network: Network,
     schedule: NoiseSchedule,
@@ -29,8 +44,7 @@ def make_denoise(
     label_guidance: float = 0.0,
     clamp: bool = True,
     bound: float | None = 1.0,
-    autoguidance: float = 0.0,
-    weak: Network | None = None,
+    weak: WeakGuide | None = None,
     interval: tuple[float, float] | None = None,
 ) -> Denoise:
     """The contract's `denoise` of a network.
@@ -44,23 +58,20 @@ def make_denoise(
         label_guidance: weight of guidance by the label.
         clamp: clamp the clean latent to the autoencoder's range, as released; the noise stays as predicted.
         bound: largest magnitude of the autoencoder's latents; None if they have no bound, and nothing is clamped.
-        autoguidance: weight of guidance by the weak network, see `autoguided`; 0 is none.
-        weak: the weak network, of the same schedule and parameterization.
-        interval: lowest and highest noise, sigma / alpha, with guidance of any kind; `t` is then read on the host, and
-            must be the same for all samples.
+        weak: a weak network to be guided away from, of the same schedule and parameterization.
+        interval: lowest and highest noise, sigma / alpha, with any guidance; t, one for all, is then read on the host.
     """
-    condition = Condition.of(condition)
+    condition, limit = Condition.of(condition), bound if clamp else None
     weights, joined = guidance_terms(condition, guidance, label_guidance)
 
     def denoise(x: Tensor, t: Tensor) -> Prediction:
-        is_guided = interval is None or is_within(interval, schedule.level(int(t[0])))
-        output = guided_output(network, x, t, *((joined, weights) if is_guided else (condition, [1.0])))
-        if is_guided and autoguidance:
-            output = autoguided(output, network, weak, x, t, condition, autoguidance, is_own=len(weights) == 1)
+        if interval is not None and not is_within(interval, schedule.level(int(t[0]))):
+            output = network(x, t, condition)
+        else:
+            output = guided_output(network, x, t, joined, weights)
+            output = output if weak is None else weak.guided(output, network, x, t, condition)
         prediction = to_prediction(output, x, t, schedule, parameterization)
-        if not clamp or bound is None:
-            return prediction
-        return prediction._replace(clean=prediction.clean.clamp(-bound, bound))
+        return prediction if limit is None else prediction._replace(clean=prediction.clean.clamp(-limit, limit))
 
     return denoise
 
@@ -94,25 +105,6 @@ def is_within(interval: tuple[float, float], level: Level) -> bool:
     """Whether the noise of a level, sigma / alpha, is in a guidance interval (arXiv 2404.07724)."""
     low, high = interval
     return low * level.alpha <= level.sigma <= high * level.alpha
-
-
-def autoguided(
-    output: Tensor,
-    network: Network,
-    weak: Network,
-    x: Tensor,
-    t: Tensor,
-    condition: Condition,
-    weight: float,
-    *,
-    is_own: bool,
-) -> Tensor:
-    """output + w [out - out_weak], Karras et al. 2024 (arXiv 2406.02507): like the output, (b, c, l).
-
-    The networks' outputs out and out_weak have the whole condition. `is_own` says that `output` is out already.
-    """
-    own = output if is_own else network(x, t, condition).to(x.dtype)
-    return output.to(x.dtype) + weight * (own.to(x.dtype) - weak(x, t, condition).to(x.dtype))
 
 
 def guided_output(network: Network, x: Tensor, t: Tensor, condition: Condition, weights: Sequence[float]) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from difflib import get_close_matches
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pvdm.autoencoder import Triplane
 from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise, sample
+from pvdm.diffusion.denoise import WeakGuide
 from pvdm.diffusion.sampler_config import CONTEXT_NOISE
 from pvdm.diffusion.time_grids import time_of_sigma
 from pvdm.errors import InputError
@@ -93,8 +94,7 @@ class LatentModel(StoredModel):
             label_guidance=sampler.label_guidance,
             clamp=sampler.clamp,
             bound=getattr(self.autoencoder, "latent_bound", None),
-            autoguidance=sampler.autoguidance,
-            weak=None if sampler.weak_model is None else self._weak_network(sampler.weak_model),
+            weak=self._weak_guide(sampler),
             interval=sampler.guidance_interval,
         )
         peaks: list[Tensor] = []
@@ -109,8 +109,10 @@ class LatentModel(StoredModel):
         self.check_result(torch.stack([*peaks, latent.abs().amax().float()]), "sampling")
         return latent
 
-    def _weak_network(self, name: str) -> Callable[..., Tensor]:
-        """The denoiser of the weak model of autoguidance, kept once loaded; InputError if it is for other latents."""
+    def _weak_guide(self, sampler: SamplerConfig) -> WeakGuide | None:
+        """The weak model of autoguidance, kept once loaded; InputError if it is for other latents."""
+        if (name := sampler.weak_model) is None:
+            return None
         loaded = vars(self).setdefault("_weak_networks", {})  # in a dict, as they are no parts of this model
         if name not in loaded:
             model = type(self).load(name)
@@ -122,7 +124,7 @@ class LatentModel(StoredModel):
             known = condition if network.config.classes else replace(condition, label=None, label_mask=None)
             return network(z, t, known)
 
-        return of_known_labels
+        return WeakGuide(of_known_labels, sampler.autoguidance)
 
     def _noised(self, condition: Condition, sampler: SamplerConfig, noise: VideoNoise) -> Condition:
         """The condition with noise in its context, where the denoiser is told how much; InputError where it is not."""

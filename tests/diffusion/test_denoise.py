@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pvdm.diffusion import Condition, make_denoise, to_prediction
+from pvdm.diffusion.denoise import WeakGuide
 
 
 class Recorder:
@@ -156,7 +157,7 @@ def weaker(z, t, condition):
 @pytest.mark.parametrize("guidance", [0.0, 1.5])
 def test_autoguidance_is_its_formula_with_and_without_the_other_guidance(schedule, x, context, guidance):
     options = {"parameterization": "v", "condition": context, "guidance": guidance, "clamp": False}
-    found = make_denoise(Recorder(), schedule, **options, autoguidance=0.7, weak=weaker)(x, T)
+    found = make_denoise(Recorder(), schedule, **options, weak=WeakGuide(weaker, 0.7))(x, T)
     own, absent = Recorder()(x, T, Condition(context)), Recorder()(x, T, Condition())
     weak = weaker(x, T, Condition(context))
     output = (1 + guidance) * own - guidance * absent + 0.7 * (own - weak)
@@ -168,7 +169,7 @@ def test_guidance_of_any_kind_is_off_outside_of_its_interval(schedule, x, contex
     sigma = [math.exp(-schedule.level(time).half_log_snr) for time in (500, 950)]
     interval = (0.9 * sigma[0], 0.5 * sum(sigma))
     options = {"parameterization": "eps", "condition": context, "clamp": False}
-    guided = {**options, "guidance": 1.5, "autoguidance": 0.7, "weak": weaker}
+    guided = {**options, "guidance": 1.5, "weak": WeakGuide(weaker, 0.7)}
     network = Recorder()
     limited = make_denoise(network, schedule, **guided, interval=interval)
     plain, always = make_denoise(Recorder(), schedule, **options), make_denoise(Recorder(), schedule, **guided)

@@ -121,6 +121,16 @@ def add_sampler(
         help=f"spacing of the timesteps; by default {FEW_STEPS_GRID}, for ddim and ddpm uniform as released",
     )
     group.add_argument("--eta", type=float, help="noise of ddim, from 0 (none) to 1")
+    _add_guidance(group)
+    for action in group._group_actions:
+        if unset and SOLVER.get(action.dest) is not None:
+            action.help += f" (default: {SOLVER[action.dest]})"
+    parser.set_defaults(**({} if unset else SOLVER))
+    return group
+
+
+def _add_guidance(group: argparse._ArgumentGroup) -> None:
+    """What is given to the model, and how strongly it follows."""
     group.add_argument("--guidance", type=float, help="weight of guidance by the previous clip; 0 turns it off")
     group.add_argument(
         "--label",
@@ -144,11 +154,6 @@ def add_sampler(
         metavar=("LOW", "HIGH"),
         help="noise, sigma / alpha, between which any guidance is on; by default all",
     )
-    for action in group._group_actions:
-        if unset and SOLVER.get(action.dest) is not None:
-            action.help += f" (default: {SOLVER[action.dest]})"
-    parser.set_defaults(**({} if unset else SOLVER))
-    return group
 
 
 def with_solver(options: argparse.Namespace) -> argparse.Namespace:
