@@ -150,7 +150,7 @@ def test_units_and_what_stands_beside(network):
 def test_still_videos_have_no_motion_to_compare_with(network):
     clips = [clip[:, :1].expand_as(clip) for clip in moving(12, 0)]
     noise = rows_of([clip.video for clip in NoiseClips((16, 32, 32), 8).read(range(8))], network)
-    with pytest.raises(InputError, match="the real clips do not differ from stills; give videos that move"):
+    with pytest.raises(InputError, match="the 12 real clips do not differ from stills; give more videos, which move"):
         AppearanceMotion(rows_of(clips, network), np.arange(12), noise)
 
 

@@ -243,7 +243,7 @@ class Judge:
             "warping": own["warping"] / of_real["warping"] if of_real["warping"] else None,
             "diversity": diversity(seen, training),
             "nearest": float(nearest(seen, training)[1].mean() / usual) if usual else None,
-            "draws": [round(float(value), 6) for value in distances.draws["appearance_motion"]],
+            "draws": [None if np.isnan(value) else float(value) for value in distances.draws["appearance_motion"]],
         }
 
 

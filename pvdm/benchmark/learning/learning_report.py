@@ -10,6 +10,8 @@ from einops import rearrange
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from pvdm.evaluation.metrics.appearance import INTERVAL
+
 SHOWN, FRAMES, MARGIN, LINE, SCALE = 6, 4, 8, 18, 2
 HEAD = (
     *("recipe", "updates", "PSNR", "SSIM", "sharpness", "grid", "one step at 0", "appearance-motion", "motion"),
@@ -32,10 +34,10 @@ def comparison(runs: Runs) -> dict[str, Any]:
 def _ratio(runs: Runs, name: str, base: str, part: str) -> dict[str, Any]:
     draws, values = {}, {}
     for recipe in (name, base):
-        own = [run[part] for run in runs if run["recipe"] == recipe]
-        draws[recipe] = np.mean([found["draws"] for found in own], axis=0)
-        values[recipe] = np.mean([found["appearance_motion"] for found in own])
-    low, high = np.percentile(draws[name] / draws[base], (2.5, 97.5))
+        own = [run for run in runs if run["recipe"] == recipe]
+        draws[recipe] = _mean_draws(own, part)
+        values[recipe] = np.mean([run[part]["appearance_motion"] for run in own])
+    low, high = np.nanpercentile(draws[name] / draws[base], INTERVAL)
     return {"over": base, "ratio": float(values[name] / values[base]), "interval": [float(low), float(high)]}
 
 
@@ -93,8 +95,15 @@ def _mean(runs: Runs, part: str, key: str) -> str:
 
 def _with_interval(runs: Runs, part: str) -> str:
     """The mean over the seeds, with the interval of the mean."""
-    low, high = np.percentile(np.mean([run[part]["draws"] for run in runs], axis=0), (2.5, 97.5))
+    low, high = np.nanpercentile(
+        np.mean(np.array([run[part]["draws"] for run in runs], dtype=float), axis=0), (2.5, 97.5)
+    )
     return f"{_mean(runs, part, 'appearance_motion')} [{low:.3f}, {high:.3f}]"
+
+
+def _mean_draws(runs: Runs, part: str) -> np.ndarray:
+    """The bootstrap's draws of the mean over the seeds."""
+    return np.mean(np.array([run[part]["draws"] for run in runs], dtype=np.float64), axis=0)
 
 
 def strip(rows: Sequence[tuple[str, Tensor]]) -> Image.Image:

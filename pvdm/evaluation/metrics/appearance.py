@@ -59,7 +59,7 @@ def groups_of(source: ClipSource) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Distances:
-    """Values by name, and those of `RESAMPLINGS` bootstrap samples, (r,) each.
+    """Values by name, and those of `RESAMPLINGS` bootstrap samples, (r,) each, NaN for samples of a single video.
 
     The samples of real videos are the same for any two sets that are compared with the same real clips and seed, so
     that ratios of `draws` are paired.
@@ -70,7 +70,7 @@ class Distances:
 
     def interval(self, name: str) -> tuple[float, float]:
         """The 95 % interval of a value."""
-        low, high = np.percentile(self.draws[name], INTERVAL)
+        low, high = np.nanpercentile(self.draws[name], INTERVAL)
         return float(low), float(high)
 
 
@@ -171,9 +171,11 @@ class AppearanceMotion:
             "change": self._distance("change", frozen, self._groups),
             "order": self._distance("order", shuffled, self._groups) / SHUFFLED,
         }
-        for name, what in zip(NAMES, ("noise", "stills", "clips whose frames are shuffled"), strict=True):
+        for name, worse in zip(NAMES, ("noise", "stills", "clips whose frames are shuffled"), strict=True):
             if not units[name] > 0:
-                raise InputError(f"the real clips do not differ from {what}", "give videos that move")
+                raise InputError(
+                    f"the {len(self._real)} real clips do not differ from {worse}", "give more videos, which move"
+                )
         return units
 
     def _distance(self, name: str, points: Mapping[str, np.ndarray], groups: np.ndarray | None) -> float:
@@ -251,10 +253,11 @@ def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _weighted(first: np.ndarray, kernel: np.ndarray, counted: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """(r,) the weighted mean of a kernel over the pairs that count."""
+    """(r,) the weighted mean of a kernel over the pairs that count; NaN where there is none."""
     counted = counted.astype(np.float64)
     total = ((first @ counted) * second).sum(1)
-    return ((first @ (kernel * counted)) * second).sum(1) / np.maximum(total, np.finfo(float).tiny)
+    with np.errstate(invalid="ignore"):
+        return ((first @ (kernel * counted)) * second).sum(1) / total
 
 
 def _resampled(groups: np.ndarray, seed: Sequence[int]) -> np.ndarray:

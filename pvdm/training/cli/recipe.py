@@ -44,13 +44,12 @@ class RecipeStage:
 
     def _filled(self, key: str, value: Any, places: Mapping[str, object]) -> str:
         text = value if isinstance(value, str) else json.dumps(value)
-        unknown = [name for name in PLACE.findall(text) if name not in places] if isinstance(value, str) else []
-        if unknown:
+        if unknown := [name for name in PLACE.findall(text) if name not in places]:
             known = ", ".join(f"{{{name}}}" for name in places) or "none"
             raise InputError(
                 f"{key} of stage {self.name} names the place {{{unknown[0]}}}", f"the places here are: {known}"
             )
-        return PLACE.sub(lambda match: str(places[match[1]]), text) if isinstance(value, str) else text
+        return PLACE.sub(lambda match: str(places[match[1]]), text)
 
 
 @dataclass(frozen=True)

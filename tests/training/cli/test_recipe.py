@@ -30,15 +30,16 @@ def test_each_recipe_of_the_package_is_accepted_by_fit(file, tmp_path):
 
 
 def test_overrides_become_options_and_places_are_filled(tmp_path):
-    overrides = {"data.loop": True, "model.x": None, "data.validation_folders": ["a b"], "data.path": "{root}/clips"}
+    mix = [{"path": "{root}/a", "weight": 2}]
+    overrides = {"data.loop": True, "model.x": None, "data.mix": mix, "data.path": "{root}/clips"}
     stage = read_recipe(write(tmp_path, {"stages": [{**STAGE, "overrides": overrides, "budget": 30}]})).stages[0]
     found = stage.arguments({"root": "/data"})
     assert found[0] == "-c" and found[1].endswith("configs/autoencoder.yaml") and stage.budget == 30
     assert found[2:] == [
         *("--data.loop", "true", "--model.x", "null"),
-        *("--data.validation_folders", '["a b"]', "--data.path", "/data/clips"),
+        *("--data.mix", '[{"path": "/data/a", "weight": 2}]', "--data.path", "/data/clips"),
     ]
-    with pytest.raises(InputError, match=r"data.path of stage autoencoder names the place \{root\}; the places here"):
+    with pytest.raises(InputError, match=r"data.mix of stage autoencoder names the place \{root\}; the places here"):
         stage.arguments({"output": "x"})
 
 
