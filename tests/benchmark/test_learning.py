@@ -160,6 +160,7 @@ def made_up(recipe: str, seed: int, value: float, noise: float) -> dict:
         "extension": part,
         "latent_values": 8,
         "cosine_transform": 25.0,
+        "linear_code": 24.0 if recipe == "new" else None,
     }
 
 
@@ -170,4 +171,5 @@ def test_recipes_are_compared_in_pairs():
     assert found["interval"] == pytest.approx([0.5, 0.5])  # their noise is the same
     text = table(runs, comparison(runs), {"floors": None, "frozen_real": {"appearance_motion": 1.0}})
     assert "| old (2 seeds) | 10 + 30 | 20.50 |" in text and "new over old, samples: 0.50 [0.50, 0.50]." in text
-    assert "| cosine transform, 8 values |  | 25.00 |" in text
+    assert "| cosine transform, 8 values |  | 25.00 |" in text and "| linear code of new |  | 24.00 |" in text
+    assert "linear code of old" not in text

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from pvdm.benchmark.learning.cosine_transform import cosine_transform_psnr
-from pvdm.benchmark.learning.learning_figures import Judge, RealClips, reconstruction
+from pvdm.benchmark.learning.learning_figures import Judge, RealClips, linear_code_psnr, reconstruction
 from pvdm.benchmark.learning.learning_report import comparison, strip, table
 from pvdm.data.video_collection import VideoCollection
 from pvdm.diffusion import SamplerConfig
@@ -179,6 +179,7 @@ def _measured(run: BudgetedRun, real: RealClips, settings: Mapping[str, Any], de
         },
         "latent_values": values,
         "cosine_transform": cosine_transform_psnr(real.coefficients, real.test, values),
+        "linear_code": linear_code_psnr(generator, real),
         "reconstruction": reconstruction(generator, real.test),
     }
     if generator.denoiser is not None:

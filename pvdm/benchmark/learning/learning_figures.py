@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pvdm.autoencoder import SpectralAutoencoder
 from pvdm.benchmark.learning.cosine_transform import ranked_coefficients
 from pvdm.data import ClipDataset
 from pvdm.data.video_collection import VideoCollection
@@ -135,13 +136,26 @@ def reconstruction(generator: VideoGenerator, clips: Tensor) -> dict[str, float]
     fidelity.update(range(len(clips)), found, clips)
     sharpness.update(to_float(found), to_float(clips))
     config = generator.autoencoder.config
-    patch = getattr(config, "patch_size", None) or config.height // config.latent_shape.height
+    patch = config.height // config.latent_shape.h
     scores = fidelity.compute()
     return {
         **{name: float(scores[name]) for name in ("psnr", "ssim")},
         "sharpness": float(sharpness.compute()),
         "grid": grid(found, patch) / grid(clips, patch),
     }
+
+
+@torch.no_grad()
+def linear_code_psnr(generator: VideoGenerator, real: RealClips) -> float | None:
+    """PSNR (dB) of test clips by the linear code that an autoencoder starts from; None if it starts at random.
+
+    The code is fitted to the bench's training clips.
+    """
+    if not isinstance(generator.autoencoder, SpectralAutoencoder):
+        return None
+    start = VideoGenerator(generator.autoencoder.config).eval()
+    start.autoencoder.fit(real.training)
+    return reconstruction(start, real.test)["psnr"]
 
 
 @torch.no_grad()

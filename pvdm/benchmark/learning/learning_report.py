@@ -47,11 +47,10 @@ def table(runs: Runs, compared: Mapping[str, Any], beside: Mapping[str, Any]) ->
     for name in dict.fromkeys(run["recipe"] for run in runs):
         rows.append(_row(name, [run for run in runs if run["recipe"] == name]))
     transforms = {run["latent_values"]: run["cosine_transform"] for run in runs}
-    rows += [
-        (f"cosine transform, {values:,} values", "", f"{psnr:.2f}", *[""] * (len(HEAD) - 3))
-        for values, psnr in transforms.items()
-    ]
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines = {f"cosine transform, {values:,} values": psnr for values, psnr in transforms.items()}
+    lines |= {f"linear code of {run['recipe']}": run["linear_code"] for run in runs if run["linear_code"] is not None}
+    rows += [(name, "", f"{psnr:.2f}", *[""] * (len(HEAD) - 3)) for name, psnr in lines.items()]
+    text = ["| " + " | ".join(row) + " |" for row in rows]
     floors = (beside["floors"] or {}).get("appearance_motion")
     real = f"{floors:.3f}" if floors is not None else "unknown"
     frozen = beside["frozen_real"]["appearance_motion"]
@@ -62,7 +61,7 @@ def table(runs: Runs, compared: Mapping[str, Any], beside: Mapping[str, Any]) ->
         for name, parts in compared.items()
         for part, found in parts.items()
     ]
-    return "\n".join([*lines, "", *notes]) + "\n"
+    return "\n".join([*text, "", *notes]) + "\n"
 
 
 def _row(name: str, runs: Runs) -> tuple[str, ...]:
