@@ -17,9 +17,11 @@ import numpy as np
 import torch
 
 from pvdm.benchmark.learning.cosine_transform import cosine_transform_psnr
-from pvdm.benchmark.learning.learning_figures import Judge, RealClips, linear_code_psnr, reconstruction
+from pvdm.benchmark.learning.learning_figures import TEST_CLIPS, Judge, RealClips, linear_code_psnr, reconstruction
 from pvdm.benchmark.learning.learning_report import comparison, strip, table
-from pvdm.data.video_collection import VideoCollection
+from pvdm.data.collection import ClipCollection
+from pvdm.data.data_options import parse_options
+from pvdm.data.mixing.mixed_collection import collection_of
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.evaluation.features.detectors import load_detector
@@ -48,8 +50,7 @@ def run_learning(options: argparse.Namespace, *, device: torch.device) -> None:
     file = options.output / WORK
     if not file.is_file():
         logger.info("reading %d real clips", options.real_clips)
-        data = configs[0][0].data
-        RealClips.of(VideoCollection.of(data_options(data)), detector, options.real_clips).save(file)
+        RealClips.of(_single_clips(configs[0][0].data), detector, options.real_clips).save(file)
     task = partial(_trained_and_measured, file=file, settings=_settings(options), device=str(device))
     jobs = min(options.jobs, len(runs)) if device.type == "cpu" else 1
     if jobs == 1:
@@ -60,12 +61,11 @@ def run_learning(options: argparse.Namespace, *, device: torch.device) -> None:
     _write(options, found, RealClips.load(file), detector.describe(), device)
 
 
-def data_options(config: Any) -> Any:
-    """The data of a parsed stage as single clips."""
-    from pvdm.data.data_options import parse_options
-
-    values = config.as_dict()
-    return parse_options({**values, "clips": 1})
+def _single_clips(data: Any) -> ClipCollection:
+    """The data of a parsed stage: single clips, not augmented."""
+    plain = {"clips": 1, "random_crop": False, "horizontal_flip": False, "validation_clips": TEST_CLIPS}
+    values = {name: value for name, value in data.as_dict().items() if name != "color_jitter"}
+    return collection_of(parse_options({**values, **plain}))
 
 
 def _runs(options: argparse.Namespace, recipes: Sequence[Recipe], device: torch.device) -> list[BudgetedRun]:

@@ -14,15 +14,15 @@ from torch import Tensor
 
 from pvdm.autoencoder import SpectralAutoencoder
 from pvdm.benchmark.learning.cosine_transform import ranked_coefficients
-from pvdm.data import ClipDataset
-from pvdm.data.video_collection import VideoCollection
+from pvdm.data import SampleKey
+from pvdm.data.collection import ClipCollection
 from pvdm.diffusion import SamplerConfig
 from pvdm.diffusion.denoise import make_denoise
 from pvdm.diffusion.process import q_sample
 from pvdm.evaluation.features.detectors import Detector
 from pvdm.evaluation.features.distances import nearest
 from pvdm.evaluation.features.frame_features import PARTS
-from pvdm.evaluation.metrics.appearance import AppearanceMotion, Distances, NoiseClips
+from pvdm.evaluation.metrics.appearance import NOISE_CLIPS, AppearanceMotion, Distances, NoiseClips
 from pvdm.evaluation.metrics.coherence import warping_error
 from pvdm.evaluation.metrics.fidelity import Fidelity, Sharpness
 from pvdm.evaluation.metrics.nearest import diversity
@@ -35,8 +35,8 @@ from pvdm.video import to_float
 LOG_SNRS = (-4.0, -2.0, 0.0, 2.0, 4.0)
 """Log of the power of latents over that of noise, at which predictions are compared."""
 
-MOST_TEST_CLIPS, MOST_TRAINING_CLIPS, COHERENT = 64, 128, 32
-"""Test clips of reconstructions, training clips of differences, and clips whose optical flow is measured."""
+TEST_CLIPS, MOST_TRAINING_CLIPS, COHERENT = 64, 128, 32
+"""Test clips, training clips whose differences are measured, and clips whose optical flow is."""
 
 EXTENDED_CLIPS = 4
 BATCH = 8
@@ -48,7 +48,7 @@ class RealClips:
 
     Args:
         training: Clips (n, 3, t, h, w) uint8 of training videos.
-        test: The middle clips of test videos.
+        test: Clips of validation videos, spread evenly over videos and time.
         groups: (m,) the training video of each row of `training_rows`.
         training_rows, test_rows, noise_rows: Statistics of features of training clips, of which there are more than of
             pixels, of the test clips and of noise, see `FrameStatistics`.
@@ -64,23 +64,21 @@ class RealClips:
     coefficients: np.ndarray
 
     @classmethod
-    def of(cls, videos: VideoCollection, detector: Detector, count: int) -> RealClips:
-        """`count` clips of the training videos, several of each if there are fewer videos."""
+    def of(cls, videos: ClipCollection, detector: Detector, count: int) -> RealClips:
+        """`count` training clips, several of each video if there are fewer, and those that a validation takes."""
         videos.setup()
-        several = -(-count // len(videos.training.videos))
-        training = _dataset(videos, videos.training, training=True, clips_per_video=several)
-        test = _dataset(videos, videos.validation, training=False, clips_per_video=1)
-        chosen = np.sort(np.random.default_rng(0).permutation(len(training))[:count])
-        spread = np.linspace(0, len(test) - 1, min(len(test), MOST_TEST_CLIPS)).round().astype(int)
-        clips, tests = (
-            torch.stack([data[int(index)]["video"] for index in numbers])
-            for data, numbers in ((training, chosen), (test, spread))
-        )
-        source = NoiseClips(clips.shape[2:])
-        noise = torch.stack([clip.video for clip in source.read(range(len(source)))])
+        training = videos.training
+        epochs = [
+            np.random.default_rng(epoch).permutation(len(training)) for epoch in range(-(-count // len(training)))
+        ]
+        keys = [SampleKey(epoch, int(index)) for epoch, order in enumerate(epochs) for index in order][:count]
+        samples = [training[key] for key in keys]
+        clips = torch.stack([sample["video"] for sample in samples])
+        tests = torch.stack([videos.validation[int(index)]["video"] for index in videos.validated])
+        noise = torch.stack([clip.video for clip in NoiseClips(clips.shape[2:]).read(range(NOISE_CLIPS))])
         rows = (np.concatenate(list(_rows(part, detector))).astype(np.float32) for part in (clips, tests, noise))
-        kept = clips[:: -(-len(clips) // MOST_TRAINING_CLIPS)]
-        return cls(kept, tests, chosen // several, *rows, ranked_coefficients(clips))
+        _, groups = np.unique([sample["path"] for sample in samples], return_inverse=True)
+        return cls(clips[:MOST_TRAINING_CLIPS], tests, groups, *rows, ranked_coefficients(clips))
 
     def save(self, file: Path) -> None:
         """Writes an .npz file."""
@@ -100,11 +98,6 @@ class RealClips:
     def space(self) -> AppearanceMotion:
         """Where clips are compared with the training clips."""
         return AppearanceMotion(self.training_rows, self.groups, self.noise_rows)
-
-
-def _dataset(videos: VideoCollection, of: ClipDataset, **options: Any) -> ClipDataset:
-    """Single clips of the videos of another data set, not augmented."""
-    return ClipDataset(list(of.videos), videos.clip, seed=0, reader=videos.reader, **options)
 
 
 @dataclass
