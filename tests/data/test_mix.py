@@ -121,6 +121,20 @@ def test_options_of_a_set_stand_in_for_those_of_all(folder):
     assert options.of_set(MixedSet(folder, fps=10)).stride == 1
 
 
+def test_other_processes_use_what_the_first_has_found(folder, monkeypatch):
+    options = DataOptions(mix=[MixedSet(folder), MixedSet(layout="scenes")], frames=4, scenes=SCENES)
+    first, other, failing = (collection_of(options) for _ in range(3))
+    found = first.discover()
+    monkeypatch.delattr(VideoCollection, "_find_and_index")
+    other.discovered = found
+    other.setup()
+    first.setup()
+    assert [clips.videos for clips in other.training.sets] == [clips.videos for clips in first.training.sets]
+    failing.discovered = InputError("the disk of the first failed")
+    with pytest.raises(InputError, match="the disk of the first failed"):
+        failing.setup()
+
+
 def test_the_description_says_what_is_mixed(folder):
     collection = mixed(MixedSet(folder, weight=2), MixedSet(layout="scenes"))
     described = collection.describe()
