@@ -106,6 +106,7 @@ def _sample(name: str, model: Path, options: argparse.Namespace) -> None:
         labels = [word for label in SAMPLED[name] for word in ("--label", label)]
         words = ["sample", model, "--num-videos", 16, "--grid", "4x4", *labels]
         _python("-m", "pvdm.cli", *words, "--device", options.device, "--overwrite", "--output", output)
+        output.with_name(f"{output.name}.json").unlink(missing_ok=True)  # few files may come back from such a machine
 
 
 def _summary(run: Path) -> dict[str, Any]:
