@@ -117,10 +117,9 @@ class Job:
                         self._export(exported)
             finally:
                 was_stopped = process.poll() is None
-                process.terminate()
-                process.wait(GRACE)
-        if process.returncode not in ((0, 143, -signal.SIGTERM) if was_stopped else (0,)):
-            raise SystemExit(f"pvdm {verb} failed with status {process.returncode}; the end of {log}:\n{_end(log)}")
+                _end(process)
+        if process.returncode not in ((0, 143, -signal.SIGTERM, -signal.SIGKILL) if was_stopped else (0,)):
+            raise SystemExit(f"pvdm {verb} failed with status {process.returncode}; the end of {log}:\n{_tail(log)}")
 
     def _export(self, stage: str) -> None:
         """Writes OUTPUT/model in half precision, and the archive."""
@@ -180,7 +179,17 @@ def _progress(run: Path, trained: float) -> tuple[int, float]:
     return last, (last - first) / (late - early) if late > early else last / trained
 
 
-def _end(log: Path) -> str:
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Stops a process, which may write its checkpoint first."""
+    process.terminate()
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
 
 
