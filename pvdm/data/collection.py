@@ -51,6 +51,11 @@ class ClipCollection(ABC):
         return float(np.median(rates)) if rates else None
 
     @property
+    def measured_training(self) -> ClipDataset:
+        """The training samples as validation reads its own, to be measured beside them; after `setup`."""
+        return self.training.fixed()
+
+    @property
     def validated(self) -> np.ndarray:
         """Indices of the samples that a validation takes, the same for any number of processes; after `setup`."""
         count = self.samples.validation_clips

@@ -1,6 +1,7 @@
 """A mix takes its data sets in proportion to their weights, and what each gives is what it gives alone."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -176,3 +177,14 @@ def test_shares_are_whole_and_in_proportion():
     assert apportioned(7, [2, 1]).tolist() == [5, 2] and apportioned(3, [5]).tolist() == [3]
     with pytest.raises(InputError, match=r"the weight 0\.001 is too small for a sample in an epoch of 20; raise it"):
         apportioned(20, [1, 0.001])
+
+
+def test_training_clips_are_measured_of_the_sets_that_validation_takes(folder):
+    """So that the gap between both is not that between data sets; and as validation reads its own."""
+    own = MixedSet(folder, validation_fraction=0)
+    collection = mixed(own, MixedSet(layout="scenes"), random_crop=True, clips_per_video=2)
+    measured = collection.measured_training
+    assert {str(video.path).partition(":")[0] for video in measured.videos} == {"scenes"}
+    assert len(measured) == 12  # two of each of six videos
+    both = mixed(replace(own, validation_fraction=0.5), MixedSet(layout="scenes")).measured_training
+    assert len(both.sets) == 2 and not any(clips.training for clips in both.sets)

@@ -53,8 +53,7 @@ class MixedCollection(ClipCollection):
             videos.setup(log=log)
         self.classes = tuple(dict.fromkeys(name for videos in self.sets for name in videos.classes or ())) or None
         self.training = self._mixed(self.sets, "training", self.weights)
-        held_out = [videos for videos in self.sets if videos.has_validation] or self.sets
-        self.validation = self._mixed(held_out, "validation")
+        self.validation = self._mixed(self._held_out, "validation")
         if log:
             self._log_shares()
 
@@ -78,6 +77,16 @@ class MixedCollection(ClipCollection):
     def clip_fps(self) -> float | None:
         """Frames per second of the clips of the first set that records it."""
         return next((rate for videos in self.sets if (rate := videos.clip_fps)), None)
+
+    @property
+    def measured_training(self) -> MixedClips:
+        """Of the sets that validation takes, which compares them."""
+        return self._mixed(self._held_out, "training").fixed()
+
+    @property
+    def _held_out(self) -> list[VideoCollection]:
+        """The sets that validation takes."""
+        return [videos for videos in self.sets if videos.has_validation] or self.sets
 
     def describe(self) -> dict[str, Any]:
         sets = [videos.describe() for videos in self.sets]

@@ -139,7 +139,7 @@ def advice(history: Sequence[Measured], *, name: str, sign: int) -> str | None:
 def _training_clips(trainer: Trainer, count: int) -> DataLoader:
     """Clips evenly spread over the training data, as validation would read them."""
     data = trainer.datamodule
-    clips = data.training.fixed()
+    clips = data.collection.measured_training
     loader = data.loaders.in_order(clips, clips.evenly_spread(max(count, trainer.world_size)))
     loader.generator = torch.Generator()  # workers' seeds are drawn from it, not from the global generator
     return loader
