@@ -2,8 +2,10 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor
@@ -64,16 +66,17 @@ class Level:
 
 
 class NoiseSchedule:
-    """alpha_bar of every time, (timesteps,), float64; not a module, so that casting a network does not cast it.
-
-    `half_log_snr` has log(alpha / sigma) of every time, (timesteps,), float64, falling.
-    """
+    """alpha_bar of every time, (timesteps,), float64; not a module, so that casting a network does not cast it."""
 
     def __init__(self, config: DiffusionConfig) -> None:
         self.config = config
         self.alpha_bar = alpha_bar_from_betas(scaled_linear_betas(config))
-        self.half_log_snr = 0.5 * (self.alpha_bar.log() - (-self.alpha_bar).log1p()).numpy()
         self._tables: dict[tuple[str, torch.device, torch.dtype], Tensor] = {}
+
+    @cached_property
+    def half_log_snr(self) -> np.ndarray:
+        """log(alpha / sigma) of every time, (timesteps,), float64, falling."""
+        return 0.5 * (self.alpha_bar.log() - (-self.alpha_bar).log1p()).numpy()
 
     def level(self, time: int) -> Level:
         """Signal and noise at one time, -1..T-1, for computations on the host."""
