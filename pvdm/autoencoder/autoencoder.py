@@ -42,8 +42,7 @@ class ProjectedAutoencoder(VideoAutoencoder):
 
     encoder_parts = ("embed_patches", "encoder", "projections")
 
-    latent_bound: float | None = 1.0
-    """Largest magnitude of latents, to which sampling clamps; None if they have no bound."""
+    latent_bound = 1.0
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__(config)

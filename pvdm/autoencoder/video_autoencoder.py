@@ -22,6 +22,9 @@ class VideoAutoencoder(nn.Module):
     Another size, number of frames or dtype than `config` says raises ArgumentError, a ValueError.
     """
 
+    latent_bound: ClassVar[float | None] = None
+    """Largest magnitude of latents, to which sampling clamps; None if they have no bound."""
+
     encoder_parts: ClassVar[tuple[str, ...]]
     """Names of the parts that the latent of a video depends on."""
 

@@ -93,7 +93,7 @@ class LatentModel(StoredModel):
             guidance=sampler.guidance,
             label_guidance=sampler.label_guidance,
             clamp=sampler.clamp,
-            bound=getattr(self.autoencoder, "latent_bound", None),
+            bound=self.autoencoder.latent_bound,
             weak=self._weak_guide(sampler),
             interval=sampler.guidance_interval,
         )

@@ -8,10 +8,11 @@ import logging
 import pytest
 import torch
 from fuzzing import encode as write
-from miniature import SIZES, read
+from miniature import SIZES, UNET_SIZES, read
 
 from pvdm.autoencoder import SpectralAutoencoder, SpectralConfig
 from pvdm.cli import main
+from pvdm.diffusion import SamplerConfig
 from pvdm.generation import VideoGenerator
 from pvdm.training.data import VideoData
 from pvdm.training.latent_encoding import digest_of
@@ -145,3 +146,23 @@ def test_the_gan_phase_trains_it(videos, tmp_path):
     }
     fit = stage_1("fit", tmp_path / "run", videos, trainer__max_steps=1, **gan)
     assert main([*fit[:5], "-c", "configs/gan.yaml", *fit[5:]]) == 0
+
+
+def test_sizes_of_both_autoencoders_are_refused(videos, tmp_path, caplog):
+    assert main(stage_1("fit", tmp_path / "run", videos, model__autoencoder__channels=16)) == 2
+    words = (
+        "model.autoencoder.channels is of the released autoencoder, and patch of the spectral one; give sizes of one"
+    )
+    assert words in caplog.text
+
+
+def test_stage_2_learns_its_latents_and_samples(videos, trained, tmp_path):
+    model = trained / "checkpoints" / "last.ckpt"
+    options = {**SIZES, **UNET_SIZES, "data.path": videos, "trainer.default_root_dir": tmp_path / "run"}
+    options |= {"model.autoencoder": model, "data.batch_size": 2, "trainer.max_steps": 1}
+    configs = ["-c", "configs/diffusion.yaml", "-c", "configs/sizes/diffusion-tiny.yaml"]
+    assert main(["fit", *configs, *(f"--{name}={value}" for name, value in options.items())]) == 0
+    generator = VideoGenerator.from_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    assert generator.denoiser.config.latent_shape == (4, 4, 4, 6)
+    clips = generator.sample(2, sampler=SamplerConfig(steps=2))
+    assert clips.shape == (2, 3, 4, 16, 16) and clips.dtype == torch.uint8

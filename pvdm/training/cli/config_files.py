@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from pvdm import configs
+from pvdm.autoencoder import AutoencoderConfig, SpectralConfig
 from pvdm.errors import InputError, one_line
 
 CONFIG_OPTIONS = ("-c", "--config")
+
+AUTOENCODER_OPTION = re.compile(r"--model\.(?:init_args\.)?autoencoder\.(\w+)")
 
 
 def config_names(arguments: Sequence[str]) -> Iterator[str]:
@@ -42,7 +48,8 @@ def find_config(name: str) -> Path | str:
 
 
 def check_configs(arguments: Sequence[str]) -> None:
-    """InputError that names the file if a config is missing or is not a YAML mapping."""
+    """InputError that names the file if a config is missing or is not a YAML mapping, or if they mix autoencoders."""
+    given = [match[1] for argument in arguments if (match := AUTOENCODER_OPTION.match(argument))]
     for path in (Path(name) for name in config_names(arguments) if "://" not in name):
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -58,6 +65,27 @@ def check_configs(arguments: Sequence[str]) -> None:
             raise InputError(
                 f"the config {path} is not a mapping of keys to values", "pvdm fit --print_config shows one"
             )
+        given += _autoencoder_keys(content)
+    _check_one_autoencoder(given)
+
+
+def _autoencoder_keys(config: Mapping[str, Any]) -> list[str]:
+    """The keys of `model.autoencoder` in a config; none where it is a path."""
+    section: Any = config
+    for name in ("model", "init_args", "autoencoder"):
+        section = section.get(name) if isinstance(section, Mapping) else None
+    return list(section) if isinstance(section, Mapping) else []
+
+
+def _check_one_autoencoder(given: Sequence[str]) -> None:
+    """InputError for keys of both autoencoders: the parser would take one of them, and drop the keys of the other."""
+    names = [{field.name for field in fields(kind)} for kind in (AutoencoderConfig, SpectralConfig)]
+    released, spectral = ([key for key in given if key in own - other] for own, other in (names, names[::-1]))
+    if released and spectral:
+        raise InputError(
+            f"model.autoencoder.{released[0]} is of the released autoencoder, and {spectral[0]} of the spectral one",
+            "give sizes of one of them",
+        )
 
 
 def _place(error: Exception) -> str:
