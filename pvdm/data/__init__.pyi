@@ -1,5 +1,5 @@
 from .checks import check_share, first_causes, long_enough
-from .data_options import DataOptions
+from .data_options import DataOptions, MixedSet
 from .dataset import Augmentation, ClipDataset
 from .description import DataCard
 from .index import BadVideo, Index, Video, find_damage, index_videos
@@ -21,6 +21,7 @@ __all__ = [
     "Index",
     "IndexCache",
     "Layout",
+    "MixedSet",
     "Part",
     "SampleKey",
     "SceneOptions",

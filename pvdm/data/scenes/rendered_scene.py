@@ -34,7 +34,7 @@ class CameraTrack(NamedTuple):
 
 @dataclass(frozen=True)
 class RenderedScene:
-    """A clip of a scene; what is not asked for is not computed.
+    """A clip of a scene: frames, views, segments, cameras, caption, events and sound, computed when asked for.
 
     Args:
         world: All that is in it.

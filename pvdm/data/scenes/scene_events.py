@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from pvdm.data.scenes.moving_camera import Camera
 from pvdm.data.scenes.world import Body, World
 
 
-class Event(NamedTuple):
+@dataclass(frozen=True)
+class Event:
     """Something that happens in a clip.
 
     Args:
