@@ -40,6 +40,7 @@ class RenderedScene:
         world: All that is in it.
         times: (t,) seconds since the beginning of the scene, of each frame.
         height, width: Size in pixels.
+        step: Seconds that a frame lasts.
         angles: How far each view is around the scene from the first one, in radians.
     """
 
@@ -47,9 +48,10 @@ class RenderedScene:
     times: np.ndarray
     height: int
     width: int
+    step: float = 1 / FPS
     angles: tuple[float, ...] = (0.0,)
 
-    @property
+    @cached_property
     def frames(self) -> np.ndarray:
         """(t, h, w, 3) uint8: the first view."""
         return self.view(0)
@@ -57,7 +59,7 @@ class RenderedScene:
     @cached_property
     def views(self) -> np.ndarray:
         """(v, t, h, w, 3) uint8: all views of the same moments."""
-        return np.stack([self.view(number) for number in range(len(self.angles))])
+        return np.stack([self.frames, *(self.view(number) for number in range(1, len(self.angles)))])
 
     def view(self, number: int) -> np.ndarray:
         """(t, h, w, 3) uint8: one view."""
@@ -92,9 +94,8 @@ class RenderedScene:
 
     @property
     def seconds(self) -> float:
-        """Length of the clip: each of its frames lasts as long as the first."""
-        step = float(self.times[1] - self.times[0]) if len(self.times) > 1 else 1 / FPS
-        return len(self.times) * step
+        """Length of the clip."""
+        return len(self.times) * self.step
 
     def sound(self, rate: float = 16_000) -> np.ndarray:
         """(n,) float32 in [-1, 1], mono: the sound of the clip at `rate` samples per second."""
@@ -138,4 +139,4 @@ def scene(
             raise InputError(f"a scene cannot have {name} {value - (name not in positive)}", "give a larger number")
     times = (start + stride * np.arange(frames)) / fps
     angles = tuple(2 * np.pi * number / views for number in range(views))
-    return RenderedScene(World.draw(seed, index), times, height, width, angles)
+    return RenderedScene(World.draw(seed, index), times, height, width, stride / fps, angles)

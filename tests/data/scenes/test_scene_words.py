@@ -163,3 +163,4 @@ def test_sounds_of_clips_that_follow_each_other_join():
     parts = [scene(0, 10, frames=25, start=start).sound(16_000) for start in (0, 25, 50, 75)]
     assert np.abs(whole).max() > 0.02
     np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-6)
+    assert [len(scene(0, 10, frames=n, fps=50, stride=5).sound(8_000)) for n in (1, 4)] == [800, 3200]
