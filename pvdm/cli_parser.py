@@ -85,7 +85,7 @@ COMMANDS = {
         "--autoencoder autoencoder.pth --diffusion diffusion.pth --output pvdm_ucf101",
     ),
     "demo": Verb(
-        "train a small model on real clips and show its samples, in minutes on a CPU",
+        "show generated video in seconds, then train on real clips and show what was learned, in minutes on a CPU",
         "--data my_videos --output my_demo",
     ),
 }

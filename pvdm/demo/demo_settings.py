@@ -24,8 +24,8 @@ class DemoSettings:
         start: Autoencoder that stage 1 starts from; its clips have `size`.
     """
 
-    autoencoder_steps: int = 650
-    diffusion_steps: int = 800
+    autoencoder_steps: int = 250
+    diffusion_steps: int = 2500
     sampling_steps: int = 20
     guidance: float = 1.0
     samples: int = 16

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
+from pvdm.autoencoder.config import CLASS
 from pvdm.data.data_options import DataOptions
 from pvdm.data.video_collection import VideoCollection
 from pvdm.demo.demo_folder import Demo
+from pvdm.files.atomic_write import replacing
 from pvdm.generation import VideoGenerator
 from pvdm.generation.model_files import read_config, resolve_folder
 from pvdm.training.callbacks.throughput import training_seconds
@@ -16,8 +19,8 @@ from pvdm.training.cli import command
 from pvdm.training.latent_encoding import encode, plan_of
 
 CONFIGS = Path(__file__).parent
-FROM_DATA = ("frames", "height", "width")
-"""Sizes of an autoencoder that the data give."""
+NOT_GIVEN = ("frames", "height", "width", CLASS)
+"""Fields of a stored autoencoder that a config does not give: the data and the other fields do."""
 
 VALIDATIONS = 2
 """Validations in a stage."""
@@ -26,14 +29,11 @@ VALIDATIONS = 2
 def train_autoencoder(demo: Demo) -> dict[str, Any]:
     """Fine-tunes the packaged autoencoder on the real clips and exports it."""
     start = demo.settings.start
-    sizes = dict(read_config(resolve_folder(start))["autoencoder"])
-    given = {"autoencoder": {name: value for name, value in sizes.items() if name not in FROM_DATA}}
-    config = demo.folder / "runs" / "start.yaml"
-    config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text(json.dumps({"model": {"init_args": given}}), encoding="utf-8")  # JSON is YAML
+    stored = read_config(resolve_folder(start))["autoencoder"]
+    sizes = {name: value for name, value in stored.items() if name not in NOT_GIVEN}
     parts = {"--data.training_folders": '["train"]', "--data.validation_folders": '["val"]'}
     more = {"--data.path": demo.clips, **parts, "--model.init_from": start}
-    _fit(demo, "autoencoder", demo.settings.autoencoder_steps, more, config)
+    _fit(demo, "autoencoder", demo.settings.autoencoder_steps, more, autoencoder=sizes)
     return _export(demo, "autoencoder", demo.autoencoder)
 
 
@@ -41,9 +41,8 @@ def train_diffusion(demo: Demo) -> dict[str, Any]:
     """Encodes all clips once, trains the diffusion model on their latents, and exports it."""
     latents = demo.folder / "latents"
     _encode(demo, latents)
-    data = {"--data.path": latents, "--data.layout": "latents"}
-    more = {**data, "--model.autoencoder": demo.autoencoder, "--model.denoiser.classes": len(demo.videos)}
-    _fit(demo, "diffusion", demo.settings.diffusion_steps, more)
+    more = {"--data.path": latents, "--data.layout": "latents", "--model.autoencoder": demo.autoencoder}
+    _fit(demo, "diffusion", demo.settings.diffusion_steps, more, denoiser={"classes": len(demo.videos)})
     return _export(demo, "diffusion", demo.model)
 
 
@@ -60,8 +59,8 @@ def _encode(demo: Demo, folder: Path) -> None:
     encode(plan, folder, root=demo.clips, generator=generator, batch_size=8, workers=0)
 
 
-def _fit(demo: Demo, stage: str, steps: int, more: dict[str, Any], *configs: Path) -> None:
-    """Runs `pvdm fit` with a few validations."""
+def _fit(demo: Demo, stage: str, steps: int, more: dict[str, Any], **sizes: dict[str, Any]) -> None:
+    """Runs `pvdm fit` with a few validations, with more options, and more sizes of a network."""
     arguments = {
         "--data.frames": demo.results["planes"]["frames"],
         "--data.height": demo.settings.size,
@@ -72,9 +71,21 @@ def _fit(demo: Demo, stage: str, steps: int, more: dict[str, Any], *configs: Pat
         "--model.optimizer.cosine_steps": steps,
         **more,
     }
-    files = [part for path in (CONFIGS / f"{stage}.yaml", *configs) for part in ("-c", str(path))]
+    config = _written(stage, demo.folder / "runs" / f"{stage}.yaml", sizes)
     flat = [str(part) for pair in arguments.items() for part in pair]
-    command.main(["fit", *files, *flat], shows_next=False)
+    command.main(["fit", "-c", str(config), *flat], shows_next=False)
+
+
+def _written(stage: str, path: Path, sizes: dict[str, dict[str, Any]]) -> Path:
+    """Writes the config of a stage with more sizes of a network.
+
+    They are not given as options, because those of one class of networks would replace those of another as a whole.
+    """
+    config = OmegaConf.merge(OmegaConf.load(CONFIGS / f"{stage}.yaml"), {"model": {"init_args": sizes}})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, overwrite=True) as temporary:
+        OmegaConf.save(config, temporary)
+    return path
 
 
 def _export(demo: Demo, stage: str, folder: Path) -> dict[str, Any]:
