@@ -52,8 +52,8 @@ def test_every_stage_is_one_that_fit_takes(monkeypatch, tmp_path, recipe):
 
 
 def test_models_have_the_same_networks_on_each_machine():
-    for recipe in FOLDER.glob("*-gpu.yaml"):
-        pair = zip(stages_of(recipe), stages_of(recipe.with_stem(recipe.stem.removesuffix("-gpu"))), strict=True)
+    for name in ("autoencoder-64", "sprites-64"):
+        pair = zip(stages_of(FOLDER / f"{name}-gpu.yaml"), stages_of(FOLDER / f"{name}.yaml"), strict=True)
         for on_gpu, on_cpu in pair:
             assert (on_gpu["name"], on_gpu["config"]) == (on_cpu["name"], on_cpu["config"])
             given = [
