@@ -12,6 +12,8 @@ from scipy.fft import dct
 from torch import Tensor
 
 from pvdm.autoencoder import (
+    AutoencoderConfig,
+    ProjectedAutoencoder,
     SpectralAutoencoder,
     SpectralConfig,
     Triplane,
@@ -19,6 +21,7 @@ from pvdm.autoencoder import (
     autoencoder_config,
     stored_fields,
 )
+from pvdm.benchmark.speed.flops import counted
 from pvdm.errors import InputError
 from pvdm.runtime.precision import bfloat16_weights
 from pvdm.video import to_float
@@ -231,3 +234,19 @@ def test_stored_fields_name_the_class():
     assert autoencoder_config(stored_fields(CONFIG)) == CONFIG
     with pytest.raises(InputError, match="class is 'Other'; give one of AutoencoderConfig, SpectralConfig"):
         autoencoder_config({"class": "Other"})
+
+
+def test_it_takes_a_hundredth_of_the_released_operations():
+    """At 16x256x256 with as many values; docs/usage.md has the figures."""
+
+    def flops(kind: type, config: AutoencoderConfig | SpectralConfig) -> int:
+        with torch.device("meta"), torch.no_grad(), counted() as counter:
+            autoencoder = kind(config).eval()
+            autoencoder.decode(autoencoder.encode(torch.empty(1, 3, config.frames, config.height, config.width)))
+        return counter.flops
+
+    released, spectral = AutoencoderConfig(), SpectralConfig()
+    counts = [config.latent_shape.positions * config.latent_channels for config in (released, spectral)]
+    assert counts[0] == counts[1] == 8192
+    found = flops(ProjectedAutoencoder, released), flops(SpectralAutoencoder, spectral)
+    assert [round(count / 1e9) for count in found] == [2548, 15]
