@@ -8,12 +8,13 @@ import logging
 import pytest
 import torch
 from fuzzing import encode as write
-from miniature import SIZES, UNET_SIZES, read
+from miniature import SIZES, UNET_SIZES, batch, loader, read, trainer
 
 from pvdm.autoencoder import SpectralAutoencoder, SpectralConfig
 from pvdm.cli import main
 from pvdm.diffusion import SamplerConfig
 from pvdm.generation import VideoGenerator
+from pvdm.training import AutoencoderTraining, OptimizerConfig
 from pvdm.training.data import VideoData
 from pvdm.training.latent_encoding import digest_of
 from pvdm.training.run.data_start import sample_clips
@@ -166,3 +167,15 @@ def test_stage_2_learns_its_latents_and_samples(videos, trained, tmp_path):
     assert generator.denoiser.config.latent_shape == (4, 4, 4, 6)
     clips = generator.sample(2, sampler=SamplerConfig(steps=2))
     assert clips.shape == (2, 3, 4, 16, 16) and clips.dtype == torch.uint8
+
+
+def test_without_a_data_module_the_linear_code_is_left_to_the_caller(tmp_path):
+    torch.manual_seed(0)
+    config = SpectralConfig(frames=4, height=16, width=16, patch=4, content_channels=(2,), features=16)
+    module = AutoencoderTraining(config, lpips_weight=0.0, optimizer=OptimizerConfig(learning_rate=0.0))
+    clips = batch([0, 1])
+    module.generator.autoencoder.fit(clips["video"])
+    before = {name: value.clone() for name, value in module.generator.autoencoder.linear.state_dict().items()}
+    trainer(tmp_path, max_steps=1).fit(module, loader([clips]))
+    for name, value in module.generator.autoencoder.linear.state_dict().items():
+        assert torch.equal(value, before[name]), name

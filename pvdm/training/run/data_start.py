@@ -30,8 +30,11 @@ logger = logging.getLogger(__name__)
 
 
 def start_from_data(autoencoder: VideoAutoencoder, trainer: Trainer) -> None:
-    """Fits a spectral autoencoder's linear code; leaves others as they are. Rank 0 computes, all processes get it."""
-    if not isinstance(autoencoder, SpectralAutoencoder):
+    """Fits a spectral autoencoder's linear code; leaves others as they are. Rank 0 computes, all processes get it.
+
+    Without a data module, whose loaders may be anything, the code is left to whoever trains (`autoencoder.fit`).
+    """
+    if not isinstance(autoencoder, SpectralAutoencoder) or trainer.datamodule is None:
         return
     if trainer.is_global_zero:
         start = time.monotonic()
