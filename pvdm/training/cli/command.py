@@ -32,7 +32,7 @@ from pvdm.training.callbacks.progress_bar import RunBar
 from pvdm.training.callbacks.throughput import Throughput, TrainingTime
 from pvdm.training.callbacks.video_log import VideoLog
 from pvdm.training.cli.checked_cli import CheckedCLI
-from pvdm.training.cli.config_files import find_configs
+from pvdm.training.cli.config_files import as_configs, find_configs
 from pvdm.training.cli.next_command import export_command, sampling_command, stage_2_command
 from pvdm.training.cli.quiet_lightning import needless_off
 from pvdm.training.cli.trainer import Trainer
@@ -250,7 +250,7 @@ def _cli(kind: type[TrainingCLI], arguments: Sequence[str]) -> TrainingCLI:
         trainer_defaults={"callbacks": [*of_every_run, *kind.more_callbacks]},
         save_config_kwargs={"overwrite": True},
         parser_kwargs={"prog": "pvdm", "parser_mode": "omegaconf", "allow_abbrev": False, **_help(kind)},
-        args=find_configs(arguments),
+        args=as_configs(find_configs(arguments)),
     )
 
 

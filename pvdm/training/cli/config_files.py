@@ -16,7 +16,11 @@ from pvdm.errors import InputError, one_line
 
 CONFIG_OPTIONS = ("-c", "--config")
 
-AUTOENCODER_OPTION = re.compile(r"--model\.(?:init_args\.)?autoencoder\.(\w+)")
+SIZE = re.compile(r"--model\.(?:init_args\.)?(autoencoder|denoiser)\.(\w+)")
+"""An option of a network's sizes."""
+
+INLINE = "model: {init_args: {"
+"""The beginning of a config that such an option becomes."""
 
 
 def config_names(arguments: Sequence[str]) -> Iterator[str]:
@@ -41,6 +45,23 @@ def find_configs(arguments: Sequence[str]) -> list[str]:
     return found
 
 
+def as_configs(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with the sizes of networks that may be of several classes as configs of a single key.
+
+    jsonargparse merges a config into the class that the configs before it chose, but takes an option on its own for the
+    first class that has it.
+    """
+    found, rest = [], iter(arguments)
+    for argument in rest:
+        option, equals, value = argument.partition("=")
+        if (match := SIZE.fullmatch(option)) and (equals or (value := next(rest, None)) is not None):
+            key, name = match.groups()
+            found.append(f"--config={INLINE}{key}: {{{name}: {value}}}}}}}")
+        else:
+            found.append(argument)
+    return found
+
+
 def find_config(name: str) -> Path | str:
     """The path of one config, as given or in the package."""
     inside = configs.FOLDER / name.removeprefix("configs/")
@@ -49,24 +70,25 @@ def find_config(name: str) -> Path | str:
 
 def check_configs(arguments: Sequence[str]) -> None:
     """InputError that names the file if a config is missing or is not a YAML mapping, or if they mix autoencoders."""
-    given = [match[1] for argument in arguments if (match := AUTOENCODER_OPTION.match(argument))]
-    for path in (Path(name) for name in config_names(arguments) if "://" not in name):
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise InputError(f"there is no config {path}", "check -c") from error
-        except OSError as error:
-            raise InputError(
-                f"the config {path} cannot be read ({error.strerror})", "give a YAML file as -c"
-            ) from error
-        except (UnicodeDecodeError, yaml.YAMLError) as error:
-            raise InputError(f"the config {path} is not YAML ({_place(error)})", "correct it there") from error
-        if not isinstance(content, dict):
-            raise InputError(
-                f"the config {path} is not a mapping of keys to values", "pvdm fit --print_config shows one"
-            )
-        given += _autoencoder_keys(content)
+    given = []
+    for name in (name for name in config_names(arguments) if "://" not in name):
+        given += _autoencoder_keys(yaml.safe_load(name) if name.startswith(INLINE) else _content(Path(name)))
     _check_one_autoencoder(given)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """The mapping in a config file; InputError if there is none."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"there is no config {path}", "check -c") from error
+    except OSError as error:
+        raise InputError(f"the config {path} cannot be read ({error.strerror})", "give a YAML file as -c") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"the config {path} is not YAML ({_place(error)})", "correct it there") from error
+    if not isinstance(content, dict):
+        raise InputError(f"the config {path} is not a mapping of keys to values", "pvdm fit --print_config shows one")
+    return content
 
 
 def _autoencoder_keys(config: Mapping[str, Any]) -> list[str]:

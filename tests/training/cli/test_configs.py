@@ -11,9 +11,10 @@ from pvdm.autoencoder import AutoencoderConfig
 from pvdm.cli import main
 from pvdm.configs import FOLDER, names
 from pvdm.data import Augmentation
+from pvdm.diffusion import TransformerConfig, UNetConfig
 from pvdm.generation import VideoGenerator
 from pvdm.training import AutoencoderTraining, AveragedWeights, DiffusionTraining, ShardedStrategy, WriteVideos
-from pvdm.training.cli.command import TrainingCLI, find_configs
+from pvdm.training.cli.command import TrainingCLI, find_configs, parsed
 from pvdm.training.run.checkpoints import RunCheckpoints
 from pvdm.video import ColorJitter
 
@@ -160,6 +161,15 @@ def test_the_sizes_of_stage_2_are_those_of_its_first_stage(build):
     generator = build(["diffusion", "sizes/diffusion-tiny"]).model.generator
     assert generator.denoiser.config.latent_shape == (16, 32, 32)
     assert generator.fps == 12
+
+
+@pytest.mark.parametrize("option", ["--model.denoiser.classes=3", "--model.init_args.denoiser.classes=3"])
+@pytest.mark.parametrize(("config", "kind"), [("diffusion", UNetConfig), ("velocity", TransformerConfig)])
+def test_an_option_of_the_denoiser_leaves_its_class_alone(config, kind, option):
+    found = parsed(["-c", f"configs/{config}.yaml", "--model.autoencoder=model", option]).model.init_args.denoiser
+    assert kind(**found.as_dict()).classes == 3
+    own = {key.rpartition(".")[2]: value for key, value in written(config).items() if ".denoiser." in key}
+    assert own and all(found[name] == _as_parsed(value) for name, value in own.items())
 
 
 def test_the_seed_of_the_run_is_that_of_the_data(build):
