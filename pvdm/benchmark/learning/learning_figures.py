@@ -162,7 +162,7 @@ def one_step(generator: VideoGenerator, clips: Tensor) -> dict[str, float]:
         generator.denoiser,
         schedule,
         parameterization=generator.diffusion.prediction,
-        bound=getattr(generator.autoencoder, "latent_bound", None),
+        bound=generator.autoencoder.latent_bound,
     )
     videos = [to_float(part.to(generator.device)) for part in clips.split(BATCH)]
     latents = torch.cat([generator.autoencoder.encode(video).flatten().float() for video in videos])
