@@ -16,6 +16,9 @@ from pvdm.training.cli.config_files import config_names, find_config
 FIRST, SECOND = "autoencoder", "diffusion"
 """The stages' names in the names of their configs and folders."""
 
+PAIRS = ((FIRST, SECOND), ("spectral", "velocity"))
+"""Names of the stages of each recipe in the names of configs."""
+
 SECOND_STAGE = "configs/diffusion.yaml"
 
 OF_A_STAGE = ("batch_size", "clips", "clips_per_video", "color_jitter", "seed")
@@ -78,8 +81,8 @@ def _of_stage_2(name: str) -> str | None:
 def _counterpart(name: str) -> str | None:
     """The config beside it whose name has the other stage in it."""
     path = Path(name)
-    other = path.with_name(path.name.replace(FIRST, SECOND)).as_posix()
-    return other if other != path.as_posix() and Path(find_config(other)).is_file() else None
+    others = (path.with_name(path.name.replace(*pair)).as_posix() for pair in PAIRS)
+    return next((other for other in others if other != path.as_posix() and Path(find_config(other)).is_file()), None)
 
 
 def _keys(name: str) -> set[str]:

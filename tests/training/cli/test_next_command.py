@@ -27,6 +27,13 @@ def test_nothing_is_said_that_the_config_says():
     )
 
 
+def test_the_second_recipe_continues_with_its_own_stage():
+    first = ["-c", "configs/spectral.yaml", "-c", "configs/sizes/spectral-64.yaml", "--data.path", "videos"]
+    words = shlex.split(stage_2_command(["fit", *first], parsed(first), BEST, parsed))
+    assert words[2:6] == ["-c", "configs/velocity.yaml", "-c", "configs/sizes/velocity-64.yaml"]
+    assert parsed(words[2:]).model.init_args.denoiser.width == 192
+
+
 def test_sizes_and_layout_are_kept_as_they_were_given():
     line, words = following("-c", "configs/sizes/autoencoder-tiny.yaml", "--config=configs/data/ucf101.yaml")
     assert words[:6] == [
