@@ -104,7 +104,7 @@ def test_zero_is_a_default_like_others(capsys):
 
 def test_there_is_a_parser_of_every_verb_and_each_of_our_options_is_explained():
     found = dict(cli.parsers())
-    parts = [f"benchmark {name}" for name in ("ucf101", "skytimelapse", "speed", "solvers")]
+    parts = [f"benchmark {name}" for name in ("ucf101", "skytimelapse", "speed", "solvers", "learning")]
     assert sorted(found) == sorted([*cli.TRAINING, *cli.COMMANDS, *parts])
     for name, parser in found.items():
         assert parser.format_usage().startswith(f"usage: pvdm {name} ")

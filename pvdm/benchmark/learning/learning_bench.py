@@ -18,7 +18,7 @@ import torch
 
 from pvdm.benchmark.learning.cosine_transform import cosine_transform_psnr
 from pvdm.benchmark.learning.learning_figures import TEST_CLIPS, Judge, RealClips, linear_code_psnr, reconstruction
-from pvdm.benchmark.learning.learning_report import comparison, strip, table
+from pvdm.benchmark.learning.learning_report import SHOWN, comparison, strip, table
 from pvdm.data.collection import ClipCollection
 from pvdm.data.data_options import parse_options
 from pvdm.data.mixing.mixed_collection import collection_of
@@ -217,7 +217,7 @@ def _write(
     text = table(runs, compared, beside)
     (options.output / TABLE).write_text(text, encoding="utf-8")
     shown = [(f"{run['recipe']}, seed {run['seed']}", options.output / RUNS, run) for run in runs]
-    rows = [("test clips", real.test)] + [
+    rows = [("test clips", real.test[:: max(1, len(real.test) // SHOWN)])] + [
         (title, torch.from_numpy(np.load(folder / f"{run['recipe']}-{run['seed']}" / "samples.npy")))
         for title, folder, run in shown
         if "samples" in run
