@@ -182,6 +182,8 @@ def parser_of(verb: str) -> LightningArgumentParser:
         def _add_instantiators(self) -> None:
             """Nothing was parsed from which they could be made."""
 
+        before_instantiate_classes = _add_instantiators
+
     return _cli(Unparsed, [])._subcommand_parsers[verb]
 
 
