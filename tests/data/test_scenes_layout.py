@@ -32,6 +32,8 @@ def test_splits_have_other_scenes_and_the_classes_of_their_numbers():
     assert splits.layout == layout_of(ROOT) == "scenes" and splits.classes == MOTIONS
     for entry in (entry for part in parts for entry in part):
         assert scene(0, ScenePath.of(entry.path).index).motion == MOTIONS[entry.label]
+    with pytest.raises(InputError, match="the folder scenes:/more does not exist"):
+        find_splits(ROOT / "more", "auto")
     with pytest.raises(InputError, match="layout scenes defines its own splits"):
         find_splits(ROOT, "scenes", SplitOptions(folders=SplitFolders()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pvdm.data.layouts.splits import Entry, SplitOptions, Splits
-from pvdm.data.scenes.scene_videos import LENGTH, ScenePath, is_scene
+from pvdm.data.scenes.scene_videos import LENGTH, ROOT, ScenePath
 from pvdm.data.scenes.world import MOTIONS
 
 BLOCK = 10**9
@@ -29,4 +29,4 @@ def find_scenes(root: Path, options: SplitOptions = SplitOptions()) -> Splits:
 
 def is_scenes(root: Path) -> bool:
     """Whether a path is `scenes:`, the folder that scenes seem to be in."""
-    return is_scene(root)
+    return root == ROOT
