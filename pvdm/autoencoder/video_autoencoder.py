@@ -28,9 +28,6 @@ class VideoAutoencoder(nn.Module):
     encoder_parts: ClassVar[tuple[str, ...]]
     """Names of the parts that the latent of a video depends on."""
 
-    latent_bound: float | None = None
-    """Largest magnitude of latents, to which sampling clamps; None if they have no bound."""
-
     def __init__(self, config: AnyAutoencoderConfig) -> None:
         super().__init__()
         self.config = config
