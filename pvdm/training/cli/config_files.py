@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 
 from pvdm import configs
-from pvdm.autoencoder import AutoencoderConfig, SpectralConfig
 from pvdm.errors import InputError, one_line
 
 CONFIG_OPTIONS = ("-c", "--config")
@@ -101,6 +100,10 @@ def _autoencoder_keys(config: Mapping[str, Any]) -> list[str]:
 
 def _check_one_autoencoder(given: Sequence[str]) -> None:
     """InputError for keys of both autoencoders: the parser would take one of them, and drop the keys of the other."""
+    if not given:
+        return
+    from pvdm.autoencoder import AutoencoderConfig, SpectralConfig  # imports PyTorch
+
     names = [{field.name for field in fields(kind)} for kind in (AutoencoderConfig, SpectralConfig)]
     released, spectral = ([key for key in given if key in own - other] for own, other in (names, names[::-1]))
     if released and spectral:
