@@ -1,6 +1,6 @@
 """The ranking of appearance-motion/16f: real clips against worse and worse ones, on sets of real videos.
 
-python docs/benchmarks/learning/ranking.py UCF-101:ucf101 sprites:classes:loop --root DATA
+python docs/benchmarks/learning/ranking.py UCF-101:ucf101 sprites:classes:loop scenes:scenes --root DATA
 
 Half of the videos are the real ones. The other half is compared with them as it is, blurred, frozen, shuffled, and
 replaced by noise. 25 seconds a set on one core, at 128 clips.
@@ -18,7 +18,9 @@ from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
 from pvdm.data import index_videos
+from pvdm.data.data_options import parse_options
 from pvdm.data.layouts.layout_registry import find_splits
+from pvdm.data.mixing.mixed_collection import collection_of
 from pvdm.evaluation.features.detectors import load_detector
 from pvdm.evaluation.metrics.appearance import AppearanceMotion, NoiseClips
 from pvdm.video import ClipShape, read_clip
@@ -44,11 +46,17 @@ def main() -> None:
             low, high = found.interval("appearance_motion")
             parts = ", ".join(f"{part} {value:.3f}" for part, value in found.values.items())
             sys.stdout.write(f"{folder:16} {name:12} {parts} [{low:.3f}, {high:.3f}]\n")
+            sys.stdout.flush()
 
 
 def clips_of(root: Path, layout: str, shape: ClipShape, options: argparse.Namespace) -> list[tuple[list, np.ndarray]]:
     """Clips of both halves of the videos, and the video of each."""
     random = np.random.default_rng(0)
+    if layout == "scenes":
+        data = collection_of(parse_options({"layout": layout, "height": shape.height, "width": shape.width}))
+        data.setup()
+        clips = [data.training[index]["video"] for index in range(2 * options.clips)]
+        return [(clips[start::2], np.arange(options.clips)) for start in (0, 1)]
     videos = index_videos(find_splits(root, layout).entries).videos
     videos = [videos[i] for i in random.permutation(len(videos)) if shape.last_start(videos[i].info) >= 0]
     halves = []

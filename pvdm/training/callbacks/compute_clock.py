@@ -27,7 +27,7 @@ class ComputeClock(Callback):
     they have ended, so give a run on a CPU none (`data.workers: 0`).
 
     Args:
-        file: JSON file, written when training ends.
+        file: JSON file, written when training ends or is stopped.
         stop_after: Ends the training after the update in which it has had this many seconds; None for never.
     """
 
@@ -54,6 +54,13 @@ class ComputeClock(Callback):
             trainer.should_stop = True
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._write(trainer)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """A run that is stopped by a signal is resumed, and what it has cost so far counts."""
+        self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
         if not trainer.is_global_zero or not self._updates:
             return
         is_warm = self._updates > WARM_UP
@@ -75,4 +82,4 @@ def _seconds(trainer: Trainer) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         return time.perf_counter()
-    return sum(os.times()[:4])
+    return time.process_time() + sum(os.times()[2:4])
