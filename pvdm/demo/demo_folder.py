@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +55,8 @@ class Demo:
 
     @property
     def sampler(self) -> SamplerConfig:
-        """The sampler of the packaged model's videos."""
-        return SamplerConfig(steps=self.settings.sampling_steps)
-
-    @property
-    def own_sampler(self) -> SamplerConfig:
-        """The sampler of the model trained here, which is guided to the scene that is asked for."""
-        return replace(self.sampler, label_guidance=self.settings.guidance)
+        """The sampler of all generated videos: guided to their class, if they have one."""
+        return SamplerConfig(steps=self.settings.sampling_steps, label_guidance=self.settings.guidance)
 
     @property
     def videos(self) -> list[DemoVideo]:

@@ -13,7 +13,7 @@ class DemoSettings:
         autoencoder_steps: Training steps of stage 1.
         diffusion_steps: Training steps of stage 2.
         sampling_steps: Steps of the sampler per clip.
-        guidance: Weight of the guidance to a scene, for the model trained here.
+        guidance: Weight of the guidance to a class: an action, or a scene.
         samples: Number of sampled clips; a multiple of 4.
         long_frames: Frames of the long videos.
         size: Height and width in pixels.

@@ -77,7 +77,7 @@ def sample(demo: Demo) -> dict[str, Any]:
     generator, count = VideoGenerator.from_pretrained(demo.model), demo.settings.samples
     scenes = [video.name for video in demo.videos if video.trained]
     labels = [scenes[place % len(scenes)] for place in range(count)]
-    videos = generator.sample(count, labels=labels, sampler=demo.own_sampler)
+    videos = generator.sample(count, labels=labels, sampler=demo.sampler)
     clips = torch.stack([forth_and_back(enlarged(video, SCALE, smooth=True)) for video in videos])
     for name, columns in (("samples", count // 2), ("samples_narrow", 4)):
         write_media(demo.media / f"{name}.mp4", tiled(clips, columns, gap=SCALE * 2), fps=demo.fps / 2)
@@ -109,6 +109,6 @@ def _long_video(demo: Demo, generator: VideoGenerator, head: Tensor | None, scen
     """(3, long_frames, h, w) uint8, sampled clip by clip; of a scene and after `head` (3, t, h, w) uint8, if given."""
     clips = [] if head is None else [head]
     missing = demo.settings.long_frames - sum(clip.shape[1] for clip in clips)
-    options = {"labels": scene, "sampler": demo.own_sampler if scene else demo.sampler}
-    clips += [clip for (clip,) in generator.stream(num_frames=missing, context=head, **options)]
+    new = generator.stream(num_frames=missing, context=head, labels=scene, sampler=demo.sampler)
+    clips += [clip for (clip,) in new]
     return torch.cat(clips, dim=1)
