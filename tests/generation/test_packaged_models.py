@@ -5,13 +5,15 @@ from __future__ import annotations
 import configparser
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 import pytest
 import torch
+import yaml
 from generation.small_models import labelled_generator, small_generator
 
-from pvdm import VideoGenerator
+from pvdm import VideoGenerator, configs
 from pvdm.errors import InputError
 from pvdm.evaluation.clips.model_clips import LoadedModel
 from pvdm.evaluation.clips.protocol_clips import is_model
@@ -147,3 +149,14 @@ def test_the_wheel_holds_them():
     names = [packaged.MANIFEST, *(f"sprites-64/{file}" for file in (files.CONFIG, files.WEIGHTS, files.CARD))]
     for name in names:
         assert any(PurePosixPath("packaged", name).match(pattern) for pattern in patterns)
+
+
+def test_the_packaged_autoencoder_has_the_network_of_its_config():
+    text = (configs.FOLDER / "sizes" / "spectral-64.yaml").read_text(encoding="utf-8")
+    sizes = yaml.safe_load(text)["model"]["init_args"]["autoencoder"]
+    found = asdict(VideoGenerator.from_pretrained("pvdm/autoencoder-64").autoencoder.config)
+    assert {name: found[name] for name in sizes} == {name: _tuples(value) for name, value in sizes.items()}
+
+
+def _tuples(value):
+    return tuple(value) if isinstance(value, list) else value

@@ -52,7 +52,7 @@ MILLIONS = {
     "autoencoder + gan": 62.06,
     "autoencoder + sizes/autoencoder-tiny + gan": 0.08,
     "spectral": 16.03,
-    "spectral + sizes/spectral-64": 3.43,
+    "spectral + sizes/spectral-64": 3.78,
     "diffusion": 528.27,
     "diffusion + sizes/pvdm-s": 132.16,
     "diffusion + sizes/diffusion-tiny": 0.93,
