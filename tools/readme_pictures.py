@@ -16,8 +16,10 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from pvdm import VideoGenerator
-from pvdm.demo.packaged_samples import ON_STAGE, stage_clips
+from pvdm.demo.demo_settings import DemoSettings
+from pvdm.demo.packaged_samples import stage_clips
 from pvdm.demo.pictures import enlarged, tiled
+from pvdm.diffusion import SamplerConfig
 from pvdm.files.atomic_write import replacing
 from pvdm.video import write_video
 
@@ -25,8 +27,10 @@ DOCS = Path(__file__).parents[1] / "docs"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTH, SECTIONS = 1280, ("header", "#method")
 """Of the page in the picture, in pixels; and the first and last of its parts."""
-TIMES = 2
-"""How many times the samples are enlarged."""
+HIDDEN = ".pause, [data-part=progress]"
+"""What is of no use in a picture."""
+COLUMNS, TIMES = 6, 2
+"""Of samples, in two rows; and how many times they are enlarged."""
 SETTLING = 2000
 """Milliseconds in which the videos of the page load."""
 
@@ -44,8 +48,8 @@ def main() -> None:
 def write_samples(model: str, path: Path) -> None:
     """Writes a looping GIF of new clips."""
     generator = VideoGenerator.from_pretrained(model)
-    _, videos = stage_clips(generator)
-    film = enlarged(tiled(videos, ON_STAGE // 2), TIMES, smooth=False)
+    _, videos = stage_clips(generator, SamplerConfig(label_guidance=DemoSettings.guidance))
+    film = enlarged(tiled(videos[: 2 * COLUMNS], COLUMNS), TIMES, smooth=False)
     write_video(path, film, fps=generator.fps, overwrite=True)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
@@ -57,6 +61,7 @@ def photograph(page: Path, path: Path) -> None:
         chromium = playwright.chromium.launch(executable_path=browser, args=["--headless", "--no-sandbox"])
         tab = chromium.new_page(viewport={"width": WIDTH, "height": WIDTH}, color_scheme="light")
         tab.goto(page.resolve().as_uri())
+        tab.add_style_tag(content=f"{HIDDEN} {{ display: none; }}")
         tab.wait_for_timeout(SETTLING)
         picture = Image.open(io.BytesIO(tab.screenshot(full_page=True, clip=_region(tab))))
         chromium.close()
