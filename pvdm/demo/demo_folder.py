@@ -7,13 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from pvdm.demo.demo_settings import DemoSettings
 from pvdm.demo.source_videos import FRAMES, DemoVideo
 from pvdm.diffusion import SamplerConfig
 from pvdm.files.atomic_write import replacing
+from pvdm.video import read_frames
 
 SHOWN = 6
 """The number of videos that the page shows beside their reconstructions."""
+
+
+PARTS = ("train", "val")
+"""Folders of the frames that are trained on, and of those that are held out."""
 
 
 @dataclass
@@ -96,3 +104,11 @@ class Demo:
     @property
     def _file(self) -> Path:
         return self.folder / "results.json"
+
+
+def read_part(demo: Demo, video: DemoVideo, part: str) -> Tensor | None:
+    """The frames of a video for `train` or `val`, (3, t, h, w) uint8; None if there are none."""
+    count = video.trained if part == "train" else video.held_out
+    if not count:
+        return None
+    return torch.from_numpy(read_frames(demo.frames_of(video, part), range(count))).permute(3, 0, 1, 2)

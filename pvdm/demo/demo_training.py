@@ -10,13 +10,15 @@ from omegaconf import OmegaConf
 from pvdm.autoencoder.config import CLASS
 from pvdm.data.data_options import DataOptions
 from pvdm.data.video_collection import VideoCollection
-from pvdm.demo.demo_folder import Demo
+from pvdm.demo.demo_folder import PARTS, Demo, read_part
+from pvdm.demo.source_videos import shots
 from pvdm.files.atomic_write import replacing
 from pvdm.generation import VideoGenerator
 from pvdm.generation.model_files import read_config, resolve_folder
 from pvdm.training.callbacks.throughput import training_seconds
 from pvdm.training.cli import command
 from pvdm.training.latent_encoding import encode, plan_of
+from pvdm.video import write_video
 
 CONFIGS = Path(__file__).parent
 NOT_GIVEN = ("frames", "height", "width", CLASS)
@@ -49,14 +51,27 @@ def train_diffusion(demo: Demo) -> dict[str, Any]:
 def _encode(demo: Demo, folder: Path) -> None:
     """Fills a folder with the latents of the real clips from every start."""
     generator = VideoGenerator.from_pretrained(demo.autoencoder)
-    size = generator.autoencoder.config
+    size, root = generator.autoencoder.config, demo.folder / "shots"
+    _write_shots(demo, root, size.frames)
     clip = {"frames": size.frames, "height": size.height, "width": size.width, "clips": 2}
-    options = DataOptions(demo.clips, layout="classes", training_folders=["train"], validation_folders=["val"], **clip)
+    options = DataOptions(root, layout="classes", training_folders=["train"], validation_folders=["val"], **clip)
     videos = VideoCollection.of(options)
     videos.setup(log=False)
     settings = {"stride": 1, "flips": False, "dtype": "float16", "precision": "32", "clips_per_shard": 1024}
     plan = plan_of(videos, generator.autoencoder, settings)
-    encode(plan, folder, root=demo.clips, generator=generator, batch_size=8, workers=0)
+    encode(plan, folder, root=root, generator=generator, batch_size=8, workers=0)
+
+
+def _write_shots(demo: Demo, root: Path, frames: int) -> None:
+    """Writes each shot of at least `frames` frames as a video of its own: every shot is trained on equally often."""
+    with replacing(root, overwrite=True) as temporary:
+        for video in demo.videos:
+            for part in PARTS:
+                if (whole := read_part(demo, video, part)) is not None:
+                    long = [(first, stop) for first, stop in shots(whole) if stop - first >= frames]
+                    for first, stop in long or [(0, whole.shape[1])]:
+                        path = temporary / part / video.name / f"{first:06d}"
+                        write_video(path, whole[:, first:stop], fps=demo.fps)
 
 
 def _fit(demo: Demo, stage: str, steps: int, more: dict[str, Any], **sizes: dict[str, Any]) -> None:

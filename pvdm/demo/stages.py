@@ -47,11 +47,11 @@ STEPS = (
     Step("packaged", "Sample from the packaged model", 10, ["media/stage.mp4", "media/denoising.mp4"], show_packaged),
     Step("clips", "Read the real clips", 5, ["clips"], lambda demo: prepare_clips(demo.clips, demo.settings)),
     Step("planes", "Project a clip onto its planes", 2, ["media/rebuilt.mp4"], show_planes),
-    Step("autoencoder", "Fine-tune the autoencoder", 120, ["autoencoder"], train_autoencoder),
+    Step("autoencoder", "Fine-tune the autoencoder", 50, ["autoencoder"], train_autoencoder),
     Step("reconstructions", "Rebuild the real clips", 5, ["media/reconstructions"], reconstruct),
-    Step("diffusion", "Train the diffusion model", 240, ["model"], train_diffusion),
+    Step("diffusion", "Train the diffusion model", 300, ["model"], train_diffusion),
     Step("samples", "Sample new clips", 10, ["media/samples.mp4"], sample),
-    Step("long", "Generate long videos", 20, ["media/long.mp4", "media/continued.mp4"], extend),
+    Step("long", "Generate long videos", 15, ["media/long.mp4", "media/continued.mp4"], extend),
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from pvdm.cli import main
 from pvdm.demo import source_videos as clips
@@ -126,3 +127,11 @@ def test_one_short_odd_video_makes_a_whole_demo_and_a_resumed_one_adds_up_its_ti
     assert "A_very_long_name_with_100_of_sig" in text and "cyclists" not in text
     assert "stays close to its one scene" in text
     assert "Recognizable" not in {row["name"] for row in figure_rows(demo.results)}  # from what else?
+
+
+def test_a_video_is_divided_at_its_cuts():
+    generator = torch.Generator().manual_seed(0)
+    scenes = torch.randint(0, 256, (3, 3, 1, 16, 16), generator=generator)
+    video = torch.cat([scene.expand(-1, 20, -1, -1) for scene in scenes], dim=1).byte()
+    assert clips.shots(video) == [(0, 20), (20, 40), (40, 60)]
+    assert clips.shots(torch.randint(0, 256, (3, 30, 16, 16), generator=generator).byte()) == [(0, 30)]  # all change
