@@ -22,7 +22,7 @@ def checkpoints(tmp_path):
 def test_the_folder_is_a_model(pvdm, checkpoints, frames, tmp_path):
     pvdm("convert", *checkpoints, "--output", tmp_path / "model", "--fps", 12.5)
     generator = VideoGenerator.from_pretrained(tmp_path / "model")
-    assert generator.fps == 12.5 and tuple(generator.denoiser.shape) == (4, 2, 3)
+    assert generator.fps == 12.5 and tuple(generator.denoiser.shape) == (4, 2, 3, 1)
     pvdm("extend", tmp_path / "model", "--frames", 6, "--steps", 1, "--output", tmp_path / "out")
     assert frames(tmp_path / "out").shape == (3, 6, 16, 24)
 

@@ -126,7 +126,7 @@ def save(released, tmp_path) -> Callable[..., Path]:
 @pytest.mark.parametrize("options", [{}, {"_use_new_zipfile_serialization": False}])
 def test_both_forms_of_torch_save(save, options):
     generator = convert_released(save("autoencoder", **options), save("diffusion", **options))
-    assert tuple(generator.denoiser.shape) == (4, 2, 3)
+    assert tuple(generator.denoiser.shape) == (4, 2, 3, 1)
     assert not generator.training
     assert generator.sample(1, sampler=STEPS).shape == (1, 3, 4, 16, 24)
 
