@@ -220,7 +220,7 @@ def _sample(options: PartOptions) -> dict[str, Any]:
     """Clips of the trained model as one mp4 and as a sheet of frames, and the seconds of the second run."""
     import torch
 
-    from pvdm.demo.pictures import filmstrips, save_image
+    from pvdm.demo.pictures import filmstrip, save_picture, stacked
     from pvdm.diffusion import SamplerConfig
     from pvdm.generation import VideoGenerator
     from pvdm.video import write_video
@@ -236,7 +236,7 @@ def _sample(options: PartOptions) -> dict[str, Any]:
             seconds = time.monotonic() - start
     files = {name: options.output / f"gpu_samples.{name}" for name in ("mp4", "png")}
     write_video(files["mp4"], grid_video(videos, columns=count // 4), fps=generator.fps, overwrite=True)
-    save_image(filmstrips(list(videos), 8), files["png"])
+    save_picture(stacked([filmstrip(video, 8) for video in videos], gap=0), files["png"])
     contrast = videos.float().std().item()
     names = [file.name for file in files.values()]
     return {"clips": count, "steps": sampler.steps, "seconds": seconds, "standard_deviation": contrast, "files": names}
