@@ -236,7 +236,7 @@ def _sample(options: PartOptions) -> dict[str, Any]:
             seconds = time.monotonic() - start
     files = {name: options.output / f"gpu_samples.{name}" for name in ("mp4", "png")}
     write_video(files["mp4"], grid_video(videos, columns=count // 4), fps=generator.fps, overwrite=True)
-    save_picture(stacked([filmstrip(video, 8) for video in videos], gap=0), files["png"])
+    save_picture(stacked([filmstrip(video, 8, gap=2) for video in videos], gap=2), files["png"])
     contrast = videos.float().std().item()
     names = [file.name for file in files.values()]
     return {"clips": count, "steps": sampler.steps, "seconds": seconds, "standard_deviation": contrast, "files": names}

@@ -16,9 +16,8 @@ PYTHON
 fit() {  # name of the run, updates, batches between validations, further options
     run=$1 steps=$2 every=$3
     shift 3
-    pvdm fit -c pvdm/demo/autoencoder.yaml --data.path "$out/clips" --data.height 64 --data.width 64 \
-        --model.autoencoder.patch_size 8 --model.autoencoder.channels 128 --model.autoencoder.head_dim 32 \
-        --model.autoencoder.projection_head_dim 32 --model.autoencoder.projection_mlp_dim 128 \
+    pvdm fit -c configs/autoencoder.yaml -c configs/sizes/autoencoder-small.yaml --data.path "$out/clips" \
+        --model.autoencoder.projection_mlp_dim 128 --data.batch_size 2 --trainer.check_val_every_n_epoch null \
         --model.optimizer.learning_rate 1e-3 --model.optimizer.cosine_steps 4000 --model.optimizer.betas '[0.5,0.9]' \
         --trainer.default_root_dir "$out/$run" --trainer.max_steps "$steps" --trainer.val_check_interval "$every" "$@"
 }
