@@ -13,7 +13,7 @@ from pvdm.evaluation.metrics.metric_registry import METRICS
 from pvdm.evaluation.protocol import Kind
 from pvdm.evaluation.protocols import PROTOCOLS, families, protocols_named
 
-WITHOUT_DOWNLOADS = {"fvd-random", "coherence", "viideo", "nearest", "reconstruction-random"}
+WITHOUT_DOWNLOADS = {"appearance-motion", "fvd-random", "coherence", "viideo", "nearest", "reconstruction-random"}
 each = pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
 
 
@@ -26,7 +26,7 @@ def test_values_are_within_reason(protocol):
     assert protocol.kind in get_args(Kind)
     assert protocol.frames in (16, 128)
     assert 1 <= protocol.stride <= 8 and 1 <= protocol.real_stride <= 8
-    assert protocol.size in (None, 128, 256)
+    assert protocol.size in (None, 64, 128, 256)
     assert protocol.detector in DETECTORS or protocol.kind in ("coherence", "naturalness")
     assert {protocol.part, *protocol.parts.values()} <= {"train", "test", "both"}
     assert protocol.seeds and len(set(protocol.seeds)) == len(protocol.seeds)
@@ -44,7 +44,7 @@ def test_it_has_a_source_and_a_unique_name(protocol):
     ours = protocol.family in WITHOUT_DOWNLOADS
     assert ("https://github.com/" in protocol.source) != ours
     if ours:
-        assert protocol.detector in (None, "i3d-random")
+        assert protocol.detector in (None, "i3d-random", "efficientnet-lite0")
 
 
 @each

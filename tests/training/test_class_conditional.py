@@ -325,6 +325,7 @@ class Pooled(nn.Module):
     """In the autoencoder's place: the latent's two channels are the means of red and green, everywhere alike."""
 
     config = AUTOENCODER
+    latent_bound = 1.0
 
     def encode(self, video):
         means = video.mean((2, 3, 4))[:, :2, None, None]
