@@ -32,7 +32,6 @@ PATIENCE = 120
 
 SERVER = """
 import atexit, gc, json, os, sys, torch, torch.utils.tensorboard
-torch.set_num_threads(1)
 from pvdm.cli import main
 import pvdm.training.cli.command
 gc.freeze()
@@ -43,6 +42,7 @@ for line in sys.stdin:
     for environment, arguments in zip(request["environments"], request["arguments"]):
         pids.append(os.fork())
         if pids[-1] == 0:
+            torch.set_num_threads(1)  # here: a thread pool that is forked with can abort the process
             os.setsid()
             os.environ.update(environment)
             output = os.open(request["output"], os.O_WRONLY | os.O_APPEND)
