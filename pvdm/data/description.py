@@ -37,7 +37,7 @@ class DataCard:
 def fingerprint(paths: Iterable[Path]) -> str:
     """Hashes of the names and first bytes of the files (videos, or folders of frames), in one string.
 
-    Of more than `MOST` files, those whose names have the smallest hashes, so that two data sets choose alike.
+    With more than `MOST` files, only those whose names have the smallest hashes: equal data sets choose the same ones.
     """
     chosen = sorted(paths, key=lambda path: (_name_mark(path), path))[:MOST]
     return "".join(f"{_name_mark(path)}{_content_mark(path)}" for path in chosen)

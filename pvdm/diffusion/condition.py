@@ -107,8 +107,9 @@ class Condition:
     def noised(self, level: Tensor, noise: Tensor, schedule: NoiseSchedule) -> Condition:
         """This condition with its context noised to timesteps `level` (b,), -1 for not at all; noise: like the context.
 
-        A network with `context_levels` is told the level. So training can hide more or less of the context instead of
-        all or nothing (arXiv 2502.06764), and a little noise in sampling hides the flaws of a generated context.
+        A network with `context_levels` is conditioned on the level, so training can hide more or less of the context
+        instead of all or nothing (arXiv 2502.06764), and a little noise in sampling hides the flaws of a generated
+        context.
         """
         if self.context is None:
             return self

@@ -73,7 +73,7 @@ class Job:
         self._export(stages[-1]["name"])
 
     def _fit(self, stage: Mapping[str, Any], seconds: float, *, exports: bool) -> None:
-        """Trains a stage: calibrates, unless that was done, and goes on to the number of updates that follows."""
+        """Trains a stage: calibrates unless that was done, then trains for the number of updates found."""
         name, start, run, known = stage["name"], time.monotonic(), self.output / stage["name"], self._known()
         arguments = [*self._arguments(stage), "--trainer.default_root_dir", run, "--trainer.accelerator", self.device]
         arguments += ["--trainer.devices", 1, "--trainer.enable_progress_bar", "false"]
