@@ -76,6 +76,9 @@ class SpectralConfig:
         decoder_depth: Blocks of the decoder.
         expansion: Hidden width of a block's MLP, relative to `features`.
         kernel_size: Side of a block's depthwise convolution, in patches; odd.
+        still_gain: Largest gain of what stays still, by which reconstructions get back the detail of clips (see
+            `Amplitudes`); 1 leaves them as they are, of least error.
+        motion_gain: The same for what moves.
     """
 
     frames: int = 16
@@ -89,6 +92,8 @@ class SpectralConfig:
     decoder_depth: int = 4
     expansion: int = 3
     kernel_size: int = 5
+    still_gain: float = 1.0
+    motion_gain: float = 1.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "content_channels", tuple(self.content_channels))

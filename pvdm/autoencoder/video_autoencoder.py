@@ -45,6 +45,9 @@ class VideoAutoencoder(nn.Module):
         """The weights that make the pixels; the adaptive weight of the GAN loss is measured there."""
         raise NotImplementedError
 
+    def observe(self, found: Tensor, wanted: Tensor) -> None:
+        """Is shown reconstructions in training mode and their clips, (b, 3, t, h, w), before each update."""
+
     def freeze_encoder(self) -> None:
         """Trains the decoder alone from now on, so that latents, and denoisers trained on them, stay valid."""
         for name in self.encoder_parts:

@@ -124,6 +124,7 @@ class AutoencoderTraining(GANModule):
         video = clips(batch)
         planes = self.generator.autoencoder.encode(video)
         found = self.generator.autoencoder.decode(planes).float()
+        self.generator.autoencoder.observe(found, video)
         distances = self.distances(found, video, batch)
         loss, scales = self.reconstruction_loss(distances), root_mean_squares(planes)
         measures = {"loss": loss, **distances, "latent_scale": scales.mean()}

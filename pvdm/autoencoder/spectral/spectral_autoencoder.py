@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pvdm.autoencoder.attention import MLP, LayerNorm
 from pvdm.autoencoder.config import SpectralConfig
+from pvdm.autoencoder.spectral.amplitudes import Amplitudes
 from pvdm.autoencoder.spectral.linear_code import Code, LinearCode
 from pvdm.autoencoder.spectral.linear_fit import fit_linear_code
 from pvdm.autoencoder.spectral.spectrum import Spectrum
@@ -52,6 +53,7 @@ class SpectralAutoencoder(VideoAutoencoder):
         self.from_code = nn.Conv2d(content + 2 * frequencies * motion, width, kernel_size=3, padding=1)
         self.decoder = nn.Sequential(*(Block(config) for _ in range(config.decoder_depth)), LayerNorm(width))
         self.to_spectrum = zero(nn.Linear(width, frequencies * values))
+        self.amplitudes = Amplitudes(config) if max(config.still_gain, config.motion_gain) > 1 else None
 
     def encode(self, video: Tensor) -> Triplane:
         """video: (b, 3, t, h, w), float in [-1, 1] -> planes of unit variance, float32."""
@@ -70,7 +72,10 @@ class SpectralAutoencoder(VideoAutoencoder):
         return rearrange(content, "b h w c -> b c h w"), self.spectrum.to_plane(tw), self.spectrum.to_plane(th)
 
     def decode(self, triplane: Triplane) -> Tensor:
-        """Planes -> video (b, 3, t, h, w), float32; in [-1, 1] unless the module is in training mode."""
+        """Planes -> video (b, 3, t, h, w), float32.
+
+        In training mode, it is the one of least error, of any range; else it is in [-1, 1], and amplified.
+        """
         self.check_planes(triplane)
         hw, tw, th = (own.inverse(plane) for own, plane in zip(self.normalize.values(), triplane, strict=True))
         code = Code(rearrange(hw, "b c h w -> b h w c"), self.spectrum.of_plane(tw), self.spectrum.of_plane(th))
@@ -78,8 +83,16 @@ class SpectralAutoencoder(VideoAutoencoder):
         rows, columns = repeat(code.tw, "b w k c -> b (k c) h w", h=h), repeat(code.th, "b h k c -> b (k c) h w", w=w)
         features = rearrange(self.from_code(torch.cat((hw, rows, columns), dim=1)), "b c h w -> b h w c")
         correction = self.to_spectrum(self.decoder(features)).unflatten(3, (self.config.frames, -1))
-        video = self.spectrum.inverse(self.linear.decode(code) + self.linear.residual_scale * correction)
-        return video if self.training else video.clamp(-1, 1)
+        pictures = self.spectrum.pictures(self.linear.decode(code) + self.linear.residual_scale * correction)
+        if self.training:
+            return self.spectrum.to_video(pictures)
+        amplified = pictures if self.amplitudes is None else self.amplitudes(pictures)
+        return self.spectrum.to_video(amplified).clamp(-1, 1)
+
+    def observe(self, found: Tensor, wanted: Tensor) -> None:
+        """Follows the amplitudes of reconstructions in training mode and of the clips."""
+        if self.amplitudes is not None:
+            self.amplitudes.update(self.spectrum.over_time(found.detach()), self.spectrum.over_time(wanted))
 
     def freeze_encoder(self) -> None:
         """Also freezes the statistics; the linear code as a whole, since encoding needs its decoder."""
@@ -114,6 +127,9 @@ class SpectralAutoencoder(VideoAutoencoder):
         latents = [self._planes(to_float(part)) for part in clips.split(CLIPS_AT_ONCE)]
         for normalization, *planes in zip(self.normalize.values(), *latents, strict=True):
             normalization.update(torch.cat(planes), weight=1.0)
+        for number, part in enumerate(spectra() if self.amplitudes is not None else ()):
+            found = self.linear.decode(self.linear.encode(part)[0])
+            self.amplitudes.update(*map(self.spectrum.pictures, (found, part)), 1 / (number + 1))
 
 
 class Block(nn.Module):

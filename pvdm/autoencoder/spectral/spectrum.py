@@ -30,20 +30,27 @@ class Spectrum(nn.Module):
             self.register_buffer(axis, basis.float(), persistent=False)
             self.register_buffer(f"from_{axis}", torch.linalg.inv(basis).float(), persistent=False)
 
-    @in_float32
     def forward(self, video: Tensor) -> Tensor:
         """video: (b, 3, t, h * patch, w * patch) -> (b, h, w, k, 3 * patch**2), k frequencies, lowest first."""
-        frequencies = torch.einsum("kt,bctyx->bkcyx", self.time, video)
         p = self.patch_size
-        return rearrange(self.rows @ frequencies @ self.columns.T, "b k c (h p) (w q) -> b h w k (c p q)", p=p, q=p)
+        return rearrange(self._mixed(self.over_time(video)), "b k c (h p) (w q) -> b h w k (c p q)", p=p, q=p)
 
     @in_float32
-    def inverse(self, spectrum: Tensor) -> Tensor:
-        """The inverse of `forward`."""
+    def pictures(self, spectrum: Tensor) -> Tensor:
+        """The inverse of `forward` but for time: a picture of each frequency, (b, k, 3, h * patch, w * patch)."""
         p = self.patch_size
         mixed = rearrange(spectrum, "b h w k (c p q) -> b k c (h p) (w q)", c=3, p=p, q=p)
-        frequencies = self.from_rows @ mixed @ self.from_columns.T
-        return torch.einsum("tk,bkcyx->bctyx", self.from_time, frequencies)
+        return self.from_rows @ mixed @ self.from_columns.T
+
+    @in_float32
+    def over_time(self, video: Tensor) -> Tensor:
+        """video: (b, 3, t, h, w) -> a picture of each frequency, (b, k, 3, h, w)."""
+        return torch.einsum("kt,bctyx->bkcyx", self.time, video)
+
+    @in_float32
+    def to_video(self, pictures: Tensor) -> Tensor:
+        """The inverse of `over_time`."""
+        return torch.einsum("tk,bkcyx->bctyx", self.from_time, pictures)
 
     @in_float32
     def of_plane(self, plane: Tensor) -> Tensor:
@@ -54,6 +61,11 @@ class Spectrum(nn.Module):
     def to_plane(self, frequencies: Tensor) -> Tensor:
         """The inverse of `of_plane`."""
         return torch.einsum("tk,bnkc->bctn", self.from_time, frequencies)
+
+    @in_float32
+    def _mixed(self, pictures: Tensor) -> Tensor:
+        """Pictures mixed across the borders of patches."""
+        return self.rows @ pictures @ self.columns.T
 
 
 def cosines(length: int, shift: float = 0.0) -> Tensor:
