@@ -26,12 +26,15 @@ class DiffusionConfig:
         linear_start: Beta at timestep 0, in (0, 1).
         linear_end: Beta at timestep T-1, in [linear_start, 1).
         prediction: What the network predicts: noise ("eps"), the clean latent ("x0") or the velocity ("v").
+        border_fade: Frames within which a jump between two clips of a generated video fades out; 0, as released, leaves
+            it.
     """
 
     timesteps: int = 1000
     linear_start: float = 0.0015
     linear_end: float = 0.0195
     prediction: Parameterization = "eps"
+    border_fade: int = 0
 
     def __post_init__(self) -> None:
         if self.timesteps < 1:
@@ -40,6 +43,8 @@ class DiffusionConfig:
             bounds = f"linear_start {self.linear_start} and linear_end {self.linear_end}"
             raise ArgumentError(bounds, "give values with 0 < linear_start <= linear_end < 1", option="linear_start")
         check_parameterization(self.prediction)
+        if self.border_fade < 0:
+            raise ArgumentError(f"border_fade is {self.border_fade}", "it must be at least 0", option="border_fade")
 
 
 @dataclass(frozen=True)

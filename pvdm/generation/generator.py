@@ -16,6 +16,7 @@ from torch import Tensor
 from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
+from pvdm.generation.clip_borders import faded
 from pvdm.generation.latent_model import Label, LatentModel
 from pvdm.runtime.prefetch import prefetch
 from pvdm.runtime.progress_callback import Progress
@@ -133,7 +134,8 @@ class VideoGenerator(LatentModel):
     ) -> Iterator[Tensor]:
         """Yields clips (b, 3, t, h, w) uint8 on the CPU, each conditioned on the latent of the clip before.
 
-        Memory does not grow with length.
+        Jumps between clips fade as `border_fade` of the diffusion's config says (see `faded`). Memory does not
+        grow with length.
 
         Args:
             num_frames: New frames per video; the last clip is cut to fit. By default the stream is endless.
@@ -157,7 +159,12 @@ class VideoGenerator(LatentModel):
                 latent = self.sample_latent(noise, replace(of_class, context=latent), solver, progress)
                 yield latent
 
-        yield from self._decoded(latents, progress, math.inf if num_frames is None else num_frames)
+        fade = self.diffusion.border_fade
+        before = None if context is None else (context[None] if context.dim() == 4 else context).cpu()
+        with closing(self._decoded(latents, progress, math.inf if num_frames is None else num_frames)) as decoded:
+            for clips in decoded:
+                before = clips if before is None else faded(before, clips, fade)
+                yield before
 
     def _decoded(
         self,

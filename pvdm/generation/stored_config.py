@@ -100,7 +100,7 @@ def _is_like(value: Any, default: Any, name: str) -> bool:
     if isinstance(default, bool):
         return isinstance(value, bool)
     if isinstance(default, int):
-        return _is_whole(value, least=1, most=MAX_LAYERS if name in LAYERS else MAX_SIZE)
+        return _is_whole(value, least=min(1, default), most=MAX_LAYERS if name in LAYERS else MAX_SIZE)
     if isinstance(default, float):
         return _is_number(value)
     if isinstance(default, tuple):
