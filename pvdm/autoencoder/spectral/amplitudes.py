@@ -9,8 +9,8 @@ from pvdm.autoencoder.config import SpectralConfig
 from pvdm.autoencoder.spectral.spectrum import cosines
 from pvdm.runtime.precision import in_float32
 
-MOMENTUM = 0.005
-"""Weight of a batch in the running amplitudes."""
+MEMORY = 200
+"""Batches over which the running amplitudes reach back."""
 
 SMALLEST = 1e-4
 """Amplitudes of frequencies that hardly occur are not divided by less."""
@@ -36,6 +36,7 @@ class Amplitudes(nn.Module):
         self.register_buffer("cosines", cosines(config.patch).float(), persistent=False)
         self.register_buffer("wanted", torch.ones(shape))
         self.register_buffer("found", torch.ones(shape))
+        self.register_buffer("batches", torch.zeros(()))
 
     @property
     def gains(self) -> Tensor:
@@ -52,11 +53,12 @@ class Amplitudes(nn.Module):
 
     @torch.no_grad()
     @in_float32
-    def update(self, found: Tensor, wanted: Tensor, weight: float = MOMENTUM) -> None:
-        """Moves the amplitudes towards those of reconstructions and clips, as temporal frequencies (b, k, 3, h, w)."""
+    def update(self, found: Tensor, wanted: Tensor) -> None:
+        """Follows the amplitudes of a batch of reconstructions and clips, temporal frequencies (b, k, 3, h, w)."""
+        self.batches.add_(1).clamp_(max=MEMORY)
         for running, frequencies in ((self.found, found), (self.wanted, wanted)):
             square = self._within_patches(frequencies).square().mean((0, 2, 3, 5))
-            running.copy_(running.square().lerp_(square.to(running.dtype), weight).sqrt_())
+            running.copy_(running.square().lerp_(square.to(running.dtype), 1 / self.batches).sqrt_())
 
     def _within_patches(self, frequencies: Tensor) -> Tensor:
         """(b, k, c, rows, p, columns, p): the cosine transform of each patch."""

@@ -127,9 +127,9 @@ class SpectralAutoencoder(VideoAutoencoder):
         latents = [self._planes(to_float(part)) for part in clips.split(CLIPS_AT_ONCE)]
         for normalization, *planes in zip(self.normalize.values(), *latents, strict=True):
             normalization.update(torch.cat(planes), weight=1.0)
-        for number, part in enumerate(spectra() if self.amplitudes is not None else ()):
+        for part in spectra() if self.amplitudes is not None else ():
             found = self.linear.decode(self.linear.encode(part)[0])
-            self.amplitudes.update(*map(self.spectrum.pictures, (found, part)), 1 / (number + 1))
+            self.amplitudes.update(*map(self.spectrum.pictures, (found, part)))
 
 
 class Block(nn.Module):

@@ -26,25 +26,26 @@ def changed(video: torch.Tensor) -> float:
 def test_each_frequency_gets_its_amplitude_back():
     amplitudes, wanted = Amplitudes(LIVELY), noise(8, 6, 3, 16, 24)
     found = wanted * torch.linspace(1, 0.2, 6)[:, None, None, None]
-    amplitudes.update(found, wanted, 1.0)
+    amplitudes.update(found, wanted)
     torch.testing.assert_close(amplitudes(found), wanted, rtol=1e-2, atol=1e-2)
 
 
 def test_gains_have_limits():
     amplitudes, wanted = Amplitudes(replace(CONFIG, still_gain=1.5, motion_gain=2.0)), noise(8, 6, 3, 16, 24)
-    amplitudes.update(wanted / 10, wanted, 1.0)
+    assert amplitudes.gains.unique().tolist() == [1]
+    amplitudes.update(wanted / 10, wanted)
     assert amplitudes.gains[0].unique().tolist() == [1.5]
     assert amplitudes.gains[1:].unique().tolist() == [2.0]
-    amplitudes.update(wanted * 10, wanted, 1.0)
+    amplitudes.update(wanted * 30, wanted)
     assert amplitudes.gains[1:].unique().tolist() == [0.5]
 
 
 def test_running_amplitudes_are_root_mean_squares():
     amplitudes, first, second = Amplitudes(LIVELY), noise(2, 6, 3, 16, 24), 3 * noise(2, 6, 3, 16, 24).flip(0)
-    for number, part in enumerate((first, second)):
-        amplitudes.update(part, part, 1 / (number + 1))
+    for part in (first, second):
+        amplitudes.update(part, part)
     together = Amplitudes(LIVELY)
-    together.update(*2 * [torch.cat((first, second))], 1.0)
+    together.update(*2 * [torch.cat((first, second))])
     torch.testing.assert_close(amplitudes.wanted, together.wanted)
 
 
