@@ -16,11 +16,11 @@ from torch import Tensor
 from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
-from pvdm.generation.clip_borders import faded
 from pvdm.generation.latent_model import Label, LatentModel
 from pvdm.runtime.prefetch import prefetch
 from pvdm.runtime.progress_callback import Progress
 from pvdm.video import check_pixels
+from pvdm.video.clip_borders import faded
 
 
 class VideoGenerator(LatentModel):

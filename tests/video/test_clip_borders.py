@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pvdm.evaluation.video_figures import seams
-from pvdm.generation.clip_borders import faded
+from pvdm.video.clip_borders import faded
 
 
 def moving(start: float, speed: float, frames: int = 8) -> torch.Tensor:
