@@ -29,6 +29,8 @@ DEVELOPMENT = ROOT / "docs" / "quickstart_development.md"
 SMALLER = {
     "autoencoder": "-c configs/sizes/autoencoder-tiny.yaml --data.height 32 --data.width 32 --data.batch_size 1",
     "diffusion": "-c configs/sizes/diffusion-tiny.yaml --data.height 32 --data.width 32 --data.batch_size 1",
+    "spectral": "--data.batch_size 1",
+    "velocity": "--data.batch_size 1",
 }
 FEWER = {
     "sample": "--steps 1",
