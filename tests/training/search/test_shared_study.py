@@ -1,6 +1,7 @@
 """The study in its journal: shared by processes, some of which are killed, and refused if it is another one."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -40,8 +41,9 @@ IDENTITY = Identity((), "data: {path: videos, workers: 2}", "val/loss", "max", g
 def open_study(folder, method="random", **options):
     """The study in a folder, of a space of two keys."""
     folder.mkdir(exist_ok=True)
-    (folder / "search.yaml").write_text(GRID if method == "grid" else SPACE)
-    space = SearchSpace.read(folder / "search.yaml")
+    own = folder / f"search-{os.getpid()}.yaml"  # a process does not read what another is writing
+    own.write_text(GRID if method == "grid" else SPACE)
+    space = SearchSpace.read(own)
     identity = replace(IDENTITY, space=space.to_json(), grid=method == "grid")
     return SharedStudy(folder / "tune.journal", folder, space=space, identity=identity, method=method, **options)
 
