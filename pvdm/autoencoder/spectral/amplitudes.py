@@ -13,7 +13,7 @@ MEMORY = 200
 """Batches over which the running amplitudes reach back."""
 
 SMALLEST = 1e-4
-"""Amplitudes of frequencies that hardly occur are not divided by less."""
+"""Added to both amplitudes, so that frequencies that hardly occur are not amplified."""
 
 
 class Amplitudes(nn.Module):
