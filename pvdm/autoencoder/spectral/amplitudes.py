@@ -17,7 +17,7 @@ SMALLEST = 1e-4
 
 
 class Amplitudes(nn.Module):
-    """Gains of the frequencies of patches, in time, height and width, that make reconstructions as lively as clips.
+    """Gains of frequencies, in time, height and width, that give reconstructions the motion and detail of clips.
 
     What minimizes the mean square error is an expectation: it has less motion and detail than any clip it may stand
     for, most of all inside patches. A frequency's gain is the ratio of root mean squares, clips over reconstructions,
@@ -54,11 +54,18 @@ class Amplitudes(nn.Module):
     @torch.no_grad()
     @in_float32
     def update(self, found: Tensor, wanted: Tensor) -> None:
-        """Follows the amplitudes of a batch of reconstructions and clips, temporal frequencies (b, k, 3, h, w)."""
-        self.batches.add_(1).clamp_(max=MEMORY)
-        for running, frequencies in ((self.found, found), (self.wanted, wanted)):
-            square = self._within_patches(frequencies).square().mean((0, 2, 3, 5))
-            running.copy_(running.square().lerp_(square.to(running.dtype), 1 / self.batches).sqrt_())
+        """Follows the amplitudes of a batch of reconstructions and clips, temporal frequencies (b, k, 3, h, w).
+
+        A batch that is not finite is left out, like its update.
+        """
+        pairs = ((self.found, found), (self.wanted, wanted))
+        squares = [self._within_patches(frequencies).square().mean((0, 2, 3, 5)) for _, frequencies in pairs]
+        is_finite = torch.stack(squares).isfinite().all()
+        self.batches.add_(is_finite).clamp_(max=MEMORY)
+        weight = 1 / self.batches.clamp(min=1)
+        for (running, _), square in zip(pairs, squares, strict=True):
+            before = running.square()
+            running.copy_(before.lerp(torch.where(is_finite, square.to(before.dtype), before), weight).sqrt())
 
     def _within_patches(self, frequencies: Tensor) -> Tensor:
         """(b, k, c, rows, p, columns, p): the cosine transform of each patch."""

@@ -176,10 +176,12 @@ class Normalization(nn.Module):
         return plane * self.deviation + self.mean
 
     def update(self, plane: Tensor, weight: float) -> None:
-        """Moves the statistics towards those of a plane, to them with a weight of 1."""
+        """Moves the statistics towards those of a plane, to them with a weight of 1; not to any that are not finite."""
         found = plane.to(self.mean.dtype)
-        self.mean.lerp_(found.mean((0, 2, 3))[:, None, None], weight)
-        self.square.lerp_(found.square().mean((0, 2, 3))[:, None, None], weight)
+        moments = found.mean((0, 2, 3))[:, None, None], found.square().mean((0, 2, 3))[:, None, None]
+        is_finite = torch.stack(moments).isfinite().all()
+        for running, moment in zip((self.mean, self.square), moments, strict=True):
+            running.lerp_(torch.where(is_finite, moment, running), weight)
 
 
 def zero(layer: nn.Linear) -> nn.Linear:

@@ -49,6 +49,27 @@ def test_running_amplitudes_are_root_mean_squares():
     torch.testing.assert_close(amplitudes.wanted, together.wanted)
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_batch_that_is_not_finite_changes_nothing(bad):
+    amplitudes, video = Amplitudes(LIVELY), noise(2, 6, 3, 16, 24)
+    broken = video.clone()
+    broken[0, 2, 0, 0, 0] = bad
+    amplitudes.update(broken, video)  # also as the first
+    amplitudes.update(video, 2 * video)
+    before = {name: value.clone() for name, value in amplitudes.state_dict().items()}
+    amplitudes.update(broken, video)
+    for name, value in amplitudes.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    torch.testing.assert_close(amplitudes.gains, torch.full_like(amplitudes.gains, 2.0), rtol=1e-2, atol=0)
+
+
+def test_latents_that_are_not_finite_leave_the_statistics():
+    normalization = fitted().normalize["hw"]
+    before = normalization.mean.clone(), normalization.square.clone()
+    normalization.update(torch.full((2, 8, 4, 6), float("nan")), 0.5)
+    assert torch.equal(normalization.mean, before[0]) and torch.equal(normalization.square, before[1])
+
+
 def test_a_linear_code_moves_as_much_as_the_clips():
     video = to_float(clips(64))
     plain, lively = fitted().eval(), fitted(LIVELY).eval()
