@@ -79,6 +79,8 @@ class SpectralConfig:
         still_gain: Largest gain of what stays still, by which reconstructions get back the detail of clips (see
             `Amplitudes`); 1 leaves them as they are, of least error.
         motion_gain: The same for what moves.
+        latent_power: Latents have a standard deviation in proportion to this power, 0 to 1, of their channel's weight
+            in pixels, so that noise hides detail before layout; 0 gives all unit variance. The mean variance is 1.
     """
 
     frames: int = 16
@@ -94,10 +96,14 @@ class SpectralConfig:
     kernel_size: int = 5
     still_gain: float = 1.0
     motion_gain: float = 1.0
+    latent_power: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "content_channels", tuple(self.content_channels))
         _check_sizes(self)
+        if not 0 <= self.latent_power <= 1:
+            problem = f"latent_power is {self.latent_power}"
+            raise ArgumentError(problem, "give a value from 0 to 1", option="latent_power")
         total, frequencies = sum(self.content_channels), len(self.content_channels)
         if not 1 <= frequencies <= self.frames:
             problem = f"content_channels has {frequencies} frequencies, and a clip of {self.frames} frames as many"
@@ -128,6 +134,8 @@ class SpectralConfig:
 def _check_sizes(config: AutoencoderConfig | SpectralConfig) -> None:
     """ArgumentError unless all sizes are at least 1 and the patches fill the frame."""
     for name, size in vars(config).items():
+        if name == "latent_power":
+            continue
         if min(size if isinstance(size, tuple) else (size,), default=0) < 1:
             raise ArgumentError(f"{name} is {size}", "it must be at least 1", option=name)
     for name in ("height", "width"):

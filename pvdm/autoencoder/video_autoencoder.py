@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -28,6 +29,9 @@ class VideoAutoencoder(nn.Module):
     encoder_parts: ClassVar[tuple[str, ...]]
     """Names of the parts that the latent of a video depends on."""
 
+    derived: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of the names of buffers that follow from data and settings; another model's weights may lack them."""
+
     def __init__(self, config: AnyAutoencoderConfig) -> None:
         super().__init__()
         self.config = config
@@ -47,6 +51,9 @@ class VideoAutoencoder(nn.Module):
 
     def observe(self, found: Tensor, wanted: Tensor) -> None:
         """Is shown reconstructions in training mode and their clips, (b, 3, t, h, w), before each update."""
+
+    def adapt(self, fields: Mapping[str, Any]) -> None:
+        """Is called once it holds the weights of an autoencoder of other settings, given by its stored fields."""
 
     def freeze_encoder(self) -> None:
         """Trains the decoder alone from now on, so that latents, and denoisers trained on them, stay valid."""

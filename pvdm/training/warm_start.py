@@ -48,15 +48,19 @@ class WarmStart:
             )
         network, settings = getattr(generator, part), other_settings(part, config, generator.to_config())
         found = {name.removeprefix(f"{part}."): value for name, value in weights.items() if name.startswith(f"{part}.")}
+        derived = network.derived if part == "autoencoder" else ()
         differences = misfits(found, network.state_dict())
-        if differences:
-            self._report(part, differences, settings)
+        reported = {name: what for name, what in differences.items() if not name.startswith(derived)}
+        if reported:
+            self._report(part, reported, settings)
         if part == "denoiser" and not _same_latents(weights, generator):
             logger.warning("the denoiser of %s was trained on latents of another autoencoder", self.init_from)
         if settings:
             logger.warning("%s has other settings: %s", self.init_from, "; ".join(settings))
         fitting = {name: value for name, value in found.items() if name not in differences}
         network.load_state_dict(fitting, strict=False)
+        if part == "autoencoder":
+            network.adapt(config[part])
         logger.info("%s: %d of %d tensors from %s", part, len(fitting), len(network.state_dict()), self.init_from)
 
     def _report(self, part: str, differences: Mapping[str, str], settings: Sequence[str]) -> None:

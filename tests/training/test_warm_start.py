@@ -9,6 +9,7 @@ import pytest
 import torch
 from miniature import AUTOENCODER, UNET, autoencoder_training, diffusion_training, read
 
+from pvdm.autoencoder import SpectralConfig
 from pvdm.cli import main
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
@@ -86,6 +87,21 @@ def test_another_size_is_named_and_accepted_if_asked(tmp_path, caplog):
         )
         for name, value in found.items()
     )
+
+
+def test_what_follows_from_data_and_settings_may_differ(tmp_path):
+    there = SpectralConfig(4, 16, 16, 8, (2, 2), 1, features=8, encoder_depth=1, decoder_depth=1)
+    plain, scaled = VideoGenerator(there), VideoGenerator(replace(there, latent_power=0.5, motion_gain=2.0))
+    plain.autoencoder.fit(torch.randint(256, (8, 3, 4, 16, 16), dtype=torch.uint8))
+    plain.save_pretrained(tmp_path / "plain")
+    WarmStart(tmp_path / "plain").fill(scaled, "autoencoder")
+    own, wanted = scaled.autoencoder.normalize, plain.autoencoder.normalize
+    assert torch.equal(own["hw"].square, wanted["hw"].square)
+    assert own["hw"].scale.std() > 0.01
+    scaled.save_pretrained(tmp_path / "scaled")
+    WarmStart(tmp_path / "scaled").fill(back := VideoGenerator(there), "autoencoder")
+    assert back.autoencoder.normalize["hw"].scale is None
+    assert torch.equal(back.autoencoder.normalize["tw"].mean, wanted["tw"].mean)
 
 
 def test_many_misfits_are_counted(tmp_path):

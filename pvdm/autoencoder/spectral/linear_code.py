@@ -93,6 +93,11 @@ class LinearCode(nn.Module):
         self.th = MotionCode(values, motion_channels, axis=2)
         self.register_buffer("residual_scale", torch.ones(frequencies, 1))
 
+    def norms(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Length of what a unit of each channel adds to a patch, (channels,) for each plane: content, tw, th."""
+        content = torch.cat([decode.weight.norm(dim=0) for decode in self.content.decoders])
+        return content, self.tw.decoder.weight.norm(dim=0), self.th.decoder.weight.norm(dim=0)
+
     @in_float32
     def encode(self, spectrum: Tensor) -> tuple[Code, Tensor]:
         """spectrum: (b, h, w, k, values) -> its code, and what the content plane leaves, like the spectrum."""

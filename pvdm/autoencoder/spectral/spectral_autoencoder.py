@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from einops import rearrange, repeat
@@ -14,7 +15,7 @@ from pvdm.autoencoder.spectral.amplitudes import Amplitudes
 from pvdm.autoencoder.spectral.linear_code import Code, LinearCode
 from pvdm.autoencoder.spectral.linear_fit import fit_linear_code
 from pvdm.autoencoder.spectral.spectrum import Spectrum
-from pvdm.autoencoder.triplane import Triplane
+from pvdm.autoencoder.triplane import PLANES, Triplane
 from pvdm.autoencoder.video_autoencoder import VideoAutoencoder
 from pvdm.video import to_float
 
@@ -32,10 +33,11 @@ class SpectralAutoencoder(VideoAutoencoder):
     """Its content plane holds the clip's first temporal frequencies, its motion planes what rows and columns share.
 
     A `LinearCode` makes the planes and the video; a network on the grid of patches adds what is not linear, and starts
-    at zero. Planes have zero mean and unit variance in each channel, and no bounds.
+    at zero. Planes have zero mean and no bounds; each channel has unit variance, or one by `latent_power`.
     """
 
     encoder_parts = ("linear", "embed", "encoder", "to_content", "to_tw", "to_th", "normalize")
+    derived = ("amplitudes.", *(f"normalize.{plane}.scale" for plane in PLANES))
 
     def __init__(self, config: SpectralConfig) -> None:
         super().__init__(config)
@@ -49,14 +51,15 @@ class SpectralAutoencoder(VideoAutoencoder):
         self.to_tw = zero(nn.Linear(width, frequencies * motion))
         self.to_th = zero(nn.Linear(width, frequencies * motion))
         channels = {"hw": content, "tw": motion, "th": motion}
-        self.normalize = nn.ModuleDict({plane: Normalization(count) for plane, count in channels.items()})
+        has_scale = config.latent_power > 0
+        self.normalize = nn.ModuleDict({plane: Normalization(count, has_scale) for plane, count in channels.items()})
         self.from_code = nn.Conv2d(content + 2 * frequencies * motion, width, kernel_size=3, padding=1)
         self.decoder = nn.Sequential(*(Block(config) for _ in range(config.decoder_depth)), LayerNorm(width))
         self.to_spectrum = zero(nn.Linear(width, frequencies * values))
         self.amplitudes = Amplitudes(config) if max(config.still_gain, config.motion_gain) > 1 else None
 
     def encode(self, video: Tensor) -> Triplane:
-        """video: (b, 3, t, h, w), float in [-1, 1] -> planes of unit variance, float32."""
+        """video: (b, 3, t, h, w), float in [-1, 1] -> planes of mean variance 1, float32."""
         self.check_video(video)
         planes = zip(self.normalize.values(), self._planes(video), strict=True)
         return Triplane(*(normalize(plane) for normalize, plane in planes))
@@ -94,6 +97,11 @@ class SpectralAutoencoder(VideoAutoencoder):
         if self.amplitudes is not None:
             self.amplitudes.update(self.spectrum.over_time(found.detach()), self.spectrum.over_time(wanted))
 
+    def adapt(self, fields: Mapping[str, Any]) -> None:
+        """Gives the channels the variances of its own `latent_power`."""
+        if self.config.latent_power not in (0, fields.get("latent_power", 0)):
+            self._set_scales()
+
     def freeze_encoder(self) -> None:
         """Also freezes the statistics; the linear code as a whole, since encoding needs its decoder."""
         super().freeze_encoder()
@@ -127,9 +135,27 @@ class SpectralAutoencoder(VideoAutoencoder):
         latents = [self._planes(to_float(part)) for part in clips.split(CLIPS_AT_ONCE)]
         for normalization, *planes in zip(self.normalize.values(), *latents, strict=True):
             normalization.update(torch.cat(planes), weight=1.0)
+        if self.config.latent_power > 0:
+            self._set_scales()
         for part in spectra() if self.amplitudes is not None else ():
             found = self.linear.decode(self.linear.encode(part)[0])
             self.amplitudes.update(*map(self.spectrum.pictures, (found, part)))
+
+    @torch.no_grad()
+    def _set_scales(self) -> None:
+        """Sets the standard deviations of the channels by their weights in pixels; see `latent_power`."""
+        shape, power = self.config.latent_shape, self.config.latent_power
+        patches = (1, shape.h, shape.w)  # that a value of each plane reaches
+        norms, planes = self.linear.norms(), list(self.normalize.values())
+        weights = [
+            norm[:, None, None] * count**0.5 * plane.deviation
+            for norm, count, plane in zip(norms, patches, planes, strict=True)
+        ]
+        sizes = [rows * columns for rows, columns in shape.planes]
+        every = torch.cat([weight.flatten().repeat(size) for weight, size in zip(weights, sizes, strict=True)])
+        mean = every.pow(2 * power).mean().sqrt()
+        for plane, weight in zip(planes, weights, strict=True):
+            plane.scale.copy_(weight**power / mean)
 
 
 class Block(nn.Module):
@@ -151,13 +177,16 @@ class Normalization(nn.Module):
     """Zero mean and unit variance of each channel over the training data, by statistics that no gradient sees.
 
     They are running means, updated in training mode; since `inverse` uses the same, a reconstruction does not depend on
-    them.
+    them. With `has_scale`, the channels have the standard deviations `scale` instead, (channels, 1, 1).
     """
 
-    def __init__(self, channels: int) -> None:
+    scale: Tensor | None
+
+    def __init__(self, channels: int, has_scale: bool = False) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(channels, 1, 1))
         self.register_buffer("square", torch.ones(channels, 1, 1))
+        self.register_buffer("scale", torch.ones(channels, 1, 1) if has_scale else None)
         self.is_frozen = False
 
     @property
@@ -169,11 +198,15 @@ class Normalization(nn.Module):
         """plane: (b, channels, rows, columns) -> like plane."""
         if self.training and not self.is_frozen:
             self.update(plane.detach(), MOMENTUM)
-        return (plane - self.mean) / self.deviation
+        return (plane - self.mean) / self._divisor
 
     def inverse(self, plane: Tensor) -> Tensor:
         """The inverse of `forward`."""
-        return plane * self.deviation + self.mean
+        return plane * self._divisor + self.mean
+
+    @property
+    def _divisor(self) -> Tensor:
+        return self.deviation if self.scale is None else self.deviation / self.scale
 
     def update(self, plane: Tensor, weight: float) -> None:
         """Moves the statistics towards those of a plane, to them with a weight of 1; not to any that are not finite."""

@@ -12,6 +12,7 @@ from scipy.fft import dct
 from torch import Tensor
 
 from pvdm.autoencoder import (
+    PLANES,
     AutoencoderConfig,
     ProjectedAutoencoder,
     SpectralAutoencoder,
@@ -120,6 +121,27 @@ def test_latents_of_the_clips_it_was_fitted_to_are_normalized():
         torch.testing.assert_close(plane.std((0, 2, 3)), torch.ones(plane.shape[1]), rtol=0, atol=1e-2)
 
 
+def test_a_power_scales_channels_by_their_weight_in_pixels():
+    plain = fitted()
+    scaled = fitted(replace(CONFIG, latent_power=0.5))
+    video = to_float(clips(64))
+    with torch.no_grad():
+        planes, unit = scaled.encode(video), plain.encode(video)
+        torch.testing.assert_close(scaled(video), plain(video), rtol=1e-4, atol=1e-4)
+        weights = []
+        for name, plane in zip(PLANES, unit, strict=True):  # what a channel does to pixels, found by moving it alone
+            for channel in range(plane.shape[1]):
+                alone = {other: torch.zeros_like(value) for other, value in zip(PLANES, unit, strict=True)}
+                without = plain.train().decode(Triplane(**alone))
+                alone[name][:, channel] = plane[:, channel]
+                change = plain.decode(Triplane(**alone)) - without
+                values = plane[0, channel].numel()
+                weights.append((change.square().sum((1, 2, 3, 4)).mean() / values).sqrt())
+    deviations = torch.cat([plane.std((0, 2, 3)) for plane in planes])
+    torch.testing.assert_close(deviations / deviations[0], (torch.stack(weights) / weights[0]).sqrt(), rtol=0.1, atol=0)
+    assert planes.flatten().square().mean().item() == pytest.approx(1, abs=0.01)
+
+
 def test_the_network_starts_at_zero_and_the_statistics_do_not_change_a_reconstruction():
     autoencoder, video = fitted(), to_float(clips(4))
     with torch.no_grad():
@@ -221,6 +243,7 @@ def test_video_and_planes_are_checked():
         ({"content_channels": (1,) * 7}, "content_channels has 7 frequencies, and a clip of 6 frames as many"),
         ({"content_channels": (5, 2)}, "7 channels of content are not divisible by 2 motion_channels"),
         ({"kernel_size": 4}, "kernel_size is 4; give an odd number"),
+        ({"latent_power": 1.5}, "latent_power is 1.5; give a value from 0 to 1"),
         ({"height": 18}, "height 18 is not divisible by the patch size 4; choose a multiple of 4"),
     ],
 )
