@@ -28,9 +28,9 @@ class WeakGuide(NamedTuple):
     network: Network
     weight: float
 
-    def guided(self, output: Tensor, own: Network, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """output + w [own(x, t, condition) - weak(x, t, condition)]: (b, c, l), like the output."""
-        difference = own(x, t, condition).to(x.dtype) - self.network(x, t, condition).to(x.dtype)
+    def guided(self, output: Tensor, own: Tensor, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """output + w [own - weak(x, t, condition)]: (b, c, l), like the output; own: the network's own of the same."""
+        difference = own.to(x.dtype) - self.network(x, t, condition).to(x.dtype)
         return output.to(x.dtype) + self.weight * difference
 
 
@@ -69,7 +69,9 @@ def make_denoise(
             output = network(x, t, condition)
         else:
             output = guided_output(network, x, t, joined, weights)
-            output = output if weak is None else weak.guided(output, network, x, t, condition)
+            if weak is not None:
+                own = output if len(weights) == 1 else network(x, t, condition)
+                output = weak.guided(output, own, x, t, condition)
         prediction = to_prediction(output, x, t, schedule, parameterization)
         return prediction if limit is None else prediction._replace(clean=prediction.clean.clamp(-limit, limit))
 

@@ -53,9 +53,10 @@ class SamplerConfig:
         grid: Spacing of the timesteps, see `time_grid`; by default "cubic", for ddim and ddpm "uniform".
         context_noise: Noise, sigma / alpha, that is added to the context, for a model trained with such noise; by
             default 0.1, and 0 is none.
-        autoguidance: Weight w of guidance by a weak version of the model, (1 + w) * own - w * weak (arXiv 2406.02507):
-            an early checkpoint, or a smaller model of the same latents. It needs no condition. 0 turns it off.
-        weak_model: The weak model: exported folder, checkpoint, or a name.
+        autoguidance: Weight w of guidance by a weak version of the model, (1 + w) * own - w * weak (arXiv 2406.02507).
+            It needs no condition. 0 turns it off; by default as the model says (`DiffusionConfig.autoguidance`).
+        weak_model: The weak model: exported folder, checkpoint, or a name, such as an early checkpoint or a smaller
+            model of the same latents; by default the model's own early weights, if it holds them.
         guidance_interval: Lowest and highest noise, sigma / alpha, at which the model is guided in any way (arXiv
             2404.07724); by default at all.
     """
@@ -68,7 +69,7 @@ class SamplerConfig:
     label_guidance: float = 0.0
     grid: Grid | None = None
     context_noise: float | None = None
-    autoguidance: float = 0.0
+    autoguidance: float | None = None
     weak_model: str | None = None
     guidance_interval: tuple[float, float] | None = None
 
@@ -84,8 +85,8 @@ class SamplerConfig:
         if self.context_noise is not None and not 0 <= self.context_noise <= MAX_CONTEXT_NOISE:
             remedy = f"give a value from 0 to {MAX_CONTEXT_NOISE:g}"
             raise ArgumentError(f"context_noise is {self.context_noise}", remedy, option="context_noise")
-        if bool(self.autoguidance) != (self.weak_model is not None):
-            problem = f"autoguidance is {self.autoguidance:g} and the weak model {self.weak_model or 'not given'}"
+        if self.weak_model is not None and not self.autoguidance:
+            problem = f"there is a weak model, {self.weak_model}, and no autoguidance by it"
             raise ArgumentError(problem, "give both, or neither", option="autoguidance")
         if self.guidance_interval is not None:
             object.__setattr__(self, "guidance_interval", tuple(self.guidance_interval))

@@ -28,6 +28,9 @@ class DiffusionConfig:
         prediction: What the network predicts: noise ("eps"), the clean latent ("x0") or the velocity ("v").
         border_fade: Frames within which a jump between two clips of a generated video fades out; 0, as released, leaves
             it.
+        autoguidance: Weight of guidance by the model's own early weights, its `guide`, that sampling has by default
+            (Karras et al. 2024, arXiv 2406.02507); training then keeps them, see `AveragedWeights`. 0, as released, is
+            a model without a guide.
     """
 
     timesteps: int = 1000
@@ -35,6 +38,7 @@ class DiffusionConfig:
     linear_end: float = 0.0195
     prediction: Parameterization = "eps"
     border_fade: int = 0
+    autoguidance: float = 0.0
 
     def __post_init__(self) -> None:
         if self.timesteps < 1:
@@ -45,6 +49,13 @@ class DiffusionConfig:
         check_parameterization(self.prediction)
         if self.border_fade < 0:
             raise ArgumentError(f"border_fade is {self.border_fade}", "it must be at least 0", option="border_fade")
+        if not 0 <= self.autoguidance < math.inf:
+            raise ArgumentError(f"autoguidance is {self.autoguidance}", "it must be at least 0", option="autoguidance")
+
+    @property
+    def process(self) -> tuple[int, float, float, Parameterization]:
+        """What a denoiser is trained for; the other fields say how it is used."""
+        return self.timesteps, self.linear_start, self.linear_end, self.prediction
 
 
 @dataclass(frozen=True)

@@ -49,21 +49,24 @@ class LatentModel(StoredModel):
 
     clips_at_once: int | None = None
     _graphed: GraphedNetwork | None = None
+    _graphed_guide: GraphedNetwork | None = None
 
     def accelerate(self, *, compiled: bool = False, cuda_graphs: bool = False, bfloat16: bool = False) -> Self:
         """Makes sampling faster, in place; call it once the model is on its device. Returns the model.
 
         Args:
-            compiled: `torch.compile` the repeated parts of both networks when they first run.
+            compiled: `torch.compile` the repeated parts of the networks when they first run.
             cuda_graphs: Launch the denoiser's kernels as one; has an effect on CUDA only.
             bfloat16: Store weights in half the memory, for use under `precision("bf16")`, which then computes the same.
         """
         if bfloat16:
             bfloat16_weights(self)
         if compiled:
-            compile_regions(*(network for network in (self.autoencoder, self.denoiser) if network is not None))
+            networks = (self.autoencoder, self.denoiser, self.guide)
+            compile_regions(*(network for network in networks if network is not None))
         if cuda_graphs and self.denoiser is not None and self.device.type == "cuda":
             self._graphed = GraphedNetwork(self.denoiser)
+            self._graphed_guide = GraphedNetwork(self.guide) if self.guide is not None else None
         return self
 
     def precision(self, name: str) -> AbstractContextManager:
@@ -83,6 +86,7 @@ class LatentModel(StoredModel):
         InputError if a value on the way is not finite.
         """
         self.check_can_continue(None)
+        sampler = self.completed(sampler)
         start = noise.normal((self.denoiser.config.latent_channels, self.denoiser.shape.positions), device=self.device)
         condition = self._noised(Condition.of(condition), sampler, noise)
         denoise = make_denoise(
@@ -109,10 +113,25 @@ class LatentModel(StoredModel):
         self.check_result(torch.stack([*peaks, latent.abs().amax().float()]), "sampling")
         return latent
 
+    def completed(self, sampler: SamplerConfig) -> SamplerConfig:
+        """The sampler with all that it leaves to this model: steps, grid, and weight of autoguidance.
+
+        InputError for autoguidance without a weak model.
+        """
+        complete = sampler.completed(self.diffusion.timesteps)
+        if complete.autoguidance is None:
+            return replace(complete, autoguidance=self.diffusion.autoguidance if self.guide else 0.0)
+        if complete.autoguidance and complete.weak_model is None and self.guide is None:
+            problem = f"autoguidance is {complete.autoguidance:g}, and this model holds no early weights to guide it"
+            raise InputError(problem, "give a weak model, or leave autoguidance out")
+        return complete
+
     def _weak_guide(self, sampler: SamplerConfig) -> WeakGuide | None:
         """The weak model of autoguidance, kept once loaded; InputError if it is for other latents."""
-        if (name := sampler.weak_model) is None:
+        if not sampler.autoguidance:
             return None
+        if (name := sampler.weak_model) is None:
+            return WeakGuide(self._graphed_guide or self.guide, sampler.autoguidance)
         loaded = vars(self).setdefault("_weak_networks", {})  # in a dict, as they are no parts of this model
         if name not in loaded:
             model = type(self).load(name)
@@ -232,7 +251,7 @@ class LatentModel(StoredModel):
 
 def check_weak(model: StoredModel, weak: StoredModel, name: str) -> None:
     """InputError unless a weak model denoises the latents of this one in the same way."""
-    if weak.denoiser is None or weak.diffusion != model.diffusion:
+    if weak.denoiser is None or weak.diffusion.process != model.diffusion.process:
         problem = f"the weak model {name} " + ("has no denoiser" if weak.denoiser is None else "has another diffusion")
         raise InputError(problem, "give an earlier checkpoint of this model, or a smaller one trained like it")
     own, other = model.autoencoder.state_dict(), weak.autoencoder.state_dict()

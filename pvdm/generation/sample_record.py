@@ -37,7 +37,7 @@ def record(
         "command": shlex.join(["pvdm", *_without_place(options.arguments)]),
         "versions": {name: version(name) for name in ("pvdm", "torch")},
         "model": {"path": str(options.model), "sha256": sha256, "training_step": generator.training_step},
-        "sampler": asdict(sampler.completed(generator.diffusion.timesteps)),
+        "sampler": asdict(generator.completed(sampler)),
         "precision": options.precision,
         "clip": {name: getattr(config, name) for name in ("frames", "height", "width")},
         "fps": options.fps or generator.fps,

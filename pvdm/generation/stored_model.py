@@ -79,6 +79,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         self.autoencoder = speed_up(AUTOENCODERS[type(autoencoder)](autoencoder))
         self.denoiser = speed_up(DENOISERS[type(denoiser)](denoiser)) if denoiser else None
         self.diffusion = diffusion or DiffusionConfig()
+        self.guide = copy.deepcopy(self.denoiser).requires_grad_(False) if self._has_guide else None
         self.schedule = NoiseSchedule(self.diffusion)
         self.pace = fps
         self.training_step = training_step
@@ -90,6 +91,10 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         if denoiser and TriplaneShape(*denoiser.latent_shape) != autoencoder.latent_shape:
             problem = f"the denoiser is for latents of {denoiser.latent_shape}, not {tuple(autoencoder.latent_shape)}"
             raise ArgumentError(problem, "give both the same sizes", option="denoiser")
+
+    @property
+    def _has_guide(self) -> bool:
+        return self.denoiser is not None and self.diffusion.autoguidance > 0
 
     @property
     def frames(self) -> int:

@@ -18,6 +18,9 @@ from pvdm.generation import model_files as files
 NAMED = 3
 """Number of misfits that a message names."""
 
+SAMPLING = ("border_fade", "autoguidance")
+"""Fields that only say how a model is used."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -112,7 +115,7 @@ def other_settings(part: str, there: Mapping[str, Any], here: Mapping[str, Any])
         for name in ([part, "diffusion"] if part == "denoiser" else [part])
         for found in [there.get(name) or {}]
         for key, wanted in here[name].items()
-        if key in found and _plain(found[key]) != _plain(wanted)
+        if key in found and key not in SAMPLING and _plain(found[key]) != _plain(wanted)
     ]
 
 

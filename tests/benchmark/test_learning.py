@@ -52,6 +52,7 @@ def place(tmp_path_factory) -> Path:
         for name in ("autoencoder", "diffusion")
     ]
     stages[1]["overrides"]["model.autoencoder"] = "{output}/autoencoder/checkpoints/last.ckpt"
+    stages[1]["encode"] = 4
     (folder / "small.yaml").write_text(yaml.safe_dump({"stages": stages}))
     torch.manual_seed(0)
     torch.jit.script(Pictures()).save(folder / "pictures.pt")
@@ -82,15 +83,20 @@ def command(place: Path, output: Path, *more: str) -> list[str]:
 def test_a_bench_from_training_to_table_and_picture(place, tmp_path, in_process):
     output = tmp_path / "out"
     assert main(command(place, output)) == 0
-    assert [arguments[0] for arguments in in_process] == ["fit"] * 4  # a calibration and a training of each stage
+    verbs = [arguments[0] for arguments in in_process]
+    assert verbs == ["fit", "fit", "encode", "fit", "fit"]  # a calibration and a training of each stage
+    fits = [arguments for arguments in in_process if arguments[0] == "fit"]
     result = json.loads((output / "results.json").read_text())
     (run,) = result["runs"]
     assert [stage["name"] for stage in run["stages"]] == ["autoencoder", "diffusion"]
-    for stage, arguments in zip(run["stages"], in_process[1::2], strict=True):
+    for stage, arguments in zip(run["stages"], fits[1::2], strict=True):
         assert stage["updates"] >= 1 and stage["seconds"] > 0
-        assert stage["updates"] == int((1 - stage["calibration"]["startup"]) / stage["calibration"]["update"])
+        assert stage["updates"] == int(
+            (1 - stage.get("encoding", 0) - stage["calibration"]["startup"]) / stage["calibration"]["update"]
+        )
         given = dict(pairwise(arguments))
         assert given["--trainer.max_steps"] == given["--model.optimizer.cosine_steps"] == str(stage["updates"])
+    assert given["--data.layout"] == "latents" and run["stages"][1]["encoding"] >= 0
     assert set(run["one_step"]) == {"-4", "-2", "+0", "+2", "+4"}
     assert run["cosine_transform"] > run["reconstruction"]["psnr"] > 3
     assert run["extension"]["seams"] > 0 and "draws" not in run["samples"]
@@ -101,7 +107,7 @@ def test_a_bench_from_training_to_table_and_picture(place, tmp_path, in_process)
     assert not in_process  # everything was there
     assert main(command(place, tmp_path / "again", "--replay", str(output / "results.json"))) == 0
     again = json.loads((tmp_path / "again" / "results.json").read_text())["runs"][0]
-    assert len(in_process) == 2 and again["reconstruction"] == pytest.approx(run["reconstruction"], rel=1e-3)
+    assert len(in_process) == 3 and again["reconstruction"] == pytest.approx(run["reconstruction"], rel=1e-3)
     assert again["samples"]["appearance_motion"] == pytest.approx(run["samples"]["appearance_motion"], rel=1e-3)
 
     assert main(command(place, output, "--seeds", "3")) == 2

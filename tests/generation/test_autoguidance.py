@@ -1,5 +1,7 @@
 """Autoguidance: the weak model that is named in a sampler's settings."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_models import AUTOENCODER, labelled_generator, randomized, small_generator, small_unet
@@ -47,6 +49,38 @@ def test_the_pixels_of_a_guided_sample_are_those_of_its_seed(tmp_path):
     assert (pair.int() - alone.int()).abs().max() <= 1
 
 
+def test_a_model_with_a_guide_is_guided_by_default(tmp_path):
+    process = replace(PROCESS, autoguidance=0.7)
+    model = randomized(VideoGenerator(AUTOENCODER, small_unet(AUTOENCODER), process))
+    weak = VideoGenerator(AUTOENCODER, model.denoiser.config, PROCESS)
+    weak.autoencoder.load_state_dict(model.autoencoder.state_dict())
+    weak.denoiser.load_state_dict(model.guide.state_dict())
+    weak.save_pretrained(tmp_path / "weak")
+    guided, plain = latent(model), latent(model, autoguidance=0.0)
+    assert (guided - plain).abs().max() > 1e-3
+    torch.testing.assert_close(latent(model, autoguidance=0.7, weak_model=str(tmp_path / "weak")), guided)
+    assert (latent(model, autoguidance=0.3) - guided).abs().max() > 1e-3
+    assert model.completed(SamplerConfig()).autoguidance == 0.7
+    model.save_pretrained(tmp_path / "model")
+    again = VideoGenerator.from_pretrained(tmp_path / "model")
+    assert torch.equal(latent(again), guided)
+
+
+def test_guidance_costs_one_evaluation_more():
+    model = randomized(VideoGenerator(AUTOENCODER, small_unet(AUTOENCODER), replace(PROCESS, autoguidance=1.0)))
+    calls = []
+    for network in (model.denoiser, model.guide):
+        network.register_forward_pre_hook(lambda module, _: calls.append(module))
+    latent(model)
+    assert calls == [model.denoiser, model.guide] * 2
+
+
+def test_a_model_without_a_guide_needs_a_weak_model():
+    assert small_generator().completed(SamplerConfig()).autoguidance == 0
+    with pytest.raises(InputError, match=r"holds no early weights to guide it; give a weak model"):
+        latent(small_generator(), autoguidance=1.0)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -68,8 +102,8 @@ def test_a_model_that_cannot_guide_is_refused_in_a_sentence(tmp_path, change, me
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"autoguidance": 1.0}, "autoguidance is 1 and the weak model not given; give both, or neither"),
-        ({"weak_model": "weak"}, "give both, or neither"),
+        ({"weak_model": "weak"}, "there is a weak model, weak, and no autoguidance by it; give both, or neither"),
+        ({"weak_model": "weak", "autoguidance": 0.0}, "give both, or neither"),
         ({"guidance_interval": (2.0, 1.0)}, "guidance_interval is 2 to 1; give two values, the lower first"),
     ],
 )

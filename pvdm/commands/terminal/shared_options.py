@@ -36,11 +36,11 @@ SOLVER = {
     "guidance": 0.0,
     "label_guidance": 0.0,
     "context_noise": None,
-    "autoguidance": 0.0,
+    "autoguidance": None,
     "weak_model": None,
     "guidance_interval": None,
 }
-"""Defaults of the options of `add_sampler`; None stands for the sampler's own default."""
+"""Defaults of the options of `add_sampler`; None stands for the default of the sampler or the model."""
 
 
 def positive(text: str) -> int:
@@ -145,8 +145,16 @@ def _add_guidance(group: argparse._ArgumentGroup) -> None:
         type=float,
         help="noise, sigma / alpha, in the previous clip, for a model trained with it; 0 is none, by default a little",
     )
-    group.add_argument("--autoguidance", type=float, help="weight of guidance by --weak-model; 0 turns it off")
-    group.add_argument("--weak-model", metavar="MODEL", help="early checkpoint or smaller model, for autoguidance")
+    group.add_argument(
+        "--autoguidance",
+        type=float,
+        help="weight of guidance by a weak model; 0 turns it off, by default the model's own",
+    )
+    group.add_argument(
+        "--weak-model",
+        metavar="MODEL",
+        help="early checkpoint or smaller model, for autoguidance; by default the model's own early weights",
+    )
     group.add_argument(
         "--guidance-interval",
         type=float,

@@ -108,7 +108,7 @@ class SampledClips(ClipSource):
     ) -> None:
         generator.check_can_continue(None)
         most = generator.diffusion.timesteps
-        first, later = (given.completed(most) for given in (sampler, later_sampler or sampler))
+        first, later = (generator.completed(given) for given in (sampler, later_sampler or sampler))
         if (steps := max(first.steps, later.steps)) > most:
             raise InputError(f"{steps} steps are more than the {most} timesteps of this model", f"give at most {most}")
         self.generator, self.num, self.frames, self.stride = generator, num, frames, stride

@@ -18,6 +18,9 @@ from pvdm.training.run.sharding import gathered, hold_part, hold_whole, own, par
 RAW = "raw_weights"
 """Key of a checkpoint for the weights that the optimizer updates."""
 
+GUIDE = "generator.guide"
+"""The network that guides the trained one, in a module that has it."""
+
 LONGER = "longer_average"
 """Key of a checkpoint for the second power average."""
 
@@ -30,29 +33,43 @@ class AveragedWeights(Callback):
     whole network, because processes may have different numbers of batches. Lightning's WeightAveraging does not support
     sharded networks, and also copies the networks that are not trained.
 
+    The model's guide (`DiffusionConfig.autoguidance`) gets the average of early in the training; until then, it is that
+    of the last validation or checkpoint.
+
     Args:
         decay: Decay of the average after many updates; at update n it is at most (1 + n) / (10 + n).
         power: Lengths of two power averages, relative to the training so far, such as [0.05, 0.1]. The first then takes
             the place of the decaying average, and snapshots of both, in the folder `averages` of the run, let
             `pvdm export --ema-length` choose any length afterwards.
         snapshot_every: Updates between snapshots.
+        guide_after: Share of `trainer.max_steps` after which the guide stays as it is.
     """
 
     def __init__(
-        self, decay: float = 0.9999, power: tuple[float, float] | None = None, snapshot_every: int = 1000
+        self,
+        decay: float = 0.9999,
+        power: tuple[float, float] | None = None,
+        snapshot_every: int = 1000,
+        guide_after: float = 0.2,
     ) -> None:
-        check_range(0, 1, decay=decay)
+        check_range(0, 1, decay=decay, guide_after=guide_after)
         check_range(1, snapshot_every=snapshot_every)
         if power is not None and not power[0] < power[1]:
             raise InputError(f"averaging.power is {list(power)}", "give two different lengths, the shorter first")
-        self.decay, self.power, self.snapshot_every = decay, power, snapshot_every
+        self.decay, self.power, self.snapshot_every, self.guide_after = decay, power, snapshot_every, guide_after
         self._exponents = [] if power is None else [exponent_of(length) for length in power]
-        self.updates = 0
+        self.updates, self._last_of_guide = 0, 0
         self._average: dict[str, Tensor] = {}
         self._longer: dict[str, Tensor] = {}
         self._raw: dict[str, Tensor] | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """InputError if there is a guide, and no telling when it is early in the training."""
+        if any(name.startswith(GUIDE) for name, _ in pl_module.named_parameters()):
+            if trainer.max_steps < 1:
+                problem = "autoguidance needs to know how long the training is"
+                raise InputError(problem, "set trainer.max_steps, or model.diffusion.autoguidance to 0")
+            self._last_of_guide = max(1, round(self.guide_after * trainer.max_steps))
         parameters = _parameters(pl_module)
         start = self._average or parameters  # a checkpoint's average was loaded before the model moved to its device
         self._average = {name: start[name].detach().to(value.device).clone() for name, value in parameters.items()}
@@ -73,6 +90,8 @@ class AveragedWeights(Callback):
                 torch._foreach_lerp_(averages, [own(parameters[name]) for name in average], weight)
         if self.power is not None and self.updates % self.snapshot_every == 0:
             self._write_snapshot(trainer)
+        if self.updates == self._last_of_guide:
+            self._fill_guide(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.power is not None and self.updates:
@@ -92,6 +111,8 @@ class AveragedWeights(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._average:
+            if self.updates < self._last_of_guide:
+                self._fill_guide(pl_module)
             parameters = _parameters(pl_module)
             self._raw = {name: value.detach().clone() for name, value in parameters.items()}
             _fill(parameters, self._average)
@@ -102,6 +123,11 @@ class AveragedWeights(Callback):
             hold_part(pl_module)
             _fill(_parameters(pl_module), self._raw)
             self._raw = None
+
+    def _fill_guide(self, pl_module: LightningModule) -> None:
+        """With the average as it is now, whole in each process."""
+        found = _of_guide(pl_module, gathered(self._average, keep=True))
+        _fill({name: value for name, value in pl_module.named_parameters() if name in found}, found)
 
     def state_dict(self) -> dict[str, Any]:
         return {"updates": self.updates}
@@ -116,6 +142,8 @@ class AveragedWeights(Callback):
         checkpoint[RAW] = gathered(raw, keep=trainer.is_global_zero)
         averages = gathered(self._average, keep=trainer.is_global_zero)
         checkpoint["state_dict"] = {**checkpoint["state_dict"], **averages}
+        if self.updates < self._last_of_guide:
+            checkpoint["state_dict"] |= _of_guide(pl_module, averages)
         if self._longer:
             checkpoint[LONGER] = gathered(self._longer, keep=trainer.is_global_zero)
 
@@ -138,6 +166,11 @@ def _parameters(pl_module: LightningModule) -> dict[str, torch.nn.Parameter]:
     """Parameters of the trained network by their names in the module's state dict."""
     prefix = f"{pl_module.trained}."
     return {name: value for name, value in pl_module.named_parameters() if name.startswith(prefix)}
+
+
+def _of_guide(pl_module: LightningModule, averages: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The averages by the names of the guide's parameters."""
+    return {name.replace(pl_module.trained, GUIDE, 1): value for name, value in averages.items()}
 
 
 def _fill(parameters: dict[str, torch.nn.Parameter], values: dict[str, Tensor]) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,7 +73,8 @@ class BudgetedRun:
             "trainer.logger": "false",
         }
         values = [argument for key, value in own.items() for argument in (f"--{key}", value)]
-        return [*stage.arguments({"output": self.folder}), *self.data, *values]
+        latents = ["--data.layout", "latents", "--data.path", str(self._latents(stage))] if stage.encode else []
+        return [*stage.arguments({"output": self.folder}), *self.data, *latents, *values]
 
     def train(self) -> list[dict[str, Any]]:
         """Trains all stages, or what is missing of them; returns their records.
@@ -85,6 +87,10 @@ class BudgetedRun:
         """The record of a stage: name, budget, calibration, updates, seconds."""
         file = self.folder / stage.name / RESULT
         record = _read(file) or {"name": stage.name, "budget": budget, "calibration": None}
+        if stage.encode and "encoding" not in record:
+            record["encoding"] = self._encoded(stage)
+            _write(file, record)
+        budget -= record.get("encoding", 0.0)
         if "updates" not in record:
             if stage.name in self.updates:
                 record["updates"] = self.updates[stage.name]
@@ -100,16 +106,35 @@ class BudgetedRun:
 
     def _calibrated(self, stage: RecipeStage, budget: float) -> dict[str, Any]:
         """The calibration and the updates that the budget allows."""
-        seconds = min(CALIBRATION, SHARE * budget)
+        seconds = max(0.0, min(CALIBRATION, SHARE * budget))
         clock = self._fit(stage, f"calibration-{stage.name}", NEVER, stop_after=seconds)
         updates = int((budget - clock["startup"]) / clock["update"])
         if updates < 1:
+            what = "what encoding leaves of the budget," if stage.encode else "the budget of"
             raise InputError(
-                f"the budget of {budget:g} s is too small for one update of stage {stage.name} of {self.recipe.name}: "
+                f"{what} {budget:.3g} s is too small for one update of stage {stage.name} of {self.recipe.name}: "
                 f"it starts in {clock['startup']:.3g} s, and an update takes {clock['update']:.3g} s",
                 "give more as --budget",
             )
         return {"calibration": clock, "updates": updates}
+
+    def _latents(self, stage: RecipeStage) -> Path:
+        return self.folder / f"latents-{stage.name}"
+
+    def _encoded(self, stage: RecipeStage) -> float:
+        """Seconds of encoding the data, again from the beginning if it was interrupted."""
+        begin = self._seconds()
+        arguments = [*stage.arguments({"output": self.folder}), *self.data, "--output", str(self._latents(stage))]
+        more = ["--stride", str(stage.encode), "--device", self.device, "--overwrite"]
+        workers = ["--data.workers", "0"] if self.device == "cpu" else []
+        log = self.folder / stage.name / "log.txt"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._call(["encode", *arguments, *more, *workers], log, stage)
+        return round(self._seconds() - begin, 3)
+
+    def _seconds(self) -> float:
+        """CPU seconds of the processes that have ended; on a GPU, seconds."""
+        return time.perf_counter() if self.device == "cuda" else sum(os.times()[2:4])
 
     def _fit(
         self, stage: RecipeStage, name: str, updates: int, *, stop_after: float | None = None

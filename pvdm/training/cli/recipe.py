@@ -21,7 +21,7 @@ NAME = re.compile(r"[\w-]+")
 
 @dataclass(frozen=True)
 class RecipeStage:
-    """One run of `pvdm fit`.
+    """One run of `pvdm fit`, of stage 2 perhaps after one of `pvdm encode`.
 
     Args:
         name: Name of its folder, unique in the recipe.
@@ -29,12 +29,15 @@ class RecipeStage:
         overrides: Values of config keys (`data.batch_size: 8`). Texts may name places that the runner fills in, such
             as `{output}`, the folder that holds those of the stages.
         budget: Seconds of computation; None if the runner decides.
+        encode: Frames from one sample to the next of the latents that `pvdm encode` makes of the data and from which
+            the stage trains, at the expense of its budget; None trains it from the videos.
     """
 
     name: str
     config: tuple[str, ...]
     overrides: Mapping[str, Any] = field(default_factory=dict)
     budget: float | None = None
+    encode: int | None = None
 
     def arguments(self, places: Mapping[str, object] = {}) -> list[str]:
         """The arguments of `pvdm fit`; InputError for a place that the runner does not have."""
@@ -101,7 +104,10 @@ def _stage(values: Any, where: str) -> RecipeStage:
     budget = values.get("budget")
     if budget is not None and (isinstance(budget, bool) or not isinstance(budget, (int, float)) or not budget > 0):
         raise InputError(f"budget of {where} is {budget}", "give seconds, or null")
-    return RecipeStage(name, tuple(config), overrides, budget)
+    encode = values.get("encode")
+    if encode is not None and (isinstance(encode, bool) or not isinstance(encode, int) or encode < 1):
+        raise InputError(f"encode of {where} is {encode}", "give the frames from one sample to the next, or null")
+    return RecipeStage(name, tuple(config), overrides, budget, encode)
 
 
 def _check_keys(values: Any, known: list[str] | tuple[str, ...], where: str) -> None:

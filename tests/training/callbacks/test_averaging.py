@@ -5,6 +5,7 @@ import torch
 from miniature import Toy, loader, trainer
 from pytorch_lightning import Callback
 from safetensors.torch import load_file
+from torch import nn
 from torch.utils.data import DataLoader
 
 from pvdm.errors import InputError
@@ -166,3 +167,54 @@ def test_power_averages_cannot_begin_in_the_middle(tmp_path):
         fit_power(tmp_path, max_steps=4, resume=tmp_path / "run.ckpt")
     with pytest.raises(InputError, match="give two different lengths, the shorter first"):
         AveragedWeights(power=(0.1, 0.05))
+
+
+class Guided(Toy):
+    """With a guide beside the trained network, named as in the models."""
+
+    trained = "generator.denoiser"
+
+    def __init__(self) -> None:
+        super().__init__()
+        guide = nn.Linear(3, 1).requires_grad_(False)
+        self.generator = nn.ModuleDict({"denoiser": self._modules.pop("net"), "guide": guide})
+        self.guides: list[torch.Tensor] = []
+
+    @property
+    def net(self) -> nn.Module:
+        return self.generator["denoiser"]
+
+    def validation_step(self, batch, batch_idx):
+        super().validation_step(batch, batch_idx)
+        self.guides.append(self.generator["guide"].weight.detach().clone())
+
+
+def guided(folder, *, resume=None, **options):
+    """A training that keeps the average of its first two updates."""
+    module, recorder = Guided(), Recorder()
+    averaging = AveragedWeights(DECAY, guide_after=0.5)
+    run = trainer(folder, callbacks=[averaging, recorder], **options)
+    run.fit(module, batches(1), batches(1), ckpt_path=resume, weights_only=True)
+    run.save_checkpoint(folder / "run.ckpt", weights_only=False)
+    state = torch.load(folder / "run.ckpt", weights_only=True)["state_dict"]
+    return module, recorder.weights, state["generator.guide.weight"], state["generator.denoiser.weight"]
+
+
+def test_the_guide_is_the_average_of_early_in_the_training(tmp_path):
+    module, weights, guide, average = guided(tmp_path, max_steps=4)
+    early = by_hand(weights[:3])
+    torch.testing.assert_close(module.guides, [by_hand(weights[:2]), early, early, early])
+    torch.testing.assert_close((guide, average), (early, by_hand(weights)))
+
+
+def test_the_guide_survives_an_interruption(tmp_path):
+    _, _, guide, average = guided(tmp_path, max_steps=4)
+    _, _, earlier, same = guided(tmp_path / "stopped", max_steps=4, max_epochs=1)
+    assert torch.equal(earlier, same)  # until it is chosen, it is the average
+    _, _, resumed, found = guided(tmp_path / "resumed", max_steps=4, resume=tmp_path / "stopped" / "run.ckpt")
+    assert torch.equal(resumed, guide) and torch.equal(found, average)
+
+
+def test_a_guide_of_an_endless_training_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"autoguidance needs to know how long .*; set trainer\.max_steps"):
+        guided(tmp_path, max_epochs=1)

@@ -59,6 +59,7 @@ def test_overrides_become_options_and_places_are_filled(tmp_path):
         ({"stages": [{**STAGE, "config": ["configs/none.yaml"]}]}, "there is no config configs/none.yaml"),
         ({"stages": [{**STAGE, "overrides": [1]}]}, "overrides of stage 1"),
         ({"stages": [{**STAGE, "budget": 0}]}, "budget of stage 1 .* is 0; give seconds"),
+        ({"stages": [{**STAGE, "encode": True}]}, "encode of stage 1 .* is True; give the frames"),
     ],
 )
 def test_mistakes_are_told_in_one_sentence(tmp_path, content, message):
