@@ -64,6 +64,9 @@ def resolve_folder(name: str | Path, **download: Any) -> Path:
         if Path(name).as_posix() in packaged_models():
             logger.warning("%s is the folder here, not the model of that name that comes with pvdm", name)
         return Path(name)
+    if Path(name).is_file():
+        remedy = "pvdm export makes a folder of a checkpoint, and VideoGenerator.load reads it as it is"
+        raise InputError(f"{name} is a file, and an exported model is a folder", remedy)
     check_model(name)
     if is_packaged_name(name):
         packaged = find_packaged(name)

@@ -196,6 +196,12 @@ def test_a_name_that_is_on_the_hub(generator, exported, tmp_path, monkeypatch, c
     assert "looking for it on the Hugging Face Hub" in caplog.text
 
 
+def test_a_checkpoint_is_not_looked_for_on_the_hub(tmp_path, no_hub):
+    (tmp_path / "last.ckpt").touch()
+    with pytest.raises(InputError, match=r"last.ckpt is a file, and .*; pvdm export makes a folder of a checkpoint"):
+        VideoGenerator.from_pretrained(tmp_path / "last.ckpt")
+
+
 def test_no_config(exported):
     (exported / "config.json").unlink()
     with pytest.raises(InputError, match=r"has no config.json; it is not an exported model"):

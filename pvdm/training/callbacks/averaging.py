@@ -50,7 +50,7 @@ class AveragedWeights(Callback):
         decay: float = 0.9999,
         power: tuple[float, float] | None = None,
         snapshot_every: int = 1000,
-        guide_after: float = 0.2,
+        guide_after: float = 0.1,
     ) -> None:
         check_range(0, 1, decay=decay, guide_after=guide_after)
         check_range(1, snapshot_every=snapshot_every)
