@@ -84,7 +84,7 @@ class BudgetedRun:
         return [self._trained(stage, budget) for stage, budget in zip(self.recipe.stages, self.budgets, strict=True)]
 
     def _trained(self, stage: RecipeStage, budget: float) -> dict[str, Any]:
-        """The record of a stage: name, budget, calibration, updates, seconds."""
+        """The record of a stage: name, budget, calibration, updates, seconds, curve."""
         file = self.folder / stage.name / RESULT
         record = _read(file) or {"name": stage.name, "budget": budget, "calibration": None}
         if stage.encode and "encoding" not in record:
@@ -100,7 +100,7 @@ class BudgetedRun:
         if "seconds" not in record:
             logger.info("%s, %s: %d updates in %g s", self.name, stage.name, record["updates"], budget)
             clock = self._fit(stage, stage.name, record["updates"])
-            record |= {name: round(clock[name], 3) for name in ("startup", "seconds")}
+            record |= {name: round(clock[name], 3) for name in ("startup", "seconds")} | {"curve": clock["curve"]}
             _write(file, record)
         return record
 
@@ -108,6 +108,7 @@ class BudgetedRun:
         """The calibration and the updates that the budget allows."""
         seconds = max(0.0, min(CALIBRATION, SHARE * budget))
         clock = self._fit(stage, f"calibration-{stage.name}", NEVER, stop_after=seconds)
+        del clock["curve"]
         updates = int((budget - clock["startup"]) / clock["update"])
         if updates < 1:
             what = "what encoding leaves of the budget," if stage.encode else "the budget of"

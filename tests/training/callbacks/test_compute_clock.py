@@ -37,6 +37,7 @@ class Burning(LightningModule):
         burn(UPDATE)
         if index == self.fails_at:
             raise KeyError("stopped")
+        self.log("train/loss", self.weight.square().sum())
         return self.weight.square().sum()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -58,7 +59,11 @@ def test_seconds_of_the_start_and_of_updates(tmp_path):
     assert found["updates"] == 6
     assert STARTUP <= found["startup"] < STARTUP + 0.2 and UPDATE <= found["update"] < UPDATE + 0.05
     assert STARTUP + 6 * UPDATE <= found["seconds"] < STARTUP + 6 * UPDATE + 0.5
+    updates, seconds, losses = map(list, zip(*found["curve"], strict=True))
+    assert updates == [1, 2, 3, 4, 5, 6] and seconds == sorted(seconds)
+    assert losses == pytest.approx([0.8**n for n in range(0, 12, 2)])
     again = run(ComputeClock(file), 2, Burning())
+    assert again["curve"][:6] == found["curve"] and [point[0] for point in again["curve"][6:]] == [7, 8]
     assert again["updates"] == 8 and again["seconds"] >= found["seconds"] + STARTUP + 2 * UPDATE
 
 
