@@ -11,11 +11,11 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "pvdm"
 ROOMS = (
-    *("files", "runtime", "video", "data", "autoencoder", "diffusion", "generation"),
+    *("files", "runtime", "video", "data", "autoencoder", "diffusion", "conditions", "generation"),
     *("evaluation", "training", "benchmark", "demo", "commands"),
 )
 WITH_LIGHTNING = {"training", "benchmark", "demo"}
-PRODUCT = ("video", "data", "autoencoder", "diffusion", "generation")
+PRODUCT = ("video", "data", "autoencoder", "diffusion", "conditions", "generation")
 MOST_FILES, MOST_LINES = 12, 350
 
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pvdm.autoencoder import PLANES, Triplane
-from pvdm.diffusion.condition import Condition
 
 
 class GroupNorm32(nn.GroupNorm):
@@ -44,7 +43,7 @@ def timestep_embedding(t: Tensor, channels: int) -> Tensor:
 
 
 class LevelEmbedding(nn.Sequential):
-    """Embedding of the noise level of the context; starts at zero.
+    """Embedding of the noise level of a part of the condition; starts at zero.
 
     Args:
         channels: Of the sinusoids.
@@ -55,9 +54,12 @@ class LevelEmbedding(nn.Sequential):
         super().__init__(nn.Linear(channels, out_channels), nn.SiLU(), zero(nn.Linear(out_channels, out_channels)))
         self.channels = channels
 
-    def forward(self, condition: Condition, like: Tensor) -> Tensor | float:
-        """What to add to an embedding `like` (b, out_channels): 0 where a sample has no context."""
-        if (given := condition.levels(len(like), like.device)) is None:
+    def forward(self, given: tuple[Tensor, Tensor] | None, like: Tensor) -> Tensor | float:
+        """What to add to an embedding `like` (b, out_channels).
+
+        given: Levels and where samples have that part, both (b,), see `Condition.levels`; elsewhere it is 0.
+        """
+        if given is None:
             return 0.0
         level, mask = given
         return super().forward(timestep_embedding(level, self.channels).to(like.dtype)) * mask[:, None]
@@ -79,12 +81,16 @@ class PlaneConvolutions(nn.Module):
     Args:
         channels: Channels in, of the planes hw, tw and th.
         out_channels: Channels out.
+        bias: Whether they add a bias; without one, zeros stay zeros.
     """
 
-    def __init__(self, channels: tuple[int, int, int], out_channels: tuple[int, int, int]) -> None:
+    def __init__(
+        self, channels: tuple[int, int, int], out_channels: tuple[int, int, int], *, bias: bool = True
+    ) -> None:
         super().__init__()
         sizes = zip(PLANES, channels, out_channels, strict=True)
-        self.planes = nn.ModuleDict({name: nn.Conv2d(*size, kernel_size=3, padding=1) for name, *size in sizes})
+        convolutions = {name: nn.Conv2d(*size, kernel_size=3, padding=1, bias=bias) for name, *size in sizes}
+        self.planes = nn.ModuleDict(convolutions)
 
     def forward(self, planes: Triplane) -> Triplane:
         """Each plane by its own convolution."""

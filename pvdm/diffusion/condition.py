@@ -1,16 +1,20 @@
-"""What a video is generated from: the latent of the previous clip and a class, each optional for each sample."""
+"""What a video is generated from: the previous clip, given frames and a class, each optional for each sample."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
-from einops import rearrange
+from einops import rearrange, repeat
 from torch import Tensor
 
+from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion.process import q_sample
 from pvdm.diffusion.schedule import NoiseSchedule
+
+PARTS = ("label", "hint", "context")
+"""The parts of a condition, in the order in which guidance removes them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +28,10 @@ class Condition:
         label_mask: (b,), bool, True where the sample's label is given; None means all of them.
         level: (b,), int64, the timestep to which each sample's context was noised, -1 for not at all; None means that
             for all of them.
+        hint: latent of a clip whose given frames stand at their times and whose others are interpolated between them
+            (`pvdm.conditions.hints`), (b, c, l), float; None if no sample has one.
+        known: (b, t), bool, which frames of the hint are given; a sample without any has no hint.
+        hint_level: (b,), int64, like `level`, of the hints.
     """
 
     context: Tensor | None = None
@@ -31,6 +39,9 @@ class Condition:
     label: Tensor | None = None
     label_mask: Tensor | None = None
     level: Tensor | None = None
+    hint: Tensor | None = None
+    known: Tensor | None = None
+    hint_level: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.context is not None and self.context.ndim != 3:
@@ -43,6 +54,23 @@ class Condition:
             raise ValueError("a level is given; give a context for each sample, and one level for each of these")
         _check_mask("mask", self.mask, "context", self.context)
         _check_mask("label_mask", self.label_mask, "label", self.label)
+        self._check_hint()
+
+    def _check_hint(self) -> None:
+        if (self.hint is None) != (self.known is None):
+            raise ValueError("a hint and its known frames belong together; give both, or neither")
+        if self.hint is None:
+            if self.hint_level is not None:
+                raise ValueError("a hint_level is given without a hint; leave out both, or give the hint too")
+            return
+        shape = tuple(self.hint.shape)
+        if self.hint.ndim != 3 or self.known.ndim != 2 or len(self.known) != len(self.hint):
+            problem = f"the hint is {shape} and known {tuple(self.known.shape)}"
+            raise ValueError(f"{problem}; they must be a flat latent (b, c, l) and (b, t)")
+        if self.known.dtype != torch.bool:
+            raise ValueError(f"known is {self.known.dtype}; it must be torch.bool")
+        if self.hint_level is not None and self.hint_level.shape != self.hint.shape[:1]:
+            raise ValueError("a hint_level is given; give one for each sample")
 
     @classmethod
     def of(cls, value: Condition | Tensor | None) -> Condition:
@@ -54,11 +82,11 @@ class Condition:
         """Concatenates the conditions of several batches; all must have the same parts."""
         if len(conditions) == 1:
             return conditions[0]
-        contexts, labels = [part.context for part in conditions], [part.label for part in conditions]
-        masks = [_mask_of(part.mask, part.context) for part in conditions]
-        label_masks = [_mask_of(part.label_mask, part.label) for part in conditions]
-        levels = [part.level for part in conditions]
-        return cls(*(_join(parts) for parts in (contexts, masks, labels, label_masks, levels)))
+        whole = [
+            replace(part, mask=_mask_of(part.mask, part.context), label_mask=_mask_of(part.label_mask, part.label))
+            for part in conditions
+        ]
+        return cls(**{field.name: _join([getattr(part, field.name) for part in whole]) for field in fields(cls)})
 
     def part(self, samples: slice) -> Condition:
         """The condition of some of the samples."""
@@ -68,27 +96,38 @@ class Condition:
     @property
     def is_absent(self) -> bool:
         """Whether the whole batch has no condition; masks are not read."""
-        return self.context is None and self.label is None
+        return not self.given
 
-    def drop(self, keep: Tensor | None = None, *, keep_label: Tensor | None = None) -> Condition:
-        """Removes the context where `keep`, and the label where `keep_label`, is False.
+    @property
+    def given(self) -> list[str]:
+        """The parts that any sample has, in the order in which guidance removes them; masks are not read."""
+        return [part for part in PARTS if getattr(self, part) is not None]
 
-        Both are (b,), bool; None removes nothing. Absent parts stay absent.
+    def drop(
+        self, keep: Tensor | None = None, *, keep_label: Tensor | None = None, keep_hint: Tensor | None = None
+    ) -> Condition:
+        """Removes the context where `keep`, the label where `keep_label`, and the hint where `keep_hint` is False.
+
+        All are (b,), bool; None removes nothing. Absent parts stay absent.
         """
         _check_mask("mask", keep, "context", self.context, optional=True)
         _check_mask("label_mask", keep_label, "label", self.label, optional=True)
+        _check_mask("hint_mask", keep_hint, "hint", self.hint, optional=True)
         mask = self.mask if self.context is None else _both(self.mask, keep)
         label_mask = self.label_mask if self.label is None else _both(self.label_mask, keep_label)
-        return replace(self, mask=mask, label_mask=label_mask)
+        known = self.known if self.known is None or keep_hint is None else self.known & keep_hint[:, None]
+        return replace(self, mask=mask, label_mask=label_mask, known=known)
 
-    def without_label(self) -> Condition:
-        """This condition with all labels masked; its tensors stay, so that it can be joined with this one."""
-        return self if self.label is None else self.drop(keep_label=torch.zeros_like(self.label, dtype=torch.bool))
+    def without(self, *parts: str) -> Condition:
+        """This condition with these of its `given` parts masked; its tensors stay, so that it can be joined with this.
 
-    def without_any(self) -> Condition:
-        """This condition with everything masked; its tensors stay, so that it can be joined with this one."""
-        rest = self.without_label()
-        return rest if self.context is None else rest.drop(_mask_of(None, self.context).logical_not())
+        ValueError for a part that is not one of `PARTS`.
+        """
+        if unknown := [part for part in parts if part not in PARTS]:
+            raise ValueError(f"{unknown[0]} is no part of a condition; give one of {', '.join(PARTS)}")
+        none = {part: _mask_of(None, getattr(self, part)) for part in parts if getattr(self, part) is not None}
+        masks = {part: mask.logical_not() for part, mask in none.items()}
+        return self.drop(masks.get("context"), keep_label=masks.get("label"), keep_hint=masks.get("hint"))
 
     def channels(self, like: Tensor) -> Tensor:
         """The context channels beside a latent `like` (b, c, l), with zeros where a sample has no context."""
@@ -119,8 +158,38 @@ class Condition:
         """Levels counted from 0, which is clean, and where there is a context, both (batch,); None without contexts."""
         if self.context is None:
             return None
-        level = torch.full((batch,), -1, device=device) if self.level is None else self.level
-        return level + 1, _mask_of(self.mask, self.context)
+        return _from_clean(self.level, batch, device), _mask_of(self.mask, self.context)
+
+    def hint_levels(self, batch: int, device: torch.device) -> tuple[Tensor, Tensor] | None:
+        """The same of the hints."""
+        if self.hint is None:
+            return None
+        return _from_clean(self.hint_level, batch, device), self.known.any(1)
+
+    def noised_hint(self, level: Tensor, noise: Tensor, schedule: NoiseSchedule) -> Condition:
+        """`noised` of the hint."""
+        if self.hint is None:
+            return self
+        return replace(self, hint=q_sample(self.hint, noise, level, schedule), hint_level=level)
+
+    def hint_planes(self, shape: TriplaneShape, dtype: torch.dtype) -> Triplane | None:
+        """The hint's planes with one channel more, which frames are known; zeros for samples without; None without any.
+
+        A frame is a row of both motion planes; the content plane has the share of known frames.
+        """
+        if self.hint is None:
+            return None
+        is_given = rearrange(self.known.any(1), "b -> b 1 1")
+        planes = Triplane.split(torch.where(is_given, self.hint, torch.zeros_like(self.hint)).to(dtype), shape)
+        if self.known.shape[1] != shape.t:
+            raise ValueError(f"known has {self.known.shape[1]} frames, and the network's clips have {shape.t}")
+        known = self.known.to(dtype)
+        marks = (
+            repeat(known.mean(1), "b -> b 1 h w", h=shape.h, w=shape.w),
+            repeat(known, "b t -> b 1 t w", w=shape.w),
+            repeat(known, "b t -> b 1 t h", h=shape.h),
+        )
+        return Triplane(*(torch.cat(pair, dim=1) for pair in zip(planes, marks, strict=True)))
 
     def labels(self, batch: int, classes: int | None) -> tuple[Tensor, Tensor] | None:
         """Labels and their mask, both (batch,), with 0 for masked labels; None if the condition has no labels.
@@ -139,6 +208,10 @@ class Condition:
         if not label.is_cuda and (outside := (label < 0) | (label >= classes)).any():
             raise ValueError(f"the label {int(label[outside][0])} is none of 0 to {classes - 1}, the network's classes")
         return label, mask
+
+
+def _from_clean(level: Tensor | None, batch: int, device: torch.device) -> Tensor:
+    return (torch.full((batch,), -1, device=device) if level is None else level) + 1
 
 
 def _mask_of(mask: Tensor | None, part: Tensor | None) -> Tensor | None:

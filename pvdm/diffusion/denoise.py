@@ -8,7 +8,8 @@ and the noise, both like x. Samplers know nothing else: guidance, clamping and p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -42,6 +43,7 @@ def make_denoise(
     condition: Condition | Tensor | None = None,
     guidance: float = 0.0,
     label_guidance: float = 0.0,
+    hint_guidance: float = 0.0,
     clamp: bool = True,
     bound: float | None = 1.0,
     weak: WeakGuide | None = None,
@@ -56,13 +58,15 @@ def make_denoise(
         condition: of the samples; a tensor (b, c, l) is the context.
         guidance: weight of classifier-free guidance by the context, see `guidance_terms`; 0 is none.
         label_guidance: weight of guidance by the label.
+        hint_guidance: weight of guidance by the hint.
         clamp: clamp the clean latent to the autoencoder's range, as released; the noise stays as predicted.
         bound: largest magnitude of the autoencoder's latents; None if they have no bound, and nothing is clamped.
         weak: a weak network to be guided away from, of the same schedule and parameterization.
         interval: lowest and highest noise, sigma / alpha, with any guidance; t, one for all, is then read on the host.
     """
     condition, limit = Condition.of(condition), bound if clamp else None
-    weights, joined = guidance_terms(condition, guidance, label_guidance)
+    own_weights = {"context": guidance, "label": label_guidance, "hint": hint_guidance}
+    weights, joined = guidance_terms(condition, own_weights)
 
     def denoise(x: Tensor, t: Tensor) -> Prediction:
         if interval is not None and not is_within(interval, schedule.level(int(t[0]))):
@@ -78,26 +82,23 @@ def make_denoise(
     return denoise
 
 
-def guidance_terms(condition: Condition, guidance: float, label_guidance: float) -> tuple[list[float], Condition]:
+def guidance_terms(condition: Condition, weights: Mapping[str, float]) -> tuple[list[float], Condition]:
     """The terms that guidance sums, as few as possible: n weights, and the joined conditions of n batches.
 
-    With context c, label y and their weights w_c and w_y the sum is
+    weights: Of the guidance by each part; of those that are not given it is ignored. The given parts are removed one by
+    one. With label y, hint h, context c and weights w_y, w_h, w_c the sum is
 
-        out(c, y) + w_y [out(c, y) - out(c, none)] + w_c [out(c, none) - out(none, none)],
+        out(y, h, c) + w_y [out(y, h, c) - out(h, c)] + w_h [out(h, c) - out(c)] + w_c [out(c) - out()],
 
-    classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598, eq. 6) by two conditions, composed as in
-    InstructPix2Pix (Brooks et al. 2023, arXiv 2211.09800, eq. 3, whose scales are 1 + w_c and 1 + w_y). With one
-    of them alone it is (1 + w) out(c) - w out(none).
+    classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598, eq. 6) by several conditions, composed as in
+    InstructPix2Pix (Brooks et al. 2023, arXiv 2211.09800, eq. 3, whose scales are 1 + w). With one of them alone it is
+    (1 + w) out(c) - w out().
     """
-    if condition.is_absent:
-        return [1.0], condition
-    # An absent part has no weight of its own, and equal weights need no term in between.
-    label_weight = guidance if condition.label is None else label_guidance
-    weight = label_guidance if condition.context is None else guidance
+    parts = condition.given
+    falls = [-1.0, *(weights.get(part, 0.0) for part in parts), 0.0]
     terms = [
-        (1 + label_weight, condition),
-        (weight - label_weight, condition.without_label()),
-        (-weight, condition.without_any()),
+        (after - before, condition.without(*parts[:count]) if count else condition)
+        for count, (before, after) in enumerate(pairwise(falls))
     ]
     used = [(factor, term) for factor, term in terms if factor != 0]
     return [factor for factor, _ in used], Condition.join([term for _, term in used])

@@ -30,6 +30,7 @@ class TransformerConfig:
         frame_patch: Frames that a position of the motion planes holds; the number of frames must be divisible by it.
         classes: Number of classes; None builds a network without labels.
         context_levels: Whether the network is told how noisy the context is, which training with `context_noise` sets.
+        hints: Whether it takes hints, clips of which some frames are given, which training with `hints` sets.
     """
 
     latent_channels: int = 1
@@ -41,6 +42,7 @@ class TransformerConfig:
     frame_patch: int = 16
     classes: int | None = None
     context_levels: bool = False
+    hints: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "latent_shape", tuple(self.latent_shape))
@@ -78,7 +80,11 @@ class JointTransformer(nn.Module):
         self.embed_time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.embed_label = zero(nn.Embedding(config.classes, width)) if config.classes else None
         self.embed_level = LevelEmbedding(width, width) if config.context_levels else None
+        self.embed_hint_level = LevelEmbedding(width, width) if config.hints else None
         self.embed_planes = nn.ModuleDict({name: nn.Linear(2 * count, width) for name, count in channels.items()})
+        known = {"hw": 1, "tw": config.frame_patch, "th": config.frame_patch}
+        hints = {name: zero(nn.Linear(count + known[name], width, bias=False)) for name, count in channels.items()}
+        self.embed_hint = nn.ModuleDict(hints) if config.hints else None
         self.position = nn.Parameter(0.5 * torch.randn(sum(self._lengths()), width))
         self.blocks = nn.ModuleList(JointBlock(config) for _ in range(config.depth))
         self.norm_out = nn.LayerNorm(width, elementwise_affine=False)
@@ -92,7 +98,12 @@ class JointTransformer(nn.Module):
         self._check(z)
         condition = Condition.of(condition)
         embedding = functional.silu(self._embedding(z, t, condition))
-        x = self._positions(torch.cat((z, condition.channels(z)), dim=1)) + self.position
+        planes = Triplane.split(torch.cat((z, condition.channels(z)), dim=1), self.shape)
+        x = self._positions(planes, self.embed_planes) + self.position
+        if (hint := condition.hint_planes(self.shape, z.dtype)) is not None:
+            if self.embed_hint is None:
+                raise ValueError("a hint is given to a network without hints; leave out the hint")
+            x = x + self._positions(hint, self.embed_hint)
         grid = self.shape.planes[0]
         for block in self.blocks:
             x = block(x, embedding, grid)
@@ -121,17 +132,19 @@ class JointTransformer(nn.Module):
         """(b, width): the time's embedding plus, where there is a label, the label's."""
         embedding = self.embed_time(timestep_embedding(t, self.config.width).to(z.dtype))
         if self.embed_level is not None:
-            embedding = embedding + self.embed_level(condition, embedding)
+            embedding = embedding + self.embed_level(condition.levels(len(z), z.device), embedding)
+        if self.embed_hint_level is not None:
+            embedding = embedding + self.embed_hint_level(condition.hint_levels(len(z), z.device), embedding)
         if (given := condition.labels(len(z), self.config.classes)) is None:
             return embedding
         label, mask = given
         return embedding + (self.embed_label(label) * mask[:, None]).to(embedding.dtype)
 
-    def _positions(self, flat: Tensor) -> Tensor:
-        """Flat latent and context (b, 2 c, l) -> one sequence (b, n, width)."""
-        planes = fold_time(Triplane.split(flat, self.shape), self.config.frame_patch)
-        sequences = (rearrange(plane, "b c rows columns -> b (rows columns) c") for plane in planes)
-        return torch.cat([self.embed_planes[name](x) for name, x in zip(PLANES, sequences, strict=True)], dim=1)
+    def _positions(self, planes: Triplane, embed: nn.ModuleDict) -> Tensor:
+        """Planes, embedded each by its layer -> one sequence (b, n, width)."""
+        folded = fold_time(planes, self.config.frame_patch)
+        sequences = (rearrange(plane, "b c rows columns -> b (rows columns) c") for plane in folded)
+        return torch.cat([embed[name](x) for name, x in zip(PLANES, sequences, strict=True)], dim=1)
 
     def _planes(self, x: Tensor) -> Triplane:
         """A sequence (b, n, width) -> planes of the latent's channels."""

@@ -44,6 +44,7 @@ class UNetConfig:
         frame_patch: Frames that a position of the motion planes holds inside the network, as released one. More make it
             faster; the number of frames must be divisible by it.
         context_levels: Whether the network is told how noisy the context is, which training with `context_noise` sets.
+        hints: Whether it takes hints, clips of which some frames are given, which training with `hints` sets.
     """
 
     latent_channels: int = 4
@@ -58,6 +59,7 @@ class UNetConfig:
     across_factors: tuple[int, ...] | None = None
     frame_patch: int = 1
     context_levels: bool = False
+    hints: bool = False
 
     def __post_init__(self) -> None:
         for name in ("latent_shape", "channel_multipliers", "attention_factors", "across_factors"):
@@ -149,8 +151,12 @@ class TriplaneUNet(nn.Module):
         self.embed_time = nn.Sequential(nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width))
         self.embed_label = zero(nn.Embedding(config.classes, 4 * width)) if config.classes else None
         self.embed_level = LevelEmbedding(width, 4 * width) if config.context_levels else None
+        self.embed_hint_level = LevelEmbedding(width, 4 * width) if config.hints else None
         channels, widths = config.plane_channels, (width, width, width)
         self.conv_in = self._convolution(tuple(2 * count for count in channels), widths)  # of latent and context
+        known = (1, config.frame_patch, config.frame_patch)
+        hints = tuple(count + extra for count, extra in zip(channels, known, strict=True))
+        self.hint_in = zero(PlaneConvolutions(hints, (width, width, width), bias=False)) if config.hints else None
         self.down, widths = self._down_path()
         self.middle = self._middle(widths[-1])
         self.up = self._up_path(widths)
@@ -166,6 +172,8 @@ class TriplaneUNet(nn.Module):
         condition = Condition.of(condition)
         context, embedding = condition.channels(z), self._embedding(z, t, condition)
         planes = self._first(Triplane.split(torch.cat((z, context), dim=1), self.shape))
+        if (hint := self._hint(condition, z.dtype)) is not None:
+            planes = Triplane(*map(torch.add, planes, self.hint_in(hint)))
         skips = [planes]
         for stage in self.down:
             planes = stage(planes, embedding, planes.shape)
@@ -181,6 +189,13 @@ class TriplaneUNet(nn.Module):
         if isinstance(self.conv_in, PlaneConvolutions):
             return self.conv_in(fold_time(planes, self.config.frame_patch))
         return planes.map(self.conv_in)
+
+    def _hint(self, condition: Condition, dtype: torch.dtype) -> Triplane | None:
+        """The planes of the hint as `hint_in` takes them; ValueError if there is one and the network takes none."""
+        planes = condition.hint_planes(self.shape, dtype)
+        if planes is not None and self.hint_in is None:
+            raise ValueError("a hint is given to a network without hints; leave out the hint")
+        return None if planes is None else fold_time(planes, self.config.frame_patch)
 
     def _last(self, planes: Triplane) -> Triplane:
         if isinstance(self.conv_out, PlaneConvolutions):
@@ -217,7 +232,9 @@ class TriplaneUNet(nn.Module):
         """(b, e): the time's embedding plus, where there is a label, the label's (ADM, Dhariwal & Nichol 2021)."""
         embedding = self.embed_time(timestep_embedding(t, self.config.channels).to(z.dtype))
         if self.embed_level is not None:
-            embedding = embedding + self.embed_level(condition, embedding)
+            embedding = embedding + self.embed_level(condition.levels(len(z), z.device), embedding)
+        if self.embed_hint_level is not None:
+            embedding = embedding + self.embed_hint_level(condition.hint_levels(len(z), z.device), embedding)
         if (given := condition.labels(len(z), self.config.classes)) is None:
             return embedding
         label, mask = given

@@ -52,9 +52,12 @@ def test_context_and_label_are_dropped_independently(context):
     assert (both.mask.tolist(), both.label_mask.tolist()) == (first.tolist(), second.tolist())
     assert both.drop(keep_label=first).label_mask.tolist() == [False, False, True]
     assert both.drop(keep_label=first).mask.tolist() == first.tolist()
-    assert both.without_label().mask.tolist() == first.tolist()
-    assert not both.without_label().label_mask.any()
-    assert not both.without_any().mask.any() and not both.without_any().label_mask.any()
+    assert both.without("label").mask.tolist() == first.tolist()
+    assert not both.without("label").label_mask.any()
+    assert (
+        not both.without("label", "hint", "context").mask.any()
+        and not both.without("label", "hint", "context").label_mask.any()
+    )
     label = Condition(label=torch.tensor([0, 1, 2]))
     assert label.drop(first).mask is None
     assert Condition(context).drop(keep_label=first).label_mask is None
@@ -64,7 +67,7 @@ def test_context_and_label_are_dropped_independently(context):
 def test_joined_conditions_are_those_of_all_samples(context):
     label = torch.tensor([4, 5, 6])
     some = Condition(context, torch.tensor([True, False, True]), label)
-    both = Condition.join([some, some.without_label(), some.without_any()])
+    both = Condition.join([some, some.without("label"), some.without("label", "hint", "context")])
     assert both.mask.tolist() == [True, False, True] * 2 + [False] * 3
     assert both.label_mask.tolist() == [True] * 3 + [False] * 6
     torch.testing.assert_close(both.context, torch.cat([context] * 3))
@@ -127,7 +130,7 @@ def test_a_context_is_noised_to_its_level_and_joined_with_it():
     at = schedule.level(500)
     torch.testing.assert_close(found.context[1], at.alpha * context[1] + at.sigma * noise[1])
     assert found.level.equal(level)
-    assert Condition.join([found, found.without_any()]).level.equal(level.repeat(2))
+    assert Condition.join([found, found.without("label", "hint", "context")]).level.equal(level.repeat(2))
     assert Condition().noised(level, noise, schedule).is_absent
     with pytest.raises(ValueError, match="a level is given; give a context"):
         Condition(level=level)

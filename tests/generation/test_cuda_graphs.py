@@ -49,7 +49,7 @@ def test_it_computes_what_the_network_does_from_new_values_each_time(graphs):
     results = []
     for seed in range(3):
         z, t = latents(generator, seed), torch.tensor([seed, 50 * seed])
-        condition = Condition(latents(generator, 9 + seed), label=torch.tensor([seed % 3, 1])).without_label()
+        condition = Condition(latents(generator, 9 + seed), label=torch.tensor([seed % 3, 1])).without("label")
         results.append((graphed(z, t, condition), network(z, t, condition)))
     assert (graphs.captures, graphs.replays) == (1, 3)
     for found, wanted in results:  # compared at the end: what was given out is not overwritten

@@ -1,0 +1,37 @@
+"""Hints: clips of which some frames are given, at their times, and the others are interpolated between them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pvdm.video import to_float
+
+
+def hint_clip(video: Tensor, known: Tensor) -> Tensor:
+    """Clips whose given frames stay and whose others are interpolated linearly in time, constant outside of them.
+
+    Such a clip is one that the autoencoder knows: with one given frame a still, with two a blend. Other frames are not
+    read. Black ones in their place would change every position of the latent, since each sees all frames.
+
+    Args:
+        video: (b, 3, t, h, w) uint8.
+        known: (b, t) bool, the given frames; a sample without any becomes gray.
+
+    Returns:
+        Float in [-1, 1], like the video.
+    """
+    times = torch.arange(video.shape[2], device=video.device)
+    known = known.to(video.device)
+    before = torch.where(known, times, -1).cummax(1).values
+    after = torch.where(known, times, len(times)).flip(1).cummin(1).values.flip(1)
+    first, last = torch.where(before < 0, after, before), torch.where(after == len(times), before, after)
+    share = (times - first) / (last - first).clamp(min=1)  # of the later frame; 0 where both are one
+    is_hinted = known.any(1)[:, None, None, None, None]
+    ends = [_frames(video, index.clamp(0, len(times) - 1)) for index in (first, last)]
+    return torch.lerp(*ends, share[:, None, :, None, None].to(ends[0].dtype)) * is_hinted
+
+
+def _frames(video: Tensor, index: Tensor) -> Tensor:
+    """The frames `index` (b, t) of each clip, as floats."""
+    return to_float(torch.take_along_dim(video, index[:, None, :, None, None], dim=2))
