@@ -10,6 +10,7 @@ from einops import rearrange
 from torch import Tensor
 
 from pvdm.autoencoder import VideoAutoencoder
+from pvdm.conditions.hints import hint_clip
 from pvdm.diffusion import Condition
 from pvdm.video import to_float
 
@@ -44,6 +45,18 @@ def latents_of(autoencoder: VideoAutoencoder, batch: Mapping[str, Any], keep: Te
     mask = on_device(batch, keep)
     contexts = contexts.masked_fill(rearrange(~mask, "b -> b 1 1"), 0)
     return target, Condition(contexts, mask)
+
+
+@torch.no_grad()
+def hint_of(autoencoder: VideoAutoencoder, batch: Mapping[str, Any], known: Tensor, like: Tensor) -> Condition:
+    """The hints of targets (b, c, l) of which the frames `known` (b, t), on the CPU, are given; zeros without any."""
+    given = known.any(1).nonzero().flatten()
+    hint, marks = torch.zeros_like(like), on_device(batch, known)
+    if given.numel():
+        chosen = on_device(batch, given)
+        _, target = batch["video"].chunk(2, dim=2)
+        hint[chosen] = autoencoder.encode(hint_clip(target[chosen], marks[chosen])).flatten().float()
+    return Condition(hint=hint, known=marks)
 
 
 def _encoded(autoencoder: VideoAutoencoder, batch: Mapping[str, Any], kept: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from pvdm.conditions.given_frames import GivenFrames
 from pvdm.data.table import NO_LABEL, given_labels
 from pvdm.diffusion import (
     Condition,
@@ -27,11 +28,11 @@ from pvdm.generation import VideoGenerator
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.recomputation import set_activation_checkpointing
 from pvdm.training.automatic_updates import AutomaticUpdates
-from pvdm.training.batch import content, latents_of, on_device
+from pvdm.training.batch import content, hint_of, latents_of, on_device
 from pvdm.training.data import LatentData
 from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.reductions import SampleMeans
-from pvdm.training.sample_rng import Draw, drawn_by, keep_context, keep_label, noise_like, times
+from pvdm.training.sample_rng import Draw, drawn_by, keep_context, keep_label, known_frames, noise_like, times
 from pvdm.training.warm_start import WarmStart
 
 
@@ -45,7 +46,8 @@ class DiffusionTraining(AutomaticUpdates):
 
     Validation computes the unweighted loss at fixed timesteps: `val/loss_no_context` (and `val/loss`, the same) of all
     samples without context and label, `val/loss_context` with the context alone of those that have one, and
-    `val/loss_label` with the label alone of those that have one.
+    `val/loss_label` with the label alone of those that have one. With `given_frames`, `val/loss_hint` is that with the
+    first and the last frame alone.
 
     Args:
         autoencoder: Exported folder or stage-1 checkpoint.
@@ -59,6 +61,9 @@ class DiffusionTraining(AutomaticUpdates):
         context_noise: Distribution of the timesteps to which contexts are noised in training; the denoiser is then told
             the level. None leaves them as they are, as released.
         label_dropout: Probability that a sample is trained without its label, independently of its context.
+        given_frames: In which samples which frames of the target are given, as a hint; None trains a denoiser that
+            takes none. Needs videos, not cached latents.
+        hint_noise: Distribution of the timesteps to which hints are noised in training; None leaves them as they are.
         min_snr_gamma: Weights the training loss of each timestep by Min-SNR-gamma (Hang et al. 2023, who use 5); None
             turns it off.
         validation_times: Number of evenly spaced timesteps at which the validation loss is computed.
@@ -91,6 +96,8 @@ class DiffusionTraining(AutomaticUpdates):
         context_dropout: float = 0.7,
         context_noise: TimeDistribution | None = None,
         label_dropout: float = 0.1,
+        given_frames: GivenFrames | None = None,
+        hint_noise: TimeDistribution | None = None,
         min_snr_gamma: float | None = None,
         validation_times: int = 8,
         sampler: SamplerConfig = SamplerConfig(),
@@ -107,22 +114,26 @@ class DiffusionTraining(AutomaticUpdates):
         first_stage = VideoGenerator.load(autoencoder)
         sizes = first_stage.autoencoder.config
         shape = {"latent_channels": sizes.latent_channels, "latent_shape": sizes.latent_shape}
-        denoiser = replace(denoiser, **shape, context_levels=context_noise is not None)
+        levels = {"context_levels": context_noise is not None, "hints": given_frames is not None}
+        denoiser = replace(denoiser, **shape, **levels)
         self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.pace)
         self.generator.autoencoder.load_state_dict(first_stage.autoencoder.state_dict())
         self.generator.autoencoder.requires_grad_(False).eval()
         set_activation_checkpointing(self.generator.denoiser, activation_checkpointing)
         self.optimizer_config, self.times, self.loss, self.sampler = optimizer, times, loss, sampler
         self.context_dropout, self.label_dropout, self.context_noise = context_dropout, label_dropout, context_noise
+        self.given_frames, self.hint_noise = given_frames, hint_noise
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
         if compile:
             compile_regions(self.generator.denoiser)
         self.warm_start = WarmStart(init_from, reinitialize) if init_from else None
 
     def setup(self, stage: str) -> None:
-        """Also InputError if the data are latents of another autoencoder."""
+        """Also InputError if the data are latents of another autoencoder, or latents where frames are needed."""
         super().setup(stage)
         if isinstance(self.trainer.datamodule, LatentData):
+            if self.given_frames is not None:
+                raise InputError("hints are made of frames, and latents have none", "give the videos as data.path")
             self.trainer.datamodule.check_autoencoder(self.generator.autoencoder)
         if stage == "fit" and self.warm_start:
             self.warm_start.fill(self.generator, "denoiser")
@@ -149,6 +160,9 @@ class DiffusionTraining(AutomaticUpdates):
         kept = keep_context(batch, self.context_dropout) & batch["has_context"].cpu()
         target, condition = self.latents(batch, kept)
         condition = self.labelled(self.noised(condition, batch), batch, keep_label(batch, self.label_dropout))
+        if self.given_frames is not None:
+            known = known_frames(batch, self.given_frames, self.generator.frames)
+            condition, kept = self.hinted(condition, target, batch, known), kept | known.any(1)
         t = times(batch, self.generator.schedule, self.times, kept)
         with drawn_by(batch):
             losses = self.losses(target, noise_like(target, batch), t, condition)
@@ -168,6 +182,15 @@ class DiffusionTraining(AutomaticUpdates):
         level = times(batch, schedule, self.context_noise, purpose=Draw.CONTEXT_LEVEL)
         noise = noise_like(condition.context, batch, purpose=Draw.CONTEXT_NOISE)
         return condition.noised(level, noise, schedule)
+
+    def hinted(self, condition: Condition, target: Tensor, batch: dict[str, Any], known: Tensor) -> Condition:
+        """The condition with the hints of the frames `known` (b, t), each with noise of a level of its own."""
+        found = hint_of(self.generator.autoencoder, batch, known, target)
+        if self.hint_noise is not None:
+            schedule = self.generator.schedule
+            level = times(batch, schedule, self.hint_noise, purpose=Draw.HINT_LEVEL)
+            found = found.noised_hint(level, noise_like(target, batch, purpose=Draw.HINT_NOISE), schedule)
+        return replace(condition, hint=found.hint, known=found.known, hint_level=found.hint_level)
 
     def labelled(self, condition: Condition, batch: dict[str, Any], keep: Tensor) -> Condition:
         """The condition with the labels that `keep` (b,) marks; unchanged for a denoiser without classes.
@@ -198,7 +221,9 @@ class DiffusionTraining(AutomaticUpdates):
         return diffusion_loss(generator.denoiser(noisy, t, condition), wanted, norm=self.loss)
 
     def on_validation_epoch_start(self) -> None:
-        names = ("no_context", "context") if self.generator.class_count is None else ("no_context", "context", "label")
+        names = ["no_context", "context"]
+        names += [] if self.generator.class_count is None else ["label"]
+        names += [] if self.given_frames is None else ["hint"]
         self.validation_means = SampleMeans(names, self.device)
 
     def figures(self, batch: dict[str, Any]) -> Tensor:
@@ -213,6 +238,11 @@ class DiffusionTraining(AutomaticUpdates):
         if "label" in self.validation_means.names:
             labelled = self.labelled(Condition(), batch, everyone)
             cases["label"] = (labelled, labelled.label_mask)
+        if "hint" in self.validation_means.names:
+            known = torch.zeros(len(target), self.generator.frames, dtype=torch.bool)
+            known[:, [0, -1]] = True
+            found = hint_of(self.generator.autoencoder, batch, known, target)
+            cases["hint"] = (found, on_device(batch, everyone))
         losses = {name: self._mean_losses(target, condition, batch) for name, (condition, _) in cases.items()}
         for name, (_, given) in cases.items():
             self.validation_means.add(name, losses[name][given])

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pvdm.conditions.given_frames import GivenFrames
 from pvdm.diffusion import NoiseSchedule, TimeDistribution
 from pvdm.diffusion.noise import VideoNoise, generator_of
 from pvdm.training.batch import content, on_device
@@ -30,6 +31,9 @@ class Draw(IntEnum):
     DROPOUT = 5
     CONTEXT_LEVEL = 6
     CONTEXT_NOISE = 7
+    GIVEN_FRAMES = 8
+    HINT_LEVEL = 9
+    HINT_NOISE = 10
 
 
 def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:
@@ -63,6 +67,11 @@ def keep_context(batch: Mapping[str, Any], dropout: float) -> Tensor:
 def keep_label(batch: Mapping[str, Any], dropout: float) -> Tensor:
     """Whether each sample keeps its label, independently of its context: (b,) bool, on the CPU."""
     return _keep(batch, dropout, Draw.LABEL)
+
+
+def known_frames(batch: Mapping[str, Any], given: GivenFrames, frames: int) -> Tensor:
+    """Which frames of each sample's clip are given: (b, frames) bool, on the CPU."""
+    return torch.from_numpy(np.stack([given.draw(draw, frames) for draw in _draws(batch, Draw.GIVEN_FRAMES)]))
 
 
 def frame_choice(batch: Mapping[str, Any], frames: int, count: int) -> Tensor:

@@ -1,0 +1,62 @@
+"""Which frames of a clip are given in training: the mixture from which a model learns every use of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from pvdm.errors import ArgumentError, check_range
+
+MOST_RANDOM = 4
+"""At most how many frames `random` gives."""
+
+STEPS = (2, 4, 8)
+"""Distances of the frames that `every` gives; those as long as the clip are left out."""
+
+
+@dataclass(frozen=True)
+class GivenFrames:
+    """Shares of the samples in which frames of the clip are given; the rest has none.
+
+    Args:
+        first: The first frame: image to video.
+        last: The last frame.
+        ends: Both: what lies between them.
+        random: One to four frames anywhere: keyframes.
+        every: Each second, fourth or eighth frame: more frames per second.
+        gap: All but a gap of up to half the clip: repair.
+    """
+
+    first: float = 0.15
+    last: float = 0.05
+    ends: float = 0.1
+    random: float = 0.1
+    every: float = 0.1
+    gap: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_range(0, 1, **asdict(self))
+        if (total := sum(asdict(self).values())) > 1 + 1e-9:
+            raise ArgumentError(f"the shares of given frames are {total:g} in all", "they must not exceed 1")
+
+    def draw(self, generator: np.random.Generator, frames: int) -> np.ndarray:
+        """Which of the frames of a clip are given: (frames,) bool."""
+        shares = asdict(self)
+        names, chances = [*shares, "none"], [*shares.values(), max(0.0, 1 - sum(shares.values()))]
+        kind = generator.choice(names, p=np.array(chances) / sum(chances))
+        known = np.zeros(frames, dtype=bool)
+        if kind == "random":
+            known[generator.choice(frames, size=generator.integers(1, min(MOST_RANDOM, frames) + 1), replace=False)] = (
+                True
+            )
+        elif kind == "every":
+            step = generator.choice([step for step in STEPS if step < frames] or [1])
+            known[generator.integers(step) :: step] = True
+        elif kind == "gap":
+            length = generator.integers(1, max(1, frames // 2) + 1)
+            start = generator.integers(frames - length + 1)
+            known[:start], known[start + length :] = True, True
+        else:
+            known[[*([0] if kind in ("first", "ends") else []), *([-1] if kind in ("last", "ends") else [])]] = True
+        return known
