@@ -13,9 +13,11 @@ from pvdm import video
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.shared_options import (
     add_cuda_graphs,
+    add_keyframes,
     add_model,
     add_output,
     add_sampler,
+    keyframes_of,
     labels_of,
     load_model,
     natural,
@@ -50,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=rate,
         help="frame rate at which the input is read and written, frames per second; by default the model's",
     )
+    add_keyframes(parser)
     add_cuda_graphs(parser)
     add_sampler(parser)
     parser.add_argument("--later-steps", type=positive, help="steps of the clips after the first; by default --steps")
@@ -92,6 +95,8 @@ class Extension:
         self.labels = labels_of(options, self.generator, len(options.seeds))
         self.sampler = sampler_of(options, self.generator)
         self.later_sampler = sampler_of(options, self.generator, steps=options.later_steps)
+        given, own = keyframes_of(options, self.generator, options.frames), options.frames - self.missing
+        self.keyframes = given and given.after(own)
         if self.source:
             self.source.log_rate()
 
@@ -119,6 +124,8 @@ class Extension:
             context=self.context,
             videos=[(self.options.seeds[index], 0) for index in part],
             labels=self.labels and [self.labels[index] for index in part],
+            keyframes=self.keyframes,
+            keep_given=self.options.keep_given,
             sampler=self.sampler,
             later_sampler=self.later_sampler,
             progress=bar.sampling,

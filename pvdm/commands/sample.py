@@ -13,9 +13,11 @@ from pvdm import video
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.shared_options import (
     add_cuda_graphs,
+    add_keyframes,
     add_model,
     add_output,
     add_sampler,
+    keyframes_of,
     labels_of,
     load_model,
     natural,
@@ -74,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RxC",
         help="rows and columns of the clips in one file, as in 4x4; by default nearly square",
     )
+    add_keyframes(parser)
     add_cuda_graphs(parser)
     add_sampler(parser, times="--time-grid")
     parser.set_defaults(arrangement=None)
@@ -137,6 +140,7 @@ class Samples:
         self.sampler = sampler_of(options, self.generator)
         self.labels = labels_of(options, self.generator, len(videos))
         self.fps = options.fps or self.generator.fps
+        self.keyframes = keyframes_of(options, self.generator, self.generator.frames)
 
     def clips(self, shared: Processes) -> Iterator[tuple[int, Tensor]]:
         """The clips of this process, each with its index among all: (3, t, h, w) uint8."""
@@ -159,6 +163,7 @@ class Samples:
         videos = [self.videos[place] for place in places]
         labels = self.labels and [self.labels[place] for place in places]
         options = {"labels": labels, "sampler": self.sampler, "progress": bar.sampling}
+        options |= {"keyframes": self.keyframes, "keep_given": self.options.keep_given}
         with closing(self.generator.batches(videos, batch_size=self.options.batch_size, **options)) as batches:
             for batch in batches:
                 yield from batch

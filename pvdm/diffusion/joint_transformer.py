@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from einops import rearrange
@@ -70,6 +71,9 @@ class JointTransformer(nn.Module):
     The blocks are those of DiT (Peebles & Xie 2023, arXiv 2212.09748) with normalized queries and keys, a gated MLP,
     and a depthwise convolution of the content plane.
     """
+
+    added: ClassVar[tuple[str, ...]] = ("embed_level.", "embed_hint_level.", "embed_hint.")
+    """Beginnings of the names of weights that start without effect, which those of an older network may lack."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()

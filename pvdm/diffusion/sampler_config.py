@@ -50,6 +50,9 @@ class SamplerConfig:
         clamp: Clamp the predicted clean latent to the range of the autoencoder's latents: that of the released one is
             [-1, 1], and the spectral one has none.
         label_guidance: Weight of guidance by the label, with the context unchanged; `guidance_terms` combines both.
+        hint_guidance: Weight of guidance by given frames, with the rest unchanged.
+        hint_noise: Noise, sigma / alpha, that is added to the latent of given frames; 0 is none. A model that was
+            trained with `hint_noise` is told.
         grid: Spacing of the timesteps, see `time_grid`; by default "cubic", for ddim and ddpm "uniform".
         context_noise: Noise, sigma / alpha, that is added to the context, for a model trained with such noise; by
             default 0.1, and 0 is none.
@@ -67,6 +70,8 @@ class SamplerConfig:
     guidance: float = 0.0
     clamp: bool = True
     label_guidance: float = 0.0
+    hint_guidance: float = 0.0
+    hint_noise: float = 0.0
     grid: Grid | None = None
     context_noise: float | None = None
     autoguidance: float | None = None
@@ -82,9 +87,11 @@ class SamplerConfig:
             raise ArgumentError(f"steps is {self.steps}", "choose at least 1", option="steps")
         if self.grid is not None:
             check_grid(self.grid)
-        if self.context_noise is not None and not 0 <= self.context_noise <= MAX_CONTEXT_NOISE:
-            remedy = f"give a value from 0 to {MAX_CONTEXT_NOISE:g}"
-            raise ArgumentError(f"context_noise is {self.context_noise}", remedy, option="context_noise")
+        for name in ("context_noise", "hint_noise"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= MAX_CONTEXT_NOISE:
+                remedy = f"give a value from 0 to {MAX_CONTEXT_NOISE:g}"
+                raise ArgumentError(f"{name} is {value}", remedy, option=name)
         if self.weak_model is not None and not self.autoguidance:
             problem = f"there is a weak model, {self.weak_model}, and no autoguidance by it"
             raise ArgumentError(problem, "give both, or neither", option="autoguidance")

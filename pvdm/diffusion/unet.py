@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -142,6 +143,9 @@ def _planes_by_size(before: TriplaneShape, after: TriplaneShape) -> list[list[in
 
 class TriplaneUNet(nn.Module):
     """The denoiser's network: (z, t, condition) -> what it was trained to predict, see parameterization.py."""
+
+    added: ClassVar[tuple[str, ...]] = ("embed_level.", "embed_hint_level.", "hint_in.")
+    """Beginnings of the names of weights that start without effect, which those of an older network may lack."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pvdm.conditions.keyframes import Keyframes, Picture
 from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
@@ -39,6 +40,10 @@ class VideoGenerator(LatentModel):
         steps: int | None = None,
         seed: int = 0,
         labels: Label | Sequence[Label | None] | None = None,
+        first_frame: Picture | None = None,
+        last_frame: Picture | None = None,
+        keyframes: Mapping[int, Picture] | None = None,
+        keep_given: bool = False,
         batch_size: int | None = None,
         sampler: SamplerConfig | SamplerName | None = None,
         progress: Progress | None = None,
@@ -51,6 +56,11 @@ class VideoGenerator(LatentModel):
             seed: Video i of a seed is the same at any batch size.
             labels: The class of each, or one for all, by index or name; without one, also as None among others, a clip
                 is of no particular class.
+            first_frame: Picture that all clips begin with: a file, or (3, h, w) uint8 of the model's size.
+            last_frame: Picture that all clips end with.
+            keyframes: Pictures by the numbers of their frames, from 0.
+            keep_given: Whether given frames come out exactly, and their neighbors adjusted to them, instead of as the
+                autoencoder gives them.
             batch_size: Clips sampled at once; all by default.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             progress: Called after each step with (steps done, steps) of the clip.
@@ -58,7 +68,10 @@ class VideoGenerator(LatentModel):
         if num_videos < 1:
             raise InputError(f"num_videos is {num_videos}", "give at least 1")
         videos, size = [(seed, index) for index in range(num_videos)], batch_size or num_videos
+        pictures = {"first_frame": first_frame, "last_frame": last_frame, "keyframes": keyframes}
+        given = Keyframes.of(self.frames, self.size, **pictures)
         options = {"labels": labels, "sampler": self._sampler(sampler, steps), "progress": progress}
+        options |= {"keyframes": given, "keep_given": keep_given}
         return torch.cat(list(self.batches(videos, batch_size=size, **options)))
 
     def batches(
@@ -67,19 +80,23 @@ class VideoGenerator(LatentModel):
         *,
         batch_size: int,
         labels: Label | Sequence[Label | None] | None = None,
+        keyframes: Keyframes | None = None,
+        keep_given: bool = False,
         sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Tensor]:
         """Yields a new clip for each (seed, index), batch by batch: (b, 3, t, h, w) uint8 on the CPU."""
-        of_class = self.class_condition(labels, len(videos))
+        condition = self.hinted(self.class_condition(labels, len(videos)), keyframes, 0, len(videos))
 
         def latents(progress: Progress | None) -> Iterator[Tensor]:
             for start in range(0, len(videos), batch_size):
                 part = slice(start, start + batch_size)
                 noise = VideoNoise([(*video, 0) for video in videos[part]])
-                yield self.sample_latent(noise, of_class.part(part), sampler or SamplerConfig(), progress)
+                yield self.sample_latent(noise, condition.part(part), sampler or SamplerConfig(), progress)
 
-        yield from self._decoded(latents, progress)
+        with closing(self._decoded(latents, progress)) as decoded:
+            for clips in decoded:
+                yield keyframes.kept(clips, 0) if keyframes and keep_given else clips
 
     def extend(
         self,
@@ -90,6 +107,8 @@ class VideoGenerator(LatentModel):
         steps: int | None = None,
         seed: int = 0,
         label: Label | None = None,
+        last_frame: Picture | None = None,
+        keyframes: Mapping[int, Picture] | None = None,
         sampler: SamplerConfig | SamplerName | None = None,
         num_frames: int | None = None,
         **options: Any,
@@ -104,9 +123,11 @@ class VideoGenerator(LatentModel):
             steps: Evaluations of the network per clip; by default those of the sampler.
             seed: Seed of the noise.
             label: Its class, by index or name.
+            last_frame: Picture that the result ends with.
+            keyframes: Pictures by the numbers of the frames of the result, from 0; those of the video are its own.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             num_frames: Another name for `frames`.
-            options: `later_sampler` and `progress` of `stream`.
+            options: `later_sampler`, `keep_given` and `progress` of `stream`.
         """
         num_frames = frames if num_frames is None else num_frames
         if num_frames is None:
@@ -117,7 +138,9 @@ class VideoGenerator(LatentModel):
         missing = num_frames - head.shape[2]
         if missing < 1:
             raise InputError(f"frames is {num_frames}", f"give more than the {head.shape[2]} that there are")
-        options = {"sampler": self._sampler(sampler, steps), "labels": label, **options}
+        given = Keyframes.of(num_frames, self.size, last_frame=last_frame, keyframes=keyframes)
+        given = given and given.after(head.shape[2])
+        options = {"sampler": self._sampler(sampler, steps), "labels": label, "keyframes": given, **options}
         new = self.stream(num_frames=missing, context=video, videos=[(seed, 0)], **options)
         return torch.cat([head, *new], dim=2)[0]
 
@@ -128,6 +151,8 @@ class VideoGenerator(LatentModel):
         context: Tensor | None = None,
         videos: Sequence[tuple[int, int]] = ((0, 0),),
         labels: Label | Sequence[Label | None] | None = None,
+        keyframes: Keyframes | None = None,
+        keep_given: bool = False,
         sampler: SamplerConfig | None = None,
         later_sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
@@ -144,6 +169,8 @@ class VideoGenerator(LatentModel):
             videos: (seed, index) of each video of the batch; its noise depends on nothing else.
             labels: Class of each video, or one for all, by index or name, None for none; InputError if there is no such
                 class.
+            keyframes: Pictures of the new frames, counted from 0, that all videos have.
+            keep_given: See `sample`.
             sampler: Sampler of the first clip.
             later_sampler: Sampler of all later clips; by default that of the first.
             progress: Called after each step with (steps done, steps) of the clip, by the thread that samples.
@@ -156,14 +183,16 @@ class VideoGenerator(LatentModel):
             latent = start
             for clip in count() if num_frames is None else range(math.ceil(num_frames / self.frames)):
                 noise, solver = VideoNoise([(*video, clip) for video in videos]), later if clip else first
-                latent = self.sample_latent(noise, replace(of_class, context=latent), solver, progress)
+                condition = self.hinted(replace(of_class, context=latent), keyframes, clip * self.frames, len(videos))
+                latent = self.sample_latent(noise, condition, solver, progress)
                 yield latent
 
         fade = self.diffusion.border_fade
         before = None if context is None else (context[None] if context.dim() == 4 else context).cpu()
         with closing(self._decoded(latents, progress, math.inf if num_frames is None else num_frames)) as decoded:
-            for clips in decoded:
+            for index, clips in enumerate(decoded):
                 before = clips if before is None else faded(before, clips, fade)
+                before = keyframes.kept(before, index * self.frames) if keyframes and keep_given else before
                 yield before
 
     def _decoded(

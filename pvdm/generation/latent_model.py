@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from pvdm.autoencoder import Triplane
+from pvdm.conditions.hints import hint_clip
+from pvdm.conditions.keyframes import Keyframes
 from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise, sample
 from pvdm.diffusion.denoise import WeakGuide
 from pvdm.diffusion.sampler_config import CONTEXT_NOISE
@@ -89,6 +91,7 @@ class LatentModel(StoredModel):
         sampler = self.completed(sampler)
         start = noise.normal((self.denoiser.config.latent_channels, self.denoiser.shape.positions), device=self.device)
         condition = self._noised(Condition.of(condition), sampler, noise)
+        condition = self._noised_hint(condition, sampler, noise)
         denoise = make_denoise(
             self._graphed or self.denoiser,
             self.schedule,
@@ -96,6 +99,7 @@ class LatentModel(StoredModel):
             condition=condition,
             guidance=sampler.guidance,
             label_guidance=sampler.label_guidance,
+            hint_guidance=sampler.hint_guidance,
             clamp=sampler.clamp,
             bound=self.autoencoder.latent_bound,
             weak=self._weak_guide(sampler),
@@ -158,6 +162,14 @@ class LatentModel(StoredModel):
         level = torch.full((len(condition.context),), time_of_sigma(self.schedule, sigma), device=self.device)
         return condition.noised(level, noise.normal(condition.context.shape[1:], device=self.device), self.schedule)
 
+    def _noised_hint(self, condition: Condition, sampler: SamplerConfig, noise: VideoNoise) -> Condition:
+        """The condition with the sampler's noise in its hint."""
+        if condition.hint is None or not sampler.hint_noise:
+            return condition
+        time = time_of_sigma(self.schedule, sampler.hint_noise)
+        level = torch.full((len(condition.hint),), time, device=self.device)
+        return condition.noised_hint(level, noise.normal(condition.hint.shape[1:], device=self.device), self.schedule)
+
     @torch.no_grad()
     def encode_context(self, video: Tensor) -> Tensor:
         """Flat latents (b, c, l) of the last clips of videos (b, 3, n, h, w), or of one (3, n, h, w), uint8.
@@ -210,6 +222,29 @@ class LatentModel(StoredModel):
         is_given = [label is not None for label in each]
         mask = None if all(is_given) else torch.tensor(is_given, device=self.device)
         return Condition(label=label, label_mask=mask)
+
+    def hinted(self, condition: Condition, keyframes: Keyframes | None, start: int, videos: int) -> Condition:
+        """The condition of `videos` clips from frame `start` on with the keyframes in them as hint.
+
+        InputError if this model does not take given frames.
+        """
+        if keyframes is None:
+            return condition
+        self.check_takes_frames()
+        if (part := keyframes.clip(start, self.frames)) is None:
+            return condition
+        video, known = (value[None].to(self.device) for value in part)
+        with torch.no_grad():
+            hint = self.autoencoder.encode(hint_clip(video, known)).flatten().float()
+        hint = self.check_result(hint, "encoding")
+        return replace(condition, hint=hint.expand(videos, -1, -1), known=known.expand(videos, -1))
+
+    def check_takes_frames(self) -> None:
+        """InputError unless the denoiser was trained with given frames."""
+        self.check_can_continue(None)
+        if not self.denoiser.config.hints:
+            problem = f"this model was not trained with given frames: it takes {self.takes}"
+            raise InputError(problem, "leave them out, or train with model.given_frames")
 
     def check_can_continue(self, video: Tensor | None) -> None:
         """InputError if there is no denoiser, or if video (3, n, h, w) is shorter than the context of a clip."""

@@ -102,6 +102,11 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         return self.autoencoder.config.frames
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.autoencoder.config.height, self.autoencoder.config.width
+
+    @property
     def fps(self) -> float:
         """Frames per second of generated video: `pace`, or 25 if that is not known."""
         return self.pace or USUAL_FPS
@@ -114,6 +119,15 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     def class_count(self) -> int | None:
         """Number of classes of the denoiser; None if it takes no labels."""
         return self.denoiser.config.classes if self.denoiser else None
+
+    @property
+    def takes(self) -> str:
+        """What this model may be given, in words."""
+        if self.denoiser is None:
+            return "videos, which it reconstructs"
+        config = self.denoiser.config
+        parts = ["the previous clip", *([f"a class of {config.classes}"] if config.classes else [])]
+        return " and ".join([*parts, *(["given frames"] if config.hints else [])])
 
     @property
     def device(self) -> torch.device:

@@ -51,9 +51,13 @@ class WarmStart:
             )
         network, settings = getattr(generator, part), other_settings(part, config, generator.to_config())
         found = {name.removeprefix(f"{part}."): value for name, value in weights.items() if name.startswith(f"{part}.")}
-        derived = network.derived if part == "autoencoder" else ()
+        derived, added = (network.derived, ()) if part == "autoencoder" else ((), network.added)
         differences = misfits(found, network.state_dict())
-        reported = {name: what for name, what in differences.items() if not name.startswith(derived)}
+        reported = {
+            name: what
+            for name, what in differences.items()
+            if not name.startswith(derived) and not (name not in found and name.startswith(added))
+        }
         if reported:
             self._report(part, reported, settings)
         if part == "denoiser" and not _same_latents(weights, generator):

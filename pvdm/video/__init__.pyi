@@ -4,7 +4,7 @@ from .decoding.frame_folder import number_gap
 from .info import VideoInfo
 from .paced_video import PacedVideo, frames_at, read_video
 from .pixels import check_pixels, to_float, to_uint8
-from .reader import Reader, probe, read_frames
+from .reader import Reader, probe, read_frames, read_picture
 from .suffixes import FRAME_SUFFIXES, VIDEO_SUFFIXES, WRITABLE
 from .transform import resize_and_crop
 from .writer import VideoWriter, grid_video, near_square, save_video, write_video
@@ -28,6 +28,7 @@ __all__ = [
     "probe",
     "read_clip",
     "read_frames",
+    "read_picture",
     "read_video",
     "resize_and_crop",
     "save_video",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +18,9 @@ from pvdm.video.decoding.damage import naming_the_file
 from pvdm.video.decoding.packets import PacketIndex, packet_index
 from pvdm.video.info import VideoInfo
 from pvdm.video.suffixes import VIDEO_SUFFIXES
-from pvdm.video.transform import check_crop, resize_and_crop
+from pvdm.video.transform import check_crop, covering_size, resize_and_crop
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:  # importing PyTorch takes seconds, and not everything needs tensors
     from torch import Tensor
@@ -93,6 +96,24 @@ def read_covering(
     check_crop(crop)
     video = torch.from_numpy(decoder(reader, index).read_covering(path, unique, index, size, crop))
     return video if _ascending(unique, order) else video[:, order]
+
+
+def read_picture(path: str | Path, size: tuple[int, int]) -> Tensor:
+    """A picture file that covers (height, width): (3, height, width) uint8; logs how much of its edges is cut.
+
+    InputError if it does not exist, or is not a single picture.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(
+            f"{path} does not exist" if not path.exists() else f"{path} is a folder", "give a picture file"
+        )
+    pixels = frame_folder.read([path], np.array([0]))
+    covering = covering_size(*pixels.shape[1:3], *size)
+    for edges, whole, part in zip(("top and bottom", "left and right"), covering, size, strict=True):
+        if whole > part:
+            logger.warning("%s has another shape: %.0f %% is cut, %s", path, 100 * (1 - part / whole), edges)
+    return resize_and_crop(pixels, *size)[:, 0]
 
 
 def _ascending(unique: np.ndarray, order: np.ndarray) -> bool:

@@ -11,6 +11,7 @@ from miniature import AUTOENCODER, UNET, autoencoder_training, diffusion_trainin
 
 from pvdm.autoencoder import SpectralConfig
 from pvdm.cli import main
+from pvdm.conditions.given_frames import GivenFrames
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training.callbacks.averaging import RAW
@@ -102,6 +103,18 @@ def test_what_follows_from_data_and_settings_may_differ(tmp_path):
     WarmStart(tmp_path / "scaled").fill(back := VideoGenerator(there), "autoencoder")
     assert back.autoencoder.normalize["hw"].scale is None
     assert torch.equal(back.autoencoder.normalize["tw"].mean, wanted["tw"].mean)
+
+
+def test_inputs_that_start_at_zero_may_be_new(tmp_path):
+    other, start = saved(tmp_path)
+    generator = diffusion_training(tmp_path / "first", given_frames=GivenFrames()).generator
+    start.fill(generator, "denoiser")
+    found = generator.denoiser.state_dict()
+    assert all(torch.equal(value, found[name]) for name, value in other.denoiser.state_dict().items())
+    with_hints = WarmStart(tmp_path / "with_hints")
+    generator.save_pretrained(with_hints.init_from)
+    with pytest.raises(InputError, match=r"embed_hint_level\.\S+ is unknown here"):
+        with_hints.fill(model(), "denoiser")
 
 
 def test_many_misfits_are_counted(tmp_path):

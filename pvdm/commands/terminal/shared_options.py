@@ -26,6 +26,7 @@ from pvdm.runtime.signals import ended_by_sigterm
 if TYPE_CHECKING:  # help and refusals do without PyTorch, whose import takes more time than they do
     import torch
 
+    from pvdm.conditions.keyframes import Keyframes
     from pvdm.generation import VideoGenerator
 
 SOLVER = {
@@ -35,6 +36,8 @@ SOLVER = {
     "eta": 0.0,
     "guidance": 0.0,
     "label_guidance": 0.0,
+    "hint_guidance": 0.0,
+    "hint_noise": 0.0,
     "context_noise": None,
     "autoguidance": None,
     "weak_model": None,
@@ -140,6 +143,12 @@ def _add_guidance(group: argparse._ArgumentGroup) -> None:
         "by default videos of no particular class",
     )
     group.add_argument("--label-guidance", type=float, help="weight of guidance by the class; 0 turns it off")
+    group.add_argument("--hint-guidance", type=float, help="weight of guidance by given frames; 0 turns it off")
+    group.add_argument(
+        "--hint-noise",
+        type=float,
+        help="noise, sigma / alpha, in the latent of given frames, for a model trained with it",
+    )
     group.add_argument(
         "--context-noise",
         type=float,
@@ -164,6 +173,47 @@ def _add_guidance(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_keyframes(parser: argparse.ArgumentParser) -> None:
+    """Pictures that frames are to show, for a model that was trained with given frames."""
+    group = parser.add_argument_group("given frames")
+    group.add_argument("--first-frame", type=Path, metavar="PICTURE", help="picture that the video begins with")
+    group.add_argument("--last-frame", type=Path, metavar="PICTURE", help="picture that the video ends with")
+    group.add_argument(
+        "--keyframe",
+        action="append",
+        metavar="N=PICTURE",
+        help="picture of frame N, counted from 0; may be repeated",
+    )
+    group.add_argument(
+        "--keep-given",
+        action="store_true",
+        help="put the pictures themselves into the video, instead of what the autoencoder makes of them",
+    )
+
+
+def keyframes_of(options: argparse.Namespace, generator: VideoGenerator, frames: int) -> Keyframes | None:
+    """The given frames of a video of so many frames; InputError if they do not fit it or the model."""
+    from pvdm.conditions.keyframes import Keyframes
+
+    numbered: dict[int, Path] = {}
+    for text in options.keyframe or ():
+        number, _, picture = text.partition("=")
+        if not number.isdecimal() or not picture:
+            raise InputError(f"--keyframe is {text}", "give a frame's number and a picture, as in 5=c.png")
+        if int(number) in numbered:
+            raise InputError(f"two pictures are given for frame {int(number)}", "give one")
+        numbered[int(number)] = Path(picture)
+    pictures = {"first_frame": options.first_frame, "last_frame": options.last_frame, "keyframes": numbered}
+    given = Keyframes.of(frames, generator.size, **pictures)
+    for name in ("keep_given", "hint_guidance", "hint_noise"):
+        if given is None and getattr(options, name):
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option} is given without a picture", f"give --first-frame, or leave {option} out")
+    if given is not None:
+        generator.check_takes_frames()
+    return given
+
+
 def with_solver(options: argparse.Namespace) -> argparse.Namespace:
     """The options, with `SOLVER` in place of those not given."""
     given = {name: value for name, value in vars(options).items() if value is not None}
@@ -183,6 +233,8 @@ def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps:
         options.eta,
         options.guidance,
         label_guidance=options.label_guidance,
+        hint_guidance=options.hint_guidance,
+        hint_noise=options.hint_noise,
         grid=options.grid,
         context_noise=options.context_noise,
         autoguidance=options.autoguidance,

@@ -1,0 +1,115 @@
+"""Given frames in generation: they reach the denoiser as a hint, in the right clip, and only where it takes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+from small_models import AUTOENCODER, randomized, small_generator, small_unet
+
+from pvdm.cli import main
+from pvdm.conditions.hints import hint_clip
+from pvdm.diffusion import DiffusionConfig, SamplerConfig
+from pvdm.errors import InputError
+from pvdm.generation import VideoGenerator
+
+FAST = SamplerConfig("ddim", steps=2)
+
+
+@pytest.fixture(scope="module")
+def generator() -> VideoGenerator:
+    unet = replace(small_unet(AUTOENCODER), hints=True)
+    return randomized(VideoGenerator(AUTOENCODER, unet, DiffusionConfig(timesteps=200), fps=10.0))
+
+
+@pytest.fixture
+def seen(generator):
+    """The conditions that the denoiser is called with."""
+    found = []
+    hook = generator.denoiser.register_forward_pre_hook(lambda _, inputs: found.append(inputs[2]))
+    yield found
+    hook.remove()
+
+
+def picture(value: int = 0) -> torch.Tensor:
+    return torch.randint(256, (3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(value))
+
+
+def test_pictures_reach_the_denoiser_as_the_latent_of_their_clip(generator, seen):
+    found = generator.sample(2, first_frame=picture(), keyframes={5: picture(1)}, sampler=FAST)
+    video, known = torch.zeros(1, 3, 8, 32, 32, dtype=torch.uint8), torch.zeros(1, 8, dtype=torch.bool)
+    video[0, :, 0], video[0, :, 5], known[0, [0, 5]] = picture(), picture(1), True
+    with torch.no_grad():
+        hint = generator.autoencoder.encode(hint_clip(video, known)).flatten()
+    assert torch.equal(seen[0].known, known.expand(2, -1)) and seen[0].hint_level is None
+    torch.testing.assert_close(seen[0].hint, hint.expand(2, -1, -1))
+    assert not torch.equal(found, generator.sample(2, sampler=FAST))
+    alone = generator.sample(1, first_frame=picture(), keyframes={5: picture(1)}, sampler=FAST)[0]
+    assert (alone.int() - found[0].int()).abs().max() <= 1
+
+
+def test_noise_of_the_hint_is_told(generator, seen):
+    generator.sample(1, first_frame=picture(), sampler=replace(FAST, hint_noise=0.5))
+    assert int(seen[0].hint_level) > 0
+
+
+def test_along_a_video_each_clip_has_its_own(generator, seen):
+    start = torch.stack([picture(n) for n in range(8)], dim=1)
+    long = generator.extend(start, frames=28, last_frame=picture(9), keyframes={9: picture(8)}, sampler=FAST)
+    assert long.shape == (3, 28, 32, 32)
+    marks = [condition.known.nonzero()[:, 1].tolist() if condition.known is not None else None for condition in seen]
+    assert marks == [[1], [1], None, None, [3], [3]]
+    assert all(condition.context is not None for condition in seen)
+
+
+def test_given_frames_are_kept_exactly_if_asked(generator):
+    kept = generator.sample(1, first_frame=picture(), last_frame=picture(1), keep_given=True, sampler=FAST)[0]
+    assert torch.equal(kept[:, 0], picture()) and torch.equal(kept[:, -1], picture(1))
+    start = torch.stack([picture(n) for n in range(8)], dim=1)
+    long = generator.extend(start, frames=20, keyframes={17: picture(7)}, keep_given=True, sampler=FAST)
+    assert torch.equal(long[:, 17], picture(7))
+
+
+def test_a_model_that_was_not_trained_with_them_refuses_them_by_name():
+    with pytest.raises(InputError, match="was not trained with given frames: it takes the previous clip; leave them"):
+        small_generator().sample(1, first_frame=picture(), sampler=FAST)
+
+
+def test_commands_take_pictures(generator, tmp_path, caplog):
+    generator.save_pretrained(tmp_path / "model")
+    for index in range(2):
+        Image.fromarray(picture(index).permute(1, 2, 0).numpy()).save(tmp_path / f"{index}.png")
+    model, fast = str(tmp_path / "model"), ["--sampler", "ddim", "--steps", "2", "--device", "cpu"]
+    given = ["--first-frame", f"{tmp_path}/0.png", "--keyframe", f"5={tmp_path}/1.png", "--keep-given"]
+    assert (
+        main(["sample", model, *given, *fast, "--num-videos", "1", "--format", "png", "--output", f"{tmp_path}/a"]) == 0
+    )
+    (folder,) = (path for path in (tmp_path / "a").iterdir() if path.is_dir())
+    frames = sorted(folder.glob("*.png"))
+    assert Image.open(frames[0]).tobytes() == Image.open(tmp_path / "0.png").tobytes()
+    assert Image.open(frames[5]).tobytes() == Image.open(tmp_path / "1.png").tobytes()
+    towards = ["--frames", "20", "--last-frame", f"{tmp_path}/1.png", "--keep-given", "--output", f"{tmp_path}/b"]
+    assert main(["extend", model, *towards, *fast]) == 0
+    last = sorted((tmp_path / "b").glob("*.png"))[-1]
+    assert Image.open(last).tobytes() == Image.open(tmp_path / "1.png").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--keyframe", "c.png"], "--keyframe is c.png; give a frame's number and a picture, as in 5=c.png"),
+        (["--keyframe", "8={0}"], "there is no frame 8 among 8; give numbers from 0 to 7"),
+        (["--keyframe", "2={0}", "--keyframe", "2={0}"], "two pictures are given for frame 2"),
+        (["--keep-given"], "--keep-given is given without a picture"),
+        (["--hint-guidance", "1"], "--hint-guidance is given without a picture"),
+        (["--first-frame", "nowhere.jpg"], "nowhere.jpg does not exist"),
+    ],
+)
+def test_bad_pictures_are_one_sentence(generator, tmp_path, caplog, options, message):
+    generator.save_pretrained(tmp_path / "model")
+    Image.fromarray(picture().permute(1, 2, 0).numpy()).save(tmp_path / "0.png")
+    given = [option.replace("{0}", f"{tmp_path}/0.png") for option in options]
+    assert main(["sample", f"{tmp_path}/model", *given, "--output", f"{tmp_path}/out"]) == 2
+    assert message in caplog.text and not (tmp_path / "out").exists()
