@@ -46,6 +46,10 @@ COMMANDS = {
         "continue a video, or a new clip, to any number of frames",
         "my_model --input my_video.mp4 --frames 512 --output continued.mp4",
     ),
+    "interpolate": Verb(
+        "put new frames between those of a video of any length",
+        "my_model my_video.mp4 --factor 4 --output smooth.mp4",
+    ),
     "reconstruct": Verb(
         "encode and decode a video with the autoencoder",
         "my_model my_video.mp4 --side-by-side --output beside.mp4",

@@ -7,6 +7,9 @@ from torch import Tensor
 
 from pvdm.video import to_float
 
+REACH = 3
+"""Frames from a given one at which `with_given` changes nothing any more."""
+
 
 def hint_clip(video: Tensor, known: Tensor) -> Tensor:
     """Clips whose given frames stay and whose others are interpolated linearly in time, constant outside of them.
@@ -30,6 +33,27 @@ def hint_clip(video: Tensor, known: Tensor) -> Tensor:
     is_hinted = known.any(1)[:, None, None, None, None]
     ends = [_frames(video, index.clamp(0, len(times) - 1)) for index in (first, last)]
     return torch.lerp(*ends, share[:, None, :, None, None].to(ends[0].dtype)) * is_hinted
+
+
+def with_given(clips: Tensor, video: Tensor, known: Tensor) -> Tensor:
+    """Clips with the given frames exactly, and what changes in these, fading, in their neighbors.
+
+    Args:
+        clips: (b, 3, t, h, w) uint8.
+        video: (b, 3, t, h, w) or (1, ...) uint8, of which the given frames are read.
+        known: (b, t) or (1, t) bool, the given frames.
+
+    Returns:
+        Like the clips.
+    """
+    times = torch.arange(clips.shape[2])
+    distances = (times[:, None] - times).abs().expand(len(known), -1, -1)
+    distance, nearest = distances.masked_fill(~known[:, None].cpu(), len(times) + REACH).min(2)
+    share = (1 - distance / REACH).clamp(min=0).to(clips.device)
+    change = (video.to(clips.device).float() - clips.float()).take_along_dim(
+        nearest.to(clips.device)[:, None, :, None, None], dim=2
+    )
+    return (clips.float() + share[:, None, :, None, None] * change).round().clamp(0, 255).byte()
 
 
 def _frames(video: Tensor, index: Tensor) -> Tensor:

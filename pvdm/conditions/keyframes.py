@@ -9,14 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pvdm.conditions.hints import with_given
 from pvdm.errors import InputError
 from pvdm.video import check_pixels, read_picture
 
 Picture = Tensor | str | Path
 """(3, h, w) uint8 of the model's size, or a file, which is scaled and cut to it."""
-
-KEPT = (1.0, 2 / 3, 1 / 3)
-"""How much of the difference at a given frame is added to it, and to its neighbors, by `Keyframes.kept`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,17 +78,7 @@ class Keyframes:
         if part is None:
             return clips
         video, known = part
-        change = torch.zeros_like(clips, dtype=torch.float32)
-        strongest = torch.zeros(clips.shape[2])
-        for number in known.nonzero().flatten().tolist():
-            difference = video[:, number].float() - clips[:, :, number].float()
-            for distance in range(len(KEPT)):
-                for frame in {number - distance, number + distance}:
-                    is_nearest = 0 <= frame < len(strongest) and KEPT[distance] > strongest[frame]
-                    if is_nearest:
-                        strongest[frame] = KEPT[distance]
-                        change[:, :, frame] = KEPT[distance] * difference
-        return (clips.float() + change).round().clamp(0, 255).byte()
+        return with_given(clips, video[None], known[None])
 
 
 def _pixels(picture: Picture, size: tuple[int, int]) -> Tensor:

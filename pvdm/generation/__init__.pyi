@@ -1,3 +1,4 @@
 from .generator import VideoGenerator
+from .tasks.interpolation import Interpolation
 
-__all__ = ["VideoGenerator"]
+__all__ = ["Interpolation", "VideoGenerator"]

@@ -18,9 +18,10 @@ from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
 from pvdm.generation.latent_model import Label, LatentModel
+from pvdm.generation.tasks.interpolation import Interpolation
 from pvdm.runtime.prefetch import prefetch
 from pvdm.runtime.progress_callback import Progress
-from pvdm.video import check_pixels
+from pvdm.video import check_pixels, read_video
 from pvdm.video.clip_borders import faded
 
 
@@ -143,6 +144,36 @@ class VideoGenerator(LatentModel):
         options = {"sampler": self._sampler(sampler, steps), "labels": label, "keyframes": given, **options}
         new = self.stream(num_frames=missing, context=video, videos=[(seed, 0)], **options)
         return torch.cat([head, *new], dim=2)[0]
+
+    def interpolate(
+        self,
+        video: Tensor | str | Path,
+        factor: int = 2,
+        *,
+        steps: int | None = None,
+        seed: int = 0,
+        label: Label | None = None,
+        keep_given: bool = True,
+        batch_size: int = 4,
+        sampler: SamplerConfig | SamplerName | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """A video with `factor` - 1 new frames between any two: (3, (n - 1) * factor + 1, h, w) uint8 on the CPU.
+
+        Args:
+            video: A file or folder of frames, every frame of which is read, or (3, n, h, w) uint8 of the model's size.
+            steps: Evaluations of the network per clip; by default those of the sampler.
+            sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
+            progress: Called after each step with (steps done, steps) of each batch of clips.
+
+        The other arguments are those of `Interpolation`, which does the same part by part.
+        """
+        if isinstance(video, (str, Path)):
+            video = read_video(video, size=self.size)
+        check_pixels(video, "3 n h w", what="the video")
+        options = {"seed": seed, "label": label, "keep_given": keep_given, "batch_size": batch_size}
+        task = Interpolation(self, factor, sampler=self._sampler(sampler, steps), **options)
+        return torch.cat(list(task.run([video], progress)), dim=1)
 
     def stream(
         self,

@@ -233,11 +233,19 @@ class LatentModel(StoredModel):
         self.check_takes_frames()
         if (part := keyframes.clip(start, self.frames)) is None:
             return condition
-        video, known = (value[None].to(self.device) for value in part)
-        with torch.no_grad():
-            hint = self.autoencoder.encode(hint_clip(video, known)).flatten().float()
-        hint = self.check_result(hint, "encoding")
-        return replace(condition, hint=hint.expand(videos, -1, -1), known=known.expand(videos, -1))
+        hint = self.hint(*(value[None] for value in part))
+        return replace(condition, hint=hint.hint.expand(videos, -1, -1), known=hint.known.expand(videos, -1))
+
+    @torch.no_grad()
+    def hint(self, video: Tensor, known: Tensor) -> Condition:
+        """The hints of clips (b, 3, t, h, w) uint8 of which the frames `known` (b, t) are given; the rest is not read.
+
+        InputError if this model does not take given frames.
+        """
+        self.check_takes_frames()
+        known = known.to(self.device)
+        latent = self.autoencoder.encode(hint_clip(video.to(self.device), known)).flatten().float()
+        return Condition(hint=self.check_result(latent, "encoding"), known=known)
 
     def check_takes_frames(self) -> None:
         """InputError unless the denoiser was trained with given frames."""
