@@ -1,0 +1,80 @@
+"""Repair: which clips are laid around gaps, that nothing else changes, and gaps of any length."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from small_models import AUTOENCODER, randomized, small_generator, small_unet
+
+from pvdm.diffusion import DiffusionConfig, SamplerConfig
+from pvdm.errors import InputError
+from pvdm.generation import Repair, VideoGenerator
+
+FAST = SamplerConfig("ddim", steps=2)
+
+
+@pytest.fixture(scope="module")
+def generator() -> VideoGenerator:
+    """Clips of 8 frames of 32x32."""
+    unet = replace(small_unet(AUTOENCODER), hints=True)
+    return randomized(VideoGenerator(AUTOENCODER, unet, DiffusionConfig(timesteps=200), fps=10.0))
+
+
+def video(frames: int) -> torch.Tensor:
+    return torch.randint(256, (3, frames, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def repaired(generator, source, missing, size: int = 100) -> tuple[torch.Tensor, list[list[int]]]:
+    """The result, and which frames each clip was given."""
+    seen = []
+    hook = generator.denoiser.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[2]))
+    parts = list(Repair(generator, sampler=FAST).run(source.split(size, dim=1), missing))
+    hook.remove()
+    return torch.cat(parts, dim=1), [condition.known[0].nonzero().flatten().tolist() for condition in seen[::2]]
+
+
+def kept(frames: int, missing) -> list[int]:
+    return [index for index in range(frames) if index not in missing]
+
+
+@pytest.mark.parametrize(
+    ("frames", "missing", "clips"),
+    [
+        (20, {9, 10}, [[0, 1, 2, 5, 6, 7]]),  # the gap is in the middle of a clip
+        (20, {0}, [[1, 2, 3, 4, 5, 6, 7]]),
+        (20, {19}, [[0, 1, 2, 3, 4, 5, 6]]),
+        (20, {5, 7}, [[0, 1, 2, 4, 6, 7]]),
+        (30, {4, 22}, [[0, 1, 2, 4, 5, 6, 7], [0, 1, 2, 4, 5, 6, 7]]),
+        (20, set(range(6, 16)), [[0, 1], [0, 1, 6, 7]]),  # longer than a clip
+        (6, {2}, [[0, 1, 3, 4, 5]]),  # a video shorter than a clip
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_clips_are_laid_around_gaps_and_nothing_else_changes(generator, frames, missing, clips, size):
+    source = video(frames)
+    found, given = repaired(generator, source, missing, size)
+    assert given == clips
+    places = kept(frames, missing)
+    assert found.shape == source.shape and torch.equal(found[:, places], source[:, places])
+    assert all(not torch.equal(found[:, index], source[:, index]) for index in missing)
+
+
+def test_missing_frames_are_not_read(generator):
+    source, other = video(20), video(20)
+    other[:, 9:11] = 255 - other[:, 9:11]
+    assert torch.equal(repaired(generator, source, {9, 10})[0], repaired(generator, other, {9, 10})[0])
+
+
+def test_a_whole_video_passes_through(generator):
+    source = video(20)
+    found, given = repaired(generator, source, set(), size=3)
+    assert torch.equal(found, source) and not given
+
+
+def test_bad_input_is_one_sentence(generator):
+    with pytest.raises(InputError, match="none of frames 0 to 7 is there; begin the video where its frames begin"):
+        repaired(generator, video(20), set(range(9)))
+    with pytest.raises(InputError, match="was not trained with given frames"):
+        Repair(small_generator())
