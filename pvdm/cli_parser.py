@@ -50,6 +50,10 @@ COMMANDS = {
         "put new frames between those of a video of any length",
         "my_model my_video.mp4 --factor 4 --output smooth.mp4",
     ),
+    "repair": Verb(
+        "make missing or damaged frames of a video from those around them",
+        "my_model my_video.mp4 --missing 40-47 60 --output whole.mp4",
+    ),
     "reconstruct": Verb(
         "encode and decode a video with the autoencoder",
         "my_model my_video.mp4 --side-by-side --output beside.mp4",

@@ -1,0 +1,153 @@
+"""`pvdm repair`: makes missing or damaged frames of a video anew."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from pvdm import video
+from pvdm.commands.terminal.shared_options import (
+    add_model,
+    add_output,
+    add_sampler,
+    labels_of,
+    load_model,
+    natural,
+    sampler_of,
+    shared_work,
+)
+from pvdm.errors import InputError
+from pvdm.files.atomic_write import check_output
+from pvdm.generation.input_video import check_input
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+AT_ONCE = 16
+"""Frames that are decoded together, and one by one if that fails."""
+
+SHOWN = 10
+"""Spans of frames that a message names."""
+
+logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    parser.add_argument("input", type=Path, help="video file or folder of frames, of any rate")
+    parser.add_argument(
+        "--missing",
+        nargs="+",
+        metavar="SPAN",
+        help="frames to make anew, as numbers from 0 or spans with both ends: 40-47 60; by default those that cannot "
+        "be decoded, and exact repetitions of the frame before",
+    )
+    add_output(parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder of png frames")
+    parser.add_argument("--seed", type=natural, default=0, help="seed of the noise")
+    add_sampler(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    with shared_work() as shared:
+        if shared.is_main:
+            _repair(options)
+        shared.barrier()
+
+
+def _repair(options: argparse.Namespace) -> None:
+    check_output(options.output, overwrite=options.overwrite)
+    check_input(options.input)
+    given = frames_of(options.missing or [])
+    generator = load_model(options)
+    from pvdm.generation.tasks.repair import Repair
+
+    label = (labels_of(options, generator, 1) or [None])[0]
+    task = Repair(generator, sampler=sampler_of(options, generator), seed=options.seed, label=label)
+    source = video.PacedVideo(options.input, generator.size)
+    damaged, repeated = _found(source)
+    missing = (given or repeated) | damaged
+    if given and max(given) >= source.frames:
+        raise InputError(
+            f"there is no frame {max(given)} in {options.input}, which has {source.frames}",
+            f"give numbers from 0 to {source.frames - 1}",
+        )
+    if not missing:
+        raise InputError(f"{options.input} lacks no frame", "say which to make anew: --missing 40-47 60")
+    logger.info("making %d frames anew: %s", len(missing), in_words(missing))
+    fps = source.info.fps or generator.fps
+    with ExitStack() as stack:
+        stack.enter_context(generator.precision(options.precision))
+        bar = stack.enter_context(tqdm(total=source.frames, unit="frame"))
+        parts = stack.enter_context(closing(task.run(_parts(source), missing)))
+        writer = stack.enter_context(video.VideoWriter(options.output, fps=fps, overwrite=options.overwrite))
+        for part in parts:
+            writer.write(part)
+            bar.update(part.shape[1])
+    logger.info("%d frames in %s", source.frames, options.output)
+
+
+def frames_of(spans: list[str]) -> set[int]:
+    """The numbers in spans such as "40-47" or "60", both ends included; InputError for anything else."""
+    found: set[int] = set()
+    for span in spans:
+        first, dash, last = span.partition("-")
+        last = last if dash else first
+        if not first.isdecimal() or not last.isdecimal() or int(last) < int(first):
+            raise InputError(f"--missing is {span}", "give frame numbers or spans, as in 40-47 60")
+        found |= set(range(int(first), int(last) + 1))
+    return found
+
+
+def in_words(frames: set[int]) -> str:
+    """The inverse of `frames_of`, cut after `SHOWN` spans."""
+    spans: list[list[int]] = []
+    for frame in sorted(frames):
+        if spans and frame == spans[-1][1] + 1:
+            spans[-1][1] = frame
+        else:
+            spans.append([frame, frame])
+    shown = [f"{first}-{last}" if last > first else f"{first}" for first, last in spans[:SHOWN]]
+    return " ".join(shown) + (f" and {len(spans) - SHOWN} more spans" if len(spans) > SHOWN else "")
+
+
+def _found(source: video.PacedVideo) -> tuple[set[int], set[int]]:
+    """The frames that cannot be decoded, and those that repeat the frame before."""
+    damaged, repeated, before = set(), set(), None
+    for index, frame in enumerate(_decoded(source)):
+        if frame is None:
+            damaged.add(index)
+            continue
+        if before is not None and frame.equal(before):
+            repeated.add(index)
+        before = frame
+    if len(damaged) == source.frames:
+        raise InputError(f"no frame of {source.path} can be decoded", "give another video")
+    return damaged, repeated
+
+
+def _parts(source: video.PacedVideo) -> Iterator[Tensor]:
+    """The frames one by one, black where they cannot be decoded."""
+    import torch
+
+    black = torch.zeros(3, 1, *source.size, dtype=torch.uint8)
+    return (black if frame is None else frame for frame in _decoded(source))
+
+
+def _decoded(source: video.PacedVideo) -> Iterator[Tensor | None]:
+    """The frames one by one, (3, 1, h, w) uint8, None where they cannot be decoded."""
+    for start in range(0, source.frames, AT_ONCE):
+        count = min(AT_ONCE, source.frames - start)
+        try:
+            yield from source.read(start, count).split(1, dim=1)
+        except InputError:
+            for index in range(start, start + count):
+                try:
+                    yield source.read(index, 1)
+                except InputError:
+                    yield None
