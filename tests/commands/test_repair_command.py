@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from generation.small_models import AUTOENCODER, randomized, small_unet
+from generation.small_models import hinted_generator
 from PIL import Image
 
 from pvdm.cli import main
 from pvdm.commands.repair import frames_of, in_words
-from pvdm.diffusion import DiffusionConfig
 from pvdm.errors import InputError
-from pvdm.generation import VideoGenerator
 from pvdm.video import read_video
 
 
@@ -24,8 +21,7 @@ from pvdm.video import read_video
 def model(tmp_path_factory) -> Path:
     """Clips of 8 frames of 32x32."""
     folder = tmp_path_factory.mktemp("repair") / "model"
-    unet = replace(small_unet(AUTOENCODER), hints=True)
-    randomized(VideoGenerator(AUTOENCODER, unet, DiffusionConfig(timesteps=200))).save_pretrained(folder)
+    hinted_generator().save_pretrained(folder)
     return folder
 
 

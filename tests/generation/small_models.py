@@ -66,3 +66,14 @@ def labelled_generator(classes: Sequence[str] | None = ("Archery", "Biking", "Sw
     data = {"classes": 3, "clip": {"frames": 8}}
     options = {"fps": 10.0, "classes": classes, "data": data}
     return randomized(VideoGenerator(AUTOENCODER, unet, DiffusionConfig(timesteps=200), **options))
+
+
+def hinted_generator() -> VideoGenerator:
+    """The same with given frames: clips of 8 frames of 32x32."""
+    unet = replace(small_unet(AUTOENCODER), hints=True)
+    return randomized(VideoGenerator(AUTOENCODER, unet, DiffusionConfig(timesteps=200), fps=10.0))
+
+
+def noise_video(frames: int, seed: int = 0) -> torch.Tensor:
+    """(3, frames, 32, 32) uint8."""
+    return torch.randint(256, (3, frames, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
-from small_models import AUTOENCODER, randomized, small_generator, small_unet
+from small_models import hinted_generator, noise_video, small_generator
 
 from pvdm.cli import main
-from pvdm.diffusion import DiffusionConfig, SamplerConfig
+from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.generation import Interpolation, VideoGenerator
 from pvdm.video import probe, write_video
@@ -19,19 +17,13 @@ FAST = SamplerConfig("ddim", steps=2)
 
 @pytest.fixture(scope="module")
 def generator() -> VideoGenerator:
-    """Clips of 8 frames of 32x32."""
-    unet = replace(small_unet(AUTOENCODER), hints=True)
-    return randomized(VideoGenerator(AUTOENCODER, unet, DiffusionConfig(timesteps=200), fps=10.0))
-
-
-def video(frames: int) -> torch.Tensor:
-    return torch.randint(256, (3, frames, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return hinted_generator()
 
 
 @pytest.mark.parametrize("frames", [2, 3, 4, 5, 9])
 @pytest.mark.parametrize("factor", [2, 3, 7])
 def test_own_frames_stand_at_multiples_of_the_factor(generator, frames, factor):
-    source = video(frames)
+    source = noise_video(frames)
     found = generator.interpolate(source, factor, sampler=FAST)
     assert found.shape == (3, (frames - 1) * factor + 1, 32, 32)
     assert torch.equal(found[:, ::factor], source)
@@ -41,7 +33,7 @@ def test_own_frames_stand_at_multiples_of_the_factor(generator, frames, factor):
 def test_each_clip_is_given_its_frames_alone(generator):
     seen = []
     hook = generator.denoiser.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[2]))
-    generator.interpolate(video(7), 3, sampler=FAST, batch_size=2)
+    generator.interpolate(noise_video(7), 3, sampler=FAST, batch_size=2)
     hook.remove()
     marks = [condition.known.nonzero().tolist() for condition in seen[::2]]
     assert marks == [[[0, 0], [0, 3], [0, 6], [1, 0], [1, 3], [1, 6]], [[0, 0], [0, 3], [0, 6]]]
@@ -49,7 +41,7 @@ def test_each_clip_is_given_its_frames_alone(generator):
 
 
 def test_neither_parts_nor_batches_change_the_result(generator):
-    source = video(9)
+    source = noise_video(9)
     task = Interpolation(generator, 3, sampler=FAST, batch_size=1)
     whole = torch.cat(list(task.run([source])), dim=1)
     in_parts = torch.cat(list(task.run(source.split([1, 2, 1, 5], dim=1))), dim=1)
@@ -64,7 +56,7 @@ def test_a_stream_is_not_read_ahead(generator):
     def parts():
         for index in range(100):
             read.append(index)
-            yield video(4)
+            yield noise_video(4)
 
     run = Interpolation(generator, 3, sampler=FAST, batch_size=2).run(parts())
     next(run)
@@ -72,23 +64,23 @@ def test_a_stream_is_not_read_ahead(generator):
 
 
 def test_without_keeping_all_frames_are_made_anew(generator):
-    source = video(5)
+    source = noise_video(5)
     found = generator.interpolate(source, 2, keep_given=False, sampler=FAST)
     assert found.shape[1] == 9 and not torch.equal(found[:, ::2], source)
 
 
 def test_bad_input_is_one_sentence(generator):
     with pytest.raises(InputError, match="the factor is 8; give 2 to 7, for clips have 8 frames"):
-        generator.interpolate(video(3), 8)
+        generator.interpolate(noise_video(3), 8)
     with pytest.raises(InputError, match="the video has a single frame; give one of at least two"):
-        generator.interpolate(video(1), 2)
+        generator.interpolate(noise_video(1), 2)
     with pytest.raises(InputError, match="was not trained with given frames"):
-        small_generator().interpolate(video(3), 2)
+        small_generator().interpolate(noise_video(3), 2)
 
 
 def test_the_command_writes_more_frames_at_a_higher_rate_or_slower(generator, tmp_path):
     generator.save_pretrained(tmp_path / "model")
-    write_video(tmp_path / "in.mp4", video(6), fps=8)
+    write_video(tmp_path / "in.mp4", noise_video(6), fps=8)
     base = ["interpolate", f"{tmp_path}/model", f"{tmp_path}/in.mp4", "--factor", "4", "--device", "cpu"]
     base += ["--sampler", "ddim", "--steps", "2"]
     assert main([*base, "--output", f"{tmp_path}/out.mp4"]) == 0

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 from PIL import Image
-from small_models import AUTOENCODER, randomized, small_generator, small_unet
+from small_models import hinted_generator, small_generator
 
 from pvdm.cli import main
 from pvdm.conditions.hints import hint_clip
-from pvdm.diffusion import DiffusionConfig, SamplerConfig
+from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 
@@ -20,8 +20,7 @@ FAST = SamplerConfig("ddim", steps=2)
 
 @pytest.fixture(scope="module")
 def generator() -> VideoGenerator:
-    unet = replace(small_unet(AUTOENCODER), hints=True)
-    return randomized(VideoGenerator(AUTOENCODER, unet, DiffusionConfig(timesteps=200), fps=10.0))
+    return hinted_generator()
 
 
 @pytest.fixture

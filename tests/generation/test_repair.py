@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
-from small_models import AUTOENCODER, randomized, small_generator, small_unet
+from small_models import hinted_generator, noise_video, small_generator
 
-from pvdm.diffusion import DiffusionConfig, SamplerConfig
+from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.generation import Repair, VideoGenerator
 
@@ -17,13 +15,7 @@ FAST = SamplerConfig("ddim", steps=2)
 
 @pytest.fixture(scope="module")
 def generator() -> VideoGenerator:
-    """Clips of 8 frames of 32x32."""
-    unet = replace(small_unet(AUTOENCODER), hints=True)
-    return randomized(VideoGenerator(AUTOENCODER, unet, DiffusionConfig(timesteps=200), fps=10.0))
-
-
-def video(frames: int) -> torch.Tensor:
-    return torch.randint(256, (3, frames, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return hinted_generator()
 
 
 def repaired(generator, source, missing, size: int = 100) -> tuple[torch.Tensor, list[list[int]]]:
@@ -53,7 +45,7 @@ def kept(frames: int, missing) -> list[int]:
 )
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_clips_are_laid_around_gaps_and_nothing_else_changes(generator, frames, missing, clips, size):
-    source = video(frames)
+    source = noise_video(frames)
     found, given = repaired(generator, source, missing, size)
     assert given == clips
     places = kept(frames, missing)
@@ -62,19 +54,19 @@ def test_clips_are_laid_around_gaps_and_nothing_else_changes(generator, frames, 
 
 
 def test_missing_frames_are_not_read(generator):
-    source, other = video(20), video(20)
+    source, other = noise_video(20), noise_video(20)
     other[:, 9:11] = 255 - other[:, 9:11]
     assert torch.equal(repaired(generator, source, {9, 10})[0], repaired(generator, other, {9, 10})[0])
 
 
 def test_a_whole_video_passes_through(generator):
-    source = video(20)
+    source = noise_video(20)
     found, given = repaired(generator, source, set(), size=3)
     assert torch.equal(found, source) and not given
 
 
 def test_bad_input_is_one_sentence(generator):
     with pytest.raises(InputError, match="none of frames 0 to 7 is there; begin the video where its frames begin"):
-        repaired(generator, video(20), set(range(9)))
+        repaired(generator, noise_video(20), set(range(9)))
     with pytest.raises(InputError, match="was not trained with given frames"):
         Repair(small_generator())
