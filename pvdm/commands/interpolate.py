@@ -13,16 +13,15 @@ from pvdm.commands.terminal.shared_options import (
     add_model,
     add_output,
     add_sampler,
-    labels_of,
     load_model,
     natural,
+    of_one_video,
     positive,
-    sampler_of,
     shared_work,
 )
 from pvdm.files.atomic_write import check_output
 from pvdm.generation.input_video import check_input
-from pvdm.runtime.processes import in_parts
+from pvdm.runtime.processes import in_parts, together
 
 logger = logging.getLogger(__name__)
 
@@ -46,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     with shared_work() as shared:
-        if shared.is_main:
-            _interpolate(options)
-        shared.barrier()
+        together(shared, lambda: _interpolate(options) if shared.is_main else None)
 
 
 def _interpolate(options: argparse.Namespace) -> None:
@@ -60,9 +57,7 @@ def _interpolate(options: argparse.Namespace) -> None:
     task = Interpolation(
         generator,
         options.factor,
-        sampler=sampler_of(options, generator),
-        seed=options.seed,
-        label=(labels_of(options, generator, 1) or [None])[0],
+        **of_one_video(options, generator),
         batch_size=options.batch_size,
         keep_given=options.keep_given,
     )

@@ -16,15 +16,15 @@ from pvdm.commands.terminal.shared_options import (
     add_model,
     add_output,
     add_sampler,
-    labels_of,
     load_model,
     natural,
-    sampler_of,
+    of_one_video,
     shared_work,
 )
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import check_output
 from pvdm.generation.input_video import check_input
+from pvdm.runtime.processes import together
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,28 +55,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     with shared_work() as shared:
-        if shared.is_main:
-            _repair(options)
-        shared.barrier()
+        together(shared, lambda: _repair(options) if shared.is_main else None)
 
 
 def _repair(options: argparse.Namespace) -> None:
     check_output(options.output, overwrite=options.overwrite)
     check_input(options.input)
-    given = frames_of(options.missing or [])
+    spans = spans_of(options.missing or [])
     generator = load_model(options)
     from pvdm.generation.tasks.repair import Repair
 
-    label = (labels_of(options, generator, 1) or [None])[0]
-    task = Repair(generator, sampler=sampler_of(options, generator), seed=options.seed, label=label)
+    task = Repair(generator, **of_one_video(options, generator))
     source = video.PacedVideo(options.input, generator.size)
-    damaged, repeated = _found(source)
-    missing = (given or repeated) | damaged
-    if given and max(given) >= source.frames:
+    if (last := max((span[-1] for span in spans), default=0)) >= source.frames:
         raise InputError(
-            f"there is no frame {max(given)} in {options.input}, which has {source.frames}",
+            f"there is no frame {last} in {options.input}, which has {source.frames}",
             f"give numbers from 0 to {source.frames - 1}",
         )
+    damaged, repeated = _found(source)
+    missing = (set().union(*spans) or repeated) | damaged
     if not missing:
         raise InputError(f"{options.input} lacks no frame", "say which to make anew: --missing 40-47 60")
     logger.info("making %d frames anew: %s", len(missing), in_words(missing))
@@ -92,20 +89,20 @@ def _repair(options: argparse.Namespace) -> None:
     logger.info("%d frames in %s", source.frames, options.output)
 
 
-def frames_of(spans: list[str]) -> set[int]:
-    """The numbers in spans such as "40-47" or "60", both ends included; InputError for anything else."""
-    found: set[int] = set()
-    for span in spans:
-        first, dash, last = span.partition("-")
+def spans_of(texts: list[str]) -> list[range]:
+    """The spans in texts such as "40-47" or "60", both ends included; InputError for anything else."""
+    found = []
+    for text in texts:
+        first, dash, last = text.partition("-")
         last = last if dash else first
         if not first.isdecimal() or not last.isdecimal() or int(last) < int(first):
-            raise InputError(f"--missing is {span}", "give frame numbers or spans, as in 40-47 60")
-        found |= set(range(int(first), int(last) + 1))
+            raise InputError(f"--missing is {text}", "give frame numbers or spans, as in 40-47 60")
+        found.append(range(int(first), int(last) + 1))
     return found
 
 
 def in_words(frames: set[int]) -> str:
-    """The inverse of `frames_of`, cut after `SHOWN` spans."""
+    """Frames as `spans_of` reads them, cut after `SHOWN` spans."""
     spans: list[list[int]] = []
     for frame in sorted(frames):
         if spans and frame == spans[-1][1] + 1:

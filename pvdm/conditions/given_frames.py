@@ -47,9 +47,8 @@ class GivenFrames:
         kind = generator.choice(names, p=np.array(chances) / sum(chances))
         known = np.zeros(frames, dtype=bool)
         if kind == "random":
-            known[generator.choice(frames, size=generator.integers(1, min(MOST_RANDOM, frames) + 1), replace=False)] = (
-                True
-            )
+            count = generator.integers(1, min(MOST_RANDOM, frames) + 1)
+            known[generator.choice(frames, size=count, replace=False)] = True
         elif kind == "every":
             step = generator.choice([step for step in STEPS if step < frames] or [1])
             known[generator.integers(step) :: step] = True
@@ -57,6 +56,8 @@ class GivenFrames:
             length = generator.integers(1, max(1, frames // 2) + 1)
             start = generator.integers(frames - length + 1)
             known[:start], known[start + length :] = True, True
-        else:
-            known[[*([0] if kind in ("first", "ends") else []), *([-1] if kind in ("last", "ends") else [])]] = True
+        if kind in ("first", "ends"):
+            known[0] = True
+        if kind in ("last", "ends"):
+            known[-1] = True
         return known

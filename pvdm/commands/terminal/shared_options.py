@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pvdm.cli_parser import finite, whole
 from pvdm.diffusion.sampler_config import (
@@ -253,6 +253,12 @@ def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: in
         raise InputError(f"there are {len(options.label)} labels for {videos} video(s)", "give each --label a video")
     given = generator.class_labels(options.label, len(options.label)).tolist()
     return [given[index % len(given)] for index in range(videos)]
+
+
+def of_one_video(options: argparse.Namespace, generator: VideoGenerator) -> dict[str, Any]:
+    """Sampler, seed and class of a command that makes one video."""
+    (label,) = labels_of(options, generator, 1) or [None]
+    return {"sampler": sampler_of(options, generator), "seed": options.seed, "label": label}
 
 
 def load_model(options: argparse.Namespace) -> VideoGenerator:
