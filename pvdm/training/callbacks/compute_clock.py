@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -29,7 +30,7 @@ class ComputeClock(Callback):
     `startup` is what the module does before the first update, such as statistics of the data, and excludes imports and
     the search for videos. `update` is the mean of all updates after the first two. Workers that read data count when
     they have ended, so give a run on a CPU none (`data.workers: 0`). `curve` has, at some updates, their number, the
-    seconds so far, and the mean of `train/loss` since the point before.
+    seconds so far, and the mean of `train/loss` since the point before, null if it is not finite.
 
     Args:
         file: JSON file, written when training ends or is stopped.
@@ -42,7 +43,7 @@ class ComputeClock(Callback):
         self._begin = self._ready = self._warm = self._now = 0.0
         self._updates = 0
         self._losses: list[Tensor] = []
-        self._curve: list[tuple[int, float, float]] = []
+        self._curve: list[tuple[int, float, float | None]] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._begin = _seconds(trainer)
@@ -61,7 +62,7 @@ class ComputeClock(Callback):
             self._losses.append(loss.detach())
         if self._losses and self._updates % max(1, trainer.max_steps // POINTS) == 0:
             mean = float(torch.stack(self._losses).mean())
-            self._curve.append((self._updates, self._now - self._begin, mean))
+            self._curve.append((self._updates, self._now - self._begin, mean if math.isfinite(mean) else None))
             self._losses = []
         if self.stop_after is not None and self._now - self._ready >= self.stop_after:
             trainer.should_stop = True

@@ -67,6 +67,12 @@ def test_seconds_of_the_start_and_of_updates(tmp_path):
     assert again["updates"] == 8 and again["seconds"] >= found["seconds"] + STARTUP + 2 * UPDATE
 
 
+def test_a_loss_that_is_not_finite_is_null(tmp_path):
+    module = Burning()
+    module.weight.data.fill_(torch.inf)
+    assert [point[2] for point in run(ComputeClock(tmp_path / "clock.json"), 2, module)["curve"]] == [None, None]
+
+
 def test_it_ends_a_training_after_so_many_seconds(tmp_path):
     found = run(ComputeClock(tmp_path / "clock.json", stop_after=4.5 * UPDATE), 1000, Burning())
     assert 3 <= found["updates"] <= 5
