@@ -51,6 +51,11 @@ class AutoencoderConfig:
             raise ArgumentError(f"head_dim is {self.head_dim}", remedy, option="head_dim")
 
     @property
+    def still_channels(self) -> int:
+        """Channels of the content plane that hold what stays over the clip: all."""
+        return self.latent_channels
+
+    @property
     def latent_shape(self) -> TriplaneShape:
         """Sizes of the latent cube: frames, and height and width in patches."""
         return TriplaneShape(self.frames, self.height // self.patch_size, self.width // self.patch_size)
@@ -123,6 +128,11 @@ class SpectralConfig:
     def latent_channels(self) -> int:
         """Channels of a flat latent: those of a motion plane."""
         return self.motion_channels
+
+    @property
+    def still_channels(self) -> int:
+        """Channels of the content plane that hold what stays over the clip: those of the lowest frequency, the mean."""
+        return self.content_channels[0]
 
     @property
     def latent_shape(self) -> TriplaneShape:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from pvdm.autoencoder.config import AnyAutoencoderConfig
@@ -43,6 +45,19 @@ class VideoAutoencoder(nn.Module):
     def decode(self, triplane: Triplane) -> Tensor:
         """Planes -> video (b, 3, t, h, w), float."""
         raise NotImplementedError
+
+    @cached_property
+    def content_mask(self) -> Tensor:
+        """Which values of a flat latent hold what stays over the clip, (c, l) bool; the others hold its motion.
+
+        They are the first `still_channels` of the content plane.
+        """
+        shape, c = self.config.latent_shape, self.config.latent_channels
+        channels = (shape.contents * c, c, c)
+        planes = (torch.zeros(1, n, *size, dtype=bool) for n, size in zip(channels, shape.planes, strict=True))
+        triplane = Triplane(*planes)
+        triplane.hw[:, : self.config.still_channels] = True
+        return triplane.flatten()[0]
 
     @property
     def last_layer(self) -> nn.Parameter:

@@ -16,12 +16,14 @@ from pvdm.commands.terminal.shared_options import (
     add_keyframes,
     add_model,
     add_output,
+    add_prompt,
     add_sampler,
     keyframes_of,
     labels_of,
     load_model,
     natural,
     positive,
+    prompts_of,
     rate,
     sampler_of,
     shared_work,
@@ -51,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fps",
         type=rate,
         help="frame rate at which the input is read and written, frames per second; by default the model's",
+    )
+    add_prompt(parser).add_argument(
+        "--prompt-at",
+        nargs="+",
+        metavar="N=TEXT",
+        help="prompts of all videos by the frames of the output from which they hold, counted from 0",
     )
     add_keyframes(parser)
     add_cuda_graphs(parser)
@@ -97,8 +105,32 @@ class Extension:
         self.later_sampler = sampler_of(options, self.generator, steps=options.later_steps)
         given, own = keyframes_of(options, self.generator, options.frames), options.frames - self.missing
         self.keyframes = given and given.after(own)
+        self.prompts = self._prompts(own)
+        self.generator.check_prompts(self.prompts, len(options.seeds), options.negative_prompt)
         if self.source:
             self.source.log_rate()
+
+    def _prompts(self, own: int) -> list[str] | dict[int, str] | None:
+        """The prompt of each video, or those of all by the new frames from which they hold; `own`: frames of the head.
+
+        InputError if both are given, or no new frame has such a number.
+        """
+        if not self.options.prompt_at:
+            return prompts_of(self.options, len(self.options.seeds))
+        if self.options.prompt:
+            raise InputError("--prompt and --prompt-at are both given", "give one of them")
+        told: dict[int, str] = {}
+        for text in self.options.prompt_at:
+            number, equals, prompt = text.partition("=")
+            if not number.isdecimal() or not equals:
+                raise InputError(f"--prompt-at is {text}", 'give a frame\'s number and a prompt, as in 64="a ball"')
+            if int(number) >= self.options.frames:
+                problem = f"there is no frame {int(number)} among {self.options.frames}"
+                raise InputError(problem, f"give numbers from 0 to {self.options.frames - 1}")
+            if int(number) - own in told:
+                raise InputError(f"two prompts are given for frame {int(number)}", "give one")
+            told[int(number) - own] = prompt
+        return told
 
     def write(self, outputs: list[Path], part: range, *, show: bool) -> None:
         """Writes the head, then each new clip as it is sampled, to one output for each seed of this part."""
@@ -124,12 +156,19 @@ class Extension:
             context=self.context,
             videos=[(self.options.seeds[index], 0) for index in part],
             labels=self.labels and [self.labels[index] for index in part],
+            prompts=_of_part(self.prompts, part),
+            negative_prompt=self.options.negative_prompt,
             keyframes=self.keyframes,
             keep_given=self.options.keep_given,
             sampler=self.sampler,
             later_sampler=self.later_sampler,
             progress=bar.sampling,
         )
+
+
+def _of_part(prompts: list[str] | dict[int, str] | None, part: range) -> list[str] | dict[int, str] | None:
+    """The prompts of some of the videos; those by frames are of all."""
+    return [prompts[index] for index in part] if isinstance(prompts, list) else prompts
 
 
 def output_names(output: Path, seeds: list[int]) -> list[Path]:

@@ -16,12 +16,14 @@ from pvdm.commands.terminal.shared_options import (
     add_keyframes,
     add_model,
     add_output,
+    add_prompt,
     add_sampler,
     keyframes_of,
     labels_of,
     load_model,
     natural,
     positive,
+    prompts_of,
     rate,
     sampler_of,
     shared_work,
@@ -76,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RxC",
         help="rows and columns of the clips in one file, as in 4x4; by default nearly square",
     )
+    add_prompt(parser)
     add_keyframes(parser)
     add_cuda_graphs(parser)
     add_sampler(parser, times="--time-grid")
@@ -139,6 +142,8 @@ class Samples:
         self.generator.check_can_continue(None)
         self.sampler = sampler_of(options, self.generator)
         self.labels = labels_of(options, self.generator, len(videos))
+        self.prompts = prompts_of(options, len(videos))
+        self.generator.check_prompts(self.prompts, len(videos), options.negative_prompt)
         self.fps = options.fps or self.generator.fps
         self.keyframes = keyframes_of(options, self.generator, self.generator.frames)
 
@@ -162,7 +167,9 @@ class Samples:
             return
         videos = [self.videos[place] for place in places]
         labels = self.labels and [self.labels[place] for place in places]
+        prompts = self.prompts and [self.prompts[place] for place in places]
         options = {"labels": labels, "sampler": self.sampler, "progress": bar.sampling}
+        options |= {"prompts": prompts, "negative_prompt": self.options.negative_prompt}
         options |= {"keyframes": self.keyframes, "keep_given": self.options.keep_given}
         with closing(self.generator.batches(videos, batch_size=self.options.batch_size, **options)) as batches:
             for batch in batches:
@@ -170,6 +177,7 @@ class Samples:
 
     def record(self, files: list[str]) -> dict[str, Any]:
         """The record of the clips in these files."""
+        prompts = self.prompts or [None] * len(self.videos)
         labels, names = self.labels or [None] * len(self.videos), self.generator.classes
         said = [
             {
@@ -177,8 +185,9 @@ class Samples:
                 "seed": seed,
                 "index": index,
                 "label": names[label] if names and label is not None else label,
+                **({} if prompt is None else {"prompt": prompt}),
             }
-            for file, (seed, index), label in zip(files, self.videos, labels, strict=True)
+            for file, (seed, index), label, prompt in zip(files, self.videos, labels, prompts, strict=True)
         ]
         return record(self.options, self.generator, self.sampler, self.sha256, said)
 

@@ -70,7 +70,7 @@ class MixedSet:
         layout: See data.layout.
         weight: Share of the training samples, in the unit of the other sets' weights.
         scenes, split, part, stride, fps, loop, validation_fraction, training_folders, validation_folders: See data.*.
-        max_bad_share, clips_per_video, random_crop, horizontal_flip: See data.*.
+        max_bad_share, clips_per_video, random_crop, horizontal_flip, captions: See data.*.
     """
 
     path: Path | None = None
@@ -89,6 +89,7 @@ class MixedSet:
     clips_per_video: int | None = None
     random_crop: bool | None = None
     horizontal_flip: bool | None = None
+    captions: bool | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.weight < math.inf:
@@ -141,6 +142,8 @@ class DataOptions:
         random_crop: Crop at a random place in training instead of the center.
         horizontal_flip: Mirror half of the training samples.
         color_jitter: Random changes of color in training, one draw for all frames of a sample.
+        captions: Give samples their captions, for a model with text: those of captions.csv in path, or of files such as
+            clip.txt or clip.json beside the videos. Scenes say what is seen.
         card: Description of the data, which is stored with the model.
         seed: Seed of order and augmentation; that of the run.
     """
@@ -172,6 +175,7 @@ class DataOptions:
     random_crop: bool = False
     horizontal_flip: bool = False
     color_jitter: ColorJitter = field(default_factory=ColorJitter)
+    captions: bool = False
     card: DataCard = field(default_factory=DataCard)
     seed: int = 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from pvdm.data.checks import first_causes, long_enough
 from pvdm.data.index import Index, Video
 from pvdm.data.sampler import SampleKey
-from pvdm.data.scenes.scene_videos import read_clip
+from pvdm.data.scenes.scene_videos import is_scene, read_clip, scene_caption, scene_words
 from pvdm.data.table import NO_LABEL, VideoTable
 from pvdm.data.validation_samples import spread_evenly
 from pvdm.errors import InputError
@@ -22,6 +22,10 @@ from pvdm.video import ClipShape, ColorJitter, Reader, change_colors
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+CAPTION = 1
+"""Purpose of the random stream that draws a caption; part of its key."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,9 @@ class ClipDataset:
     Training: sample k starts at a random frame of its video and is augmented. Validation: the samples of a video are
     evenly spaced from its first frame to its last (a single one lies in the middle), cropped in the center and not
     augmented. `InputError` if a video is shorter than one clip.
+
+    With `captioned`, samples have a caption: one of their video's, drawn in training and the first in validation, or
+    what is seen in the target of a scene.
     """
 
     def __init__(
@@ -66,6 +73,7 @@ class ClipDataset:
         augmentation: Augmentation = Augmentation(),
         clips_per_video: int | None = None,
         reader: Reader = "auto",
+        captioned: bool = False,
     ) -> None:
         if seed < 0:
             raise InputError(f"the seed is {seed}", "give a number of 0 or more")
@@ -74,6 +82,7 @@ class ClipDataset:
         _check_videos(videos, clip)
         self.clip, self.sample = clip, clip.longer(clips)
         self.seed, self.training, self.augmentation, self.reader = seed, training, augmentation, reader
+        self.captioned = captioned
         self.videos = VideoTable(videos)
         self._counts = np.array([clips_per_video or self._room(video)[1] for video in videos])
         self._ends = np.cumsum(self._counts)
@@ -83,13 +92,13 @@ class ClipDataset:
 
     def __getitem__(self, key: int | SampleKey) -> dict:
         """dict(video: (3, t, h, w) uint8, path: str, start: int, fps: float, key: (3,) int64, has_context: bool,
-        label: int).
+        label: int), and caption: str, if captioned.
 
         key: an index (of epoch 0) or a `SampleKey`. The key of the result is (seed, epoch, index), which determines
         all further randomness of the sample. `start` is the first frame that was read, `fps` the rate of the clip, NaN
         if its video records none. Without `has_context` all frames before the target are zeros. `label` is the index of
-        the class, `NO_LABEL` if the video has none. `IndexError` outside the dataset, `InputError` that names the file
-        if it cannot be decoded.
+        the class, `NO_LABEL` if the video has none; `caption` is "" for none. `IndexError` outside the dataset,
+        `InputError` that names the file if it cannot be decoded.
         """
         import torch
 
@@ -108,6 +117,7 @@ class ClipDataset:
             "key": torch.tensor([self.seed, epoch, index]),
             "has_context": self.has_context(video),
             "label": NO_LABEL if video.label is None else video.label,
+            **({"caption": self._caption(number, placement, index)} if self.captioned else {}),
         }
 
     def fixed(self) -> ClipDataset:
@@ -122,6 +132,16 @@ class ClipDataset:
         labels = self.videos.labels
         return np.repeat(labels, self._counts) if (labels != NO_LABEL).any() else None
 
+    def captions(self) -> Iterator[str]:
+        """The captions of all videos, or of scenes a text of every word that these may have; none if not captioned."""
+        if not self.captioned:
+            return
+        for number, video in enumerate(self.videos):
+            if is_scene(self._path(number, 0)):
+                yield scene_words()
+                return
+            yield from video.captions
+
     def evenly_spread(self, count: int) -> np.ndarray:
         """Indices of `count` samples, or of all if there are no more, ascending, spread over classes, videos and time.
 
@@ -132,6 +152,21 @@ class ClipDataset:
     def has_context(self, video: Video) -> bool:
         """Whether the video is long enough for all the clips of a sample."""
         return self.sample.last_start(video.info) >= 0
+
+    def _caption(self, number: int, placement: Placement, index: int) -> str:
+        """The caption of a sample; "" for none."""
+        video, path = self.videos[number], self._path(number, placement.epoch)
+        if is_scene(path):
+            shape = self.sample if self.has_context(video) else self.clip
+            return scene_caption(
+                path, self.clip, shape.source_indices(placement.start, video.info)[-self.clip.frames :]
+            )
+        if not video.captions:
+            return ""
+        if not self.training:
+            return video.captions[0]
+        chosen = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(placement.epoch, index, CAPTION)))
+        return str(chosen.choice(video.captions))
 
     def _path(self, number: int, epoch: int) -> Path:
         """The path of a video in an epoch."""

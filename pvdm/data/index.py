@@ -23,11 +23,12 @@ A, B = TypeVar("A"), TypeVar("B")
 
 @dataclass(frozen=True)
 class Video:
-    """A video file or a folder of frames, what `probe` says of it, and the index of its class, if it has one."""
+    """A video file or a folder of frames, what `probe` says of it, the index of its class, if any, and its captions."""
 
     path: Path
     info: VideoInfo
     label: int | None = None
+    captions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class VideoTable(Sequence[Video]):
         # Files of one length and codec mostly have the same index, and those of constant rate have no times.
         self._indices = _RepeatedTexts(info.index or "" for info in infos)
         self._times = _RepeatedTexts(info.times or "" for info in infos)
+        self._captions = _RepeatedTexts("\n".join(video.captions) for video in videos)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -62,7 +63,8 @@ class VideoTable(Sequence[Video]):
         rate, label = float(self._rates[number]), int(self.labels[number])
         index, times = self._indices[number] or None, self._times[number] or None
         info = VideoInfo(frames, height, width, None if np.isnan(rate) else rate, index, times)
-        return Video(Path(os.fsdecode(self._paths[number])), info, None if label == NO_LABEL else label)
+        captions = tuple(self._captions[number].splitlines())
+        return Video(Path(os.fsdecode(self._paths[number])), info, None if label == NO_LABEL else label, captions)
 
 
 class _Texts:

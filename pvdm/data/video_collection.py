@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from pvdm.data.captions import with_captions
 from pvdm.data.checks import check_share, log_findings, long_enough, warn_of_validation
 from pvdm.data.collection import ClipCollection
 from pvdm.data.data_options import DataOptions, SampleOptions
@@ -35,6 +36,7 @@ class VideoCollection(ClipCollection):
         max_bad_share: Share of the videos that may be unreadable or too short, in [0, 1]; more is an error.
         reader: What decodes video files.
         card: What the user says of the data.
+        captions: Whether samples have captions.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class VideoCollection(ClipCollection):
         max_bad_share: float = 0.05,
         reader: Reader = "auto",
         card: DataCard = DataCard(),
+        captions: bool = False,
     ) -> None:
         super().__init__(ROOT if layout == "scenes" else path, samples, card)
         if reader == "decord":
@@ -55,7 +58,7 @@ class VideoCollection(ClipCollection):
         if samples.balanced and layout != "auto" and not LAYOUTS[layout].has_classes:
             raise InputError(f"layout {layout} has no classes to balance", "set data.layout classes or balanced false")
         self.given_layout, self.splits, self.part = layout, splits, part
-        self.max_bad_share, self.reader = max_bad_share, reader
+        self.max_bad_share, self.reader, self.captions = max_bad_share, reader, captions
         self.discovered: tuple[Splits, Index] | InputError | None = None
         """The result of `discover`; with several processes, that of the first."""
         self.has_validation = False
@@ -78,6 +81,7 @@ class VideoCollection(ClipCollection):
             max_bad_share=options.max_bad_share,
             reader=options.reader,
             card=options.card,
+            captions=options.captions,
         )
 
     def setup(self, *, log: bool = True) -> None:
@@ -153,7 +157,18 @@ class VideoCollection(ClipCollection):
         cache = IndexCache.of(self.path)
         index = index_videos(splits.entries, cache=cache, progress=True)
         cache.save()
-        return splits, index
+        return (splits, index) if not self.captions or splits.layout == "scenes" else self._captioned(splits, index)
+
+    def _captioned(self, splits: Splits, index: Index) -> tuple[Splits, Index]:
+        """With captions, and notes on videos without one and on captions without a video."""
+        found = with_captions(index, self.path)
+        notes, videos = [], len(index.videos)
+        if found.captioned < videos:
+            notes.append(f"{videos - found.captioned} of {videos} videos have no caption")
+        if found.unknown:
+            some = f"such as {found.unknown[0]}"
+            notes.append(f"{len(found.unknown)} captioned files are no videos of these splits, {some}")
+        return replace(splits, notes=(*splits.notes, *notes)), found.index
 
     def _dataset(self, videos: list[Video], *, training: bool) -> ClipDataset:
         is_renewed = training and self.layout == "scenes" and self.splits.scenes.endless
@@ -166,4 +181,5 @@ class VideoCollection(ClipCollection):
             augmentation=self.samples.augmentation,
             clips_per_video=self.samples.clips_per_video if training else None,
             reader=self.reader,
+            captioned=self.captions,
         )

@@ -172,20 +172,29 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """x + self-attention(norm(x)) over positions."""
+    """x + self-attention(norm(x)) over positions.
 
-    def __init__(self, channels: int, heads: int) -> None:
+    Args:
+        channels: Of a position.
+        heads: Attention heads.
+        attend_text: Attention by the same queries to a text, (q, text) -> like q (`TextAttention`), if there is one.
+    """
+
+    def __init__(self, channels: int, heads: int, attend_text: nn.Module | None = None) -> None:
         super().__init__()
         self.heads = heads
         self.norm = GroupNorm32(channels)
         self.qkv = nn.Linear(channels, 3 * channels)
         self.out = zero(nn.Linear(channels, channels))
+        self.attend_text = attend_text
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x: (b, channels, n) -> like x."""
+    def forward(self, x: Tensor, text: object = None) -> Tensor:
+        """x: (b, channels, n) -> like x; with a text, its tokens are attended to as well."""
         # Channels last: the fused attention kernels need those of a head next to each other in memory.
         qkv = self.qkv(rearrange(self.norm(x), "b c n -> b n c"))
         # Channels of the joint product are ordered (head, q/k/v, channel), as in the released weights.
         q, k, v = rearrange(qkv, "b n (k three c) -> three b k n c", k=self.heads, three=3)
         attended = functional.scaled_dot_product_attention(q, k, v)
+        if text is not None:
+            attended = attended + self.attend_text(q, text)
         return x + rearrange(self.out(rearrange(attended, "b k n c -> b n (k c)")), "b n c -> b c n")

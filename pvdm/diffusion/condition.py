@@ -1,4 +1,4 @@
-"""What a video is generated from: the previous clip, given frames and a class, each optional for each sample."""
+"""What a video is generated from: the previous clip, given frames, a text and a class, each optional per sample."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion.process import q_sample
 from pvdm.diffusion.schedule import NoiseSchedule
 
-PARTS = ("label", "hint", "context")
+PARTS = ("label", "text", "hint", "context")
 """The parts of a condition, in the order in which guidance removes them."""
 
 
@@ -32,6 +32,11 @@ class Condition:
             (`pvdm.conditions.hints`), (b, c, l), float; None if no sample has one.
         known: (b, t), bool, which frames of the hint are given; a sample without any has no hint.
         hint_level: (b,), int64, like `level`, of the hints.
+        text: states of the tokens of each sample's text, (b, n, d), float (`pvdm.conditions.text`); None if no sample
+            has one.
+        text_mask: (b, n), bool, which of the states are tokens; a sample without any has no text.
+        negative: (b, n, d), like `text`: what guidance leads away from, in place of no text at all.
+        negative_mask: (b, n), bool, like `text_mask`; a sample without any is led away from no text.
     """
 
     context: Tensor | None = None
@@ -42,6 +47,10 @@ class Condition:
     hint: Tensor | None = None
     known: Tensor | None = None
     hint_level: Tensor | None = None
+    text: Tensor | None = None
+    text_mask: Tensor | None = None
+    negative: Tensor | None = None
+    negative_mask: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.context is not None and self.context.ndim != 3:
@@ -55,6 +64,7 @@ class Condition:
         _check_mask("mask", self.mask, "context", self.context)
         _check_mask("label_mask", self.label_mask, "label", self.label)
         self._check_hint()
+        self._check_text()
 
     def _check_hint(self) -> None:
         if (self.hint is None) != (self.known is None):
@@ -71,6 +81,17 @@ class Condition:
             raise ValueError(f"known is {self.known.dtype}; it must be torch.bool")
         if self.hint_level is not None and self.hint_level.shape != self.hint.shape[:1]:
             raise ValueError("a hint_level is given; give one for each sample")
+
+    def _check_text(self) -> None:
+        for name, mask in (("text", self.text_mask), ("negative", self.negative_mask)):
+            states = getattr(self, name)
+            if (states is None) != (mask is None):
+                raise ValueError(f"{name} and {name}_mask belong together; give both, or neither")
+            if states is not None and (states.ndim != 3 or mask.shape != states.shape[:2] or mask.dtype != torch.bool):
+                problem = f"{name} is {tuple(states.shape)} and its mask {mask.dtype} {tuple(mask.shape)}"
+                raise ValueError(f"{problem}; they must be states (b, n, d) and torch.bool (b, n)")
+        if self.negative is not None and (self.text is None or self.text.shape != self.negative.shape):
+            raise ValueError("a negative text is given; give a text of the same shape, too")
 
     @classmethod
     def of(cls, value: Condition | Tensor | None) -> Condition:
@@ -104,30 +125,42 @@ class Condition:
         return [part for part in PARTS if getattr(self, part) is not None]
 
     def drop(
-        self, keep: Tensor | None = None, *, keep_label: Tensor | None = None, keep_hint: Tensor | None = None
+        self,
+        keep: Tensor | None = None,
+        *,
+        keep_label: Tensor | None = None,
+        keep_hint: Tensor | None = None,
+        keep_text: Tensor | None = None,
     ) -> Condition:
-        """Removes the context where `keep`, the label where `keep_label`, and the hint where `keep_hint` is False.
+        """Removes the context where `keep` is False, and likewise the other parts.
 
         All are (b,), bool; None removes nothing. Absent parts stay absent.
         """
         _check_mask("mask", keep, "context", self.context, optional=True)
         _check_mask("label_mask", keep_label, "label", self.label, optional=True)
         _check_mask("hint_mask", keep_hint, "hint", self.hint, optional=True)
+        _check_mask("text_mask", keep_text, "text", self.text, optional=True)
         mask = self.mask if self.context is None else _both(self.mask, keep)
         label_mask = self.label_mask if self.label is None else _both(self.label_mask, keep_label)
         known = self.known if self.known is None or keep_hint is None else self.known & keep_hint[:, None]
-        return replace(self, mask=mask, label_mask=label_mask, known=known)
+        text_mask = self.text_mask if self.text is None or keep_text is None else self.text_mask & keep_text[:, None]
+        return replace(self, mask=mask, label_mask=label_mask, known=known, text_mask=text_mask)
 
     def without(self, *parts: str) -> Condition:
         """This condition with these of its `given` parts masked; its tensors stay, so that it can be joined with this.
 
-        ValueError for a part that is not one of `PARTS`.
+        A negative text takes the place of a text. ValueError for a part that is not one of `PARTS`.
         """
         if unknown := [part for part in parts if part not in PARTS]:
             raise ValueError(f"{unknown[0]} is no part of a condition; give one of {', '.join(PARTS)}")
         none = {part: _mask_of(None, getattr(self, part)) for part in parts if getattr(self, part) is not None}
         masks = {part: mask.logical_not() for part, mask in none.items()}
-        return self.drop(masks.get("context"), keep_label=masks.get("label"), keep_hint=masks.get("hint"))
+        is_negated = "text" in masks and self.negative is not None
+        whole = replace(self, text=self.negative, text_mask=self.negative_mask) if is_negated else self
+        keep_text = None if is_negated else masks.get("text")
+        return whole.drop(
+            masks.get("context"), keep_label=masks.get("label"), keep_hint=masks.get("hint"), keep_text=keep_text
+        )
 
     def channels(self, like: Tensor) -> Tensor:
         """The context channels beside a latent `like` (b, c, l), with zeros where a sample has no context."""
@@ -190,6 +223,10 @@ class Condition:
             repeat(known, "b t -> b 1 t h", h=shape.h),
         )
         return Triplane(*(torch.cat(pair, dim=1) for pair in zip(planes, marks, strict=True)))
+
+    def tokens(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
+        """States (b, n, d) of the text's tokens and their mask (b, n); None if no sample has a text."""
+        return None if self.text is None else (self.text.to(dtype), self.text_mask)
 
     def labels(self, batch: int, classes: int | None) -> tuple[Tensor, Tensor] | None:
         """Labels and their mask, both (batch,), with 0 for masked labels; None if the condition has no labels.

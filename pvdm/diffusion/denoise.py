@@ -43,6 +43,7 @@ def make_denoise(
     condition: Condition | Tensor | None = None,
     guidance: float = 0.0,
     label_guidance: float = 0.0,
+    prompt_guidance: float = 0.0,
     hint_guidance: float = 0.0,
     clamp: bool = True,
     bound: float | None = 1.0,
@@ -58,6 +59,7 @@ def make_denoise(
         condition: of the samples; a tensor (b, c, l) is the context.
         guidance: weight of classifier-free guidance by the context, see `guidance_terms`; 0 is none.
         label_guidance: weight of guidance by the label.
+        prompt_guidance: weight of guidance by the text.
         hint_guidance: weight of guidance by the hint.
         clamp: clamp the clean latent to the autoencoder's range, as released; the noise stays as predicted.
         bound: largest magnitude of the autoencoder's latents; None if they have no bound, and nothing is clamped.
@@ -65,7 +67,7 @@ def make_denoise(
         interval: lowest and highest noise, sigma / alpha, with any guidance; t, one for all, is then read on the host.
     """
     condition, limit = Condition.of(condition), bound if clamp else None
-    own_weights = {"context": guidance, "label": label_guidance, "hint": hint_guidance}
+    own_weights = {"context": guidance, "label": label_guidance, "text": prompt_guidance, "hint": hint_guidance}
     weights, joined = guidance_terms(condition, own_weights)
 
     def denoise(x: Tensor, t: Tensor) -> Prediction:
@@ -86,10 +88,11 @@ def guidance_terms(condition: Condition, weights: Mapping[str, float]) -> tuple[
     """The terms that guidance sums, as few as possible: n weights, and the joined conditions of n batches.
 
     weights: Of the guidance by each part; of those that are not given it is ignored. The given parts are removed one by
-    one. With label y, hint h, context c and weights w_y, w_h, w_c the sum is
+    one, in the order of `PARTS`. With label y, hint h, context c and weights w_y, w_h, w_c the sum is
 
         out(y, h, c) + w_y [out(y, h, c) - out(h, c)] + w_h [out(h, c) - out(c)] + w_c [out(c) - out()],
 
+    and likewise with a text, which follows the label and gives way to the negative text, if there is one. This is
     classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598, eq. 6) by several conditions, composed as in
     InstructPix2Pix (Brooks et al. 2023, arXiv 2211.09800, eq. 3, whose scales are 1 + w). With one of them alone it is
     (1 + w) out(c) - w out().

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pvdm.autoencoder import PLANES, Triplane, TriplaneShape
-from pvdm.diffusion.blocks import LevelEmbedding, fold_time, timestep_embedding, unfold_time, zero
+from pvdm.autoencoder import PLANES, Triplane
+from pvdm.diffusion.blocks import fold_time, unfold_time, zero
 from pvdm.diffusion.condition import Condition
+from pvdm.diffusion.denoiser import Denoiser
+from pvdm.diffusion.text_tokens import TextAttention, TextTokens, check_text
 from pvdm.errors import ArgumentError
 
 
@@ -31,7 +32,12 @@ class TransformerConfig:
         frame_patch: Frames that a position of the motion planes holds; the number of frames must be divisible by it.
         classes: Number of classes; None builds a network without labels.
         context_levels: Whether the network is told how noisy the context is, which training with `context_noise` sets.
-        hints: Whether it takes hints, clips of which some frames are given, which training with `hints` sets.
+        hints: Whether it takes hints, clips of which some frames are given, which training with `given_frames` sets.
+        text_width: Channels of a text's token states, which training with `text` sets; None for a network without text.
+        text_tokens: The most tokens of a text, which training with `text` sets.
+        text_layers: Transformer layers over the tokens of a text.
+        plane_times: Whether content and motion may have noise of different levels, which training with `planes_apart`
+            sets.
     """
 
     latent_channels: int = 1
@@ -44,6 +50,10 @@ class TransformerConfig:
     classes: int | None = None
     context_levels: bool = False
     hints: bool = False
+    text_width: int | None = None
+    text_tokens: int = 32
+    text_layers: int = 2
+    plane_times: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "latent_shape", tuple(self.latent_shape))
@@ -63,28 +73,20 @@ class TransformerConfig:
         if self.classes is not None and self.classes < 1:
             remedy = "give a number of at least 1, or leave it out for no labels"
             raise ArgumentError(f"classes is {self.classes}", remedy, option="classes")
+        check_text(self, self.width)
 
 
-class JointTransformer(nn.Module):
+class JointTransformer(Denoiser):
     """(z, t, condition) -> what it was trained to predict, see parameterization.py.
 
     The blocks are those of DiT (Peebles & Xie 2023, arXiv 2212.09748) with normalized queries and keys, a gated MLP,
     and a depthwise convolution of the content plane.
     """
 
-    added: ClassVar[tuple[str, ...]] = ("embed_level.", "embed_hint_level.", "embed_hint.")
-    """Beginnings of the names of weights that start without effect, which those of an older network may lack."""
-
     def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.config, width = config, config.width
-        self.shape = TriplaneShape(*config.latent_shape)
-        motion = config.latent_channels * config.frame_patch
+        super().__init__(config, config.width, config.width)
+        width, motion = config.width, config.latent_channels * config.frame_patch
         channels = {"hw": config.latent_channels * self.shape.contents, "tw": motion, "th": motion}
-        self.embed_time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        self.embed_label = zero(nn.Embedding(config.classes, width)) if config.classes else None
-        self.embed_level = LevelEmbedding(width, width) if config.context_levels else None
-        self.embed_hint_level = LevelEmbedding(width, width) if config.hints else None
         self.embed_planes = nn.ModuleDict({name: nn.Linear(2 * count, width) for name, count in channels.items()})
         known = {"hw": 1, "tw": config.frame_patch, "th": config.frame_patch}
         hints = {name: zero(nn.Linear(count + known[name], width, bias=False)) for name, count in channels.items()}
@@ -95,22 +97,21 @@ class JointTransformer(nn.Module):
         self.to_planes = nn.ModuleDict({name: zero(nn.Linear(width, count)) for name, count in channels.items()})
 
     def forward(self, z: Tensor, t: Tensor, condition: Condition | Tensor | None = None) -> Tensor:
-        """z: (b, c, l) flat latents; t: (b,) times; condition: a tensor like z is the context.
+        """z: (b, c, l) flat latents; t: (b,) or (b, 2) times; condition: a tensor like z is the context.
 
         ArgumentError, a ValueError, for z of another type or shape; ValueError for a label that is not a class.
         """
-        self._check(z)
+        self.check(z)
         condition = Condition.of(condition)
-        embedding = functional.silu(self._embedding(z, t, condition))
+        embedding, text = self.embed(z, t, condition)
+        embedding = functional.silu(embedding)
         planes = Triplane.split(torch.cat((z, condition.channels(z)), dim=1), self.shape)
         x = self._positions(planes, self.embed_planes) + self.position
-        if (hint := condition.hint_planes(self.shape, z.dtype)) is not None:
-            if self.embed_hint is None:
-                raise ValueError("a hint is given to a network without hints; leave out the hint")
+        if (hint := self.hint(condition, z.dtype)) is not None:
             x = x + self._positions(hint, self.embed_hint)
         grid = self.shape.planes[0]
         for block in self.blocks:
-            x = block(x, embedding, grid)
+            x = block(x, embedding, grid, text)
         return self._planes(self.norm_out(x)).flatten()
 
     def regions(self) -> list[nn.Module]:
@@ -121,28 +122,10 @@ class JointTransformer(nn.Module):
         """What activation checkpointing can recompute: the attention and the MLP of every block."""
         return {"attention": [b.attention for b in self.blocks], "mlp": [b.mlp for b in self.blocks]}
 
-    def _check(self, z: Tensor) -> None:
-        channels = self.config.latent_channels
-        if z.ndim != 3 or z.shape[1] != channels or not z.is_floating_point():
-            expected = f"floats (b, {channels}, {self.shape.positions})"
-            raise ArgumentError(f"z is {z.dtype} {tuple(z.shape)}", f"this denoiser takes flat latents, {expected}")
-
     def _lengths(self) -> list[int]:
         """Positions of each plane."""
         frames = self.shape.t // self.config.frame_patch
         return [self.shape.h * self.shape.w, frames * self.shape.w, frames * self.shape.h]
-
-    def _embedding(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """(b, width): the time's embedding plus, where there is a label, the label's."""
-        embedding = self.embed_time(timestep_embedding(t, self.config.width).to(z.dtype))
-        if self.embed_level is not None:
-            embedding = embedding + self.embed_level(condition.levels(len(z), z.device), embedding)
-        if self.embed_hint_level is not None:
-            embedding = embedding + self.embed_hint_level(condition.hint_levels(len(z), z.device), embedding)
-        if (given := condition.labels(len(z), self.config.classes)) is None:
-            return embedding
-        label, mask = given
-        return embedding + (self.embed_label(label) * mask[:, None]).to(embedding.dtype)
 
     def _positions(self, planes: Triplane, embed: nn.ModuleDict) -> Tensor:
         """Planes, embedded each by its layer -> one sequence (b, n, width)."""
@@ -167,14 +150,14 @@ class JointBlock(nn.Module):
         width = config.width
         self.modulation = zero(nn.Linear(width, 6 * width))
         self.norms = nn.ModuleList(nn.LayerNorm(width, elementwise_affine=False) for _ in range(2))
-        self.attention = JointAttention(width, config.heads)
+        self.attention = JointAttention(width, config.heads, has_text=bool(config.text_width))
         self.convolution = zero(nn.Conv2d(width, width, kernel_size=3, padding=1, groups=width))
         self.mlp = GatedMLP(width, config.expansion * width)
 
-    def forward(self, x: Tensor, embedding: Tensor, grid: tuple[int, int]) -> Tensor:
+    def forward(self, x: Tensor, embedding: Tensor, grid: tuple[int, int], text: TextTokens | None = None) -> Tensor:
         """x: (b, n, width), whose first positions are the content plane's `grid`; embedding: (b, width)."""
         scale, shift, gate, mlp_scale, mlp_shift, mlp_gate = self.modulation(embedding)[:, None].chunk(6, dim=-1)
-        x = x + (1 + gate) * self.attention(self.norms[0](x) * (1 + scale) + shift)
+        x = x + (1 + gate) * self.attention(self.norms[0](x) * (1 + scale) + shift, text)
         x = self._convolved(x, grid)
         return x + (1 + mlp_gate) * self.mlp(self.norms[1](x) * (1 + mlp_scale) + mlp_shift)
 
@@ -189,17 +172,20 @@ class JointBlock(nn.Module):
 class JointAttention(nn.Module):
     """Self-attention over positions whose queries and keys have unit root mean square before their learned scales."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, *, has_text: bool = False) -> None:
         super().__init__()
         self.heads = heads
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.norm_q, self.norm_k = nn.RMSNorm(width // heads), nn.RMSNorm(width // heads)
+        self.attend_text = TextAttention(width, width, heads) if has_text else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x: (b, n, width) -> like x."""
+    def forward(self, x: Tensor, text: TextTokens | None = None) -> Tensor:
+        """x: (b, n, width) -> like x; with a text, its tokens are attended to as well."""
         q, k, v = rearrange(self.qkv(x), "b n (three k c) -> three b k n c", three=3, k=self.heads)
         q, k = self.norm_q(q).to(v.dtype), self.norm_k(k).to(v.dtype)
         attended = functional.scaled_dot_product_attention(q, k, v)
+        if text is not None:
+            attended = attended + self.attend_text(q, text)
         return self.out(rearrange(attended, "b k n c -> b n (k c)"))
 
 

@@ -50,6 +50,7 @@ class SamplerConfig:
         clamp: Clamp the predicted clean latent to the range of the autoencoder's latents: that of the released one is
             [-1, 1], and the spectral one has none.
         label_guidance: Weight of guidance by the label, with the context unchanged; `guidance_terms` combines both.
+        prompt_guidance: Weight of guidance by the prompt, towards it from the negative prompt or from none.
         hint_guidance: Weight of guidance by given frames, with the rest unchanged.
         hint_noise: Noise, sigma / alpha, that is added to the latent of given frames; 0 is none. A model that was
             trained with `hint_noise` is told.
@@ -70,6 +71,7 @@ class SamplerConfig:
     guidance: float = 0.0
     clamp: bool = True
     label_guidance: float = 0.0
+    prompt_guidance: float = 0.0
     hint_guidance: float = 0.0
     hint_noise: float = 0.0
     grid: Grid | None = None

@@ -7,7 +7,6 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from pvdm.errors import ArgumentError
@@ -99,7 +98,10 @@ class NoiseSchedule:
         return Level(time, self.alpha_bar[time].item() if time >= 0 else 1.0)
 
     def at(self, t: Tensor, like: Tensor) -> Tensor:
-        """alpha_bar at integer times t (b,), -1..T-1, being 1 at -1: (b, 1, 1), float64, on like's device."""
+        """alpha_bar at integer times t (b,), -1..T-1, being 1 at -1: (b, 1, 1), float64, on like's device.
+
+        Times (b, c, l), one for each value of a latent, give (b, c, l), here and in `scales`.
+        """
         dtype = torch.float32 if like.device.type == "mps" else torch.float64  # MPS has no float64
         return self._look_up("alpha_bar", t, like.device, dtype)
 
@@ -114,14 +116,15 @@ class NoiseSchedule:
         return alpha_bar / (1 - alpha_bar)
 
     def _look_up(self, name: str, t: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
-        """Values at times t (b,) from a table that is cached on the device: (b, 1, 1)."""
+        """Values at times t (b,) or (b, c, l) from a table that is cached on the device: (b, 1, 1), or like t."""
         key = name, device, dtype
         if key not in self._tables:
             alpha_bar = torch.cat([self.alpha_bar.new_ones(1), self.alpha_bar])
             values = {"alpha_bar": alpha_bar, "alpha": alpha_bar.sqrt(), "sigma": (1 - alpha_bar).sqrt()}[name]
             self._tables[key] = values.to(device=device, dtype=dtype)
         # index_select, unlike indexing, rejects negative positions: a time below -1 is an error.
-        return rearrange(self._tables[key].index_select(0, t.to(device) + 1), "b -> b 1 1")
+        values = self._tables[key].index_select(0, t.to(device).flatten() + 1)
+        return values.view(t.shape if t.ndim == 3 else (-1, 1, 1))
 
 
 def scaled_linear_betas(config: DiffusionConfig) -> Tensor:

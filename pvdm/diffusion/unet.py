@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,15 +12,15 @@ from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion.blocks import (
     Attention,
     GroupNorm32,
-    LevelEmbedding,
     PlaneConvolutions,
     ResidualBlock,
     fold_time,
-    timestep_embedding,
     unfold_time,
     zero,
 )
 from pvdm.diffusion.condition import Condition
+from pvdm.diffusion.denoiser import Denoiser
+from pvdm.diffusion.text_tokens import TextAttention, TextTokens, check_text
 from pvdm.errors import ArgumentError
 
 
@@ -45,7 +44,12 @@ class UNetConfig:
         frame_patch: Frames that a position of the motion planes holds inside the network, as released one. More make it
             faster; the number of frames must be divisible by it.
         context_levels: Whether the network is told how noisy the context is, which training with `context_noise` sets.
-        hints: Whether it takes hints, clips of which some frames are given, which training with `hints` sets.
+        hints: Whether it takes hints, clips of which some frames are given, which training with `given_frames` sets.
+        text_width: Channels of a text's token states, which training with `text` sets; None for a network without text.
+        text_tokens: The most tokens of a text, which training with `text` sets.
+        text_layers: Transformer layers over the tokens of a text.
+        plane_times: Whether content and motion may have noise of different levels, which training with `planes_apart`
+            sets.
     """
 
     latent_channels: int = 4
@@ -61,6 +65,10 @@ class UNetConfig:
     frame_patch: int = 1
     context_levels: bool = False
     hints: bool = False
+    text_width: int | None = None
+    text_tokens: int = 32
+    text_layers: int = 2
+    plane_times: bool = False
 
     def __post_init__(self) -> None:
         for name in ("latent_shape", "channel_multipliers", "attention_factors", "across_factors"):
@@ -78,6 +86,7 @@ class UNetConfig:
         if self.classes is not None and self.classes < 1:
             remedy = "give a number of at least 1, or leave it out for no labels"
             raise ArgumentError(f"classes is {self.classes}", remedy, option="classes")
+        check_text(self, self.channels)
 
     @property
     def plane_channels(self) -> tuple[int, int, int]:
@@ -113,7 +122,9 @@ class Stage(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.across = across
 
-    def forward(self, planes: Triplane, embedding: Tensor, shape: TriplaneShape) -> Triplane:
+    def forward(
+        self, planes: Triplane, embedding: Tensor, shape: TriplaneShape, text: TextTokens | None = None
+    ) -> Triplane:
         """embedding: (b, e); shape: of the triplane that a block which doubles the planes has to reach."""
         groups = _planes_by_size(planes.shape, shape)
         sizes = [shape.planes[group[0]] for group in groups]
@@ -130,7 +141,7 @@ class Stage(nn.Module):
         planes = Triplane(*values)
         if self.across is None:
             return planes
-        return Triplane.split(self.across(planes.flatten()), planes.shape)
+        return Triplane.split(self.across(planes.flatten(), text), planes.shape)
 
 
 def _planes_by_size(before: TriplaneShape, after: TriplaneShape) -> list[list[int]]:
@@ -141,21 +152,12 @@ def _planes_by_size(before: TriplaneShape, after: TriplaneShape) -> list[list[in
     return list(groups.values())
 
 
-class TriplaneUNet(nn.Module):
+class TriplaneUNet(Denoiser):
     """The denoiser's network: (z, t, condition) -> what it was trained to predict, see parameterization.py."""
 
-    added: ClassVar[tuple[str, ...]] = ("embed_level.", "embed_hint_level.", "hint_in.")
-    """Beginnings of the names of weights that start without effect, which those of an older network may lack."""
-
     def __init__(self, config: UNetConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.shape = TriplaneShape(*config.latent_shape)
         width = config.channels
-        self.embed_time = nn.Sequential(nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width))
-        self.embed_label = zero(nn.Embedding(config.classes, 4 * width)) if config.classes else None
-        self.embed_level = LevelEmbedding(width, 4 * width) if config.context_levels else None
-        self.embed_hint_level = LevelEmbedding(width, 4 * width) if config.hints else None
+        super().__init__(config, width, 4 * width)
         channels, widths = config.plane_channels, (width, width, width)
         self.conv_in = self._convolution(tuple(2 * count for count in channels), widths)  # of latent and context
         known = (1, config.frame_patch, config.frame_patch)
@@ -168,38 +170,31 @@ class TriplaneUNet(nn.Module):
         self.conv_out = zero(self._convolution((width, width, width), channels))
 
     def forward(self, z: Tensor, t: Tensor, condition: Condition | Tensor | None = None) -> Tensor:
-        """z: (b, c, l) flat latents; t: (b,) integer times; condition: a tensor like z is the context.
+        """z: (b, c, l) flat latents; t: (b,) or (b, 2) integer times; condition: a tensor like z is the context.
 
         ArgumentError, a ValueError, for z of another type or shape; ValueError for a label that is not a class.
         """
-        self._check(z)
+        self.check(z)
         condition = Condition.of(condition)
-        context, embedding = condition.channels(z), self._embedding(z, t, condition)
+        context, (embedding, text) = condition.channels(z), self.embed(z, t, condition)
         planes = self._first(Triplane.split(torch.cat((z, context), dim=1), self.shape))
-        if (hint := self._hint(condition, z.dtype)) is not None:
-            planes = Triplane(*map(torch.add, planes, self.hint_in(hint)))
+        if (hint := self.hint(condition, z.dtype)) is not None:
+            planes = Triplane(*map(torch.add, planes, self.hint_in(fold_time(hint, self.config.frame_patch))))
         skips = [planes]
         for stage in self.down:
-            planes = stage(planes, embedding, planes.shape)
+            planes = stage(planes, embedding, planes.shape, text)
             skips.append(planes)
-        planes = self.middle(planes, embedding, planes.shape)
+        planes = self.middle(planes, embedding, planes.shape, text)
         for stage in self.up:
             skip = skips.pop()
             joined = Triplane(*(torch.cat(pair, dim=1) for pair in zip(planes, skip, strict=True)))
-            planes = stage(joined, embedding, skips[-1].shape if skips else joined.shape)
+            planes = stage(joined, embedding, skips[-1].shape if skips else joined.shape, text)
         return self._last(planes.map(lambda plane: functional.silu(self.norm_out(plane)))).flatten()
 
     def _first(self, planes: Triplane) -> Triplane:
         if isinstance(self.conv_in, PlaneConvolutions):
             return self.conv_in(fold_time(planes, self.config.frame_patch))
         return planes.map(self.conv_in)
-
-    def _hint(self, condition: Condition, dtype: torch.dtype) -> Triplane | None:
-        """The planes of the hint as `hint_in` takes them; ValueError if there is one and the network takes none."""
-        planes = condition.hint_planes(self.shape, dtype)
-        if planes is not None and self.hint_in is None:
-            raise ValueError("a hint is given to a network without hints; leave out the hint")
-        return None if planes is None else fold_time(planes, self.config.frame_patch)
 
     def _last(self, planes: Triplane) -> Triplane:
         if isinstance(self.conv_out, PlaneConvolutions):
@@ -213,12 +208,6 @@ class TriplaneUNet(nn.Module):
             return nn.Conv2d(channels[0], out_channels[0], kernel_size=3, padding=1)
         return PlaneConvolutions(channels, out_channels)
 
-    def _check(self, z: Tensor) -> None:
-        channels = self.config.latent_channels
-        if z.ndim != 3 or z.shape[1] != channels or not z.is_floating_point():
-            expected = f"floats (b, {channels}, {self.shape.positions})"
-            raise ArgumentError(f"z is {z.dtype} {tuple(z.shape)}", f"this denoiser takes flat latents, {expected}")
-
     def regions(self) -> list[nn.Module]:
         """The repeated parts, which are compiled and sharded one by one: all stages, in the order in which they run."""
         return [*self.down, self.middle, *self.up]
@@ -231,18 +220,6 @@ class TriplaneUNet(nn.Module):
             "attention": [block for block in blocks if isinstance(block, Attention)],
             "across": [stage.across for stage in self.regions() if stage.across is not None],
         }
-
-    def _embedding(self, z: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """(b, e): the time's embedding plus, where there is a label, the label's (ADM, Dhariwal & Nichol 2021)."""
-        embedding = self.embed_time(timestep_embedding(t, self.config.channels).to(z.dtype))
-        if self.embed_level is not None:
-            embedding = embedding + self.embed_level(condition.levels(len(z), z.device), embedding)
-        if self.embed_hint_level is not None:
-            embedding = embedding + self.embed_hint_level(condition.hint_levels(len(z), z.device), embedding)
-        if (given := condition.labels(len(z), self.config.classes)) is None:
-            return embedding
-        label, mask = given
-        return embedding + (self.embed_label(label) * mask[:, None]).to(embedding.dtype)
 
     def _block(self, channels: int, out_channels: int, resample: str | None = None) -> ResidualBlock:
         config = self.config
@@ -259,7 +236,12 @@ class TriplaneUNet(nn.Module):
         """A stage whose planes are downsampled by `factor` when its blocks have run."""
         chosen = self.config.across_factors
         is_joined = chosen is None or factor in chosen or factor == 2 ** (len(self.config.channel_multipliers) - 1)
-        return Stage(blocks, Attention(channels, self.config.heads) if is_joined else None)
+        return Stage(blocks, self._across(channels) if is_joined else None)
+
+    def _across(self, channels: int) -> Attention:
+        """Attention across the planes, and to the tokens of the text."""
+        heads, has_text = self.config.heads, self.config.text_width is not None
+        return Attention(channels, heads, TextAttention(self.config.channels, channels, heads) if has_text else None)
 
     def _down_path(self) -> tuple[nn.ModuleList, list[int]]:
         """Stages of the encoder, and the channels of every skip, the first convolution's included."""

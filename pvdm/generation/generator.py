@@ -17,7 +17,8 @@ from pvdm.conditions.keyframes import Keyframes, Picture
 from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
-from pvdm.generation.latent_model import Label, LatentModel
+from pvdm.generation.conditioned_model import Label, Prompts
+from pvdm.generation.latent_model import LatentModel
 from pvdm.generation.tasks.interpolation import Interpolation
 from pvdm.runtime.prefetch import prefetch
 from pvdm.runtime.progress_callback import Progress
@@ -41,6 +42,8 @@ class VideoGenerator(LatentModel):
         steps: int | None = None,
         seed: int = 0,
         labels: Label | Sequence[Label | None] | None = None,
+        prompt: str | Sequence[str | None] | None = None,
+        negative_prompt: str | None = None,
         first_frame: Picture | None = None,
         last_frame: Picture | None = None,
         keyframes: Mapping[int, Picture] | None = None,
@@ -57,6 +60,8 @@ class VideoGenerator(LatentModel):
             seed: Video i of a seed is the same at any batch size.
             labels: The class of each, or one for all, by index or name; without one, also as None among others, a clip
                 is of no particular class.
+            prompt: What is to be seen, of each or of all.
+            negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
             first_frame: Picture that all clips begin with: a file, or (3, h, w) uint8 of the model's size.
             last_frame: Picture that all clips end with.
             keyframes: Pictures by the numbers of their frames, from 0.
@@ -73,6 +78,7 @@ class VideoGenerator(LatentModel):
         given = Keyframes.of(self.frames, self.size, **pictures)
         options = {"labels": labels, "sampler": self._sampler(sampler, steps), "progress": progress}
         options |= {"keyframes": given, "keep_given": keep_given}
+        options |= {"prompts": prompt, "negative_prompt": negative_prompt}
         return torch.cat(list(self.batches(videos, batch_size=size, **options)))
 
     def batches(
@@ -81,13 +87,16 @@ class VideoGenerator(LatentModel):
         *,
         batch_size: int,
         labels: Label | Sequence[Label | None] | None = None,
+        prompts: str | Sequence[str | None] | None = None,
+        negative_prompt: str | None = None,
         keyframes: Keyframes | None = None,
         keep_given: bool = False,
         sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Tensor]:
         """Yields a new clip for each (seed, index), batch by batch: (b, 3, t, h, w) uint8 on the CPU."""
-        condition = self.hinted(self.class_condition(labels, len(videos)), keyframes, 0, len(videos))
+        condition = self.prompted(self.class_condition(labels, len(videos)), prompts, len(videos), negative_prompt)
+        condition = self.hinted(condition, keyframes, 0, len(videos))
 
         def latents(progress: Progress | None) -> Iterator[Tensor]:
             for start in range(0, len(videos), batch_size):
@@ -108,6 +117,8 @@ class VideoGenerator(LatentModel):
         steps: int | None = None,
         seed: int = 0,
         label: Label | None = None,
+        prompt: str | Mapping[int, str] | None = None,
+        negative_prompt: str | None = None,
         last_frame: Picture | None = None,
         keyframes: Mapping[int, Picture] | None = None,
         sampler: SamplerConfig | SamplerName | None = None,
@@ -124,6 +135,8 @@ class VideoGenerator(LatentModel):
             steps: Evaluations of the network per clip; by default those of the sampler.
             seed: Seed of the noise.
             label: Its class, by index or name.
+            prompt: What is to be seen; or several, by the numbers of the frames of the result from which they hold.
+            negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
             last_frame: Picture that the result ends with.
             keyframes: Pictures by the numbers of the frames of the result, from 0; those of the video are its own.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
@@ -142,6 +155,9 @@ class VideoGenerator(LatentModel):
         given = Keyframes.of(num_frames, self.size, last_frame=last_frame, keyframes=keyframes)
         given = given and given.after(head.shape[2])
         options = {"sampler": self._sampler(sampler, steps), "labels": label, "keyframes": given, **options}
+        if isinstance(prompt, Mapping):
+            prompt = {number - head.shape[2]: text for number, text in prompt.items()}
+        options |= {"prompts": prompt, "negative_prompt": negative_prompt}
         new = self.stream(num_frames=missing, context=video, videos=[(seed, 0)], **options)
         return torch.cat([head, *new], dim=2)[0]
 
@@ -182,6 +198,8 @@ class VideoGenerator(LatentModel):
         context: Tensor | None = None,
         videos: Sequence[tuple[int, int]] = ((0, 0),),
         labels: Label | Sequence[Label | None] | None = None,
+        prompts: Prompts = None,
+        negative_prompt: str | None = None,
         keyframes: Keyframes | None = None,
         keep_given: bool = False,
         sampler: SamplerConfig | None = None,
@@ -200,6 +218,9 @@ class VideoGenerator(LatentModel):
             videos: (seed, index) of each video of the batch; its noise depends on nothing else.
             labels: Class of each video, or one for all, by index or name, None for none; InputError if there is no such
                 class.
+            prompts: What is to be seen in each video, or in all; or several for all, by the numbers of the new frames
+                from which they hold. A clip has one.
+            negative_prompt: See `sample`.
             keyframes: Pictures of the new frames, counted from 0, that all videos have.
             keep_given: See `sample`.
             sampler: Sampler of the first clip.
@@ -207,6 +228,7 @@ class VideoGenerator(LatentModel):
             progress: Called after each step with (steps done, steps) of the clip, by the thread that samples.
         """
         of_class = self.class_condition(labels, len(videos))
+        told = self.prompted_clips(of_class, prompts, len(videos), negative_prompt)
         start = None if context is None else self.encode_context(context).expand(len(videos), -1, -1)
         first, later = sampler or SamplerConfig(), later_sampler or sampler or SamplerConfig()
 
@@ -214,7 +236,8 @@ class VideoGenerator(LatentModel):
             latent = start
             for clip in count() if num_frames is None else range(math.ceil(num_frames / self.frames)):
                 noise, solver = VideoNoise([(*video, clip) for video in videos]), later if clip else first
-                condition = self.hinted(replace(of_class, context=latent), keyframes, clip * self.frames, len(videos))
+                condition = replace(told(clip * self.frames), context=latent)
+                condition = self.hinted(condition, keyframes, clip * self.frames, len(videos))
                 latent = self.sample_latent(noise, condition, solver, progress)
                 yield latent
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +12,12 @@ import torch
 from torch import Tensor
 
 from pvdm.autoencoder import Triplane
-from pvdm.conditions.hints import hint_clip
-from pvdm.conditions.keyframes import Keyframes
 from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise, sample
 from pvdm.diffusion.denoise import WeakGuide
 from pvdm.diffusion.sampler_config import CONTEXT_NOISE
 from pvdm.diffusion.time_grids import time_of_sigma
 from pvdm.errors import InputError
+from pvdm.generation.conditioned_model import ConditionedModel
 from pvdm.generation.cuda_graphs import ALONE, GraphedNetwork
 from pvdm.generation.stored_model import StoredModel
 from pvdm.runtime.compilation import compile_regions
@@ -35,14 +31,8 @@ if TYPE_CHECKING:
 TOKENS_AT_ONCE = 2**15
 """Tokens of the clips in one pass of the autoencoder: two clips of 16x256x256, which fill a GPU, or many small ones."""
 
-Label = int | str
-"""A class: its index from 0, its name, or its index written as text."""
 
-SUGGESTIONS = 3
-"""Class names that the message about an unknown one shows."""
-
-
-class LatentModel(StoredModel):
+class LatentModel(ConditionedModel):
     """Encodes, decodes and samples latents; its arguments are those of `StoredModel`.
 
     `clips_at_once` may be set: the number of clips that are encoded or decoded at once, which bounds memory; None
@@ -70,6 +60,13 @@ class LatentModel(StoredModel):
             self._graphed = GraphedNetwork(self.denoiser)
             self._graphed_guide = GraphedNetwork(self.guide) if self.guide is not None else None
         return self
+
+    def spread_times(self, t: Tensor) -> Tensor:
+        """Times (b, 2) of content and motion for every value of a latent, (b, c, l); times (b,) of both as they are."""
+        if t.ndim == 1:
+            return t
+        content, motion = t[:, :1, None], t[:, 1:, None]
+        return torch.where(self.autoencoder.content_mask.to(t.device), content, motion)
 
     def precision(self, name: str) -> AbstractContextManager:
         """Context of mixed precision: "32" (none) or "bf16"."""
@@ -99,6 +96,7 @@ class LatentModel(StoredModel):
             condition=condition,
             guidance=sampler.guidance,
             label_guidance=sampler.label_guidance,
+            prompt_guidance=sampler.prompt_guidance,
             hint_guidance=sampler.hint_guidance,
             clamp=sampler.clamp,
             bound=self.autoencoder.latent_bound,
@@ -207,63 +205,6 @@ class LatentModel(StoredModel):
         parts = (to_float(part.to(self.device)) for part in video.split(self.clips_of_a_pass()))
         return torch.cat([self._pixels(self.autoencoder(part)) for part in parts])
 
-    def class_labels(self, labels: Label | Sequence[Label], videos: int) -> Tensor:
-        """Indices (videos,) int64 of classes, one for each video or one for all, given by index or name."""
-        self.check_can_continue(None)
-        indices = [class_index(label, self.class_count, self.classes) for label in one_each(labels, videos)]
-        return torch.tensor(indices, device=self.device)
-
-    def class_condition(self, labels: Label | Sequence[Label | None] | None, videos: int) -> Condition:
-        """The condition of `videos` videos with these labels, of which None stands for no particular class."""
-        if labels is None:
-            return Condition()
-        each = one_each(labels, videos)
-        label = self.class_labels([0 if label is None else label for label in each], videos)
-        is_given = [label is not None for label in each]
-        mask = None if all(is_given) else torch.tensor(is_given, device=self.device)
-        return Condition(label=label, label_mask=mask)
-
-    def hinted(self, condition: Condition, keyframes: Keyframes | None, start: int, videos: int) -> Condition:
-        """The condition of `videos` clips from frame `start` on with the keyframes in them as hint.
-
-        InputError if this model does not take given frames.
-        """
-        if keyframes is None:
-            return condition
-        self.check_takes_frames()
-        if (part := keyframes.clip(start, self.frames)) is None:
-            return condition
-        hint = self.hint(*(value[None] for value in part))
-        return replace(condition, hint=hint.hint.expand(videos, -1, -1), known=hint.known.expand(videos, -1))
-
-    @torch.no_grad()
-    def hint(self, video: Tensor, known: Tensor) -> Condition:
-        """The hints of clips (b, 3, t, h, w) uint8 of which the frames `known` (b, t) are given; the rest is not read.
-
-        InputError if this model does not take given frames.
-        """
-        self.check_takes_frames()
-        known = known.to(self.device)
-        latent = self.autoencoder.encode(hint_clip(video.to(self.device), known)).flatten().float()
-        return Condition(hint=self.check_result(latent, "encoding"), known=known)
-
-    def check_takes_frames(self) -> None:
-        """InputError unless the denoiser was trained with given frames."""
-        self.check_can_continue(None)
-        if not self.denoiser.config.hints:
-            problem = f"this model was not trained with given frames: it takes {self.takes}"
-            raise InputError(problem, "leave them out, or train with model.given_frames")
-
-    def check_can_continue(self, video: Tensor | None) -> None:
-        """InputError if there is no denoiser, or if video (3, n, h, w) is shorter than the context of a clip."""
-        if self.denoiser is None:
-            raise InputError("this model is a stage-1 autoencoder without a denoiser", "train stage 2 with it first")
-        if video is not None and video.shape[1] < self.frames:
-            raise InputError(
-                f"the video has {video.shape[1]} frames",
-                f"the context of this model is a clip of {self.frames}, give a longer video",
-            )
-
     def clips_of_a_pass(self) -> int:
         """How many clips go through the autoencoder at once: `clips_at_once`, or as many as fill a GPU."""
         return self.clips_at_once or max(1, TOKENS_AT_ONCE // math.prod(self.autoencoder.config.latent_shape.cube))
@@ -302,40 +243,3 @@ def check_weak(model: StoredModel, weak: StoredModel, name: str) -> None:
     if not fits or not all(torch.allclose(own[key].cpu().float(), other[key].float(), 1e-2, 1e-3) for key in own):
         problem = f"the weak model {name} has another autoencoder"
         raise InputError(problem, "give a model of stage 2 that was trained on the same latents")
-
-
-def class_index(label: Label, count: int | None, names: Sequence[str] | None) -> int:
-    """The index of a class, 0 .. count - 1; InputError if there is no such class, or none at all (count None)."""
-    if count is None:
-        raise InputError(
-            "this model has no classes",
-            "leave out the label, or train stage 2 with model.denoiser.classes",
-        )
-    if isinstance(label, str) and names and label in names:
-        return list(names).index(label)
-    if isinstance(label, str) and not label.strip().removeprefix("-").isdecimal():
-        raise _no_class(label, count, names)
-    index = int(label) if isinstance(label, str) else operator.index(label)
-    if not 0 <= index < count:
-        raise InputError(f"the label is {index}", f"the {count} classes of this model are 0 to {count - 1}")
-    return index
-
-
-def one_each(labels: Label | Sequence[Label | None], videos: int) -> list[Label | None]:
-    """A label for each of the videos: those given, or a single one for all; InputError for another number."""
-    if isinstance(labels, str) or not isinstance(labels, Sequence):
-        return [labels] * videos
-    if len(labels) != videos:
-        raise InputError(f"there are {len(labels)} labels for {videos} videos", "give one for each, or one for all")
-    return list(labels)
-
-
-def _no_class(name: str, count: int, names: Sequence[str] | None) -> InputError:
-    if not names:
-        problem = f"this model knows its {count} classes by index alone, not {name!r}"
-        return InputError(problem, f"give 0 to {count - 1}")
-    lower = {known.lower(): known for known in names}
-    near = [lower[match] for match in get_close_matches(name.lower(), lower, SUGGESTIONS)]
-    shown = f"near it are {', '.join(near)}" if near else f"the first are {', '.join(names[:SUGGESTIONS])}"
-    problem = f"{name!r} is none of this model's {count} classes ({shown})"
-    return InputError(problem, f"give a name or an index from 0 to {count - 1}")

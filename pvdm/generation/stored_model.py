@@ -24,6 +24,7 @@ from pvdm.autoencoder import (
     autoencoder_config,
     stored_fields,
 )
+from pvdm.conditions.text import TextConfig, TextEncoder, text_encoder
 from pvdm.diffusion import DiffusionConfig, JointTransformer, NoiseSchedule, TransformerConfig, TriplaneUNet, UNetConfig
 from pvdm.errors import ArgumentError, InputError
 from pvdm.files.atomic_write import replacing
@@ -57,6 +58,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         training_step: Number of optimizer updates behind the weights.
         classes: Names of the denoiser's classes in the order of their indices; None if they have no names.
         data: Description of the training data, JSON-able: source, license, counts, clips.
+        text: The encoder of its prompts; None for a model without text.
     """
 
     source: str = "the model"
@@ -74,6 +76,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         training_step: int = 0,
         classes: Sequence[str] | None = None,
         data: Mapping[str, Any] | None = None,
+        text: TextConfig | None = None,
     ) -> None:
         super().__init__()
         self.autoencoder = speed_up(AUTOENCODERS[type(autoencoder)](autoencoder))
@@ -85,6 +88,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         self.training_step = training_step
         self.classes = tuple(classes) if classes else None
         self.data = dict(data) if data else None
+        self.text = text
         if self.classes and len(self.classes) != self.class_count:
             problem = f"{len(self.classes)} classes have names, the denoiser has {self.class_count or 'none'}"
             raise ArgumentError(problem, "give one name for each class of the denoiser", option="classes")
@@ -126,8 +130,27 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         if self.denoiser is None:
             return "videos, which it reconstructs"
         config = self.denoiser.config
-        parts = ["the previous clip", *([f"a class of {config.classes}"] if config.classes else [])]
-        return " and ".join([*parts, *(["given frames"] if config.hints else [])])
+        parts = {
+            "the previous clip": True,
+            f"a class of {config.classes}": config.classes,
+            "a prompt": self.text,
+            "given frames": config.hints,
+            "content or motion of a video": config.plane_times,
+        }
+        *most, last = [name for name, there in parts.items() if there]
+        return f"{', '.join(most)} and {last}" if most else last
+
+    @property
+    def text_encoder(self) -> TextEncoder:
+        """The encoder of prompts, loaded once; InputError for a model without text, or if it cannot be loaded."""
+        if self.text is None:
+            problem = f"this model was not trained with text: it takes {self.takes}"
+            raise InputError(problem, "leave out the prompt, or train with model.text")
+        key = (self.text.encoder, self.text.tokens)
+        loaded = vars(self).setdefault("_text_encoders", {})  # in a dict, as they are no parts of this model
+        if key not in loaded:
+            loaded[key] = text_encoder(self.text)
+        return loaded[key]
 
     @property
     def device(self) -> torch.device:
@@ -144,6 +167,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             "training_step": self.training_step,
             "classes": list(self.classes) if self.classes else None,
             "data": self.data,
+            **({"text": asdict(self.text)} if self.text else {}),
             "versions": {name: version(name) for name in ("pvdm", "torch")},
         }
 
@@ -151,10 +175,19 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """A model of these sizes with new weights; InputError if the configuration is not one of `to_config`.
 
-        `classes` and `data` are optional: older configurations lack them.
+        `classes`, `data` and `text` are optional: older configurations lack them.
         """
         optional = {"classes", "data"}
-        known = {"format", "autoencoder", "denoiser", "diffusion", "fps", "training_step", "versions"} | optional
+        known = {
+            "format",
+            "autoencoder",
+            "denoiser",
+            "diffusion",
+            "fps",
+            "training_step",
+            "text",
+            "versions",
+        } | optional
         try:
             if unknown := config.keys() - known:
                 raise ValueError(f"unknown {sorted(unknown)[0]}")
@@ -165,6 +198,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
                 config["fps"],
                 config["training_step"],
                 **{name: config[name] for name in optional & config.keys()},
+                text=TextConfig(**config["text"]) if config.get("text") else None,
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             problem = f"the model's configuration is not one of this version of pvdm ({error})"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +12,8 @@ import torch
 from torch import Tensor
 
 from pvdm.conditions.given_frames import GivenFrames
-from pvdm.data.table import NO_LABEL, given_labels
+from pvdm.conditions.text import TextConfig, text_encoder, with_words
+from pvdm.data.table import given_labels
 from pvdm.diffusion import (
     Condition,
     DiffusionConfig,
@@ -28,11 +31,11 @@ from pvdm.generation import VideoGenerator
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.recomputation import set_activation_checkpointing
 from pvdm.training.automatic_updates import AutomaticUpdates
-from pvdm.training.batch import content, hint_of, latents_of, on_device
+from pvdm.training.conditioning import Conditioning
 from pvdm.training.data import LatentData
 from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.reductions import SampleMeans
-from pvdm.training.sample_rng import Draw, drawn_by, keep_context, keep_label, known_frames, noise_like, times
+from pvdm.training.sample_rng import drawn_by, noise_like, plane_times, times
 from pvdm.training.warm_start import WarmStart
 
 
@@ -45,9 +48,9 @@ class DiffusionTraining(AutomaticUpdates):
     (label -1) are trained without, beside the others.
 
     Validation computes the unweighted loss at fixed timesteps: `val/loss_no_context` (and `val/loss`, the same) of all
-    samples without context and label, `val/loss_context` with the context alone of those that have one, and
-    `val/loss_label` with the label alone of those that have one. With `given_frames`, `val/loss_hint` is that with the
-    first and the last frame alone.
+    samples without any condition, `val/loss_context` with the context alone of those that have one, `val/loss_label`
+    with the label alone and `val/loss_text` with the caption alone likewise. With `given_frames`, `val/loss_hint` is
+    that with the first and the last frame alone.
 
     Args:
         autoencoder: Exported folder or stage-1 checkpoint.
@@ -64,6 +67,12 @@ class DiffusionTraining(AutomaticUpdates):
         given_frames: In which samples which frames of the target are given, as a hint; None trains a denoiser that
             takes none. Needs videos, not cached latents.
         hint_noise: Distribution of the timesteps to which hints are noised in training; None leaves them as they are.
+        text: Encoder of captions; None trains a denoiser without text. Needs data.captions.
+        text_dropout: Probability that a sample is trained without its caption, independently of the rest.
+        clause_dropout: Probability that each clause of a caption, between commas, is left out, so that prompts need not
+            say all that captions do.
+        planes_apart: Share of the samples whose content and motion have noise of different levels, so that the model
+            can make either for the other (`pvdm recombine`); 0 trains a denoiser with one level for both.
         min_snr_gamma: Weights the training loss of each timestep by Min-SNR-gamma (Hang et al. 2023, who use 5); None
             turns it off.
         validation_times: Number of evenly spaced timesteps at which the validation loss is computed.
@@ -98,6 +107,10 @@ class DiffusionTraining(AutomaticUpdates):
         label_dropout: float = 0.1,
         given_frames: GivenFrames | None = None,
         hint_noise: TimeDistribution | None = None,
+        text: TextConfig | None = None,
+        text_dropout: float = 0.1,
+        clause_dropout: float = 0.0,
+        planes_apart: float = 0.0,
         min_snr_gamma: float | None = None,
         validation_times: int = 8,
         sampler: SamplerConfig = SamplerConfig(),
@@ -108,21 +121,34 @@ class DiffusionTraining(AutomaticUpdates):
         reinitialize: bool = False,
     ) -> None:
         super().__init__(max_skipped)
-        check_range(0, 1, context_dropout=context_dropout, label_dropout=label_dropout)
+        check_range(0, 1, planes_apart=planes_apart)
         check_weighting(min_snr_gamma, loss)
+        if planes_apart and min_snr_gamma is not None:
+            raise InputError("min_snr_gamma weights one noise level, and planes_apart has two", "leave one of them out")
         check_range(1, diffusion.timesteps, validation_times=validation_times)
         first_stage = VideoGenerator.load(autoencoder)
         sizes = first_stage.autoencoder.config
         shape = {"latent_channels": sizes.latent_channels, "latent_shape": sizes.latent_shape}
-        levels = {"context_levels": context_noise is not None, "hints": given_frames is not None}
-        denoiser = replace(denoiser, **shape, **levels)
-        self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.pace)
+        parts = {"context_levels": context_noise is not None, "hints": given_frames is not None}
+        parts |= {"plane_times": planes_apart > 0, "text_width": text and text_encoder(text).width}
+        parts |= {"text_tokens": text.tokens} if text else {}
+        denoiser = replace(denoiser, **shape, **parts)
+        self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.pace, text=text)
         self.generator.autoencoder.load_state_dict(first_stage.autoencoder.state_dict())
         self.generator.autoencoder.requires_grad_(False).eval()
         set_activation_checkpointing(self.generator.denoiser, activation_checkpointing)
         self.optimizer_config, self.times, self.loss, self.sampler = optimizer, times, loss, sampler
-        self.context_dropout, self.label_dropout, self.context_noise = context_dropout, label_dropout, context_noise
-        self.given_frames, self.hint_noise = given_frames, hint_noise
+        self.conditioning = Conditioning(
+            self.generator,
+            context_dropout=context_dropout,
+            context_noise=context_noise,
+            label_dropout=label_dropout,
+            given_frames=given_frames,
+            hint_noise=hint_noise,
+            text_dropout=text_dropout,
+            clause_dropout=clause_dropout,
+        )
+        self.planes_apart = planes_apart
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
         if compile:
             compile_regions(self.generator.denoiser)
@@ -132,11 +158,21 @@ class DiffusionTraining(AutomaticUpdates):
         """Also InputError if the data are latents of another autoencoder, or latents where frames are needed."""
         super().setup(stage)
         if isinstance(self.trainer.datamodule, LatentData):
-            if self.given_frames is not None:
+            if self.conditioning.given_frames is not None:
                 raise InputError("hints are made of frames, and latents have none", "give the videos as data.path")
             self.trainer.datamodule.check_autoencoder(self.generator.autoencoder)
+        if self.generator.text is not None:
+            self.generator.text = with_words(self.generator.text, self._captions())
         if stage == "fit" and self.warm_start:
             self.warm_start.fill(self.generator, "denoiser")
+
+    def _captions(self) -> Iterator[str]:
+        """The captions of all data; InputError if they have none."""
+        data = self.trainer.datamodule
+        sets = [clips for clips in (data.training, data.validation) if clips is not None]
+        if not all(clips.captioned for clips in sets):
+            raise InputError("the samples have no captions", "set data.captions true, or leave out model.text")
+        return chain.from_iterable(clips.captions() for clips in sets)
 
     def train(self, mode: bool = True) -> DiffusionTraining:
         """Keeps the frozen autoencoder in evaluation mode."""
@@ -157,92 +193,39 @@ class DiffusionTraining(AutomaticUpdates):
                 )
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        kept = keep_context(batch, self.context_dropout) & batch["has_context"].cpu()
-        target, condition = self.latents(batch, kept)
-        condition = self.labelled(self.noised(condition, batch), batch, keep_label(batch, self.label_dropout))
-        if self.given_frames is not None:
-            known = known_frames(batch, self.given_frames, self.generator.frames)
-            condition, kept = self.hinted(condition, target, batch, known), kept | known.any(1)
-        t = times(batch, self.generator.schedule, self.times, kept)
+        target, condition, sees_frames = self.conditioning.training(batch)
+        t = times(batch, self.generator.schedule, self.times, sees_frames)
+        if self.planes_apart:
+            t = plane_times(batch, t, self.planes_apart, self.generator.diffusion.timesteps)
         with drawn_by(batch):
             losses = self.losses(target, noise_like(target, batch), t, condition)
         loss = (losses * self.weights(t).to(losses.dtype)).mean()
         self.update_means.add({"loss": loss})
         return loss
 
-    def latents(self, batch: dict[str, Any], keep: Tensor) -> tuple[Tensor, Condition]:
-        """Latents of the targets (b, c, l), and the contexts that `keep` (b,) marks; see `latents_of`."""
-        return latents_of(self.generator.autoencoder, batch, keep)
-
-    def noised(self, condition: Condition, batch: dict[str, Any]) -> Condition:
-        """The condition with noise in its contexts, each to a level of its own, if the training has it so."""
-        if self.context_noise is None:
-            return condition
-        schedule = self.generator.schedule
-        level = times(batch, schedule, self.context_noise, purpose=Draw.CONTEXT_LEVEL)
-        noise = noise_like(condition.context, batch, purpose=Draw.CONTEXT_NOISE)
-        return condition.noised(level, noise, schedule)
-
-    def hinted(self, condition: Condition, target: Tensor, batch: dict[str, Any], known: Tensor) -> Condition:
-        """The condition with the hints of the frames `known` (b, t), each with noise of a level of its own."""
-        found = hint_of(self.generator.autoencoder, batch, known, target)
-        if self.hint_noise is not None:
-            schedule = self.generator.schedule
-            level = times(batch, schedule, self.hint_noise, purpose=Draw.HINT_LEVEL)
-            found = found.noised_hint(level, noise_like(target, batch, purpose=Draw.HINT_NOISE), schedule)
-        return replace(condition, hint=found.hint, known=found.known, hint_level=found.hint_level)
-
-    def labelled(self, condition: Condition, batch: dict[str, Any], keep: Tensor) -> Condition:
-        """The condition with the labels that `keep` (b,) marks; unchanged for a denoiser without classes.
-
-        A sample without a label keeps none.
-        """
-        if self.generator.class_count is None:
-            return condition
-        if (label := batch.get("label")) is None:
-            raise InputError(
-                "the samples have no labels",
-                "give data with classes, or leave model.denoiser.classes out",
-            )
-        return replace(condition, label=label, label_mask=on_device(batch, keep) & (label != NO_LABEL))
-
     def weights(self, t: Tensor) -> Tensor:
         """Weight of the loss at timesteps t: (b,)."""
         if self.min_snr_gamma is None:
-            return torch.ones_like(t)
+            return t.new_ones(len(t))
         generator = self.generator
         return min_snr_weight(t, generator.schedule, generator.diffusion.prediction, gamma=self.min_snr_gamma)
 
     def losses(self, clean: Tensor, noise: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """Unweighted loss of each sample at its timestep t: (b,)."""
-        generator = self.generator
-        noisy = q_sample(clean, noise, t, generator.schedule)
-        wanted = training_target(clean, noise, t, generator.schedule, generator.diffusion.prediction)
+        """Unweighted loss of each sample, (b,), at its timestep t: (b,), or (b, 2) of content and motion."""
+        generator, spread = self.generator, self.generator.spread_times(t)
+        noisy = q_sample(clean, noise, spread, generator.schedule)
+        wanted = training_target(clean, noise, spread, generator.schedule, generator.diffusion.prediction)
         return diffusion_loss(generator.denoiser(noisy, t, condition), wanted, norm=self.loss)
 
     def on_validation_epoch_start(self) -> None:
-        names = ["no_context", "context"]
-        names += [] if self.generator.class_count is None else ["label"]
-        names += [] if self.given_frames is None else ["hint"]
-        self.validation_means = SampleMeans(names, self.device)
+        self.validation_means = SampleMeans(self.conditioning.names, self.device)
 
     def figures(self, batch: dict[str, Any]) -> Tensor:
         """Validation loss of each sample without context and label, (b,)."""
-        target, _ = self.latents(batch, torch.zeros(len(content(batch)), dtype=torch.bool))
-        return self._mean_losses(target, Condition(), batch)
+        return self._mean_losses(self.conditioning.target(batch), Condition(), batch)
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        everyone = torch.ones(len(content(batch)), dtype=torch.bool)
-        target, context = self.latents(batch, everyone)
-        cases = {"no_context": (Condition(), everyone), "context": (context, context.mask)}
-        if "label" in self.validation_means.names:
-            labelled = self.labelled(Condition(), batch, everyone)
-            cases["label"] = (labelled, labelled.label_mask)
-        if "hint" in self.validation_means.names:
-            known = torch.zeros(len(target), self.generator.frames, dtype=torch.bool)
-            known[:, [0, -1]] = True
-            found = hint_of(self.generator.autoencoder, batch, known, target)
-            cases["hint"] = (found, on_device(batch, everyone))
+        target, cases = self.conditioning.validation(batch)
         losses = {name: self._mean_losses(target, condition, batch) for name, (condition, _) in cases.items()}
         for name, (_, given) in cases.items():
             self.validation_means.add(name, losses[name][given])
@@ -269,10 +252,12 @@ class DiffusionTraining(AutomaticUpdates):
         check_range(1, timesteps, **{"sampler.steps": self.sampler.completed(timesteps).steps})
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """A sampled clip of the same class, or of none, for each clip of the data: (b, 3, t, h, w) uint8."""
+        """A sampled clip of the same class and caption, if any, for each clip of the data: (b, 3, t, h, w) uint8."""
         videos = [(int(seed), int(index)) for seed, _, index in batch["key"].tolist()]
         labels = None if self.generator.class_count is None else given_labels(batch["label"].tolist())
-        (sampled,) = self.generator.batches(videos, batch_size=len(videos), labels=labels, sampler=self.sampler)
+        texts = {} if self.generator.text is None else {"prompts": [text or None for text in batch["caption"]]}
+        options = {"labels": labels, "sampler": self.sampler, **texts}
+        (sampled,) = self.generator.batches(videos, batch_size=len(videos), **options)
         return {"video": sampled, "names": [f"sample_{index:06d}" for _, index in videos]}
 
     def _mean_losses(self, target: Tensor, condition: Condition, batch: dict[str, Any]) -> Tensor:

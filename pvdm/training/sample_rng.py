@@ -34,6 +34,9 @@ class Draw(IntEnum):
     GIVEN_FRAMES = 8
     HINT_LEVEL = 9
     HINT_NOISE = 10
+    CLAUSES = 11
+    TEXT = 12
+    PLANES = 13
 
 
 def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:
@@ -59,14 +62,35 @@ def times(
     return on_device(batch, [distribution.draw(draw, schedule, has_context=bool(kept)) for draw, kept in pairs])
 
 
-def keep_context(batch: Mapping[str, Any], dropout: float) -> Tensor:
-    """Whether each sample keeps its context, with probability 1 - dropout: (b,) bool, on the CPU like the keys."""
-    return _keep(batch, dropout, Draw.CONTEXT)
+def keep(batch: Mapping[str, Any], dropout: float, purpose: Draw) -> Tensor:
+    """Whether each sample keeps a part of its condition, with probability 1 - dropout: (b,) bool, on the CPU.
+
+    The draw of a part, such as `Draw.CONTEXT`, is independent of those of others.
+    """
+    return torch.tensor([bool(draw.random() >= dropout) for draw in _draws(batch, purpose)])
 
 
-def keep_label(batch: Mapping[str, Any], dropout: float) -> Tensor:
-    """Whether each sample keeps its label, independently of its context: (b,) bool, on the CPU."""
-    return _keep(batch, dropout, Draw.LABEL)
+def captions(batch: Mapping[str, Any], clause_dropout: float = 0.0) -> list[str]:
+    """The caption of each sample; each of its clauses, between commas, is left out with this probability."""
+    texts = batch["caption"]
+    if clause_dropout == 0:
+        return list(texts)
+    pairs = zip((text.split(",") for text in texts), _draws(batch, Draw.CLAUSES), strict=True)
+    return [",".join(part for part in clauses if draw.random() >= clause_dropout) for clauses, draw in pairs]
+
+
+def plane_times(batch: Mapping[str, Any], t: Tensor, share: float, timesteps: int) -> Tensor:
+    """Timesteps of content and motion, (b, 2) int64: both are t (b,), but in this share of the samples.
+
+    In these, one of the two, drawn at random, keeps t, and the other has one from 0 to `timesteps` - 1, mostly low, so
+    that the network learns either given the other.
+    """
+    both = t[:, None].repeat(1, 2).cpu()
+    for row, draw in zip(both, _draws(batch, Draw.PLANES), strict=True):
+        is_apart, which, place = draw.random() < share, draw.integers(2), draw.random()
+        if is_apart:
+            row[which] = int(timesteps * place**2)
+    return on_device(batch, both)
 
 
 def known_frames(batch: Mapping[str, Any], given: GivenFrames, frames: int) -> Tensor:
@@ -88,10 +112,6 @@ def drawn_by(batch: Mapping[str, Any]) -> Iterator[None]:
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(int(seed))
         yield
-
-
-def _keep(batch: Mapping[str, Any], dropout: float, purpose: Draw) -> Tensor:
-    return torch.tensor([bool(draw.random() >= dropout) for draw in _draws(batch, purpose)])
 
 
 def _draws(batch: Mapping[str, Any], purpose: Draw) -> Iterator[np.random.Generator]:

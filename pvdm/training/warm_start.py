@@ -56,7 +56,7 @@ class WarmStart:
         reported = {
             name: what
             for name, what in differences.items()
-            if not name.startswith(derived) and not (name not in found and name.startswith(added))
+            if not name.startswith(derived) and not (name not in found and any(part in name for part in added))
         }
         if reported:
             self._report(part, reported, settings)

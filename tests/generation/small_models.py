@@ -10,6 +10,7 @@ from reference import fill
 from torch import nn
 
 from pvdm.autoencoder import AutoencoderConfig
+from pvdm.conditions.text import WORD_WIDTH, TextConfig
 from pvdm.diffusion import DiffusionConfig, UNetConfig
 from pvdm.generation import VideoGenerator
 
@@ -77,3 +78,12 @@ def hinted_generator() -> VideoGenerator:
 def noise_video(frames: int, seed: int = 0) -> torch.Tensor:
     """(3, frames, 32, 32) uint8."""
     return torch.randint(256, (3, frames, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+def told_generator() -> VideoGenerator:
+    """The same with text and times of content and motion; it knows five words."""
+    words = {"text_width": WORD_WIDTH, "text_tokens": 6, "text_layers": 1, "plane_times": True}
+    text = TextConfig(tokens=6, words=("a", "ball", "blue", "of", "red"))
+    options = {"fps": 10.0, "training_step": 7, "text": text}
+    unet = small_unet(AUTOENCODER, **words)
+    return randomized(VideoGenerator(AUTOENCODER, unet, DiffusionConfig(timesteps=200), **options))

@@ -73,7 +73,9 @@ def test_the_same_keys_give_the_same_loss(root, folder, module, tmp_path):
             wanted, found = module.training_step(left, 0), module.training_step(right, 0)
         torch.testing.assert_close(found, wanted, rtol=2e-3, atol=0)
         everyone = torch.ones(len(left["key"]), dtype=torch.bool)
-        (target, condition), (latent, cached_condition) = (module.latents(batch, everyone) for batch in (left, right))
+        (target, condition), (latent, cached_condition) = (
+            module.conditioning.latents(batch, everyone) for batch in (left, right)
+        )
         torch.testing.assert_close(latent, target, rtol=0, atol=2**-11)
         torch.testing.assert_close(cached_condition.context, condition.context, rtol=0, atol=2**-11)
         assert torch.equal(cached_condition.mask, condition.mask)

@@ -27,7 +27,7 @@ from pvdm.diffusion import (
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training import DiffusionTraining, OptimizerConfig
-from pvdm.training.sample_rng import keep_context, keep_label, noise_like, times
+from pvdm.training.sample_rng import Draw, keep, noise_like, times
 
 TWO_CLASSES = UNetConfig(**{**vars(UNET), "classes": 2})
 CLASSES = ("dark", "light")
@@ -57,7 +57,7 @@ def module(tmp_path):
 def test_context_and_label_are_dropped_independently_at_their_rates():
     keys = torch.tensor([[0, 0, index] for index in range(4000)])
     samples = {"video": torch.empty(4000), "key": keys}
-    context, label = keep_context(samples, 0.7).float(), keep_label(samples, 0.1).float()
+    context, label = keep(samples, 0.7, Draw.CONTEXT).float(), keep(samples, 0.1, Draw.LABEL).float()
     assert context.mean().item() == pytest.approx(0.3, abs=4 * math.sqrt(0.3 * 0.7 / 4000))
     assert label.mean().item() == pytest.approx(0.9, abs=4 * math.sqrt(0.9 * 0.1 / 4000))
     together = ((context - context.mean()) * (label - label.mean())).mean() / (context.std() * label.std())
@@ -88,8 +88,8 @@ def test_the_denoiser_is_given_the_labels_that_are_kept(module):
     samples = labelled_batch(range(8))
     given = conditions(module, samples)
     assert torch.equal(given.label, samples["label"])
-    assert torch.equal(given.label_mask, keep_label(samples, 0.1))
-    assert torch.equal(given.mask, keep_context(samples, 0.7))
+    assert torch.equal(given.label_mask, keep(samples, 0.1, Draw.LABEL))
+    assert torch.equal(given.mask, keep(samples, 0.7, Draw.CONTEXT))
 
 
 def test_a_denoiser_without_classes_ignores_labels(tmp_path):
@@ -146,7 +146,7 @@ def test_the_training_loss_is_weighted_and_that_of_validation_is_not(tmp_path, p
     samples = batch(range(4), clips=2)
     with torch.no_grad():
         t = times(samples, NoiseSchedule(DiffusionConfig()))
-        target, condition = plain.latents(samples, keep_context(samples, 0.7))
+        target, condition = plain.conditioning.latents(samples, keep(samples, 0.7, Draw.CONTEXT))
         losses = plain.losses(target, noise_like(target, samples), t, condition)
     weights = min_snr_weight(t, plain.generator.schedule, prediction, gamma=5.0)
     for module, wanted in ((plain, losses.mean()), (weighted, (losses * weights).mean().float())):
@@ -213,7 +213,7 @@ def test_the_loss_with_the_label_alone_is_logged(module, tmp_path):
     samples = labelled_batch(range(4))
     (found,) = trainer(tmp_path).validate(module, loader([samples]), verbose=False)
     with torch.no_grad():
-        target, _ = module.latents(samples, torch.zeros(4, dtype=torch.bool))
+        target, _ = module.conditioning.latents(samples, torch.zeros(4, dtype=torch.bool))
         losses = [
             module.losses(target, noise_like(target, samples, t), torch.full((4,), t), given).mean().item()
             for t in module.time_steps()

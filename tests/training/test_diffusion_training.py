@@ -13,7 +13,7 @@ from pvdm.diffusion import DiffusionConfig, NoiseSchedule, TimeDistribution
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training import AveragedWeights, DiffusionTraining
-from pvdm.training.sample_rng import keep_context, noise_like, times
+from pvdm.training.sample_rng import Draw, keep, noise_like, times
 
 
 class Denoiser(nn.Module):
@@ -66,13 +66,13 @@ def test_the_loss_is_the_formula(tmp_path, prediction, norm):
 
 
 def test_the_context_is_dropped_sample_by_sample_at_the_rate_given():
-    kept = keep_context(batch_of_keys(4000), 0.7).float()
+    kept = keep(batch_of_keys(4000), 0.7, Draw.CONTEXT).float()
     assert kept.mean().item() == pytest.approx(0.3, abs=4 * math.sqrt(0.3 * 0.7 / 4000))
     quarters = kept.reshape(500, 8).sum(1)
     assert (quarters > 0).float().mean() > 0.9  # each batch of 8 has both kinds, but for chance
     assert (quarters < 8).all()
-    assert keep_context(batch_of_keys(50), 0.0).all()
-    assert not keep_context(batch_of_keys(50), 1.0).any()
+    assert keep(batch_of_keys(50), 0.0, Draw.CONTEXT).all()
+    assert not keep(batch_of_keys(50), 1.0, Draw.CONTEXT).any()
 
 
 def test_only_kept_contexts_are_encoded_and_dropped_samples_see_zeros(module, monkeypatch):
@@ -80,7 +80,7 @@ def test_only_kept_contexts_are_encoded_and_dropped_samples_see_zeros(module, mo
     encode = autoencoder.encode
     monkeypatch.setattr(autoencoder, "encode", lambda video: seen.append(video) or encode(video))
     samples, keep = batch(range(3), clips=2), torch.tensor([True, False, True])
-    target, condition = module.latents(samples, keep)
+    target, condition = module.conditioning.latents(samples, keep)
 
     video = samples["video"].float() / 127.5 - 1
     frames = AUTOENCODER.frames
@@ -95,7 +95,7 @@ def test_where_no_context_is_kept_none_is_encoded(module, monkeypatch):
     autoencoder, seen = module.generator.autoencoder, []
     encode = autoencoder.encode
     monkeypatch.setattr(autoencoder, "encode", lambda video: seen.append(len(video)) or encode(video))
-    target, condition = module.latents(batch(range(3), clips=2), torch.zeros(3, dtype=torch.bool))
+    target, condition = module.conditioning.latents(batch(range(3), clips=2), torch.zeros(3, dtype=torch.bool))
     assert seen == [3]
     assert not condition.channels(target).any()
 
@@ -107,11 +107,12 @@ def test_the_training_step_draws_noise_times_and_contexts_of_its_samples(module,
     module.log = lambda *_, **__: None
     samples = batch(range(6), clips=2)
     loss = module.training_step(samples, 0)
-    keep, t = keep_context(samples, module.context_dropout), times(samples, NoiseSchedule(DiffusionConfig()))
-    target, _ = module.latents(samples, keep)
+    kept = keep(samples, module.conditioning.context_dropout, Draw.CONTEXT)
+    t = times(samples, NoiseSchedule(DiffusionConfig()))
+    target, _ = module.conditioning.latents(samples, kept)
     noise = noise_like(target, samples)
     assert torch.equal(denoiser.t, t)
-    assert torch.equal(denoiser.condition.mask, keep)
+    assert torch.equal(denoiser.condition.mask, kept)
     torch.testing.assert_close(loss, (denoiser.z / 2 - noise).square().mean())
 
 
@@ -119,15 +120,15 @@ def test_contexts_are_noised_to_levels_that_the_denoiser_is_told(tmp_path):
     noised = diffusion_training(tmp_path / "autoencoder", context_dropout=0.0, context_noise=TimeDistribution())
     assert noised.generator.denoiser.config.context_levels
     samples = batch(range(4), clips=2)
-    _, clean = noised.latents(samples, torch.ones(4, dtype=torch.bool))
-    found, again = (noised.noised(clean, samples) for _ in range(2))
+    _, clean = noised.conditioning.latents(samples, torch.ones(4, dtype=torch.bool))
+    found, again = (noised.conditioning.noised(clean, samples) for _ in range(2))
     assert found.level.unique().numel() > 1 and found.level.min() >= 0
     alpha, sigma = noised.generator.schedule.scales(found.level, clean.context)
     noise = ((found.context - alpha * clean.context) / sigma)[clean.mask]
     assert noise.std().item() == pytest.approx(1, abs=0.2)
     assert again.context.equal(found.context) and again.level.equal(found.level)
     plain = diffusion_training(tmp_path / "autoencoder")
-    assert plain.noised(clean, samples) is clean and not plain.generator.denoiser.config.context_levels
+    assert plain.conditioning.noised(clean, samples) is clean and not plain.generator.denoiser.config.context_levels
 
 
 def batch_of_keys(count: int, **key: int) -> dict:
@@ -139,7 +140,7 @@ def batch_of_keys(count: int, **key: int) -> dict:
 DRAWS = [
     lambda samples: noise_like(torch.empty(len(samples["key"]), 2, 5), samples),
     lambda samples: times(samples, NoiseSchedule(DiffusionConfig())),
-    lambda samples: keep_context(samples, 0.5),
+    lambda samples: keep(samples, 0.5, Draw.CONTEXT),
 ]
 
 
@@ -191,7 +192,7 @@ def test_the_validation_loss_does_not_depend_on_the_batch_size(module, tmp_path)
 def test_the_validation_loss_is_the_mean_over_samples_and_times(module, tmp_path):
     samples = batch(range(2), clips=2)
     (found,) = trainer(tmp_path).validate(module, loader([samples]), verbose=False)
-    target, condition = module.latents(samples, torch.ones(2, dtype=torch.bool))
+    target, condition = module.conditioning.latents(samples, torch.ones(2, dtype=torch.bool))
     with torch.no_grad():
         losses = [
             module.losses(target, noise_like(target, samples, t), torch.full((2,), t), condition).mean().item()

@@ -64,7 +64,7 @@ def test_stage_2_with_accumulation_and_clipping(tmp_path):
 
 def loss_of(module, samples):
     """What `training_step` minimizes, without a trainer."""
-    target, condition = module.latents(samples, torch.zeros(len(samples["key"]), dtype=torch.bool))
+    target, condition = module.conditioning.latents(samples, torch.zeros(len(samples["key"]), dtype=torch.bool))
     t = times(samples, module.generator.schedule)
     return module.losses(target, noise_like(target, samples), t, condition).mean()
 

@@ -30,7 +30,7 @@ def known(*frames: list[int]) -> torch.Tensor:
 def test_a_hint_is_the_latent_of_the_given_frames_of_the_target(tmp_path):
     training, samples = module(tmp_path), batch(range(3), clips=2)
     autoencoder, marks = training.generator.autoencoder, known([0], [], [0, 3])
-    target, _ = training.latents(samples, torch.zeros(3, dtype=torch.bool))
+    target, _ = training.conditioning.latents(samples, torch.zeros(3, dtype=torch.bool))
     found = hint_of(autoencoder, samples, marks, target)
     assert torch.equal(found.known, marks) and not found.hint[1].any()
     clips = samples["video"][:, :, AUTOENCODER.frames :]
@@ -50,8 +50,11 @@ def test_a_training_step_gives_some_samples_frames_and_learns_from_them(tmp_path
     assert 10 < int(condition.known.any(1).sum()) < 35
     assert condition.hint_level.unique().numel() > 5
     assert denoiser.hint_in.planes["hw"].weight.grad.any()
-    again = training.hinted(
-        Condition(), training.latents(samples, torch.zeros(40, dtype=torch.bool))[0], samples, condition.known
+    again = training.conditioning.hinted(
+        Condition(),
+        training.conditioning.latents(samples, torch.zeros(40, dtype=torch.bool))[0],
+        samples,
+        condition.known,
     )
     torch.testing.assert_close(again.hint, condition.hint)
 

@@ -54,7 +54,7 @@ def stage2_step_pixels(model: MeasuredModel, options: SpeedOptions) -> Measured:
     """
     module, parts = _stage2(model, options), []
     for dropout in (1.0, 0.0):
-        module.context_dropout = dropout
+        module.conditioning.context_dropout = dropout
         parts.append(_trained(module, _clips(model, options, 2), options, gradient_clip_val=CLIP_NORM))
     found = parts[0].mixed(parts[1], 1 - CONTEXT_DROPOUT)
     found.extra["contexts_kept"] = round(1 - CONTEXT_DROPOUT, 6)

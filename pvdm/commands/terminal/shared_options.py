@@ -36,6 +36,7 @@ SOLVER = {
     "eta": 0.0,
     "guidance": 0.0,
     "label_guidance": 0.0,
+    "prompt_guidance": 0.0,
     "hint_guidance": 0.0,
     "hint_noise": 0.0,
     "context_noise": None,
@@ -143,6 +144,7 @@ def _add_guidance(group: argparse._ArgumentGroup) -> None:
         "by default videos of no particular class",
     )
     group.add_argument("--label-guidance", type=float, help="weight of guidance by the class; 0 turns it off")
+    group.add_argument("--prompt-guidance", type=float, help="weight of guidance by the prompt; 0 turns it off")
     group.add_argument("--hint-guidance", type=float, help="weight of guidance by given frames; 0 turns it off")
     group.add_argument(
         "--hint-noise",
@@ -171,6 +173,35 @@ def _add_guidance(group: argparse._ArgumentGroup) -> None:
         metavar=("LOW", "HIGH"),
         help="noise, sigma / alpha, between which any guidance is on; by default all",
     )
+
+
+def add_prompt(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """What is to be seen, for a model with text."""
+    group = parser.add_argument_group("text")
+    group.add_argument(
+        "--prompt",
+        action="append",
+        metavar="TEXT",
+        help="what is to be seen; may be repeated, and the videos take the prompts in turn",
+    )
+    group.add_argument(
+        "--negative-prompt", metavar="TEXT", help="what --prompt-guidance leads away from, instead of no prompt"
+    )
+    return group
+
+
+def prompts_of(options: argparse.Namespace, videos: int) -> list[str] | None:
+    """The prompt of each video, those of the options in turn; InputError for more than there are videos."""
+    given = options.prompt
+    if given is None:
+        for name in ("negative_prompt", "prompt_guidance"):
+            if getattr(options, name):
+                option = f"--{name.replace('_', '-')}"
+                raise InputError(f"{option} is given without --prompt", "give a --prompt, or leave it out")
+        return None
+    if len(given) > videos:
+        raise InputError(f"there are {len(given)} prompts for {videos} video(s)", "give each --prompt a video")
+    return [given[index % len(given)] for index in range(videos)]
 
 
 def add_keyframes(parser: argparse.ArgumentParser) -> None:
@@ -233,6 +264,7 @@ def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps:
         options.eta,
         options.guidance,
         label_guidance=options.label_guidance,
+        prompt_guidance=options.prompt_guidance,
         hint_guidance=options.hint_guidance,
         hint_noise=options.hint_noise,
         grid=options.grid,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -134,7 +134,9 @@ class LatentPlan:
 
     def to_json(self) -> dict[str, Any]:
         """The content of the index, JSON-able."""
-        return {"format": FORMAT, "version": VERSION, **self._content(), "data": dict(self.data)}
+        captions = [list(video.captions) for video in self.videos]
+        own = {"captions": captions} if any(captions) else {}
+        return {"format": FORMAT, "version": VERSION, **self._content(), "data": dict(self.data), **own}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> LatentPlan:
@@ -150,6 +152,9 @@ class LatentPlan:
             None if stored["classes"] is None else tuple(stored["classes"]),
             stored["data"],
         )
+        if captions := stored.get("captions"):
+            pairs = zip(plan.videos, captions, strict=True)
+            plan = replace(plan, videos=VideoTable([replace(video, captions=tuple(own)) for video, own in pairs]))
         if not 0 < plan.training <= len(plan.videos) or not plan.clips > 0 or len(plan.latent) != 2:
             raise ValueError("there are no clips")
         return plan

@@ -13,6 +13,7 @@ import torch
 from pvdm.data.dataset import Augmentation, ClipDataset, Placement
 from pvdm.data.latents.encoding_plan import LatentPlan
 from pvdm.data.latents.shards import ShardReader
+from pvdm.data.scenes.scene_videos import ROOT
 
 
 class LatentClips(ClipDataset):
@@ -26,7 +27,7 @@ class LatentClips(ClipDataset):
         folder: The folder of the shards.
         plan: What it holds.
         numbers: Which of the plan's videos.
-        seed, training, clips_per_video: As for `ClipDataset`.
+        seed, training, clips_per_video, captioned: As for `ClipDataset`.
         horizontal_flip: Mirror half of the samples of training.
     """
 
@@ -40,6 +41,7 @@ class LatentClips(ClipDataset):
         training: bool,
         horizontal_flip: bool = False,
         clips_per_video: int | None = None,
+        captioned: bool = False,
     ) -> None:
         super().__init__(
             [plan.videos[number] for number in numbers],
@@ -49,9 +51,14 @@ class LatentClips(ClipDataset):
             training=training,
             augmentation=Augmentation(horizontal_flip=horizontal_flip and plan.settings["flips"]),
             clips_per_video=clips_per_video,
+            captioned=captioned,
         )
         self._plan, self._read_row = plan, ShardReader(folder, plan)
         self._first_rows = np.array([plan.rows_of(number).start for number in numbers])  # no objects, see VideoTable
+
+    def _path(self, number: int, epoch: int) -> Path:
+        path = super()._path(number, epoch)
+        return ROOT / path if self._plan.data.get("layout") == "scenes" else path
 
     def _placement(self, number: int, epoch: int, index: int) -> Placement:
         placement = super()._placement(number, epoch, index)

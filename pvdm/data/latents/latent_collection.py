@@ -37,15 +37,24 @@ class LatentCollection(ClipCollection):
         splits: SplitOptions = SplitOptions(),
         part: Part = "train",
         card: DataCard = DataCard(),
+        captions: bool = False,
     ) -> None:
         super().__init__(path, samples, card)
+        self.captions = captions
         self.splits, self.part = splits, part
         self.plan: LatentPlan | None = None
 
     @classmethod
     def of(cls, options: DataOptions) -> LatentCollection:
         """The collection that options describe."""
-        return cls(options.path, options.samples, splits=options.splits, part=options.part, card=options.card)
+        return cls(
+            options.path,
+            options.samples,
+            splits=options.splits,
+            part=options.part,
+            card=options.card,
+            captions=options.captions,
+        )
 
     @property
     def clip(self) -> ClipShape:
@@ -60,6 +69,9 @@ class LatentCollection(ClipCollection):
         self._check_splits(plan)
         if self.samples.augmentation.color_jitter != ColorJitter():
             raise InputError("latents have no colors that could change", "leave data.color_jitter out")
+        if self.captions and plan.data["layout"] != "scenes" and not any(video.captions for video in plan.videos):
+            problem = f"the latents in {self.path} have no captions"
+            raise InputError(problem, "encode the videos again with data.captions true, or leave it out")
         if log:
             self._log_differences(plan)
         self.plan, self.classes = plan, plan.classes
@@ -138,4 +150,5 @@ class LatentCollection(ClipCollection):
             training=training,
             horizontal_flip=training and self.samples.augmentation.horizontal_flip,
             clips_per_video=self.samples.clips_per_video if training else None,
+            captioned=self.captions,
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ class MixedClips:
         self, sets: Sequence[ClipDataset], labels: Sequence[Sequence[int]], weights: Sequence[float] | None = None
     ) -> None:
         self.sets, self.weights = list(sets), weights
+        self.captioned = any(clips.captioned for clips in sets)
         self._ends = np.cumsum([len(clips) for clips in sets])
         self._labels = [np.array([*known, NO_LABEL]) for known in labels]  # the last is taken by -1, which is NO_LABEL
 
@@ -47,7 +49,8 @@ class MixedClips:
         clips = self.sets[number]
         sample = clips[SampleKey(epoch, index - int(self._ends[number]) + len(clips))]
         label = int(self._labels[number][sample["label"]])
-        return {**sample, "key": torch.tensor([clips.seed, epoch, index]), "label": label}
+        whole = {**sample, "key": torch.tensor([clips.seed, epoch, index]), "label": label}
+        return {"caption": "", **whole} if self.captioned else whole
 
     def fixed(self) -> MixedClips:
         """The same sets, read as validation reads them; see `ClipDataset.fixed`."""
@@ -59,6 +62,10 @@ class MixedClips:
     def videos(self) -> Sequence[Video]:
         """The videos of all sets."""
         return ConcatDataset([clips.videos for clips in self.sets])
+
+    def captions(self) -> Iterator[str]:
+        """All captions of all sets; see `ClipDataset.captions`."""
+        return chain.from_iterable(clips.captions() for clips in self.sets)
 
     @property
     def numbers(self) -> np.ndarray:

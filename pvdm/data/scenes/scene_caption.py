@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 
 from pvdm.data.scenes.moving_camera import Camera
 from pvdm.data.scenes.rendering.ray_caster import segment
+from pvdm.data.scenes.rendering.surfaces import COLORS, Finish, Pattern
 from pvdm.data.scenes.scene_events import passes
-from pvdm.data.scenes.world import Body, World
+from pvdm.data.scenes.world import Body, Shape, Size, World
 
 NOTICED = 0.06
 """Metres that a body must move to be seen moving."""
@@ -18,6 +20,19 @@ GLANCES, SIDE, SEEN = 5, 48, 5
 """A body is in a caption if, in one of so many frames of so many pixels a side, it covers so many of them."""
 
 TIMES = ("", "", " twice", " three times", " four times", " five times")
+
+WORDS = " ".join(
+    (
+        "a an the and in of to",
+        *(" ".join(get_args(kind)) for kind in (Shape, Size, Finish, Pattern)),
+        *COLORS,
+        "turns clockwise counterclockwise stands still rolls slides to and fro to the right to the left",
+        "away from the camera towards the camera bounces rises falls and passes behind in front of",
+        *TIMES,
+        "many times orbits moves closer back",
+    )
+)
+"""Every word of the captions."""
 
 
 def caption_of(world: World, camera: Camera, times: np.ndarray, shape: tuple[int, int] = (1, 1)) -> str:

@@ -100,6 +100,22 @@ def read_frames(
     return render(world, world.camera, places / FPS, *(size or (SIDE, SIDE)))
 
 
+def scene_caption(path: str | Path, shape: ClipShape, indices: np.ndarray) -> str:
+    """What is seen in these frames of a scene, in clips of this shape."""
+    from pvdm.data.scenes.scene_caption import caption_of
+
+    scene = ScenePath.of(path)
+    world = World.draw(scene.seed, scene.index)
+    return caption_of(world, world.camera, np.asarray(indices) / FPS, (shape.height, shape.width))
+
+
+def scene_words() -> str:
+    """Every word that captions of scenes may have."""
+    from pvdm.data.scenes.scene_caption import WORDS
+
+    return WORDS
+
+
 def read_covering(
     path: str | Path,
     indices: np.ndarray,

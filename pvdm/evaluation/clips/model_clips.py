@@ -18,7 +18,7 @@ from pvdm.evaluation.clips.scaling import Scaling
 from pvdm.evaluation.clips.source import Clip, ClipSource
 from pvdm.files.weights import sha256_of, sha256_of_weights
 from pvdm.generation import VideoGenerator
-from pvdm.generation.latent_model import Label
+from pvdm.generation.conditioned_model import Label
 from pvdm.generation.model_files import WEIGHTS, resolve_folder
 from pvdm.video import FRAME_SUFFIXES, VIDEO_SUFFIXES
 

@@ -17,7 +17,7 @@ from pvdm.evaluation.clips.source import ClipSource
 from pvdm.evaluation.clips.video_clips import VideoClips
 from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.evaluation.protocol import Protocol
-from pvdm.generation.latent_model import Label
+from pvdm.generation.conditioned_model import Label
 from pvdm.generation.model_files import CONFIG
 from pvdm.generation.packaged_models import is_packaged_name
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from pvdm.conditions.hints import with_given
 from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.errors import InputError
-from pvdm.generation.latent_model import Label, LatentModel
+from pvdm.generation.conditioned_model import Label
+from pvdm.generation.latent_model import LatentModel
 from pvdm.runtime.progress_callback import Progress
 
 

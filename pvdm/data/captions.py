@@ -1,0 +1,88 @@
+"""Captions of videos: in a table of the data set, or in files beside the videos."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pvdm.data.index import Index, Video
+from pvdm.errors import InputError
+
+TABLE = "captions.csv"
+FILE, CAPTION = "file", "caption"
+"""Columns of the table; others are ignored."""
+
+
+class FoundCaptions(NamedTuple):
+    """An index whose videos have their captions, how many have one, and the table's files that are no videos of it."""
+
+    index: Index
+    captioned: int
+    unknown: list[str]
+
+
+def with_captions(index: Index, root: Path) -> FoundCaptions:
+    """Adds the captions below a data set's folder to its videos.
+
+    `captions.csv` has the columns `file`, relative to the folder, and `caption`; a file may have several rows. Beside
+    `clip.mp4` there may be `clip.txt`, with a caption on each line, or `clip.json`, with `caption` or `captions`.
+    `InputError` for a file that cannot be read as that, and if no video has a caption.
+    """
+    table = _table(root / TABLE)
+    videos = [replace(video, captions=tuple(_captions(video, root, table))) for video in index.videos]
+    captioned = sum(bool(video.captions) for video in videos)
+    if not captioned:
+        remedy = f"put {TABLE} into it, or files such as clip.txt beside its videos, or set data.captions false"
+        raise InputError(f"none of the {len(videos)} videos of {root} has a caption", remedy)
+    known = {*(_name(video.path, root) for video in videos), *(_name(bad.path, root) for bad in index.bad)}
+    return FoundCaptions(Index(videos, index.bad), captioned, sorted(table.keys() - known))
+
+
+def _captions(video: Video, root: Path, table: dict[str, list[str]]) -> Iterable[str]:
+    """The captions of a video: the table's, and those of the files beside it."""
+    texts = [*table.get(_name(video.path, root), ()), *_beside(video.path)]
+    return (" ".join(text.split()) for text in texts if text.strip())
+
+
+def _name(path: Path, root: Path) -> str:
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+
+
+def _table(path: Path) -> dict[str, list[str]]:
+    """The captions of each file of a table; empty without one."""
+    if not path.is_file():
+        return {}
+    captions: dict[str, list[str]] = {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        if missing := {FILE, CAPTION} - set(rows.fieldnames or ()):
+            raise InputError(f"{path} has no column {sorted(missing)[0]}", f"give it the columns {FILE} and {CAPTION}")
+        for row in rows:
+            captions.setdefault(Path(row[FILE] or "").as_posix(), []).append(row[CAPTION] or "")
+    return captions
+
+
+def _beside(video: Path) -> Sequence[str]:
+    """The captions of the files beside a video."""
+    text, data = video.with_suffix(".txt"), video.with_suffix(".json")
+    texts = text.read_text(encoding="utf-8-sig").splitlines() if text.is_file() else []
+    return [*texts, *(_of_json(data) if data.is_file() else ())]
+
+
+def _of_json(path: Path) -> Sequence[str]:
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON ({error})", "mend it, or remove it") from error
+    if not isinstance(content, dict):
+        return ()
+    found = content.get("captions", content.get(CAPTION, ()))
+    texts = [found] if isinstance(found, str) else found
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+        problem = f"{path} holds captions that are no texts"
+        raise InputError(problem, 'give "caption": "..." or "captions": ["...", ...]')
+    return texts

@@ -1,0 +1,124 @@
+"""What the denoiser is given in training beside the noisy latent, sample by sample, and in each case of validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pvdm.conditions.given_frames import GivenFrames
+from pvdm.data.table import NO_LABEL
+from pvdm.diffusion import Condition, TimeDistribution
+from pvdm.errors import InputError, check_range
+from pvdm.generation import VideoGenerator
+from pvdm.training.batch import content, hint_of, latents_of, on_device
+from pvdm.training.sample_rng import Draw, captions, keep, known_frames, noise_like, times
+
+
+@dataclass
+class Conditioning:
+    """Draws the parts of the conditions of a batch; the arguments are explained in `DiffusionTraining`."""
+
+    generator: VideoGenerator
+    context_dropout: float = 0.7
+    context_noise: TimeDistribution | None = None
+    label_dropout: float = 0.1
+    given_frames: GivenFrames | None = None
+    hint_noise: TimeDistribution | None = None
+    text_dropout: float = 0.1
+    clause_dropout: float = 0.0
+    names: list[str] = field(init=False)
+    """The cases of a validation."""
+
+    def __post_init__(self) -> None:
+        shares = ("context_dropout", "label_dropout", "text_dropout", "clause_dropout")
+        check_range(0, 1, **{name: getattr(self, name) for name in shares})
+        is_there = {
+            "no_context": True,
+            "context": True,
+            "label": self.generator.class_count is not None,
+            "text": self.generator.text is not None,
+            "hint": self.given_frames is not None,
+        }
+        self.names = [name for name, there in is_there.items() if there]
+
+    def training(self, batch: Mapping[str, Any]) -> tuple[Tensor, Condition, Tensor]:
+        """Latents of the targets (b, c, l), their conditions, and which samples see frames (b,) bool, on the CPU."""
+        kept = keep(batch, self.context_dropout, Draw.CONTEXT) & batch["has_context"].cpu()
+        target, condition = self.latents(batch, kept)
+        condition = self.labelled(self.noised(condition, batch), batch, keep(batch, self.label_dropout, Draw.LABEL))
+        if self.generator.text is not None:
+            told = captions(batch, self.clause_dropout)
+            condition = self.told(condition, batch, told, keep(batch, self.text_dropout, Draw.TEXT))
+        if self.given_frames is not None:
+            known = known_frames(batch, self.given_frames, self.generator.frames)
+            condition, kept = self.hinted(condition, target, batch, known), kept | known.any(1)
+        return target, condition, kept
+
+    def validation(self, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, tuple[Condition, Tensor]]]:
+        """Latents of the targets, and for each of `names` the conditions and which samples count, (b,) bool.
+
+        In each case one part alone is given; all given parts are whole.
+        """
+        everyone = torch.ones(len(content(batch)), dtype=torch.bool)
+        target, context = self.latents(batch, everyone)
+        cases = {"no_context": (Condition(), everyone), "context": (context, context.mask)}
+        if "label" in self.names:
+            labelled = self.labelled(Condition(), batch, everyone)
+            cases["label"] = (labelled, labelled.label_mask)
+        if "text" in self.names:
+            told = self.told(Condition(), batch, captions(batch), everyone)
+            cases["text"] = (told, told.text_mask.any(1))
+        if "hint" in self.names:
+            known = torch.zeros(len(target), self.generator.frames, dtype=torch.bool)
+            known[:, [0, -1]] = True
+            cases["hint"] = (hint_of(self.generator.autoencoder, batch, known, target), on_device(batch, everyone))
+        return target, cases
+
+    def target(self, batch: Mapping[str, Any]) -> Tensor:
+        """Latents of the targets alone, (b, c, l)."""
+        return self.latents(batch, torch.zeros(len(content(batch)), dtype=torch.bool))[0]
+
+    def latents(self, batch: Mapping[str, Any], kept: Tensor) -> tuple[Tensor, Condition]:
+        """Latents of the targets (b, c, l), and the contexts that `kept` (b,) marks; see `latents_of`."""
+        return latents_of(self.generator.autoencoder, batch, kept)
+
+    def noised(self, condition: Condition, batch: Mapping[str, Any]) -> Condition:
+        """The condition with noise in its contexts, each to a level of its own, if the training has it so."""
+        if self.context_noise is None:
+            return condition
+        schedule = self.generator.schedule
+        level = times(batch, schedule, self.context_noise, purpose=Draw.CONTEXT_LEVEL)
+        noise = noise_like(condition.context, batch, purpose=Draw.CONTEXT_NOISE)
+        return condition.noised(level, noise, schedule)
+
+    def hinted(self, condition: Condition, target: Tensor, batch: Mapping[str, Any], known: Tensor) -> Condition:
+        """The condition with the hints of the frames `known` (b, t), each with noise of a level of its own."""
+        found = hint_of(self.generator.autoencoder, batch, known, target)
+        if self.hint_noise is not None:
+            schedule = self.generator.schedule
+            level = times(batch, schedule, self.hint_noise, purpose=Draw.HINT_LEVEL)
+            found = found.noised_hint(level, noise_like(target, batch, purpose=Draw.HINT_NOISE), schedule)
+        return replace(condition, hint=found.hint, known=found.known, hint_level=found.hint_level)
+
+    def labelled(self, condition: Condition, batch: Mapping[str, Any], kept: Tensor) -> Condition:
+        """The condition with the labels that `kept` (b,) marks; unchanged for a denoiser without classes.
+
+        A sample without a label keeps none.
+        """
+        if self.generator.class_count is None:
+            return condition
+        if (label := batch.get("label")) is None:
+            raise InputError(
+                "the samples have no labels",
+                "give data with classes, or leave model.denoiser.classes out",
+            )
+        return replace(condition, label=label, label_mask=on_device(batch, kept) & (label != NO_LABEL))
+
+    def told(self, condition: Condition, batch: Mapping[str, Any], texts: list[str], kept: Tensor) -> Condition:
+        """The condition with the captions that `kept` (b,) marks; a sample without one keeps none."""
+        states, mask = self.generator.text_encoder(texts)
+        return replace(condition, text=on_device(batch, states), text_mask=on_device(batch, mask & kept[:, None]))
