@@ -64,7 +64,8 @@ def test_noise_of_two_levels_is_that_of_each_part_of_the_latent(tmp_path):
 
 
 def test_fit_learns_the_words_of_the_captions_and_the_model_keeps_them(command, videos, tmp_path):
-    (videos / "captions.csv").write_text("file,caption\ntrain/0.mp4,a red Ball\ntrain/1.mp4,something blue\nval/0.mp4,a ball\n")
+    rows = ("file,caption", "train/0.mp4,a red Ball", "train/1.mp4,something blue", "val/0.mp4,a ball")
+    (videos / "captions.csv").write_text("\n".join(rows))
     options = {"model__text__tokens": 6, "data__captions": "true", "model__planes_apart": 0.5}
     assert main(command("fit", "diffusion", trainer__val_check_interval=2, **options)) == 0
     run = tmp_path / "run"
