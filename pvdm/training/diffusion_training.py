@@ -32,7 +32,16 @@ from pvdm.training.batch import content, hint_of, latents_of, on_device
 from pvdm.training.data import LatentData
 from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.reductions import SampleMeans
-from pvdm.training.sample_rng import Draw, drawn_by, keep_context, keep_label, known_frames, noise_like, times
+from pvdm.training.sample_rng import (
+    Draw,
+    blur_factors,
+    drawn_by,
+    keep_context,
+    keep_label,
+    known_frames,
+    noise_like,
+    times,
+)
 from pvdm.training.warm_start import WarmStart
 
 
@@ -185,7 +194,8 @@ class DiffusionTraining(AutomaticUpdates):
 
     def hinted(self, condition: Condition, target: Tensor, batch: dict[str, Any], known: Tensor) -> Condition:
         """The condition with the hints of the frames `known` (b, t), each with noise of a level of its own."""
-        found = hint_of(self.generator.autoencoder, batch, known, target)
+        factors = blur_factors(batch, self.given_frames, known)
+        found = hint_of(self.generator.autoencoder, batch, known, target, factors)
         if self.hint_noise is not None:
             schedule = self.generator.schedule
             level = times(batch, schedule, self.hint_noise, purpose=Draw.HINT_LEVEL)
