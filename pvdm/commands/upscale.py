@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from contextlib import ExitStack, closing
-from pathlib import Path
 
-from pvdm import video
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.shared_options import (
     add_model,
-    add_output,
     add_sampler,
     load_model,
     natural,
     of_one_video,
     shared_work,
 )
-from pvdm.files.atomic_write import check_output
-from pvdm.generation.input_video import check_input
+from pvdm.commands.terminal.video_pipes import add_video_ends, check_ends, output_of, video_of
 from pvdm.runtime.processes import in_parts, together
-
-logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
-    parser.add_argument("input", type=Path, help="small video file or folder of small frames, of any rate")
-    add_output(parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder of png frames")
+    add_video_ends(parser, "small video file or folder of small frames, of any rate")
     parser.add_argument("--seed", type=natural, default=0, help="seed of the noise")
     parser.add_argument(
         "--no-keep-given",
@@ -45,22 +37,21 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _upscale(options: argparse.Namespace) -> None:
-    check_output(options.output, overwrite=options.overwrite)
-    check_input(options.input)
+    check_ends(options)
     generator = load_model(options)
     from pvdm.generation.tasks.upscaling import Upscaling
 
     task = Upscaling(generator, **of_one_video(options, generator), keep_given=options.keep_given)
-    source = video.PacedVideo(options.input)
-    task.factor(source.size)
-    fps = source.info.fps or generator.fps
     with ExitStack() as stack:
+        source = stack.enter_context(video_of(options))
+        task.factor(source.size)
         stack.enter_context(generator.precision(options.precision))
-        lengths = [len(part) for part in in_parts(source.frames, generator.frames)]
+        lengths = source.frames and [len(part) for part in in_parts(source.frames, generator.frames)]
         bar = stack.enter_context(SamplingBar(lengths, unit="frames"))
         parts = stack.enter_context(closing(task.run(source.runs(generator.frames), bar.sampling)))
-        writer = stack.enter_context(video.VideoWriter(options.output, fps=fps, overwrite=options.overwrite))
+        output = stack.enter_context(output_of(options, source, source.fps or generator.fps))
         for part in parts:
-            writer.write(part)
+            output.write(part)
             bar.written(part.shape[1])
-    logger.info("%d frames of %dx%d in %s", source.frames, *reversed(generator.size), options.output)
+    height, width = generator.size
+    output.log(f"{output.frames} frames of {width}x{height}")
