@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from fractions import Fraction
 from io import FileIO
 from threading import Thread
 
@@ -12,7 +13,7 @@ import torch
 
 from pvdm.errors import InputError
 from pvdm.video import read_video, write_video
-from pvdm.video.live.live_video import LiveVideo
+from pvdm.video.live.live_video import LiveVideo, _Gaps
 from pvdm.video.live.live_writer import LiveWriter
 
 
@@ -101,7 +102,45 @@ def test_damage_between_whole_frames_is_told_and_left_out_at_the_ends(pipe, tmp_
     with path.open("rb", buffering=0) as file, LiveVideo(file) as live, caplog.at_level(logging.WARNING):
         shown = grays(live.runs(1))
     assert shown == pytest.approx([25, 30, 35, 35, 35, 50, 55, 60, 65, 70], abs=2)
-    assert caplog.messages == ["frame 3 came damaged; the one before it stands until a whole one comes"]
+    assert caplog.messages == ["frame 3 is lost or damaged; the one before it stands until a whole one comes"]
+
+
+@pytest.fixture(scope="module")
+def packets(tmp_path_factory) -> list[bytes]:
+    """Of a stream of 120 noisy frames in MPEG-TS, which begins anew at frames 50 and 100."""
+    path, random = tmp_path_factory.mktemp("live") / "a.ts", torch.Generator().manual_seed(0)
+    still = torch.randint(40, 200, (3, 1, 32, 48), dtype=torch.uint8, generator=random)
+    with path.open("wb", buffering=0) as file, LiveWriter(file, fps=25) as writer:
+        writer.write(still + torch.randint(40, (3, 120, 32, 48), dtype=torch.uint8, generator=random))
+    content = path.read_bytes()
+    return [content[start : start + 188] for start in range(0, len(content), 188)]
+
+
+def damaged(pipe, packets: list[bytes]) -> list[bool]:
+    with LiveVideo(sent(pipe, b"".join(packets))) as live:
+        return [frame is None for frame in live.each()]
+
+
+def test_lost_packets_cost_no_time(pipe, packets):
+    part = len(packets) // 12
+    found = damaged(pipe, packets[: 6 * part] + packets[7 * part :])
+    assert len(found) == 120 and 8 <= sum(found) <= 50 and not any(found[:40]) and not any(found[100:])
+
+
+def test_a_stream_at_another_rate_than_it_says_has_no_gaps():
+    said, uneven = _Gaps(Fraction(50)), _Gaps(Fraction(10))
+    assert [said.before(index / 25, 0) for index in range(5)] == [0] * 5
+    assert [uneven.before(time, 0) for time in (0, 0.1, 0.4, 0.52, 100, 100.1)] == [0, 0, 2, 0, 0, 0]
+    assert [uneven.before(None, damaged) for damaged in (3, 0)] == [3, 0]
+
+
+def test_a_stream_is_joined_at_its_next_beginning(pipe, packets):
+    assert damaged(pipe, packets[len(packets) // 12 :]) == [False] * 70
+
+
+def test_a_stream_that_breaks_off_ends_with_its_last_whole_frame(pipe, packets):
+    found = damaged(pipe, [*packets[: len(packets) // 2], packets[len(packets) // 2][:100]])
+    assert 55 <= len(found) <= 62 and not any(found)
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all" * 100])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
+from fractions import Fraction
 from io import RawIOBase
 from pathlib import Path
 from queue import Full, Queue
@@ -28,6 +29,7 @@ REMEDY = "pipe in a stream, such as MPEG-TS or Matroska, or redirect a file (< v
 PROBED = {"analyzeduration": "500000"}  # microseconds of video that FFmpeg may read before the first frame; else 5 s
 CENTER = (0.5, 0.5)
 END = object()
+LONGEST_GAP = 10  # seconds; a longer one in the times of a stream is a jump of its clock
 PATIENCE = 0.1  # seconds after which a waiting thread looks whether the video is still wanted
 
 logger = logging.getLogger(__name__)
@@ -66,7 +68,7 @@ class LiveVideo:
         self._is_closed.set()
 
     def each(self) -> Iterator[Tensor | None]:
-        """The frames as they come, (3, 1, h, w) uint8; None for one that came damaged between whole ones."""
+        """The frames as they come, (3, 1, h, w) uint8; None for one that is lost or damaged."""
         while self._next is not END:
             came, frame = self._next
             self.latency.came(came)
@@ -74,14 +76,14 @@ class LiveVideo:
             self._next = self._taken()
 
     def runs(self, length: int) -> Iterator[Tensor]:
-        """The frames as they come, (3, 1, h, w) uint8; a damaged one shows the one before, and a warning says so.
+        """The frames as they come, (3, 1, h, w) uint8; in place of a lost one, the one before, and a warning.
 
         `length` bounds the runs of a file, see `PacedVideo.runs`.
         """
         shown = was_damaged = None
         for number, frame in enumerate(self.each()):
             if frame is None and not was_damaged:
-                logger.warning("frame %d came damaged; the one before it stands until a whole one comes", number)
+                logger.warning("frame %d is lost or damaged; the one before it stands until a whole one comes", number)
             was_damaged, shown = frame is None, shown if frame is None else frame
             yield shown
 
@@ -117,26 +119,26 @@ class LiveVideo:
     def _pixels(
         self, container: av.container.InputContainer, stream: av.video.stream.VideoStream
     ) -> Iterator[Tensor | None]:
-        picture = CoveringPicture(NAME, stream, self.size, CENTER) if self.size else Picture(NAME, stream)
+        picture = None
         for frame in whole_frames(container, stream):
             if frame is None:
                 yield None
                 continue
-            self.size = self.size or picture.size(frame)
-            pixels = np.stack(picture(frame)) if isinstance(picture, CoveringPicture) else picture(frame)
-            planes = pixels if isinstance(picture, CoveringPicture) else np.moveaxis(pixels, -1, 0)
-            yield torch.from_numpy(np.ascontiguousarray(planes))[:, None]
+            if picture is None:  # where a stream is joined, it has no size before its first whole frame
+                self.size = self.size or Picture(NAME, stream).size(frame)
+                picture = CoveringPicture(NAME, stream, self.size, CENTER)
+            yield torch.from_numpy(np.stack(picture(frame)))[:, None]
 
 
 def whole_frames(
     container: av.container.InputContainer, stream: av.video.stream.VideoStream
 ) -> Iterator[av.VideoFrame | None]:
-    """The frames of a stream, None for those that are damaged, which damage spreads to up to the next key frame.
+    """The frames of a stream, None for those that are lost or damaged; damage spreads up to the next key frame.
 
-    A packet that the decoder refuses counts as a frame. Damaged frames at the beginning, where a stream is joined, and
-    at the end, where it breaks off, are left out.
+    How many there are between two whole ones is told by the times of these. Those before the first whole one, where a
+    stream is joined, and after the last one, where it breaks off, are left out.
     """
-    is_damaged, damaged, has_begun = False, 0, False
+    is_damaged, damaged, gaps = False, 0, _Gaps(stream.average_rate or stream.guessed_rate)
     for packet in container.demux(stream):
         try:
             frames = packet.decode()
@@ -148,6 +150,24 @@ def whole_frames(
             if is_damaged:
                 damaged += 1
                 continue
-            yield from [None] * damaged * has_begun
-            damaged, has_begun = 0, True
+            yield from [None] * gaps.before(frame.time, damaged)
+            damaged = 0
             yield frame
+
+
+class _Gaps:
+    """How many frames of a stream are missing between whole ones, at a rate in frames per second."""
+
+    def __init__(self, rate: Fraction | None) -> None:
+        self._rate, self._last, self._has_begun, self._is_steady = rate, None, False, False
+
+    def before(self, time: float | None, damaged: int) -> int:
+        """Frames between the last whole one and that of a time in seconds, between which so many came damaged."""
+        last, self._last, has_begun, self._has_begun = self._last, time, self._has_begun, True
+        if not has_begun:
+            return 0
+        if not self._rate or last is None or time is None or not 0 < time - last <= LONGEST_GAP:
+            return damaged
+        steps = max(1, round((time - last) * self._rate))
+        self._is_steady = self._is_steady or steps == 1  # else the rate is not that of the frames
+        return steps - 1 if damaged or self._is_steady else 0

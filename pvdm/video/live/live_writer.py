@@ -14,10 +14,10 @@ from pvdm.video.pixels import check_pixels
 
 
 class StreamEncoder(Mp4Encoder):
-    """H.264 that waits for no later frame, in MPEG-TS, which needs no index and can be read from anywhere on."""
+    """H.264 that waits for no later frame, in MPEG-TS, which needs no index; it can be joined at every 50th frame."""
 
     container, container_options = "mpegts", {"flush_packets": "1"}
-    codec, codec_options = "libx264", {**Mp4Encoder.codec_options, "tune": "zerolatency"}
+    codec, codec_options = "libx264", {**Mp4Encoder.codec_options, "tune": "zerolatency", "g": "50"}
 
 
 class LiveWriter:
