@@ -54,6 +54,10 @@ COMMANDS = {
         "make missing or damaged frames of a video from those around them",
         "my_model my_video.mp4 --missing 40-47 60 --output whole.mp4",
     ),
+    "upscale": Verb(
+        "make a small video as large as the model's clips, at any length",
+        "my_model small.mp4 --output large.mp4",
+    ),
     "reconstruct": Verb(
         "encode and decode a video with the autoencoder",
         "my_model my_video.mp4 --side-by-side --output beside.mp4",

@@ -6,7 +6,6 @@ import argparse
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
@@ -14,20 +13,20 @@ from tqdm import tqdm
 from pvdm import video
 from pvdm.commands.terminal.shared_options import (
     add_model,
-    add_output,
     add_sampler,
     load_model,
     natural,
     of_one_video,
     shared_work,
 )
+from pvdm.commands.terminal.video_pipes import PIPE, add_video_ends, check_ends, output_of, video_of
 from pvdm.errors import InputError
-from pvdm.files.atomic_write import check_output
-from pvdm.generation.input_video import check_input
 from pvdm.runtime.processes import together
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from pvdm.video.live.live_video import LiveVideo
 
 AT_ONCE = 16
 """Frames that are decoded together, and one by one if that fails."""
@@ -40,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
-    parser.add_argument("input", type=Path, help="video file or folder of frames, of any rate")
+    add_video_ends(parser, "video file or folder of frames, of any rate")
     parser.add_argument(
         "--missing",
         nargs="+",
@@ -48,7 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="frames to make anew, as numbers from 0 or spans with both ends: 40-47 60; by default those that cannot "
         "be decoded, and exact repetitions of the frame before",
     )
-    add_output(parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder of png frames")
     parser.add_argument("--seed", type=natural, default=0, help="seed of the noise")
     add_sampler(parser)
 
@@ -59,34 +57,40 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _repair(options: argparse.Namespace) -> None:
-    check_output(options.output, overwrite=options.overwrite)
-    check_input(options.input)
+    check_ends(options)
     spans = spans_of(options.missing or [])
     generator = load_model(options)
     from pvdm.generation.tasks.repair import Repair
 
     task = Repair(generator, **of_one_video(options, generator))
-    source = video.PacedVideo(options.input, generator.size)
+    with ExitStack() as stack:
+        source = stack.enter_context(video_of(options, generator.size))
+        is_live = options.input == PIPE
+        missing = set() if is_live else _missing(source, spans)
+        frames = _coming(source, spans, missing) if is_live else _parts(source)
+        stack.enter_context(generator.precision(options.precision))
+        bar = stack.enter_context(tqdm(total=source.frames, unit="frame"))
+        parts = stack.enter_context(closing(task.run(frames, missing)))
+        output = stack.enter_context(output_of(options, source, source.fps or generator.fps))
+        for part in parts:
+            output.write(part)
+            bar.update(part.shape[1])
+    output.log(f"{output.frames} frames, {len(missing)} of them made anew,")
+
+
+def _missing(source: video.PacedVideo, spans: list[range]) -> set[int]:
+    """The frames of a file to make anew; InputError if there are none, or if one of the spans is beyond its end."""
     if (last := max((span[-1] for span in spans), default=0)) >= source.frames:
         raise InputError(
-            f"there is no frame {last} in {options.input}, which has {source.frames}",
+            f"there is no frame {last} in {source.path}, which has {source.frames}",
             f"give numbers from 0 to {source.frames - 1}",
         )
     damaged, repeated = _found(source)
     missing = (set().union(*spans) or repeated) | damaged
     if not missing:
-        raise InputError(f"{options.input} lacks no frame", "say which to make anew: --missing 40-47 60")
+        raise InputError(f"{source.path} lacks no frame", "say which to make anew: --missing 40-47 60")
     logger.info("making %d frames anew: %s", len(missing), in_words(missing))
-    fps = source.info.fps or generator.fps
-    with ExitStack() as stack:
-        stack.enter_context(generator.precision(options.precision))
-        bar = stack.enter_context(tqdm(total=source.frames, unit="frame"))
-        parts = stack.enter_context(closing(task.run(_parts(source), missing)))
-        writer = stack.enter_context(video.VideoWriter(options.output, fps=fps, overwrite=options.overwrite))
-        for part in parts:
-            writer.write(part)
-            bar.update(part.shape[1])
-    logger.info("%d frames in %s", source.frames, options.output)
+    return missing
 
 
 def spans_of(texts: list[str]) -> list[range]:
@@ -134,6 +138,19 @@ def _parts(source: video.PacedVideo) -> Iterator[Tensor]:
 
     black = torch.zeros(3, 1, *source.size, dtype=torch.uint8)
     return (black if frame is None else frame for frame in _decoded(source))
+
+
+def _coming(source: LiveVideo, spans: list[range], missing: set[int]) -> Iterator[Tensor]:
+    """The frames of a live video one by one, black where they came damaged; adds the numbers of those to make anew."""
+    import torch
+
+    before = None
+    for index, frame in enumerate(source.each()):
+        is_repeated = frame is not None and before is not None and frame.equal(before)
+        if frame is None or any(index in span for span in spans) or (is_repeated and not spans):
+            missing.add(index)
+        before = before if frame is None else frame
+        yield torch.zeros(3, 1, *source.size, dtype=torch.uint8) if frame is None else frame
 
 
 def _decoded(source: video.PacedVideo) -> Iterator[Tensor | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -26,6 +27,8 @@ class GivenFrames:
         random: One to four frames anywhere: keyframes.
         every: Each second, fourth or eighth frame: more frames per second.
         gap: All but a gap of up to half the clip: repair.
+        blurred: All, but blurred: upscaling. In clips of more than four frames no other kind gives all of them.
+        blur_factors: Least and greatest factor by which blurred clips are scaled down and up again.
     """
 
     first: float = 0.15
@@ -34,15 +37,25 @@ class GivenFrames:
     random: float = 0.1
     every: float = 0.1
     gap: float = 0.1
+    blurred: float = 0.0
+    blur_factors: tuple[float, float] = (2.0, 8.0)
 
     def __post_init__(self) -> None:
-        check_range(0, 1, **asdict(self))
-        if (total := sum(asdict(self).values())) > 1 + 1e-9:
+        check_range(0, 1, **self.shares)
+        if (total := sum(self.shares.values())) > 1 + 1e-9:
             raise ArgumentError(f"the shares of given frames are {total:g} in all", "they must not exceed 1")
+        least, most = self.blur_factors
+        if not 1 < least <= most < math.inf:
+            raise ArgumentError(f"blur_factors is {least:g} to {most:g}", "give two factors above 1, the smaller first")
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of each kind."""
+        return {name: value for name, value in asdict(self).items() if name != "blur_factors"}
 
     def draw(self, generator: np.random.Generator, frames: int) -> np.ndarray:
         """Which of the frames of a clip are given: (frames,) bool."""
-        shares = asdict(self)
+        shares = self.shares
         names, chances = [*shares, "none"], [*shares.values(), max(0.0, 1 - sum(shares.values()))]
         kind = generator.choice(names, p=np.array(chances) / sum(chances))
         known = np.zeros(frames, dtype=bool)
@@ -56,8 +69,20 @@ class GivenFrames:
             length = generator.integers(1, max(1, frames // 2) + 1)
             start = generator.integers(frames - length + 1)
             known[:start], known[start + length :] = True, True
+        elif kind == "blurred":
+            known[:] = True
         if kind in ("first", "ends"):
             known[0] = True
         if kind in ("last", "ends"):
             known[-1] = True
         return known
+
+    def draw_factor(self, generator: np.random.Generator, known: np.ndarray) -> float:
+        """By how much a clip of which the frames `known` (frames,) are given is blurred: 1 unless all are.
+
+        Factors are uniform in their logarithm.
+        """
+        if not self.blurred or not known.all():
+            return 1.0
+        least, most = map(math.log, self.blur_factors)
+        return math.exp(generator.uniform(least, most))

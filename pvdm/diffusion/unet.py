@@ -45,6 +45,7 @@ class UNetConfig:
             faster; the number of frames must be divisible by it.
         context_levels: Whether the network is told how noisy the context is, which training with `context_noise` sets.
         hints: Whether it takes hints, clips of which some frames are given, which training with `given_frames` sets.
+        blurred_hints: Whether it was trained with blurred clips as hints, so that it can upscale.
         text_width: Channels of a text's token states, which training with `text` sets; None for a network without text.
         text_tokens: The most tokens of a text, which training with `text` sets.
         text_layers: Transformer layers over the tokens of a text.
@@ -65,6 +66,7 @@ class UNetConfig:
     frame_patch: int = 1
     context_levels: bool = False
     hints: bool = False
+    blurred_hints: bool = False
     text_width: int | None = None
     text_tokens: int = 32
     text_layers: int = 2

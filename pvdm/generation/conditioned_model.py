@@ -77,6 +77,13 @@ class ConditionedModel(StoredModel):
             problem = f"this model was not trained with given frames: it takes {self.takes}"
             raise InputError(problem, "leave them out, or train with model.given_frames")
 
+    def check_upscales(self) -> None:
+        """InputError unless the denoiser was trained with blurred clips."""
+        self.check_takes_frames()
+        if not self.denoiser.config.blurred_hints:
+            problem = f"this model was not trained to upscale: it takes {self.takes}"
+            raise InputError(problem, "train one with model.given_frames.blurred")
+
     def prompted(
         self,
         condition: Condition,

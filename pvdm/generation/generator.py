@@ -20,6 +20,7 @@ from pvdm.errors import InputError
 from pvdm.generation.conditioned_model import Label, Prompts
 from pvdm.generation.latent_model import LatentModel
 from pvdm.generation.tasks.interpolation import Interpolation
+from pvdm.generation.tasks.upscaling import Upscaling
 from pvdm.runtime.prefetch import prefetch
 from pvdm.runtime.progress_callback import Progress
 from pvdm.video import check_pixels, read_video
@@ -189,6 +190,34 @@ class VideoGenerator(LatentModel):
         check_pixels(video, "3 n h w", what="the video")
         options = {"seed": seed, "label": label, "keep_given": keep_given, "batch_size": batch_size}
         task = Interpolation(self, factor, sampler=self._sampler(sampler, steps), **options)
+        return torch.cat(list(task.run([video], progress)), dim=1)
+
+    def upscale(
+        self,
+        video: Tensor | str | Path,
+        *,
+        steps: int | None = None,
+        seed: int = 0,
+        label: Label | None = None,
+        keep_given: bool = True,
+        sampler: SamplerConfig | SamplerName | None = None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        """A small video at the model's size: (3, n, h, w) uint8 on the CPU.
+
+        Args:
+            video: A file or folder of frames, every frame of which is read, or (3, n, h, w) uint8; smaller than the
+                model's clips.
+            steps: Evaluations of the network per clip; by default those of the sampler.
+            sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
+            progress: Called after each step with (steps done, steps) of each clip.
+
+        The other arguments are those of `Upscaling`, which does the same part by part.
+        """
+        video = read_video(video) if isinstance(video, (str, Path)) else video
+        check_pixels(video, "3 n h w", what="the video")
+        options = {"seed": seed, "label": label, "keep_given": keep_given}
+        task = Upscaling(self, sampler=self._sampler(sampler, steps), **options)
         return torch.cat(list(task.run([video], progress)), dim=1)
 
     def stream(

@@ -135,6 +135,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             f"a class of {config.classes}": config.classes,
             "a prompt": self.text,
             "given frames": config.hints,
+            "video of low resolution": config.blurred_hints,
             "content or motion of a video": config.plane_times,
         }
         *most, last = [name for name, there in parts.items() if there]

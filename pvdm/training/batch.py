@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from einops import rearrange
 from torch import Tensor
 
 from pvdm.autoencoder import VideoAutoencoder
+from pvdm.conditions.blurred_clips import blurred
 from pvdm.conditions.hints import hint_clip
 from pvdm.diffusion import Condition
 from pvdm.video import to_float
@@ -48,14 +49,26 @@ def latents_of(autoencoder: VideoAutoencoder, batch: Mapping[str, Any], keep: Te
 
 
 @torch.no_grad()
-def hint_of(autoencoder: VideoAutoencoder, batch: Mapping[str, Any], known: Tensor, like: Tensor) -> Condition:
-    """The hints of targets (b, c, l) of which the frames `known` (b, t), on the CPU, are given; zeros without any."""
+def hint_of(
+    autoencoder: VideoAutoencoder,
+    batch: Mapping[str, Any],
+    known: Tensor,
+    like: Tensor,
+    factors: Sequence[float] | None = None,
+) -> Condition:
+    """The hints of targets (b, c, l) of which the frames `known` (b, t), on the CPU, are given; zeros without any.
+
+    factors: By how much the clip of each sample is blurred first, see `blurred`; None for none.
+    """
     given = known.any(1).nonzero().flatten()
     hint, marks = torch.zeros_like(like), on_device(batch, known)
     if given.numel():
         chosen = on_device(batch, given)
         _, target = batch["video"].chunk(2, dim=2)
-        hint[chosen] = autoencoder.encode(hint_clip(target[chosen], marks[chosen])).flatten().float()
+        video = target[chosen]
+        if factors is not None:
+            video = blurred(video, [factors[index] for index in given.tolist()])
+        hint[chosen] = autoencoder.encode(hint_clip(video, marks[chosen])).flatten().float()
     return Condition(hint=hint, known=marks)
 
 

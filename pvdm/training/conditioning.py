@@ -15,7 +15,7 @@ from pvdm.diffusion import Condition, TimeDistribution
 from pvdm.errors import InputError, check_range
 from pvdm.generation import VideoGenerator
 from pvdm.training.batch import content, hint_of, latents_of, on_device
-from pvdm.training.sample_rng import Draw, captions, keep, known_frames, noise_like, times
+from pvdm.training.sample_rng import Draw, blur_factors, captions, keep, known_frames, noise_like, times
 
 
 @dataclass
@@ -97,7 +97,8 @@ class Conditioning:
 
     def hinted(self, condition: Condition, target: Tensor, batch: Mapping[str, Any], known: Tensor) -> Condition:
         """The condition with the hints of the frames `known` (b, t), each with noise of a level of its own."""
-        found = hint_of(self.generator.autoencoder, batch, known, target)
+        factors = blur_factors(batch, self.given_frames, known)
+        found = hint_of(self.generator.autoencoder, batch, known, target, factors)
         if self.hint_noise is not None:
             schedule = self.generator.schedule
             level = times(batch, schedule, self.hint_noise, purpose=Draw.HINT_LEVEL)

@@ -130,6 +130,7 @@ class DiffusionTraining(AutomaticUpdates):
         sizes = first_stage.autoencoder.config
         shape = {"latent_channels": sizes.latent_channels, "latent_shape": sizes.latent_shape}
         parts = {"context_levels": context_noise is not None, "hints": given_frames is not None}
+        parts |= {"blurred_hints": given_frames is not None and given_frames.blurred > 0}
         parts |= {"plane_times": planes_apart > 0, "text_width": text and text_encoder(text).width}
         parts |= {"text_tokens": text.tokens} if text else {}
         denoiser = replace(denoiser, **shape, **parts)

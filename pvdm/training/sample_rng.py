@@ -37,6 +37,7 @@ class Draw(IntEnum):
     CLAUSES = 11
     TEXT = 12
     PLANES = 13
+    BLUR = 14
 
 
 def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:
@@ -96,6 +97,12 @@ def plane_times(batch: Mapping[str, Any], t: Tensor, share: float, timesteps: in
 def known_frames(batch: Mapping[str, Any], given: GivenFrames, frames: int) -> Tensor:
     """Which frames of each sample's clip are given: (b, frames) bool, on the CPU."""
     return torch.from_numpy(np.stack([given.draw(draw, frames) for draw in _draws(batch, Draw.GIVEN_FRAMES)]))
+
+
+def blur_factors(batch: Mapping[str, Any], given: GivenFrames, known: Tensor) -> list[float]:
+    """By how much each sample's clip, of which the frames `known` (b, t) are given, is blurred; 1 is not at all."""
+    pairs = zip(_draws(batch, Draw.BLUR), known.numpy(), strict=True)
+    return [given.draw_factor(draw, frames) for draw, frames in pairs]
 
 
 def frame_choice(batch: Mapping[str, Any], frames: int, count: int) -> Tensor:

@@ -1,6 +1,7 @@
 """Encoders: H.264 in MP4, VP9 in WebM, animated GIF and WebP, and folders of PNG images."""
 
 from collections.abc import Iterator
+from io import RawIOBase
 from pathlib import Path
 
 import av
@@ -24,8 +25,9 @@ class Mp4Encoder:
     codec, codec_options = "libx264", {"crf": "18", "mbtree": "0"}
     pixels = "yuv420p"
 
-    def __init__(self, path: Path, fps: float) -> None:
-        self._container = av.open(str(path), "w", format=self.container, options=self.container_options)
+    def __init__(self, target: Path | RawIOBase, fps: float) -> None:
+        target = str(target) if isinstance(target, Path) else target
+        self._container = av.open(target, "w", format=self.container, options=self.container_options)
         self._fps = exact_rate(fps)
         self._stream = None
         self._count = 0

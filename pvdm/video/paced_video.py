@@ -60,6 +60,11 @@ class PacedVideo:
         return len(self.indices)
 
     @property
+    def fps(self) -> float | None:
+        """Frames per second of the file; None for a folder."""
+        return self.info.fps
+
+    @property
     def has_every_frame(self) -> bool:
         """Whether each frame of the file is read exactly once."""
         return np.array_equal(self.indices, np.arange(self.info.frames))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -18,9 +17,7 @@ from pvdm.video.decoding.damage import naming_the_file
 from pvdm.video.decoding.packets import PacketIndex, packet_index
 from pvdm.video.info import VideoInfo
 from pvdm.video.suffixes import VIDEO_SUFFIXES
-from pvdm.video.transform import check_crop, covering_size, resize_and_crop
-
-logger = logging.getLogger(__name__)
+from pvdm.video.transform import check_crop, log_cut, resize_and_crop
 
 if TYPE_CHECKING:  # importing PyTorch takes seconds, and not everything needs tensors
     from torch import Tensor
@@ -109,10 +106,7 @@ def read_picture(path: str | Path, size: tuple[int, int]) -> Tensor:
             f"{path} does not exist" if not path.exists() else f"{path} is a folder", "give a picture file"
         )
     pixels = frame_folder.read([path], np.array([0]))
-    covering = covering_size(*pixels.shape[1:3], *size)
-    for edges, whole, part in zip(("top and bottom", "left and right"), covering, size, strict=True):
-        if whole > part:
-            logger.warning("%s has another shape: %.0f %% is cut, %s", path, 100 * (1 - part / whole), edges)
+    log_cut(path, pixels.shape[1:3], size)
     return resize_and_crop(pixels, *size)[:, 0]
 
 

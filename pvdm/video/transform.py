@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 Pixels = TypeVar("Pixels", np.ndarray, "Tensor")
 FRAMES_AT_ONCE = 16  # bounds the memory for large frames
+
+logger = logging.getLogger(__name__)
 
 
 def resize_and_crop(frames: np.ndarray, height: int, width: int, crop: tuple[float, float] = (0.5, 0.5)) -> Tensor:
@@ -39,6 +42,13 @@ def covering_size(h: int, w: int, height: int, width: int) -> tuple[int, int]:
     """(h, w) scaled to be at least (height, width), with equality on one side."""
     scale = max(height / h, width / w)
     return max(height, round(h * scale)), max(width, round(w * scale))
+
+
+def log_cut(what: object, own: tuple[int, int], size: tuple[int, int]) -> None:
+    """Warns of how much of the edges is cut where a picture of (height, width) is to cover another shape."""
+    for edges, whole, part in zip(("top and bottom", "left and right"), covering_size(*own, *size), size, strict=True):
+        if whole > part:
+            logger.warning("%s has another shape: %.0f %% is cut, %s", what, 100 * (1 - part / whole), edges)
 
 
 def cut(pixels: Pixels, size: tuple[int, int], crop: tuple[float, float]) -> Pixels:

@@ -8,7 +8,9 @@ import pytest
 from pvdm.conditions.given_frames import GivenFrames
 from pvdm.errors import InputError
 
-KINDS = ("first", "last", "ends", "random", "every", "gap")
+KINDS = ("first", "last", "ends", "random", "every", "gap", "blurred")
+DEFAULT = [[], [*range(9)], [0, 15], [0], [], [], [*range(4), *range(9, 16)], [], [15], [], [], [0]]
+"""What seeds 0 to 11 give of 16 frames; trained models and resumed runs depend on it."""
 
 
 def only(kind: str, share: float = 1.0) -> GivenFrames:
@@ -29,6 +31,25 @@ def test_each_kind_gives_its_frames():
     gaps = [np.setdiff1d(np.arange(16), found) for found in draws(only("gap"))]
     assert {len(gap) for gap in gaps} == set(range(1, 9)) and all((np.diff(gap) == 1).all() for gap in gaps)
     assert {gap[0] for gap in gaps} >= {0, 15} and {gap[-1] for gap in gaps} >= {0, 15}
+    assert all(found == list(range(16)) for found in draws(only("blurred")))
+
+
+def test_no_other_kind_gives_all_frames():
+    assert all(len(found) < 16 for kind in KINDS[:-1] for found in draws(only(kind), 100))
+    assert all(len(found) < 5 for kind in KINDS[:-1] for found in draws(only(kind), 100, frames=5))
+
+
+def test_factors_are_uniform_in_their_logarithm_and_of_blurred_clips_alone():
+    given, whole = GivenFrames(blurred=0.1, blur_factors=(2.0, 8.0)), np.ones(16, dtype=bool)
+    found = np.array([given.draw_factor(np.random.default_rng(seed), whole) for seed in range(2000)])
+    assert found.min() >= 2 and found.max() <= 8 and np.median(found) == pytest.approx(4, rel=0.05)
+    assert given.draw_factor(np.random.default_rng(0), np.arange(16) > 0) == 1
+    assert GivenFrames().draw_factor(np.random.default_rng(0), whole) == 1
+
+
+def test_the_default_mixture_has_no_blurred_clips_and_the_same_draws():
+    assert GivenFrames().blurred == 0
+    assert draws(GivenFrames(), 12) == DEFAULT
 
 
 def test_shares_are_those_asked_for():
@@ -49,3 +70,5 @@ def test_shares_that_do_not_fit_are_refused():
         GivenFrames(first=0.9)
     with pytest.raises(InputError, match="first is -1"):
         GivenFrames(first=-1)
+    with pytest.raises(InputError, match="blur_factors is 8 to 2; give two factors above 1, the smaller first"):
+        GivenFrames(blur_factors=(8.0, 2.0))

@@ -71,7 +71,7 @@ def labelled_generator(classes: Sequence[str] | None = ("Archery", "Biking", "Sw
 
 def hinted_generator() -> VideoGenerator:
     """The same with given frames: clips of 8 frames of 32x32."""
-    unet = replace(small_unet(AUTOENCODER), hints=True)
+    unet = replace(small_unet(AUTOENCODER), hints=True, blurred_hints=True)
     return randomized(VideoGenerator(AUTOENCODER, unet, DiffusionConfig(timesteps=200), fps=10.0))
 
 

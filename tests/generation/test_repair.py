@@ -65,6 +65,20 @@ def test_a_whole_video_passes_through(generator):
     assert torch.equal(found, source) and not given
 
 
+def test_whole_frames_pass_at_once_and_a_gap_waits_for_the_clip_behind_it(generator):
+    read = []
+
+    def parts():
+        for index in range(30):
+            read.append(index)
+            yield noise_video(30)[:, index : index + 1]
+
+    run, left = Repair(generator, sampler=FAST).run(parts(), {10, 11}), []
+    for part in run:
+        left += [read[-1]] * part.shape[1]
+    assert left == [*range(10), *[17] * 8, *range(18, 30)]  # 8 frames are a clip
+
+
 def test_bad_input_is_one_sentence(generator):
     with pytest.raises(InputError, match="none of frames 0 to 7 is there; begin the video where its frames begin"):
         repaired(generator, noise_video(20), set(range(9)))

@@ -7,11 +7,14 @@ from miniature import AUTOENCODER, batch, diffusion_training, read
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pvdm.cli import main
+from pvdm.conditions.blurred_clips import blurred
 from pvdm.conditions.given_frames import GivenFrames
 from pvdm.conditions.hints import hint_clip
 from pvdm.diffusion import Condition, TimeDistribution
 from pvdm.generation import VideoGenerator
 from pvdm.training.batch import hint_of
+from pvdm.training.sample_rng import blur_factors, known_frames
+from pvdm.video import to_float
 
 EVERY_KIND = GivenFrames()
 
@@ -40,6 +43,29 @@ def test_a_hint_is_the_latent_of_the_given_frames_of_the_target(tmp_path):
     assert training.generator.denoiser.config.hints
 
 
+def test_a_blurred_sample_is_given_all_frames_of_its_blurred_target(tmp_path):
+    only_blurred = GivenFrames(*[0.0] * 6, blurred=1.0, blur_factors=(3.0, 3.0))
+    training, samples = diffusion_training(tmp_path, given_frames=only_blurred), batch(range(3), clips=2)
+    target, _ = training.latents(samples, torch.zeros(3, dtype=torch.bool))
+    marks = known_frames(samples, only_blurred, AUTOENCODER.frames)
+    found = training.hinted(Condition(), target, samples, marks)
+    clips = samples["video"][:, :, AUTOENCODER.frames :]
+    with torch.no_grad():
+        wanted = training.generator.autoencoder.encode(to_float(blurred(clips, [3.0] * 3))).flatten()
+    torch.testing.assert_close(found.hint, wanted, rtol=1e-4, atol=1e-5)
+    assert found.known.all()
+
+
+def test_the_blur_of_a_sample_is_its_own_and_others_have_none():
+    given, samples = GivenFrames(blurred=0.4), batch(range(12), clips=2)
+    marks = known_frames(samples, given, 16)
+    found = blur_factors(samples, given, marks)
+    assert [factor > 1 for factor in found] == marks.all(1).tolist()
+    later = batch(range(4, 12), clips=2)
+    assert blur_factors(later, given, known_frames(later, given, 16)) == found[4:]
+    assert len({factor for factor in found if factor > 1}) == int(marks.all(1).sum()) > 1
+
+
 def test_a_training_step_gives_some_samples_frames_and_learns_from_them(tmp_path):
     training, seen = module(tmp_path, hint_noise=TimeDistribution()), []
     denoiser = training.generator.denoiser
@@ -60,7 +86,7 @@ def test_a_training_step_gives_some_samples_frames_and_learns_from_them(tmp_path
 
 
 def test_fit_trains_measures_and_exports_a_model_with_hints(command, tmp_path):
-    assert main(command("fit", "diffusion", model__given_frames="{}", trainer__val_check_interval=2)) == 0
+    assert main(command("fit", "diffusion", model__given_frames="{blurred: 0.4}", trainer__val_check_interval=2)) == 0
     run = tmp_path / "run"
     assert VideoGenerator.load(run / "checkpoints" / "last.ckpt").denoiser.config.hints
     assert any("hint_in" in name for name in read(run)["state_dict"])

@@ -36,16 +36,19 @@ class SamplingBar:
     """A bar of clips or frames that moves with each sampling step and shows the time left.
 
     Args:
-        parts: Clips or frames of each sampling, in order.
+        parts: Clips or frames of each sampling, in order; None if nobody knows, so that what is written is counted.
         unit: Name of the unit, in the plural.
         show: Whether to show the bar.
     """
 
-    def __init__(self, parts: Sequence[int], *, unit: str, show: bool = True) -> None:
-        self._parts, self._sampled, self._written, self._lock = list(parts), 0.0, 0, Lock()
+    def __init__(self, parts: Sequence[int] | None, *, unit: str, show: bool = True) -> None:
+        self._parts, self._sampled, self._written, self._lock = parts and list(parts), 0.0, 0, Lock()
+        self._before, self._part = 0, 0
+        if parts is None:
+            self._bar = tqdm(bar_format=f"{{n}} {unit} [{{elapsed}} so far]", disable=not show)
+            return
         form = f"{{percentage:3.0f}}%|{{bar}}| {{n:.1f}} of {{total}} {unit} [{{elapsed}} so far, {{remaining}} left]"
         self._bar = tqdm(total=sum(parts), bar_format=form, disable=not show)
-        self._before, self._part = 0, 0
 
     def __enter__(self) -> SamplingBar:
         return self
@@ -55,6 +58,8 @@ class SamplingBar:
 
     def sampling(self, done: int, steps: int) -> None:
         """Called after each step, possibly by the sampling thread."""
+        if self._parts is None:
+            return
         part = self._parts[self._part]
         self._sampled = self._before + part * done / steps
         if done == steps:
@@ -68,5 +73,8 @@ class SamplingBar:
 
     def _show(self) -> None:
         with self._lock:
+            if self._parts is None:
+                self._bar.update(self._written - self._bar.n)
+                return
             done = (1 - DECODING) * self._sampled + DECODING * self._written
             self._bar.update(round(done, 6) - self._bar.n)

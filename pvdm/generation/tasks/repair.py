@@ -94,7 +94,7 @@ class _Window:
     def __init__(self) -> None:
         self.frames: Tensor | None = None
         self.is_there = torch.zeros(0, dtype=torch.bool)
-        self.first, self.has_ended = 0, False
+        self.first, self.passed, self.has_ended = 0, 0, False
 
     def __len__(self) -> int:
         return len(self.is_there)
@@ -133,13 +133,15 @@ class _Window:
         self.frames[:, chosen], self.is_there[chosen] = clip[:, chosen - start], True
 
     def done(self, clip: int) -> Iterator[Tensor]:
-        """The frames that no gap needs any more, which are forgotten."""
+        """The frames before the first gap, as soon as they are there; those that no clip needs are forgotten."""
         gap = self.gap
         end = len(self) if gap is None else gap.start
-        count = end if self.has_ended else max(0, end - clip)
-        if count and self.frames is not None:
-            yield self.frames[:, :count]
+        if end > self.passed:
+            yield self.frames[:, self.passed : end]
+            self.passed = end
+        if count := max(0, end - clip):
             self.frames, self.is_there, self.first = self.frames[:, count:], self.is_there[count:], self.first + count
+            self.passed -= count
 
 
 def _with_end(video: Iterable[Tensor]) -> Iterator[Tensor | None]:

@@ -1,0 +1,1 @@
+"""Video in pipes: read as it comes, written frame by frame, and how long that takes."""
