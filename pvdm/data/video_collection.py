@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pvdm.data.captions import with_captions
 from pvdm.data.checks import check_share, log_findings, long_enough, warn_of_validation
 from pvdm.data.collection import ClipCollection
 from pvdm.data.data_options import DataOptions, SampleOptions
@@ -15,6 +14,7 @@ from pvdm.data.description import DataCard, fingerprint
 from pvdm.data.index import Index, Video, index_videos
 from pvdm.data.index_cache import IndexCache
 from pvdm.data.latents.encoding_plan import are_latents
+from pvdm.data.layouts.captions import with_captions
 from pvdm.data.layouts.layout_registry import LAYOUTS, GivenLayout, find_splits
 from pvdm.data.layouts.splits import Part, SplitOptions, Splits
 from pvdm.data.scenes.scene_dataset import SceneDataset

@@ -1,6 +1,7 @@
 from .condition import Condition
 from .denoise import Denoise, Network, make_denoise
-from .joint_transformer import JointTransformer, TransformerConfig
+from .networks.joint_transformer import JointTransformer, TransformerConfig
+from .networks.unet import TriplaneUNet, UNetConfig
 from .noise import NoiseSource, VideoNoise
 from .parameterization import (
     PARAMETERIZATIONS,
@@ -16,7 +17,6 @@ from .sampler_config import GRIDS, Grid, SamplerConfig
 from .samplers import SAMPLERS, sample, sample_ddim, sample_ddpm, sample_dpmpp_2m, sample_unipc
 from .schedule import DiffusionConfig, Level, NoiseSchedule, Parameterization
 from .time_grids import TimeDistribution, time_grid
-from .unet import TriplaneUNet, UNetConfig
 
 __all__ = [
     "GRIDS",

@@ -17,8 +17,8 @@ from pvdm.diffusion.denoise import WeakGuide
 from pvdm.diffusion.sampler_config import CONTEXT_NOISE
 from pvdm.diffusion.time_grids import time_of_sigma
 from pvdm.errors import InputError
+from pvdm.generation.acceleration.cuda_graphs import ALONE, GraphedNetwork
 from pvdm.generation.conditioned_model import ConditionedModel
-from pvdm.generation.cuda_graphs import ALONE, GraphedNetwork
 from pvdm.generation.stored_model import StoredModel
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.precision import bfloat16_weights

@@ -29,7 +29,7 @@ from pvdm.diffusion import DiffusionConfig, JointTransformer, NoiseSchedule, Tra
 from pvdm.errors import ArgumentError, InputError
 from pvdm.files.atomic_write import replacing
 from pvdm.generation import model_files as files
-from pvdm.generation.fast_inference import speed_up
+from pvdm.generation.acceleration.fast_inference import speed_up
 from pvdm.generation.model_card import model_card
 from pvdm.generation.stored_config import AnyDenoiserConfig, denoiser_config, denoiser_fields
 from pvdm.runtime.finite import check_finite, first_not_finite, is_finite

@@ -17,12 +17,12 @@ from pvdm.evaluation.metrics.fidelity import Sharpness, frames_at, psnr, ssim
 from pvdm.generation import VideoGenerator
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.recomputation import set_activation_checkpointing
-from pvdm.training.batch import clips
+from pvdm.training.batches.batch import clips
+from pvdm.training.batches.sample_rng import frame_choice
 from pvdm.training.gan.adversary import Adversary, AdversaryConfig
 from pvdm.training.gan.gan_module import GANModule
 from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.run.data_start import start_from_data
-from pvdm.training.sample_rng import frame_choice
 from pvdm.training.warm_start import WarmStart
 
 

@@ -31,11 +31,11 @@ from pvdm.generation import VideoGenerator
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.recomputation import set_activation_checkpointing
 from pvdm.training.automatic_updates import AutomaticUpdates
-from pvdm.training.conditioning import Conditioning
+from pvdm.training.batches.conditioning import Conditioning
+from pvdm.training.batches.sample_rng import drawn_by, noise_like, plane_times, times
 from pvdm.training.data import LatentData
 from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.reductions import SampleMeans
-from pvdm.training.sample_rng import drawn_by, noise_like, plane_times, times
 from pvdm.training.warm_start import WarmStart
 
 

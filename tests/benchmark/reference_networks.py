@@ -18,8 +18,8 @@ from pvdm.autoencoder.projection import Projection
 from pvdm.autoencoder.rotary import space_angles, time_angles
 from pvdm.autoencoder.transformer import SpaceTimeTransformer
 from pvdm.diffusion import Condition, TriplaneUNet
-from pvdm.diffusion.blocks import Attention, GroupNorm32, ResidualBlock, timestep_embedding
-from pvdm.diffusion.unet import Stage
+from pvdm.diffusion.networks.blocks import Attention, GroupNorm32, ResidualBlock, timestep_embedding
+from pvdm.diffusion.networks.unet import Stage
 
 
 def reference_encode(autoencoder: ProjectedAutoencoder, video: Tensor) -> Triplane:

@@ -6,8 +6,8 @@ import pytest
 
 from pvdm.conditions.text import vocabulary
 from pvdm.data import Index, SceneOptions, Video
-from pvdm.data.captions import with_captions
 from pvdm.data.data_options import MixedSet
+from pvdm.data.layouts.captions import with_captions
 from pvdm.data.sampler import SampleKey
 from pvdm.data.table import VideoTable
 from pvdm.errors import InputError

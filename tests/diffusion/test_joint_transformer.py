@@ -17,7 +17,7 @@ from pvdm.diffusion import (
     TransformerConfig,
     TriplaneUNet,
 )
-from pvdm.diffusion.joint_transformer import JointAttention, JointBlock
+from pvdm.diffusion.networks.joint_transformer import JointAttention, JointBlock
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.runtime.recomputation import set_activation_checkpointing

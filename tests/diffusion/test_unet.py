@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion import Condition, TriplaneUNet, UNetConfig
-from pvdm.diffusion.blocks import (
+from pvdm.diffusion.networks.blocks import (
     Attention,
     GroupNorm32,
     ResidualBlock,

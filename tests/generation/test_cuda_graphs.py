@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from pvdm.diffusion import Condition, SamplerConfig
-from pvdm.generation.cuda_graphs import GraphedNetwork
+from pvdm.generation.acceleration.cuda_graphs import GraphedNetwork
 
 
 class FakeGraphs:

@@ -14,9 +14,15 @@ from torch.nn import functional
 
 from pvdm.autoencoder import ProjectedAutoencoder
 from pvdm.diffusion import TriplaneUNet, UNetConfig
-from pvdm.diffusion.blocks import ResidualBlock
+from pvdm.diffusion.networks.blocks import ResidualBlock
 from pvdm.generation import fast_inference
-from pvdm.generation.fast_inference import ChunkedSpaceTimeLayer, FewPositionsBlock, chunks, convolved, speed_up
+from pvdm.generation.acceleration.fast_inference import (
+    ChunkedSpaceTimeLayer,
+    FewPositionsBlock,
+    chunks,
+    convolved,
+    speed_up,
+)
 
 
 @pytest.mark.parametrize("tokens", [1, 7, 40, 1000])

@@ -12,9 +12,9 @@ from pvdm.autoencoder import Triplane
 from pvdm.errors import InputError
 from pvdm.training import AdversaryConfig, AutoencoderTraining, OptimizerConfig
 from pvdm.training import autoencoder_training as stage_1
-from pvdm.training.batch import clips
+from pvdm.training.batches.batch import clips
+from pvdm.training.batches.sample_rng import frame_choice
 from pvdm.training.data import VideoData
-from pvdm.training.sample_rng import frame_choice
 
 
 class Observed(AutoencoderTraining):

@@ -27,7 +27,7 @@ from pvdm.diffusion import (
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training import DiffusionTraining, OptimizerConfig
-from pvdm.training.sample_rng import Draw, keep, noise_like, times
+from pvdm.training.batches.sample_rng import Draw, keep, noise_like, times
 
 TWO_CLASSES = UNetConfig(**{**vars(UNET), "classes": 2})
 CLASSES = ("dark", "light")

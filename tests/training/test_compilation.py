@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.testing import assert_close
 
 from pvdm.diffusion import UNetConfig
-from pvdm.diffusion.unet import TriplaneUNet
+from pvdm.diffusion.networks.unet import TriplaneUNet
 from pvdm.runtime import compilation
 from pvdm.runtime.compilation import VARIANTS, compile_regions
 from pvdm.runtime.recomputation import set_activation_checkpointing

@@ -13,7 +13,7 @@ from pvdm.diffusion import DiffusionConfig, NoiseSchedule, TimeDistribution
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training import AveragedWeights, DiffusionTraining
-from pvdm.training.sample_rng import Draw, keep, noise_like, times
+from pvdm.training.batches.sample_rng import Draw, keep, noise_like, times
 
 
 class Denoiser(nn.Module):

@@ -8,7 +8,7 @@ from miniature import autoencoder_training, batch, diffusion_training, loader, t
 from pytorch_lightning.loggers import Logger
 
 from pvdm.training import DiffusionTraining
-from pvdm.training.sample_rng import noise_like, times
+from pvdm.training.batches.sample_rng import noise_like, times
 
 CLIP = 1e-3
 """Far below the norms that are found."""

@@ -12,8 +12,8 @@ from pvdm.conditions.given_frames import GivenFrames
 from pvdm.conditions.hints import hint_clip
 from pvdm.diffusion import Condition, TimeDistribution
 from pvdm.generation import VideoGenerator
-from pvdm.training.batch import hint_of
-from pvdm.training.sample_rng import blur_factors, known_frames
+from pvdm.training.batches.batch import hint_of
+from pvdm.training.batches.sample_rng import blur_factors, known_frames
 from pvdm.video import to_float
 
 EVERY_KIND = GivenFrames()
@@ -46,9 +46,9 @@ def test_a_hint_is_the_latent_of_the_given_frames_of_the_target(tmp_path):
 def test_a_blurred_sample_is_given_all_frames_of_its_blurred_target(tmp_path):
     only_blurred = GivenFrames(*[0.0] * 6, blurred=1.0, blur_factors=(3.0, 3.0))
     training, samples = diffusion_training(tmp_path, given_frames=only_blurred), batch(range(3), clips=2)
-    target, _ = training.latents(samples, torch.zeros(3, dtype=torch.bool))
+    target, _ = training.conditioning.latents(samples, torch.zeros(3, dtype=torch.bool))
     marks = known_frames(samples, only_blurred, AUTOENCODER.frames)
-    found = training.hinted(Condition(), target, samples, marks)
+    found = training.conditioning.hinted(Condition(), target, samples, marks)
     clips = samples["video"][:, :, AUTOENCODER.frames :]
     with torch.no_grad():
         wanted = training.generator.autoencoder.encode(to_float(blurred(clips, [3.0] * 3))).flatten()

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from pvdm.cli import main
 from pvdm.conditions.text import TextConfig
 from pvdm.generation import VideoGenerator
-from pvdm.training.sample_rng import captions, plane_times
+from pvdm.training.batches.sample_rng import captions, plane_times
 
 TEXT = TextConfig(tokens=6)
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from pvdm.conditions.blurred_clips import enlarged, with_blur_of
 from pvdm.diffusion import Condition, SamplerConfig, VideoNoise
 from pvdm.errors import InputError
-from pvdm.generation.latent_model import Label, LatentModel
+from pvdm.generation.conditioned_model import Label
+from pvdm.generation.latent_model import LatentModel
 from pvdm.runtime.progress_callback import Progress
 from pvdm.video import check_pixels
 from pvdm.video.clip_borders import faded

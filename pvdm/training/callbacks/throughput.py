@@ -12,7 +12,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 
 from pvdm.files.pickles import read_pickle
-from pvdm.training.batch import content
+from pvdm.training.batches.batch import content
 
 GIB = 2**30
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pvdm.autoencoder import PLANES, Triplane
-from pvdm.diffusion.blocks import fold_time, unfold_time, zero
 from pvdm.diffusion.condition import Condition
-from pvdm.diffusion.denoiser import Denoiser
-from pvdm.diffusion.text_tokens import TextAttention, TextTokens, check_text
+from pvdm.diffusion.networks.blocks import fold_time, unfold_time, zero
+from pvdm.diffusion.networks.denoiser import Denoiser
+from pvdm.diffusion.networks.text_tokens import TextAttention, TextTokens, check_text
 from pvdm.errors import ArgumentError
 
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 from pvdm.autoencoder.projection import Projection
 from pvdm.autoencoder.rotary import Rotation
 from pvdm.autoencoder.transformer import SpaceTimeLayer
-from pvdm.diffusion.blocks import ResidualBlock
+from pvdm.diffusion.networks.blocks import ResidualBlock
 
 CPU_TOKENS, GPU_TOKENS = 1024, 32768
 """Tokens of a chunk: as many as have their hidden channels fit into a CPU's cache, or keep a GPU busy."""

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pvdm.autoencoder import Triplane, TriplaneShape
-from pvdm.diffusion.blocks import (
+from pvdm.diffusion.condition import Condition
+from pvdm.diffusion.networks.blocks import (
     Attention,
     GroupNorm32,
     PlaneConvolutions,
@@ -18,9 +19,8 @@ from pvdm.diffusion.blocks import (
     unfold_time,
     zero,
 )
-from pvdm.diffusion.condition import Condition
-from pvdm.diffusion.denoiser import Denoiser
-from pvdm.diffusion.text_tokens import TextAttention, TextTokens, check_text
+from pvdm.diffusion.networks.denoiser import Denoiser
+from pvdm.diffusion.networks.text_tokens import TextAttention, TextTokens, check_text
 from pvdm.errors import ArgumentError
 
 

@@ -14,8 +14,8 @@ from pvdm.data.table import NO_LABEL
 from pvdm.diffusion import Condition, TimeDistribution
 from pvdm.errors import InputError, check_range
 from pvdm.generation import VideoGenerator
-from pvdm.training.batch import content, hint_of, latents_of, on_device
-from pvdm.training.sample_rng import Draw, blur_factors, captions, keep, known_frames, noise_like, times
+from pvdm.training.batches.batch import content, hint_of, latents_of, on_device
+from pvdm.training.batches.sample_rng import Draw, blur_factors, captions, keep, known_frames, noise_like, times
 
 
 @dataclass

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from pvdm.autoencoder import Triplane, TriplaneShape
-from pvdm.diffusion.blocks import LevelEmbedding, timestep_embedding, zero
 from pvdm.diffusion.condition import Condition
-from pvdm.diffusion.text_tokens import TextEmbedding, TextTokens, embedded_text
+from pvdm.diffusion.networks.blocks import LevelEmbedding, timestep_embedding, zero
+from pvdm.diffusion.networks.text_tokens import TextEmbedding, TextTokens, embedded_text
 from pvdm.errors import ArgumentError
 
 

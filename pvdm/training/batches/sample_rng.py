@@ -15,7 +15,7 @@ from torch import Tensor
 from pvdm.conditions.given_frames import GivenFrames
 from pvdm.diffusion import NoiseSchedule, TimeDistribution
 from pvdm.diffusion.noise import VideoNoise, generator_of
-from pvdm.training.batch import content, on_device
+from pvdm.training.batches.batch import content, on_device
 
 NEVER = repeat(False)
 

@@ -9,8 +9,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pvdm.diffusion.blocks import zero
 from pvdm.diffusion.condition import Condition
+from pvdm.diffusion.networks.blocks import zero
 from pvdm.errors import ArgumentError
 
 

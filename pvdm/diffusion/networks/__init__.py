@@ -1,0 +1,1 @@
+"""The denoisers: the triplane U-Net, the joint transformer, and what both share."""

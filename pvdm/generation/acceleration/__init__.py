@@ -1,0 +1,1 @@
+"""What makes sampling faster without changing what is sampled."""

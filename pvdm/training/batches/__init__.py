@@ -1,0 +1,1 @@
+"""What a batch holds, and what is drawn for each of its samples."""
