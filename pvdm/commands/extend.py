@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pvdm import video
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.shared_options import (
+    add_adapters,
     add_cuda_graphs,
     add_keyframes,
     add_model,
@@ -39,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
+    add_adapters(parser)
     parser.add_argument("--input", type=Path, help="video to continue; without it the first clip is sampled")
     parser.add_argument("--frames", type=positive, required=True, help="frames of the output")
     add_output(parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder of png frames")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,6 +173,26 @@ def _add_guidance(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_adapters(parser: argparse.ArgumentParser) -> None:
+    """Low-rank adapters of the denoiser, which `load_model` loads."""
+    parser.add_argument(
+        "--adapter",
+        type=adapter,
+        action="append",
+        metavar="FILE[:WEIGHT]",
+        help="low-rank adapter of the denoiser (.safetensors), and how strongly it counts, 1 by default; may be "
+        "repeated, and they add up",
+    )
+
+
+def adapter(text: str) -> tuple[str, float]:
+    """FILE[:WEIGHT] -> the file and the weight."""
+    path, colon, weight = text.rpartition(":")
+    with suppress(InputError):
+        return (path, finite(weight)) if colon and path else (text, 1.0)
+    return text, 1.0
+
+
 def add_keyframes(parser: argparse.ArgumentParser) -> None:
     """Pictures that frames are to show, for a model that was trained with given frames."""
     group = parser.add_argument_group("given frames")
@@ -271,7 +291,10 @@ def load_model(options: argparse.Namespace) -> VideoGenerator:
     is_bfloat16 = options.precision == "bf16"
     if is_bfloat16:
         warn_of_slow_bfloat16(device)
-    generator = VideoGenerator.load(options.model).accelerate(bfloat16=is_bfloat16).to(device)
+    generator = VideoGenerator.load(options.model)
+    for path, weight in getattr(options, "adapter", None) or ():
+        generator.load_adapter(path, weight)
+    generator = generator.accelerate(bfloat16=is_bfloat16).to(device)
     generator.clips_at_once = options.clips_at_once
     return generator.accelerate(compiled=options.compile, cuda_graphs=getattr(options, "cuda_graphs", False))
 
