@@ -77,10 +77,7 @@ class LowRankAdapter(nn.Module):
 
     def tensors(self) -> dict[str, Tensor]:
         """The matrices by the names of their layers: `NAME.up` (outputs, rank) and `NAME.down` (rank, inputs)."""
-        parts = {UP: self.up, DOWN: self.down}
-        return {
-            f"{_name(key)}.{part}": value.detach() for part, values in parts.items() for key, value in values.items()
-        }
+        return named_by_layer(self.state_dict())
 
     def _changed(self, key: str, layer: Layer, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         """The output of a layer with that of the adapter."""
@@ -104,9 +101,20 @@ def merge(network: nn.Module, tensors: Mapping[str, Tensor], config: AdapterConf
     for name in names:
         _check(layers.get(name), tensors, name)
     for name in names:
-        values = layers[name].weight
-        up, down = (tensors[f"{name}.{part}"].to(values.device, torch.float32) for part in (UP, DOWN))
-        values.copy_(values.float() + weight * config.scale * (up @ down).view_as(values))
+        layers[name].weight.copy_(changed(layers[name].weight, tensors, name, weight * config.scale))
+
+
+def changed(values: Tensor, tensors: Mapping[str, Tensor], name: str, scale: float) -> Tensor:
+    """The weights of a layer with those of an adapter, float32, like `values`."""
+    up, down = (tensors[f"{name}.{part}"].to(values.device, torch.float32) for part in (UP, DOWN))
+    return values.float() + scale * (up @ down).view_as(values)
+
+
+def named_by_layer(state: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
+    """The `state_dict` of an adapter, or what begins with a prefix of another, as `LowRankAdapter.tensors` names it."""
+    own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    parts = ((*name.split(".", 1), value) for name, value in own.items())
+    return {f"{_name(key)}.{part}": value for part, key, value in parts}
 
 
 def target_layers(network: nn.Module, targets: Sequence[str]) -> dict[str, Layer]:
