@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import torch
 from miniature import AUTOENCODER, SIZES, read
@@ -14,15 +16,23 @@ from pvdm.files.weights import sha256_of_weights
 from pvdm.generation import VideoGenerator
 
 
-@pytest.fixture
-def fit(videos, tmp_path):
-    """`fit("name of a run", trainer__max_steps=2)` -> status; adapts `model`, which has a guide and levels."""
+def save(folder, **sizes) -> None:
+    """A model with a guide, which is told the level of its context."""
     torch.manual_seed(0)
-    sizes = TransformerConfig(2, tuple(AUTOENCODER.latent_shape), 32, 1, 2, frame_patch=4, context_levels=True)
-    model = VideoGenerator(AUTOENCODER, sizes, DiffusionConfig(100, prediction="v", autoguidance=0.5))
+    names = ("run", "walk", "jump") if sizes else None
+    shape = tuple(AUTOENCODER.latent_shape)
+    sizes = TransformerConfig(2, shape, 32, 1, 2, frame_patch=4, context_levels=True, **sizes)
+    diffusion = DiffusionConfig(100, prediction="v", autoguidance=0.5)
+    model = VideoGenerator(AUTOENCODER, sizes, diffusion, classes=names)
     for parameter in model.denoiser.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    model.save_pretrained(tmp_path / "model")
+    model.save_pretrained(folder)
+
+
+@pytest.fixture
+def fit(videos, tmp_path):
+    """`fit("name of a run", trainer__max_steps=2)` -> status; adapts `model`."""
+    save(tmp_path / "model")
 
     def fit(name="run", **more) -> int:
         options = {**SIZES, "data.path": videos, "data.clips_per_video": 2, "data.batch_size": 2}
@@ -74,3 +84,17 @@ def test_a_model_of_stage_1_is_refused(fit, tmp_path, caplog):
     VideoGenerator(AUTOENCODER).save_pretrained(tmp_path / "first")
     assert fit(model__init_from=tmp_path / "first") == 2
     assert "is a stage-1 autoencoder without a denoiser; give a model of stage 2" in caplog.text
+
+
+def test_a_model_with_classes_is_adapted_by_clips_without(fit, videos, tmp_path, caplog):
+    save(tmp_path / "classes", classes=3)
+    assert fit(model__init_from=tmp_path / "classes") == 0
+    adapted = VideoGenerator.load(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    assert adapted.classes == ("run", "walk", "jump")
+    for number in range(3):
+        (tmp_path / "other" / f"{number}").mkdir(parents=True)
+        for video in sorted((videos / "train").iterdir())[:2]:
+            shutil.copy(video, tmp_path / "other" / f"{number}")
+    given = {"model__init_from": tmp_path / "classes", "data__path": tmp_path / "other", "data__layout": "classes"}
+    assert fit("again", **given) == 2
+    assert "the data have the classes 0, 1, 2, ..., and the model run, walk, jump, ...; give data" in caplog.text

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pvdm.conditions.given_frames import GivenFrames
+from pvdm.data.collection import ClipCollection
 from pvdm.diffusion import DiffusionConfig, SamplerConfig, TimeDistribution
 from pvdm.diffusion.adapters.adapter_file import StoredAdapter
 from pvdm.diffusion.adapters.low_rank import AdapterConfig, LowRankAdapter, named_by_layer
@@ -96,9 +97,26 @@ class AdapterTraining(DiffusionTraining):
             max_skipped=max_skipped,
             init_from=init_from,
         )
+        self.generator.classes = tuple(config["classes"]) if config.get("classes") else None
         self.generator.denoiser.requires_grad_(False)
         self.adapter = LowRankAdapter(self.generator.denoiser, adapter)
         self.adapter.attach(self.generator.denoiser)
+
+    def classes_of(self, data: ClipCollection) -> tuple[str, ...] | None:
+        """Those of the model, for data without classes, which are of no particular one; else as in `DiffusionTraining`.
+
+        InputError, too, if the data's classes have other names.
+        """
+        own = self.generator.classes
+        if data.classes is None:
+            return own
+        found = super().classes_of(data)
+        if own is not None and found != own:
+            raise InputError(
+                f"the data have the classes {', '.join(found[:3])}, ..., and the model {', '.join(own[:3])}, ...",
+                "give data without classes, such as data.layout folder, or with those of the model",
+            )
+        return found
 
     def configure_model(self) -> None:
         """InputError if the strategy shards the network: an adapter is small."""
