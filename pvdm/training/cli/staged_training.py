@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -111,28 +110,24 @@ class StagedTraining:
                 raise InputError(f"{self.folder} holds other files", "choose another --output")
             return []
         try:
-            begun = json.loads(record.read_text(encoding="utf-8"))
-            found = [(entry["stage"], entry["seconds"])[0] for entry in begun]
+            read = json.loads(record.read_text(encoding="utf-8"))
+            begun = [{"stage": entry["stage"], "seconds": entry["seconds"]} for entry in read]
+            names = [entry["stage"]["name"] for entry in begun]
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{record} is damaged", "choose another --output") from error
-        known = [_entry(stage)["stage"] for stage in self.recipe.stages][: len(found)]
-        if found != known:
-            other = next(name for name, pair in _by_name(found, known) if pair[0] != pair[1])
-            raise InputError(
-                f"{self.folder} holds a training by another recipe, whose stage {other} differs",
-                "choose another --output",
-            )
+        known = [_entry(stage)["stage"] for stage in self.recipe.stages]
+        for number, name in enumerate(names):
+            if begun[number]["stage"] not in known[number : number + 1]:
+                raise InputError(
+                    f"{self.folder} holds a training by another recipe, whose stage {name} differs",
+                    "choose another --output",
+                )
         return begun
 
 
 def _entry(stage: RecipeStage) -> dict[str, Any]:
     """A stage in the record, not yet finished."""
     return {"stage": json.loads(json.dumps(asdict(stage))), "seconds": None}
-
-
-def _by_name(found: Sequence[Any], known: Sequence[Any]) -> Iterator[tuple[Any, tuple[Any, Any]]]:
-    """The stages of both in order, by the name of the one that was found."""
-    return ((there["name"], (there, here)) for there, here in zip_longest(found, known))
 
 
 def _call(arguments: Sequence[str], lock: IO[str]) -> None:
