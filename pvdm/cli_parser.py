@@ -74,6 +74,10 @@ COMMANDS = {
         "encode a data set into latents once, for every training of stage 2 on it",
         "-c configs/diffusion.yaml --data.path my_videos --model.autoencoder my_autoencoder --output latents",
     ),
+    "stages": Verb(
+        "train in stages, such as images, video and a small set of high quality, each from the one before",
+        "configs/recipes/stages_cpu.yaml --output runs/stages",
+    ),
     "tune": Verb(
         "search hyperparameters by trainings that are compared by a validation metric",
         f"{STAGE_1} --search search.yaml --trials 40 --output best.yaml",

@@ -19,7 +19,7 @@ from pvdm.training.cli.command import TrainingCLI, main, parsed
 DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENTS = [
     DOCS / f"{name}.md"
-    for name in ("usage", "evaluation", "scaling", "speed", "quickstart_own_videos", "quickstart_research")
+    for name in ("usage", "evaluation", "scaling", "speed", "quickstart_own_videos", "quickstart_research", "stages")
 ]
 OTHERS = {
     "signal",

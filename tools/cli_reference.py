@@ -13,10 +13,10 @@ from pytorch_lightning.cli import LightningArgumentParser
 
 from pvdm.cli import parsers
 from pvdm.cli_parser import COMMANDS, TRAINING, example
-from pvdm.training import AutoencoderTraining, DiffusionTraining
+from pvdm.training import AdapterTraining, AutoencoderTraining, DiffusionTraining
 
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
-STAGES = {"Stage 1": AutoencoderTraining, "Stage 2": DiffusionTraining}
+STAGES = {"Stage 1": AutoencoderTraining, "Stage 2": DiffusionTraining, "Adapters": AdapterTraining}
 HEADINGS = {
     "data": "Data",
     "averaging": "Weight averaging",

@@ -10,20 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvdm import video
+from pvdm.commands.terminal.condition_options import add_keyframes, add_prompt, keyframes_of, prompts_of
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.shared_options import (
+    add_adapters,
     add_cuda_graphs,
-    add_keyframes,
     add_model,
     add_output,
-    add_prompt,
     add_sampler,
-    keyframes_of,
     labels_of,
     load_model,
     natural,
     positive,
-    prompts_of,
     rate,
     sampler_of,
     shared_work,
@@ -41,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
+    add_adapters(parser)
     parser.add_argument("--input", type=Path, help="video to continue; without it the first clip is sampled")
     parser.add_argument("--frames", type=positive, required=True, help="frames of the output")
     add_output(parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder of png frames")

@@ -10,20 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pvdm import video
+from pvdm.commands.terminal.condition_options import add_keyframes, add_prompt, keyframes_of, prompts_of
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.shared_options import (
+    add_adapters,
     add_cuda_graphs,
-    add_keyframes,
     add_model,
     add_output,
-    add_prompt,
     add_sampler,
-    keyframes_of,
     labels_of,
     load_model,
     natural,
     positive,
-    prompts_of,
     rate,
     sampler_of,
     shared_work,
@@ -51,6 +49,7 @@ logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
+    add_adapters(parser)
     names = f"{', '.join(WRITABLE)} or {', '.join(PICTURES)}"
     add_output(parser, f"folder for sample_INDEX_seedSEED.mp4, ..., or one file ({names}) of all clips in a grid")
     parser.add_argument(

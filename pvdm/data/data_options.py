@@ -104,9 +104,9 @@ class DataOptions:
         path: Folder of the data set; the layout scenes needs none.
         layout: folder (any videos; sub-folders named `train` and `val`, if there are any, are the splits), classes (the
             same with a folder per class; videos beside these folders, or in one named unlabeled, are used without a
-            label), ucf101 or skytimelapse (as published), scenes (rendered, without files), or latents (the output of
-            `pvdm encode` for any of these, for stage 2). auto recognizes the published layouts and treats everything
-            else as folder.
+            label), ucf101 or skytimelapse (as published), scenes (rendered, without files), pictures (each picture file
+            is a video that stands still), or latents (the output of `pvdm encode` for any of these, for stage 2). auto
+            recognizes the published layouts and treats everything else as folder.
         scenes: The scenes of the layout scenes.
         mix: Several data sets instead of one, each with path, layout, weight and options of its own; training takes
             them in proportion to their weights.

@@ -15,6 +15,8 @@ from pvdm.data.layouts.splits import Entry
 from pvdm.data.scenes.scene_videos import is_scene, read_frames, scene_info
 from pvdm.errors import InputError
 from pvdm.video import VideoInfo, probe
+from pvdm.video.decoding.frame_folder import is_picture
+from pvdm.video.reader import probe_still
 
 CHUNK = 16  # videos that a thread takes at once; handing them over singly takes longer than a look-up in the cache
 CHUNK_BYTES = 1 << 27  # of the frames that a thread holds while it decodes a whole video
@@ -98,7 +100,7 @@ def _look_up(entry: Entry, cache: IndexCache) -> Video | BadVideo:
 
 def _read(path: Path) -> VideoInfo:
     """InputError unless the first and the last frame can be decoded; a clip may need both."""
-    info = probe(path)
+    info = probe_still(path) if is_picture(path) else probe(path)
     read_frames(path, sorted({0, info.frames - 1}), info=info)
     return info
 

@@ -121,12 +121,16 @@ class TimeDistribution:
         std: Standard deviation of log(sigma / alpha), for lognormal.
         context_shift: Added to the mean for samples with a context, which decides so much that only high noise is hard
             (arXiv 2311.15127, app. D).
+        relative_side: Height and width, relative to those that the other values are for. Noise of one level hides less
+            of a larger picture, so log(sigma / alpha) rises by the logarithm: log-SNR falls by 2 log(relative_side),
+            simple diffusion (Hoogeboom et al. 2023, arXiv 2301.11093) sec. 3.1.
     """
 
     name: TimeDistributionName = "uniform"
     mean: float = -0.4
     std: float = 1.2
     context_shift: float = 0.0
+    relative_side: float = 1.0
 
     def __post_init__(self) -> None:
         if self.name not in get_args(TimeDistributionName):
@@ -134,11 +138,19 @@ class TimeDistribution:
             raise ArgumentError(f"the distribution of times is {self.name!r}", f"it must be {choices}", option="name")
         if not (math.isfinite(self.std) and self.std > 0):
             raise ArgumentError(f"std is {self.std}", "it must be above 0", option="std")
+        if not (math.isfinite(self.relative_side) and self.relative_side > 0):
+            problem = f"relative_side is {self.relative_side}"
+            raise ArgumentError(problem, "it must be above 0", option="relative_side")
 
     def draw(self, generator: np.random.Generator, schedule: NoiseSchedule, *, has_context: bool = False) -> int:
         """A timestep in 0 .. T - 1."""
+        shift = math.log(self.relative_side)
         if self.name == "uniform":
-            return int(generator.integers(schedule.config.timesteps))
-        mean = self.mean + (self.context_shift if has_context else 0.0)
-        log_sigma = mean + self.std * generator.standard_normal(1)
-        return int(np.rint(times_of_noise(schedule, -log_sigma))[0])
+            time = int(generator.integers(schedule.config.timesteps))
+            if not shift:
+                return time
+            log_sigma = -schedule.half_log_snr[[time]]
+        else:
+            mean = self.mean + (self.context_shift if has_context else 0.0)
+            log_sigma = mean + self.std * generator.standard_normal(1)
+        return int(np.rint(times_of_noise(schedule, -log_sigma - shift))[0])

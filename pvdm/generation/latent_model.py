@@ -18,7 +18,7 @@ from pvdm.diffusion.sampler_config import CONTEXT_NOISE
 from pvdm.diffusion.time_grids import time_of_sigma
 from pvdm.errors import InputError
 from pvdm.generation.acceleration.cuda_graphs import ALONE, GraphedNetwork
-from pvdm.generation.conditioned_model import ConditionedModel
+from pvdm.generation.adapted_model import AdaptedModel
 from pvdm.generation.stored_model import StoredModel
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.precision import bfloat16_weights
@@ -32,7 +32,7 @@ TOKENS_AT_ONCE = 2**15
 """Tokens of the clips in one pass of the autoencoder: two clips of 16x256x256, which fill a GPU, or many small ones."""
 
 
-class LatentModel(ConditionedModel):
+class LatentModel(AdaptedModel):
     """Encodes, decodes and samples latents; its arguments are those of `StoredModel`.
 
     `clips_at_once` may be set: the number of clips that are encoded or decoded at once, which bounds memory; None

@@ -25,6 +25,9 @@ ALWAYS_THERE = {".gitattributes"}
 """Files of a repository that is still empty."""
 FORMAT = "pvdm-video-generator"
 
+ADAPTER = "adapter"
+"""Key of a checkpoint that trained an adapter: its sizes; and the beginning of the names of its weights."""
+
 DIVERGED = "its training has diverged, so take an earlier checkpoint, or train again with a lower learning rate"
 """The remedy for a model whose weights are not finite."""
 
@@ -165,8 +168,21 @@ def read_checkpoint(path: str | Path) -> tuple[Mapping[str, Any], dict[str, Tens
     weights = {
         name.removeprefix(prefix): value for name, value in checkpoint["state_dict"].items() if name.startswith(prefix)
     }
+    if ADAPTER in checkpoint:
+        weights |= _adapted(weights, checkpoint)
     check_finite(weights, path, DIVERGED)
     return checked(checkpoint["pvdm"], path), weights
+
+
+def _adapted(weights: Mapping[str, Tensor], checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights that the adapter of a checkpoint changes."""
+    from pvdm.diffusion.adapters.low_rank import AdapterConfig, changed, named_by_layer
+
+    tensors = named_by_layer(checkpoint["state_dict"], f"{ADAPTER}.")
+    layers = {name.rpartition(".")[0] for name in tensors}
+    scale = AdapterConfig(**checkpoint[ADAPTER]).scale
+    names = {layer: f"denoiser.{layer}.weight" for layer in layers}
+    return {name: changed(weights[name], tensors, layer, scale) for layer, name in names.items()}
 
 
 def _names_tensors(state: object) -> bool:

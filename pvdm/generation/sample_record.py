@@ -37,6 +37,7 @@ def record(
         "command": shlex.join(["pvdm", *_without_place(options.arguments)]),
         "versions": {name: version(name) for name in ("pvdm", "torch")},
         "model": {"path": str(options.model), "sha256": sha256, "training_step": generator.training_step},
+        **({"adapters": [list(file) for file in generator.adapted.files]} if generator.adapted else {}),
         "sampler": asdict(generator.completed(sampler)),
         "precision": options.precision,
         "clip": {name: getattr(config, name) for name in ("frames", "height", "width")},

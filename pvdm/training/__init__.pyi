@@ -1,3 +1,4 @@
+from .adapters.adapter_training import AdapterTraining
 from .autoencoder_training import AutoencoderTraining
 from .callbacks.averaging import AveragedWeights
 from .callbacks.early_stopping import EarlyStopping
@@ -12,6 +13,7 @@ from .optimization import OptimizerConfig
 from .run.sharding import ShardedStrategy
 
 __all__ = [
+    "AdapterTraining",
     "AdversaryConfig",
     "AutoencoderTraining",
     "AveragedWeights",

@@ -55,6 +55,7 @@ class AutoencoderTraining(GANModule):
             resumed.
         reinitialize: Randomly initialize the parameters that do not fit, for example because of another size or length,
             instead of refusing the model.
+        resize_positions: Interpolate the position embeddings of a model of another size or length.
     """
 
     trained = "generator.autoencoder"
@@ -84,6 +85,7 @@ class AutoencoderTraining(GANModule):
         compile: bool = False,
         init_from: Path | None = None,
         reinitialize: bool = False,
+        resize_positions: bool = False,
     ) -> None:
         generator = VideoGenerator(autoencoder)
         opponent = None if adversary is None else Adversary(adversary, autoencoder.frames)
@@ -100,7 +102,7 @@ class AutoencoderTraining(GANModule):
             self.generator.autoencoder.freeze_encoder()
         if compile:
             compile_regions(self.generator.autoencoder)
-        self.warm_start = WarmStart(init_from, reinitialize) if init_from else None
+        self.warm_start = WarmStart(init_from, reinitialize, resize_positions) if init_from else None
         self.perceptual: PerceptualDistance | None = None
         self.sharpness = Sharpness()
 

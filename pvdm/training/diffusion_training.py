@@ -87,6 +87,7 @@ class DiffusionTraining(AutomaticUpdates):
             resumed.
         reinitialize: Randomly initialize the parameters that do not fit, for example because of other classes, instead
             of refusing the model.
+        resize_positions: Interpolate the position embeddings of a model of another size or length.
     """
 
     trained = "generator.denoiser"
@@ -119,6 +120,7 @@ class DiffusionTraining(AutomaticUpdates):
         compile: bool = False,
         init_from: Path | None = None,
         reinitialize: bool = False,
+        resize_positions: bool = False,
     ) -> None:
         super().__init__(max_skipped)
         check_range(0, 1, planes_apart=planes_apart)
@@ -153,7 +155,7 @@ class DiffusionTraining(AutomaticUpdates):
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
         if compile:
             compile_regions(self.generator.denoiser)
-        self.warm_start = WarmStart(init_from, reinitialize) if init_from else None
+        self.warm_start = WarmStart(init_from, reinitialize, resize_positions) if init_from else None
 
     def setup(self, stage: str) -> None:
         """Also InputError if the data are latents of another autoencoder, or latents where frames are needed."""

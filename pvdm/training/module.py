@@ -62,9 +62,13 @@ class GeneratorTraining(FiniteUpdates):
         self.generator.pace = data.clip_fps or self.generator.pace
         self.generator.data = data.describe()
         if self.generator.class_count is not None:
-            self.generator.classes = _classes_of(data, self.generator.class_count)
+            self.generator.classes = self.classes_of(data)
         if stage == "fit" and self.trainer.is_global_zero:
             self._log_sizes(data)
+
+    def classes_of(self, data: ClipCollection) -> tuple[str, ...] | None:
+        """Names of the classes that the denoiser learns; InputError if the data do not have as many."""
+        return _classes_of(data, self.generator.class_count)
 
     def configure_model(self) -> None:
         """Shards the denoiser for training if the strategy does so; InputError in stage 1."""

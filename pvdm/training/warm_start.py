@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pvdm.autoencoder import TriplaneShape
+from pvdm.autoencoder.position_embeddings import grids, resize_grids, resize_line
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.generation import model_files as files
@@ -36,10 +38,12 @@ class WarmStart:
         init_from: Exported folder, training checkpoint of either stage, or output of `pvdm convert`.
         reinitialize: Whether to keep the random initialization of parameters that the model lacks or has in another
             shape, instead of raising an error.
+        resize_positions: Whether to interpolate the position embeddings of a model of another size or length.
     """
 
     init_from: Path
     reinitialize: bool = False
+    resize_positions: bool = False
 
     def fill(self, generator: VideoGenerator, part: str) -> None:
         """Copies the weights of a part of the model, "autoencoder" or "denoiser"; InputError if they do not fit."""
@@ -49,8 +53,11 @@ class WarmStart:
                 f"{self.init_from} is a stage-1 autoencoder without a denoiser",
                 "give a model of stage 2 as --model.init_from, or leave it out",
             )
-        network, settings = getattr(generator, part), other_settings(part, config, generator.to_config())
+        network, settings_here = getattr(generator, part), generator.to_config()
+        settings = other_settings(part, config, settings_here)
         found = {name.removeprefix(f"{part}."): value for name, value in weights.items() if name.startswith(f"{part}.")}
+        if self.resize_positions:
+            found |= resized_positions(part, found, network.state_dict(), config[part], settings_here[part])
         derived, added = (network.derived, ()) if part == "autoencoder" else ((), network.added)
         differences = misfits(found, network.state_dict())
         reported = {
@@ -75,12 +82,45 @@ class WarmStart:
         named = "; ".join(f"{part}.{name} {what}" for name, what in list(differences.items())[:NAMED])
         more = f"; and {len(differences) - NAMED} more" if len(differences) > NAMED else ""
         if not self.reinitialize:
+            is_size = not self.resize_positions and any(map(is_position, differences))
+            resize = "pass --model.resize_positions true to interpolate position embeddings, " if is_size else ""
             raise InputError(
                 f"{len(differences)} parameters of {self.init_from} do not fit this model ({named}{more}), for "
                 f"{' and '.join(settings) or 'it is of another version'}",
-                "make these agree, or pass --model.reinitialize true to initialize such parameters randomly",
+                f"make these agree, {resize}or pass --model.reinitialize true to initialize such parameters randomly",
             )
         logger.warning("%d parameters are initialized randomly: %s%s", len(differences), named, more)
+
+
+def is_position(name: str) -> bool:
+    """Whether a tensor holds position embeddings."""
+    return name.rpartition(".")[2] == "position"
+
+
+def resized_positions(
+    part: str,
+    found: Mapping[str, Tensor],
+    wanted: Mapping[str, Tensor],
+    there: Mapping[str, Any],
+    here: Mapping[str, Any],
+) -> dict[str, Tensor]:
+    """The position embeddings of other shapes than wanted, interpolated; logs which.
+
+    there, here: The settings of the part in the model and in the network.
+    """
+    names = [name for name in found if is_position(name) and name in wanted]
+    names = [name for name in names if found[name].shape != wanted[name].shape]
+    if part == "autoencoder":
+        resized = {name: resize_line(found[name], len(wanted[name]) - 1) for name in names}
+    else:
+        shapes = [
+            grids(TriplaneShape(*sizes["latent_shape"]), sizes["frame_patch"]) for sizes in (there, here) if names
+        ]
+        resized = {name: resize_grids(found[name], *shapes) for name in names}
+    if resized:
+        told = (f"{part}.{name} from {len(found[name])} to {len(wanted[name])}" for name in resized)
+        logger.info("position embeddings are interpolated: %s", "; ".join(told))
+    return resized
 
 
 def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

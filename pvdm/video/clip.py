@@ -23,7 +23,8 @@ class ClipShape:
     """The frames, height and width of a clip, and its frame stride or its frames per second.
 
     With `loop`, a video is a cycle: its first frame follows its last one, so a clip may start anywhere and have any
-    length. `InputError` if a value is not positive, or if both `stride` and `fps` are set.
+    length. All frames of a clip of a still are its picture. `InputError` if a value is not positive, or if both
+    `stride` and `fps` are set.
     """
 
     frames: int
@@ -83,7 +84,7 @@ class ClipShape:
         return info.frames // self.span(info)
 
     def output_fps(self, info: VideoInfo, start: int | None = None) -> float | None:
-        """Frames per second of the clip; None if the video has no frame rate.
+        """Frames per second of the clip; None if the video has no frame rate, or is a still.
 
         With a stride in a video of variable rate, the rate of the clip from `start` on, or the mean without `start` or
         with `loop`.
@@ -91,7 +92,7 @@ class ClipShape:
         if self.fps is not None:
             return self.fps
         if start is None or self.loop or info.timeline is None or self.frames < 2:
-            return None if info.fps is None else info.fps / self.stride
+            return info.fps / self.stride if info.fps else None
         first, last = info.timeline.seconds[self.source_indices(start, info)[[0, -1]]].tolist()
         return (self.frames - 1) / (last - first) if last > first else info.fps / self.stride
 
@@ -108,6 +109,8 @@ class ClipShape:
         return None if self.fps is None else info.timeline
 
     def _step(self, info: VideoInfo) -> float:
+        if info.is_still:
+            return 0
         if self.fps is None:
             return self.stride
         if info.fps is None:

@@ -15,7 +15,8 @@ class VideoInfo:
 
     Args:
         frames, height, width: As decoded and displayed.
-        fps: Frames per second by the timestamps, the mean if the rate varies; None for a folder of frames.
+        fps: Frames per second by the timestamps, the mean if the rate varies; None for a folder of frames, 0 for a
+            still, whose only frame lasts for ever.
         index: The packed index of the file's packets (`PacketIndex.pack`), so that readers need not scan the file
             again; ignored in comparisons.
         times: The packed times of the frames (`timeline.packed`) if the rate varies, else None.
@@ -27,6 +28,11 @@ class VideoInfo:
     fps: float | None
     index: str | None = field(default=None, compare=False, repr=False)
     times: str | None = field(default=None, repr=False)
+
+    @property
+    def is_still(self) -> bool:
+        """Whether it is a single picture that gives clips of any length and pace."""
+        return self.fps == 0
 
     @property
     def timeline(self) -> Timeline | None:

@@ -42,6 +42,12 @@ def probe(path: str | Path) -> VideoInfo:
 
 
 @naming_the_file
+def probe_still(path: str | Path) -> VideoInfo:
+    """A picture file as a still; `InputError` if it cannot be read or holds several pictures."""
+    return frame_folder.probe_picture(Path(path))
+
+
+@naming_the_file
 def read_frames(
     path: str | Path,
     indices: Sequence[int] | np.ndarray,
@@ -51,13 +57,14 @@ def read_frames(
 ) -> np.ndarray:
     """The frames at `indices` (any order, repeats allowed): (t, h, w, 3) uint8 RGB.
 
-    info: The result of `probe` for this file, if known. `InputError` if the path cannot be read or an index is not in
-    [0, frames).
+    info: The result of `probe` for this file, if known; a still needs it. `InputError` if the path cannot be read or an
+    index is not in [0, frames).
     """
-    path = _existing(path)
+    is_still = _is_still(info)
+    path = Path(path) if is_still else _existing(path)
     unique, order = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
-    if path.is_dir():
-        paths = frame_folder.frame_paths(path)
+    if is_still or path.is_dir():
+        paths = [path] if is_still else frame_folder.frame_paths(path)
         _check_range(path, unique, len(paths))
         frames = frame_folder.read(paths, unique)
     else:
@@ -84,6 +91,8 @@ def read_covering(
     """
     import torch
 
+    if _is_still(info):
+        return resize_and_crop(read_frames(path, [0], info=info), *size, crop).repeat(1, len(indices), 1, 1)
     path = _existing(path)
     if path.is_dir():
         return resize_and_crop(read_frames(path, indices), *size, crop)
@@ -118,6 +127,10 @@ def _ascending(unique: np.ndarray, order: np.ndarray) -> bool:
 def _index(path: Path, info: VideoInfo | None) -> PacketIndex:
     known = PacketIndex.unpack(info.index) if info is not None and info.index else None
     return known or packet_index(path)
+
+
+def _is_still(info: VideoInfo | None) -> bool:
+    return info is not None and info.is_still
 
 
 def _existing(path: str | Path) -> Path:

@@ -32,6 +32,18 @@ def test_samples_with_a_context_are_trained_at_higher_noise():
     assert difference.mean() == pytest.approx(0.7, abs=0.02)
 
 
+@pytest.mark.parametrize("name", ["uniform", "lognormal"])
+def test_a_larger_picture_is_trained_at_higher_noise(name):
+    """log-SNR, twice log(alpha / sigma), falls by 2 log 2 at twice the side."""
+    plain, larger = (log_sigmas(TimeDistribution(name, 0.0, 0.5, relative_side=side)) for side in (1.0, 2.0))
+    inside = (plain > -1) & (larger < larger.max())  # timesteps are coarse at low noise, and end
+    np.testing.assert_allclose((larger - plain)[inside], math.log(2), atol=0.03)
+    smaller = log_sigmas(TimeDistribution(name, 0.0, 0.5, relative_side=0.5))
+    assert (smaller <= plain).all()
+    with pytest.raises(ValueError, match="relative_side is 0; it must be above 0"):
+        TimeDistribution(name, relative_side=0)
+
+
 def test_what_lies_outside_of_the_schedule_becomes_its_end():
     generator = np.random.default_rng(0)
     ends = [TimeDistribution("lognormal", mean, 0.01).draw(generator, SCHEDULE) for mean in (-20.0, 20.0)]

@@ -12,10 +12,11 @@ from miniature import AUTOENCODER, UNET, autoencoder_training, diffusion_trainin
 from pvdm.autoencoder import SpectralConfig
 from pvdm.cli import main
 from pvdm.conditions.given_frames import GivenFrames
+from pvdm.diffusion import TransformerConfig
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training.callbacks.averaging import RAW
-from pvdm.training.warm_start import WarmStart, misfits
+from pvdm.training.warm_start import WarmStart, is_position, misfits
 
 
 def model(**sizes) -> VideoGenerator:
@@ -27,6 +28,14 @@ def model(**sizes) -> VideoGenerator:
     for parameter in generator.denoiser.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     return generator
+
+
+def transformer(transformer_width: int = 32, **sizes) -> VideoGenerator:
+    """As `model`, with a joint transformer."""
+    torch.manual_seed(1)
+    autoencoder = replace(AUTOENCODER, **sizes)
+    shape = tuple(autoencoder.latent_shape)
+    return VideoGenerator(autoencoder, TransformerConfig(2, shape, transformer_width, 1, 2, frame_patch=4))
 
 
 def saved(folder, **sizes) -> tuple[VideoGenerator, WarmStart]:
@@ -88,6 +97,30 @@ def test_another_size_is_named_and_accepted_if_asked(tmp_path, caplog):
         )
         for name, value in found.items()
     )
+
+
+@pytest.mark.parametrize("part", ["autoencoder", "denoiser"])
+def test_positions_of_another_size_are_interpolated_if_asked(tmp_path, caplog, part):
+    caplog.set_level(logging.INFO)
+    there, here = transformer(height=24, width=40, frames=8), transformer()
+    here.save_pretrained(tmp_path / "small")
+    start = WarmStart(tmp_path / "small")
+    with pytest.raises(InputError, match=r"; make these agree, pass --model\.resize_positions true to interpolate"):
+        start.fill(there, part)
+    replace(start, resize_positions=True).fill(there, part)
+    assert f"position embeddings are interpolated: {part}." in caplog.text
+    assert "initialized randomly" not in caplog.text
+    found, given = (getattr(model, part).state_dict() for model in (there, here))
+    for name, value in found.items():
+        wanted = given[name]
+        if is_position(name):
+            assert value.shape != wanted.shape and wanted.amin() <= value.amin() and value.amax() <= wanted.amax()
+        else:
+            assert torch.equal(value, wanted)
+    other = replace(start, init_from=tmp_path / "wide", resize_positions=True)
+    transformer(width=40, channels=24, transformer_width=16).save_pretrained(tmp_path / "wide")
+    with pytest.raises(InputError, match=r"do not fit this model .* make these agree, or pass --model\.reinitialize"):
+        other.fill(there, part)
 
 
 def test_what_follows_from_data_and_settings_may_differ(tmp_path):

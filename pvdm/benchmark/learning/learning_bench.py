@@ -30,7 +30,7 @@ from pvdm.files.atomic_write import remove, replacing
 from pvdm.generation import VideoGenerator
 from pvdm.training.cli.budgeted_training import BudgetedRun
 from pvdm.training.cli.command import parsed
-from pvdm.training.cli.recipe import Recipe, read_recipe
+from pvdm.training.cli.recipe import Recipe, as_option, read_recipe
 
 FORMAT = "pvdm-learning"
 MARK, WORK, RUNS = "bench.json", "real.npz", "runs"
@@ -82,7 +82,7 @@ def _runs(options: argparse.Namespace, recipes: Sequence[Recipe], device: torch.
     fixed = _fixed_updates(options.replay)
     root = [] if options.root is None else ["--data.path", str(options.root)]
     layout = [] if options.layout is None else ["--data.layout", options.layout]
-    data = [*root, *layout, *(argument for pair in options.set or [] for argument in _pair(pair))]
+    data = [*root, *layout, *(argument for pair in options.set or [] for argument in as_option(pair))]
     return [
         BudgetedRun(
             recipe=recipe,
@@ -96,13 +96,6 @@ def _runs(options: argparse.Namespace, recipes: Sequence[Recipe], device: torch.
         for recipe in recipes
         for seed in options.seeds
     ]
-
-
-def _pair(text: str) -> list[str]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise InputError(f"--set {text} has no value", "give KEY=VALUE, such as data.loop=true")
-    return [f"--{key}", value]
 
 
 def _fixed_updates(file: Path | None) -> dict[tuple[str, int], dict[str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,6 @@ from pvdm.runtime.signals import ended_by_sigterm
 if TYPE_CHECKING:  # help and refusals do without PyTorch, whose import takes more time than they do
     import torch
 
-    from pvdm.conditions.keyframes import Keyframes
     from pvdm.generation import VideoGenerator
 
 SOLVER = {
@@ -175,74 +174,24 @@ def _add_guidance(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def add_prompt(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """What is to be seen, for a model with text."""
-    group = parser.add_argument_group("text")
-    group.add_argument(
-        "--prompt",
+def add_adapters(parser: argparse.ArgumentParser) -> None:
+    """Low-rank adapters of the denoiser, which `load_model` loads."""
+    parser.add_argument(
+        "--adapter",
+        type=adapter,
         action="append",
-        metavar="TEXT",
-        help="what is to be seen; may be repeated, and the videos take the prompts in turn",
-    )
-    group.add_argument(
-        "--negative-prompt", metavar="TEXT", help="what --prompt-guidance leads away from, instead of no prompt"
-    )
-    return group
-
-
-def prompts_of(options: argparse.Namespace, videos: int) -> list[str] | None:
-    """The prompt of each video, those of the options in turn; InputError for more than there are videos."""
-    given = options.prompt
-    if given is None:
-        for name in ("negative_prompt", "prompt_guidance"):
-            if getattr(options, name):
-                option = f"--{name.replace('_', '-')}"
-                raise InputError(f"{option} is given without --prompt", "give a --prompt, or leave it out")
-        return None
-    if len(given) > videos:
-        raise InputError(f"there are {len(given)} prompts for {videos} video(s)", "give each --prompt a video")
-    return [given[index % len(given)] for index in range(videos)]
-
-
-def add_keyframes(parser: argparse.ArgumentParser) -> None:
-    """Pictures that frames are to show, for a model that was trained with given frames."""
-    group = parser.add_argument_group("given frames")
-    group.add_argument("--first-frame", type=Path, metavar="PICTURE", help="picture that the video begins with")
-    group.add_argument("--last-frame", type=Path, metavar="PICTURE", help="picture that the video ends with")
-    group.add_argument(
-        "--keyframe",
-        action="append",
-        metavar="N=PICTURE",
-        help="picture of frame N, counted from 0; may be repeated",
-    )
-    group.add_argument(
-        "--keep-given",
-        action="store_true",
-        help="put the pictures themselves into the video, instead of what the autoencoder makes of them",
+        metavar="FILE[:WEIGHT]",
+        help="low-rank adapter of the denoiser (.safetensors), and how strongly it counts, 1 by default; may be "
+        "repeated, and they add up",
     )
 
 
-def keyframes_of(options: argparse.Namespace, generator: VideoGenerator, frames: int) -> Keyframes | None:
-    """The given frames of a video of so many frames; InputError if they do not fit it or the model."""
-    from pvdm.conditions.keyframes import Keyframes
-
-    numbered: dict[int, Path] = {}
-    for text in options.keyframe or ():
-        number, _, picture = text.partition("=")
-        if not number.isdecimal() or not picture:
-            raise InputError(f"--keyframe is {text}", "give a frame's number and a picture, as in 5=c.png")
-        if int(number) in numbered:
-            raise InputError(f"two pictures are given for frame {int(number)}", "give one")
-        numbered[int(number)] = Path(picture)
-    pictures = {"first_frame": options.first_frame, "last_frame": options.last_frame, "keyframes": numbered}
-    given = Keyframes.of(frames, generator.size, **pictures)
-    for name in ("keep_given", "hint_guidance", "hint_noise"):
-        if given is None and getattr(options, name):
-            option = f"--{name.replace('_', '-')}"
-            raise InputError(f"{option} is given without a picture", f"give --first-frame, or leave {option} out")
-    if given is not None:
-        generator.check_takes_frames()
-    return given
+def adapter(text: str) -> tuple[str, float]:
+    """FILE[:WEIGHT] -> the file and the weight."""
+    path, colon, weight = text.rpartition(":")
+    with suppress(InputError):
+        return (path, finite(weight)) if colon and path else (text, 1.0)
+    return text, 1.0
 
 
 def with_solver(options: argparse.Namespace) -> argparse.Namespace:
@@ -303,7 +252,10 @@ def load_model(options: argparse.Namespace) -> VideoGenerator:
     is_bfloat16 = options.precision == "bf16"
     if is_bfloat16:
         warn_of_slow_bfloat16(device)
-    generator = VideoGenerator.load(options.model).accelerate(bfloat16=is_bfloat16).to(device)
+    generator = VideoGenerator.load(options.model)
+    for path, weight in getattr(options, "adapter", None) or ():
+        generator.load_adapter(path, weight)
+    generator = generator.accelerate(bfloat16=is_bfloat16).to(device)
     generator.clips_at_once = options.clips_at_once
     return generator.accelerate(compiled=options.compile, cuda_graphs=getattr(options, "cuda_graphs", False))
 

@@ -54,13 +54,13 @@ def scan_folder(root: str | Path) -> FolderContent:
     """Like `find_videos`, with what is left out."""
     root = check_folder(root)
     videos, unread, beside = [], Counter(), Counter()
-    for folder, names in _walk(root):
+    for folder, names in walk(root):
         taken = _taken(folder, names)
         frames = set(frame_names(names)) if taken == [folder] else set()
         videos += taken
-        unread.update(_suffixes(names, OTHER_MEDIA_SUFFIXES))
+        unread.update(suffixes_of(names, OTHER_MEDIA_SUFFIXES))
         rest = set(names) - {path.name for path in taken} - frames
-        beside.update(_suffixes(rest, FRAME_SUFFIXES + ANIMATION_SUFFIXES))
+        beside.update(suffixes_of(rest, FRAME_SUFFIXES + ANIMATION_SUFFIXES))
     if not videos:
         files, frames = ", ".join(VIDEO_SUFFIXES[:5]), ", ".join(FRAME_SUFFIXES[:3])
         but = f" that can be read, but {counted(unread)}" if unread else ""
@@ -84,11 +84,16 @@ def find_folder(root: Path, options: SplitOptions = SplitOptions()) -> Splits:
 def find_division(root: Path, folders: SplitFolders | None) -> tuple[FolderContent, Division]:
     """The videos, and the split that their folders put each one into."""
     content = scan_folder(root)
+    return content, divided(content, root, folders)
+
+
+def divided(content: FolderContent, root: Path, folders: SplitFolders | None) -> Division:
+    """The split that their folders put the videos into; InputError if it is unclear."""
     if folders:
-        return content, divide_by_folders(content.videos, root, folders)
+        return divide_by_folders(content.videos, root, folders)
     division = divide(content.videos, root)
     _check_others(division, root)
-    return content, division
+    return division
 
 
 def splits_of(division: Division, content: FolderContent, root: Path, options: SplitOptions) -> Splits:
@@ -142,7 +147,7 @@ def _check_others(division: Division, root: Path) -> None:
         )
 
 
-def _walk(root: Path) -> list[tuple[Path, list[str]]]:
+def walk(root: Path) -> list[tuple[Path, list[str]]]:
     """(folder, names of its files) at any depth, through links, each real folder once."""
     folders, seen = [], set()
     for folder, subfolders, names in os.walk(root, followlinks=True, onerror=_refuse):
@@ -177,6 +182,6 @@ def _taken(folder: Path, names: Sequence[str]) -> list[Path]:
     return [folder] if frames else []
 
 
-def _suffixes(names: Iterable[str], known: tuple[str, ...]) -> list[str]:
+def suffixes_of(names: Iterable[str], known: tuple[str, ...]) -> list[str]:
     """The suffixes of the names that end in one of them, in lower case."""
     return [Path(name).suffix.lower() for name in names if name.lower().endswith(known)]

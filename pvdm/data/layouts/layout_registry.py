@@ -23,6 +23,7 @@ from typing import Literal, Protocol
 
 from pvdm.data.layouts.classes import find_classes
 from pvdm.data.layouts.folder import find_folder
+from pvdm.data.layouts.picture_folder import find_pictures
 from pvdm.data.layouts.scenes import find_scenes, is_scenes
 from pvdm.data.layouts.skytimelapse import find_skytimelapse, is_skytimelapse
 from pvdm.data.layouts.split_folders import Division, divide
@@ -30,7 +31,7 @@ from pvdm.data.layouts.splits import SplitOptions, Splits
 from pvdm.data.layouts.ucf101 import LISTS, find_ucf101, is_ucf101
 from pvdm.errors import InputError
 
-Layout = Literal["folder", "classes", "ucf101", "skytimelapse", "scenes"]
+Layout = Literal["folder", "classes", "ucf101", "skytimelapse", "scenes", "pictures"]
 GivenLayout = Literal["auto", Layout]
 
 
@@ -76,6 +77,7 @@ LAYOUTS: dict[Layout, KnownLayout] = {
     "ucf101": KnownLayout(find_ucf101, is_ucf101, "its official lists of split {split}", has_classes=True),
     "skytimelapse": KnownLayout(find_skytimelapse, is_skytimelapse, "its folders"),
     "scenes": KnownLayout(find_scenes, is_scenes, "the numbers of the scenes", has_classes=True),
+    "pictures": KnownLayout(find_pictures),
 }
 """Every layout; `auto` takes the first that recognizes the folder, and `folder` if none does."""
 

@@ -37,7 +37,8 @@ class SceneOptions:
         videos: Scenes of a training epoch.
         held_out: Scenes for validation, and as many others for testing.
         endless: Take new scenes for training in every epoch, instead of the same ones again.
-        frames: Length of a scene at 25 frames per second; by default 100, or as long as a sample is.
+        frames: Length of a scene at 25 frames per second; by default 100, or as long as a sample is. With 1, the scenes
+            are stills, which give clips of any length.
     """
 
     seed: int = 0

@@ -30,7 +30,7 @@ SIDE = 256
 """Height and width of a scene that is asked for in no other size."""
 
 LENGTH = 100
-"""Frames of a scene, unless a sample needs more."""
+"""Frames of a scene, unless a sample needs more; a scene of a single one is a still."""
 
 VERSION = 1
 """Changes with the pixels of scenes."""
@@ -74,7 +74,8 @@ def is_scene(path: str | Path) -> bool:
 
 def scene_info(path: Path) -> VideoInfo:
     """What `pvdm.video.probe` says of a file."""
-    return VideoInfo(ScenePath.of(path).frames, SIDE, SIDE, FPS)
+    frames = ScenePath.of(path).frames
+    return VideoInfo(frames, SIDE, SIDE, FPS if frames > 1 else 0.0)
 
 
 def read_frames(
@@ -97,6 +98,8 @@ def read_frames(
         wrong = f"has no frame {outside[0]}" if len(outside) else "was asked for no frame"
         raise InputError(f"{path} {wrong}, only {scene.frames} frames", f"give indices from 0 to {scene.frames - 1}")
     world = World.draw(scene.seed, scene.index)
+    if scene.frames == 1:
+        return render(world, world.camera, places[:1] / FPS, *(size or (SIDE, SIDE))).repeat(len(places), axis=0)
     return render(world, world.camera, places / FPS, *(size or (SIDE, SIDE)))
 
 

@@ -73,7 +73,7 @@ class BudgetedRun:
             "trainer.logger": "false",
         }
         values = [argument for key, value in own.items() for argument in (f"--{key}", value)]
-        latents = ["--data.layout", "latents", "--data.path", str(self._latents(stage))] if stage.encode else []
+        latents = stage.latent_arguments(self.folder)
         return [*stage.arguments({"output": self.folder}), *self.data, *latents, *values]
 
     def train(self) -> list[dict[str, Any]]:
@@ -119,13 +119,10 @@ class BudgetedRun:
             )
         return {"calibration": clock, "updates": updates}
 
-    def _latents(self, stage: RecipeStage) -> Path:
-        return self.folder / f"latents-{stage.name}"
-
     def _encoded(self, stage: RecipeStage) -> float:
         """Seconds of encoding the data, again from the beginning if it was interrupted."""
         begin = self._seconds()
-        arguments = [*stage.arguments({"output": self.folder}), *self.data, "--output", str(self._latents(stage))]
+        arguments = [*stage.arguments({"output": self.folder}), *self.data, "--output", str(stage.latents(self.folder))]
         more = ["--stride", str(stage.encode), "--device", self.device, "--overwrite"]
         workers = ["--data.workers", "0"] if self.device == "cpu" else []
         log = self.folder / stage.name / "log.txt"

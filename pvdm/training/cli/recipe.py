@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pvdm.training.cli.config_files import check_configs, find_config
 
 PLACE = re.compile(r"\{(\w+)\}")
 NAME = re.compile(r"[\w-]+")
+LINK = re.compile(r"\{output\}/([\w-]+)")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class RecipeStage:
         name: Name of its folder, unique in the recipe.
         config: Configs, in the order of `-c`.
         overrides: Values of config keys (`data.batch_size: 8`). Texts may name places that the runner fills in, such
-            as `{output}`, the folder that holds those of the stages.
+            as `{output}`, the folder that holds those of the stages: `{output}/images/checkpoints/last.ckpt` is the
+            newest checkpoint of an earlier stage.
         budget: Seconds of computation; None if the runner decides.
         encode: Frames from one sample to the next of the latents that `pvdm encode` makes of the data and from which
             the stage trains, at the expense of its budget; None trains it from the videos.
@@ -41,9 +43,17 @@ class RecipeStage:
 
     def arguments(self, places: Mapping[str, object] = {}) -> list[str]:
         """The arguments of `pvdm fit`; InputError for a place that the runner does not have."""
-        configs = [argument for name in self.config for argument in ("-c", str(find_config(name)))]
+        configs = [argument for name in self.config for argument in ("-c", name)]
         values = ((f"--{key}", self._filled(key, value, places)) for key, value in self.overrides.items())
         return [*configs, *(argument for pair in values for argument in pair)]
+
+    def latents(self, folder: Path) -> Path:
+        """Where the latents of the stage are cached, in the folder that holds those of the stages."""
+        return folder / f"latents-{self.name}"
+
+    def latent_arguments(self, folder: Path) -> list[str]:
+        """More arguments of `pvdm fit` for a stage that trains from cached latents; none for any other."""
+        return ["--data.layout", "latents", "--data.path", str(self.latents(folder))] if self.encode else []
 
     def _filled(self, key: str, value: Any, places: Mapping[str, object]) -> str:
         text = value if isinstance(value, str) else json.dumps(value)
@@ -85,7 +95,17 @@ def read_recipe(path: str | Path) -> Recipe:
     names = [stage.name for stage in found]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"the recipe {file} has two stages {twice}", "give each a name of its own")
+    for number, stage in enumerate(found):
+        _check_links(stage, names[:number], file)
     return Recipe(file, found)
+
+
+def as_option(text: str) -> list[str]:
+    """KEY=VALUE as an option of `pvdm fit`; InputError if there is no value."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"--set {text} has no value", "give KEY=VALUE, such as data.loop=true")
+    return [f"--{key}", value]
 
 
 def _stage(values: Any, where: str) -> RecipeStage:
@@ -108,6 +128,17 @@ def _stage(values: Any, where: str) -> RecipeStage:
     if encode is not None and (isinstance(encode, bool) or not isinstance(encode, int) or encode < 1):
         raise InputError(f"encode of {where} is {encode}", "give the frames from one sample to the next, or null")
     return RecipeStage(name, tuple(config), overrides, budget, encode)
+
+
+def _check_links(stage: RecipeStage, earlier: Sequence[str], file: Path) -> None:
+    """InputError if a stage names the folder of one that does not come before it."""
+    for key, value in stage.overrides.items():
+        for name in LINK.findall(json.dumps(value)):
+            if name not in earlier:
+                raise InputError(
+                    f"{key} of stage {stage.name} of {file} names {name}, which is no earlier stage",
+                    f"the stages before it are: {', '.join(earlier) or 'none'}",
+                )
 
 
 def _check_keys(values: Any, known: list[str] | tuple[str, ...], where: str) -> None:

@@ -22,7 +22,7 @@ SAID_ELSEWHERE = (
 
 WITHOUT_EFFECT = (
     *("ckpt_path", "weights_only", "return_predictions", "verbose"),
-    *("model.autoencoder", "model.init_from", "model.reinitialize", "model.vgg_weights"),
+    *("model.autoencoder", "model.init_from", "model.reinitialize", "model.resize_positions", "model.vgg_weights"),
     *("model.activation_checkpointing", "model.compile", "model.sampler"),
     *("data.workers", "data.prefetch", "data.seed"),
     *("checkpoint", "predictions", "videos", "evaluation", "gap"),

@@ -62,6 +62,17 @@ def probe(folder: Path) -> VideoInfo:
     return VideoInfo(len(paths), height, width, fps=None)
 
 
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture by its name."""
+    return path.name.lower().endswith(FRAME_SUFFIXES) and not path.is_dir()
+
+
+def probe_picture(path: Path) -> VideoInfo:
+    """A picture file as a still; `InputError` if it cannot be read or holds several pictures."""
+    height, width = _read_image(path).shape[:2]
+    return VideoInfo(1, height, width, fps=0.0)
+
+
 def _remedy(folder: Path) -> str:
     """Suggests one of the folder's videos if it has any, else to add frames."""
     videos = sorted(path for path in folder.iterdir() if path.name.lower().endswith(VIDEO_SUFFIXES))

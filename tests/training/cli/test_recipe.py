@@ -25,7 +25,7 @@ def test_each_recipe_of_the_package_is_accepted_by_fit(file, tmp_path):
     assert recipe.name == file.stem and [stage.name for stage in recipe.stages][:1] == ["autoencoder"]
     for stage in recipe.stages:
         config = parsed([*stage.arguments({"output": tmp_path}), "--data.path", str(tmp_path)])
-        assert config.data.height == config.data.width == 64
+        assert config.data.height == config.data.width
     assert str(tmp_path) in str(config.model.init_args.autoencoder)
 
 

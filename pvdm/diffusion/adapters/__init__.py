@@ -1,0 +1,1 @@
+"""Low-rank adapters: small changes of a denoiser, trained and stored without it."""
