@@ -58,6 +58,10 @@ COMMANDS = {
         "make a small video as large as the model's clips, at any length",
         "my_model small.mp4 --output large.mp4",
     ),
+    "recombine": Verb(
+        "give the content of one video the motion of another, or new motion",
+        "my_model --content a.mp4 --motion b.mp4 --output c.mp4",
+    ),
     "reconstruct": Verb(
         "encode and decode a video with the autoencoder",
         "my_model my_video.mp4 --side-by-side --output beside.mp4",

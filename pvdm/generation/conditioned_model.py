@@ -77,6 +77,13 @@ class ConditionedModel(StoredModel):
             problem = f"this model was not trained with given frames: it takes {self.takes}"
             raise InputError(problem, "leave them out, or train with model.given_frames")
 
+    def check_recombines(self) -> None:
+        """InputError unless the denoiser was trained with noise of content and motion apart."""
+        self.check_can_continue(None)
+        if not self.denoiser.config.plane_times:
+            problem = f"this model was not trained to keep content or motion: it takes {self.takes}"
+            raise InputError(problem, "train one with model.planes_apart")
+
     def check_upscales(self) -> None:
         """InputError unless the denoiser was trained with blurred clips."""
         self.check_takes_frames()

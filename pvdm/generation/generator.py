@@ -20,6 +20,7 @@ from pvdm.errors import InputError
 from pvdm.generation.conditioned_model import Label, Prompts
 from pvdm.generation.latent_model import LatentModel
 from pvdm.generation.tasks.interpolation import Interpolation
+from pvdm.generation.tasks.recombination import Recombination
 from pvdm.generation.tasks.upscaling import Upscaling
 from pvdm.runtime.prefetch import prefetch
 from pvdm.runtime.progress_callback import Progress
@@ -219,6 +220,37 @@ class VideoGenerator(LatentModel):
         options = {"seed": seed, "label": label, "keep_given": keep_given}
         task = Upscaling(self, sampler=self._sampler(sampler, steps), **options)
         return torch.cat(list(task.run([video], progress)), dim=1)
+
+    def recombine(
+        self,
+        num_videos: int = 1,
+        *,
+        content: Tensor | str | Path | None = None,
+        motion: Tensor | str | Path | None = None,
+        seed: int = 0,
+        steps: int | None = None,
+        sampler: SamplerConfig | SamplerName | None = None,
+        progress: Progress | None = None,
+        **options: Any,
+    ) -> Tensor:
+        """Videos of given content and motion, of which one may be new: (num_videos, 3, n, h, w) uint8 on the CPU.
+
+        Args:
+            num_videos: Number of videos.
+            content: A file or folder of frames, read at the model's size and frame rate, or (3, n, h, w) uint8 of that
+                size, of at least a clip.
+            motion: The same.
+            seed: Video i of a seed is the same whatever their number.
+            steps: Evaluations of the network per clip; by default those of the sampler.
+            sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
+            progress: Called after each step with (steps done, steps) of each clip.
+            options: `content_noise`, `motion_noise`, `label` and `prompt` of `Recombination`.
+        """
+        if num_videos < 1:
+            raise InputError(f"num_videos is {num_videos}", "give at least 1")
+        videos = {"content": self._read(content), "motion": self._read(motion)}
+        task = Recombination(self, **videos, sampler=self._sampler(sampler, steps), **options)
+        return torch.cat(list(task.run([(seed, index) for index in range(num_videos)], progress)), dim=2)
 
     def stream(
         self,

@@ -14,6 +14,7 @@ from torch import Tensor
 from pvdm.autoencoder import Triplane
 from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise, sample
 from pvdm.diffusion.denoise import WeakGuide
+from pvdm.diffusion.kept_planes import KeptPlanes
 from pvdm.diffusion.sampler_config import CONTEXT_NOISE
 from pvdm.diffusion.time_grids import time_of_sigma
 from pvdm.errors import InputError
@@ -79,18 +80,25 @@ class LatentModel(AdaptedModel):
         condition: Condition | Tensor | None,
         sampler: SamplerConfig,
         progress: Progress | None = None,
+        *,
+        kept: KeptPlanes | None = None,
     ) -> Tensor:
         """Flat latents (b, c, l) from noise; a condition that is a tensor (b, c, l) is the context.
 
-        InputError if a value on the way is not finite.
+        kept: What they have of a given latent; InputError if this model has one noise level for content and motion.
+        InputError also if a value on the way is not finite.
         """
         self.check_can_continue(None)
         sampler = self.completed(sampler)
         start = noise.normal((self.denoiser.config.latent_channels, self.denoiser.shape.positions), device=self.device)
         condition = self._noised(Condition.of(condition), sampler, noise)
         condition = self._noised_hint(condition, sampler, noise)
+        network, weak = self._graphed or self.denoiser, self._weak_guide(sampler)
+        if kept is not None:
+            start, network = kept.start(start), kept.network(network)
+            weak = weak and weak._replace(network=kept.network(weak.network))
         denoise = make_denoise(
-            self._graphed or self.denoiser,
+            network,
             self.schedule,
             parameterization=self.diffusion.prediction,
             condition=condition,
@@ -100,9 +108,10 @@ class LatentModel(AdaptedModel):
             hint_guidance=sampler.hint_guidance,
             clamp=sampler.clamp,
             bound=self.autoencoder.latent_bound,
-            weak=self._weak_guide(sampler),
+            weak=weak,
             interval=sampler.guidance_interval,
         )
+        denoise = denoise if kept is None else kept.denoise(denoise)
         peaks: list[Tensor] = []
 
         def observed(x: Tensor, t: Tensor) -> Prediction:
@@ -113,7 +122,20 @@ class LatentModel(AdaptedModel):
 
         latent = sample(observed, start, sampler, schedule=self.schedule, noise=noise, progress=progress)
         self.check_result(torch.stack([*peaks, latent.abs().amax().float()]), "sampling")
-        return latent
+        return latent if kept is None else kept.result(latent)
+
+    def kept_planes(
+        self, latent: Tensor, noise: VideoNoise, *, content: float | None, motion: float | None
+    ) -> KeptPlanes:
+        """What is kept of a latent (b, c, l), up to a noise, sigma / alpha, of its content and of its motion.
+
+        0 is exactly, and None not at all. InputError if this model has one noise level for both.
+        """
+        self.check_recombines()
+        levels = [None if sigma is None else time_of_sigma(self.schedule, sigma) for sigma in (content, motion)]
+        mask = self.autoencoder.content_mask.to(self.device)
+        own = noise.normal(latent.shape[1:], device=self.device)
+        return KeptPlanes(latent, mask, tuple(levels), own, self.schedule)
 
     def completed(self, sampler: SamplerConfig) -> SamplerConfig:
         """The sampler with all that it leaves to this model: steps, grid, and weight of autoguidance.

@@ -1,0 +1,100 @@
+"""Content of one video with the motion of another, or with new motion, or new content with the motion of a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from pvdm.diffusion import SamplerConfig, VideoNoise
+from pvdm.errors import InputError, check_range
+from pvdm.generation.conditioned_model import Label
+from pvdm.generation.latent_model import LatentModel
+from pvdm.runtime.progress_callback import Progress
+from pvdm.video import check_pixels
+from pvdm.video.clip_borders import faded
+
+CONTENT_NOISE, MOTION_NOISE = 1.0, 0.0
+"""Noise, sigma / alpha, up to which each is kept by default: colors stay where a pose has to change."""
+
+
+class Recombination:
+    """Makes videos of given content and given motion, clip by clip; what is not given is sampled.
+
+    Content is what the latent holds of a clip as a whole, and motion the rest (`VideoAutoencoder.content_mask`). The
+    denoiser has times of either (`KeptPlanes`), so it is at once p(motion | content) and p(content | motion).
+
+    Args:
+        generator: A model that was trained with `planes_apart`.
+        content, motion: Videos (3, n, h, w) uint8 of at least a clip; of one of them None, which is then new. With
+            both, the result ends with the shorter one.
+        content_noise, motion_noise: Noise, sigma / alpha, up to which they are kept: 0 keeps them exactly, and
+            more lets them adapt to each other.
+        sampler: The sampler.
+        label: Class of the videos, by index or name.
+        prompt: What is to be seen.
+
+    InputError for a model without such times, a video shorter than a clip, or neither of both.
+    """
+
+    def __init__(
+        self,
+        generator: LatentModel,
+        *,
+        content: Tensor | None = None,
+        motion: Tensor | None = None,
+        content_noise: float = CONTENT_NOISE,
+        motion_noise: float = MOTION_NOISE,
+        sampler: SamplerConfig = SamplerConfig(),
+        label: Label | None = None,
+        prompt: str | None = None,
+    ) -> None:
+        generator.check_recombines()
+        if content is None and motion is None:
+            raise InputError("neither content nor motion is given", "give a video for one of them, or for both")
+        check_range(0, None, content_noise=content_noise, motion_noise=motion_noise)
+        for what, video in (("content", content), ("motion", motion)):
+            if video is not None:
+                check_pixels(video, "3 n h w", what=f"the {what}")
+                generator.check_can_continue(video)
+        self.generator, self.sampler, self.label, self.prompt = generator, sampler, label, prompt
+        self.content, self.motion = content, motion
+        self.content_noise = None if content is None else content_noise
+        self.motion_noise = None if motion is None else motion_noise
+
+    @property
+    def frames(self) -> int:
+        """Frames of the result: whole clips."""
+        length = min(video.shape[1] for video in (self.content, self.motion) if video is not None)
+        return length - length % self.generator.frames
+
+    def run(self, videos: Sequence[tuple[int, int]], progress: Progress | None = None) -> Iterator[Tensor]:
+        """Yields the clips (b, 3, t, h, w) uint8 of a video for each (seed, index), one after the other.
+
+        progress: Called after each step with (steps done, steps) of each clip.
+        """
+        generator, count = self.generator, len(videos)
+        condition = generator.prompted(generator.class_condition(self.label, count), self.prompt, count)
+        latent = before = None
+        for clip in range(self.frames // generator.frames):
+            noise = VideoNoise([(*video, clip) for video in videos])
+            given = replace(condition, context=latent)
+            kept = self._given(clip).expand(count, -1, -1)
+            planes = generator.kept_planes(kept, noise, content=self.content_noise, motion=self.motion_noise)
+            latent = generator.sample_latent(noise, given, self.sampler, progress, kept=planes)
+            clips = generator.decode_latent(latent)
+            before = clips if before is None else faded(before, clips, generator.diffusion.border_fade)
+            yield before
+
+    def _given(self, clip: int) -> Tensor:
+        """The latent (1, c, l) with the content and the motion of a clip of the videos; of one, where one is given."""
+        start, frames = clip * self.generator.frames, self.generator.frames
+        latents = [
+            None if video is None else self.generator.encode_context(video[:, start : start + frames])
+            for video in (self.content, self.motion)
+        ]
+        pairs = zip(latents, latents[::-1], strict=True)
+        content, motion = (other if latent is None else latent for latent, other in pairs)
+        return torch.where(self.generator.autoencoder.content_mask.to(content.device), content, motion)
