@@ -37,6 +37,7 @@ def judge(made: RenderedScene) -> dict:
         "leads": len(facts) == 1 or facts[1].area < 0.8 * largest.area,
         "clear": largest.is_clear,
         "whole": largest.is_whole,
+        "pixels": largest.area * made.height * made.width,
         "named": (largest.direction, readings[0].direction if readings else None),
         "shapes": (largest.shape, readings[0].shape if readings else None),
     }
@@ -64,6 +65,8 @@ def main() -> None:
             "one body leads": shares(leading),
             "and the direction is clear": shares(clear),
             "and the body is whole": shares([row for row in clear if row["whole"]]),
+            "and it covers 100 pixels": shares([row for row in clear if row["whole"] and row["pixels"] >= 100]),
+            "and it covers 200 pixels": shares([row for row in clear if row["whole"] and row["pixels"] >= 200]),
             "mistakes where clear": dict(wrong.most_common(8)),
         }
         output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -21,14 +21,14 @@ from torch.nn.functional import cross_entropy, smooth_l1_loss
 
 from pvdm.data.scenes import DIRECTIONS, scene
 from pvdm.data.scenes.scene_facts import facts_of
-from pvdm.evaluation.scene_reading.body_views import GLANCES, changed, crops_of, track_of
+from pvdm.evaluation.scene_reading.body_views import GLANCES, crops_of, glances_of, track_of
 from pvdm.evaluation.scene_reading.scene_networks import COLOR_NAMES, MIRRORED, REVERSED, SHAPE_NAMES
 from pvdm.evaluation.scene_reading.scene_reader import FRAMES, LEAST, SIDE, SceneReader
 from pvdm.files.weights import sha256_of
 
 SEED, CLIPS = 1_000_003, 3600
 BODIES = (None, 1, 2)
-PAINTER, RECOGNIZER, FOLLOWER = 3500, 3000, 4500
+PAINTER, RECOGNIZER, FOLLOWER = 4000, 1600, 3000
 """Updates of each network."""
 
 logger = logging.getLogger(__name__)
@@ -146,32 +146,25 @@ def train_recognizer(reader: SceneReader, scenes: Scenes, painted: np.ndarray, r
     train(reader.recognizer, RECOGNIZER, 6e-3, loss_of)
 
 
-@torch.inference_mode()
-def tracks_of(painted: np.ndarray, rows: list[dict]) -> Tensor:
-    """(n, 16, 11): the track of each body."""
-    masks = (torch.from_numpy(painted[row["clip"]] == row["painted"])[None].float() for row in rows)
-    return torch.cat([track_of(mask) for mask in masks]).clone()
-
-
 def train_follower(reader: SceneReader, scenes: Scenes, painted: np.ndarray, rows: list[dict], random) -> None:
     """On whole clips, mirrored and backwards as well."""
     clips, own, directions, ways, clear = columns(rows, "clip", "painted", "direction", "way", "clear")
-    ways, weights, tracks = ways.float(), 0.3 + 0.7 * clear.float(), tracks_of(painted, rows)
-    gray, painted = (values[:, list(GLANCES)] for values in (scenes.clips, painted))
-    gray = gray.mean(-1, dtype=np.float32)
+    ways, weights = ways.float(), 0.3 + 0.7 * clear.float()
+    gray = scenes.clips.mean(-1, dtype=np.float32).round().astype(np.uint8)
+    mirrored, backwards = torch.tensor(MIRRORED), torch.tensor(REVERSED)
 
     def loss_of() -> Tensor:
         some = torch.randint(len(rows), (64,), generator=random)
         masks = (torch.from_numpy(painted[clips[some]]) == own[some, None, None, None]).float()
-        pictures = noisy(torch.from_numpy(gray[clips[some]]) / 127.5 - 1, random)
-        mirrored, backwards = (torch.rand(2, generator=random) < 0.5).tolist()
-        views = changed(torch.cat([pictures, masks], 1), tracks[some], mirrored=mirrored, backwards=backwards)
+        frames = torch.from_numpy(gray[clips[some]]).float()
         aims, way = directions[some], ways[some]
-        if mirrored:
-            aims, way = torch.tensor(MIRRORED)[aims], way * torch.tensor([-1.0, 1.0])
-        if backwards:
-            aims, way = torch.tensor(REVERSED)[aims], -way
-        direction, moved = reader.follower(*views)
+        if torch.rand((), generator=random) < 0.5:
+            masks, frames, aims, way = masks.flip(-1), frames.flip(-1), mirrored[aims], way * torch.tensor([-1.0, 1.0])
+        if torch.rand((), generator=random) < 0.5:
+            masks, frames, aims, way = masks.flip(1), frames.flip(1), backwards[aims], -way
+        glances = glances_of(frames[:, :, None], masks)
+        pictures = noisy(glances[:, : len(GLANCES)] / 127.5 - 1, random)
+        direction, moved = reader.follower(torch.cat([pictures, glances[:, len(GLANCES) :]], dim=1), track_of(masks))
         loss = (weights[some] * cross_entropy(direction, aims, reduction="none")).mean()
         return loss + smooth_l1_loss(moved, way)
 
