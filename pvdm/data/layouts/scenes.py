@@ -19,7 +19,10 @@ def find_scenes(root: Path, options: SplitOptions = SplitOptions()) -> Splits:
     counts = (chosen.videos, chosen.held_out, chosen.held_out)
     splits = (
         [
-            Entry(ScenePath(chosen.seed, split * BLOCK + number, frames).path, number % len(MOTIONS))
+            Entry(
+                ScenePath(chosen.seed, split * BLOCK + number, frames, chosen.bodies, chosen.camera).path,
+                number % len(MOTIONS),
+            )
             for number in range(count)
         ]
         for split, count in enumerate(counts)

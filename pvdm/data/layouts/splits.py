@@ -39,6 +39,8 @@ class SceneOptions:
         endless: Take new scenes for training in every epoch, instead of the same ones again.
         frames: Length of a scene at 25 frames per second; by default 100, or as long as a sample is. With 1, the scenes
             are stills, which give clips of any length.
+        bodies: How many bodies a scene has, 1 to 4; by default it varies.
+        camera: What the camera of all scenes does; by default it varies.
     """
 
     seed: int = 0
@@ -46,9 +48,12 @@ class SceneOptions:
     held_out: int = 512
     endless: bool = True
     frames: int | None = None
+    bodies: int | None = None
+    camera: Literal["still", "orbit", "dolly"] | None = None
 
     def __post_init__(self) -> None:
         check_range(0, 2**32 - 1, seed=self.seed)
+        check_range(1, 4, bodies=self.bodies)
         check_range(1, 10**8, videos=self.videos, held_out=self.held_out, frames=self.frames)
 
 

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pvdm.data.scenes.moving_camera import Camera
+from pvdm.data.scenes.moving_camera import Camera, CameraKind
 from pvdm.data.scenes.rendering.ray_caster import render, segment
 from pvdm.data.scenes.scene_caption import caption_of
 from pvdm.data.scenes.scene_events import Event, events_of
+from pvdm.data.scenes.scene_facts import BodyFacts, facts_of
 from pvdm.data.scenes.scene_sound import waveform
 from pvdm.data.scenes.world import MOTIONS, World
 from pvdm.errors import InputError
@@ -82,6 +83,17 @@ class RenderedScene:
         """What is seen in the first view, in one sentence."""
         return caption_of(self.world, self.world.camera, self.times, (self.height, self.width))
 
+    @cached_property
+    def facts(self) -> list[BodyFacts]:
+        """Color, shape, place and direction of each body seen in the first view, the one that covers most first."""
+        segments = self.segments()
+        found = [
+            facts_of(body, segments == number, self.world.camera, self.times)
+            for number, body in enumerate(self.world.bodies, 1)
+            if (segments == number).any()
+        ]
+        return sorted(found, key=lambda facts: facts.area, reverse=True)
+
     @property
     def motion(self) -> str:
         """What the first body does, the class of the scene."""
@@ -117,6 +129,8 @@ def scene(
     stride: int = 1,
     fps: float = FPS,
     views: int = 1,
+    bodies: int | None = None,
+    camera: CameraKind | None = None,
 ) -> RenderedScene:
     """A clip of scene `index` of the world with this seed, a function of its arguments alone.
 
@@ -132,11 +146,20 @@ def scene(
         stride: Frames from one to the next.
         fps: Frames per second before the stride.
         views: Cameras at equal angles around the scene, all moving alike; captions and events are those of the first.
+        bodies: How many bodies are in it, 1 to 4; by default at random.
+        camera: What its camera does; by default at random.
     """
     positive = {"frames": frames, "height": height, "width": width, "stride": stride, "fps": fps, "views": views}
     for name, value in {**positive, "seed": seed + 1, "index": index + 1, "start": start + 1}.items():
         if not value > 0:
             raise InputError(f"a scene cannot have {name} {value - (name not in positive)}", "give a larger number")
     times = (start + stride * np.arange(frames)) / fps
-    angles = tuple(2 * np.pi * number / views for number in range(views))
-    return RenderedScene(World.draw(seed, index), times, height, width, stride / fps, angles)
+    if bodies is not None and not 1 <= bodies <= 4:
+        raise InputError(f"a scene cannot have {bodies} bodies", "give a number from 1 to 4")
+    world = World.draw(seed, index, bodies=bodies, camera=camera)
+    return RenderedScene(world, times, height, width, stride / fps, angles_of(views))
+
+
+def angles_of(views: int) -> tuple[float, ...]:
+    """Angles in radians of cameras that stand equally far apart around a scene, the first of them 0."""
+    return tuple(2 * np.pi * number / views for number in range(views))

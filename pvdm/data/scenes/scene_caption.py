@@ -11,13 +11,20 @@ from pvdm.data.scenes.moving_camera import Camera
 from pvdm.data.scenes.rendering.ray_caster import segment
 from pvdm.data.scenes.rendering.surfaces import COLORS, Finish, Pattern
 from pvdm.data.scenes.scene_events import passes
+from pvdm.data.scenes.scene_facts import NOTICED, Direction, direction_of
 from pvdm.data.scenes.world import Body, Shape, Size, World
-
-NOTICED = 0.06
-"""Metres that a body must move to be seen moving."""
 
 GLANCES, SIDE, SEEN = 5, 48, 5
 """A body is in a caption if, in one of so many frames of so many pixels a side, it covers so many of them."""
+
+WAYS: dict[Direction, str] = {
+    "to and fro": "to and fro",
+    "right": "to the right",
+    "left": "to the left",
+    "away": "away from the camera",
+    "towards": "towards the camera",
+}
+"""Words for the directions on the ground."""
 
 TIMES = ("", "", " twice", " three times", " four times", " five times")
 
@@ -71,13 +78,10 @@ def _action(body: Body, camera: Camera, times: np.ndarray) -> str:
         return _bouncing(body, times)
     if motion.kind == "stand":
         return "stands still"
-    way = motion.travelled(times)
-    if np.ptp(way) < NOTICED:
+    direction = direction_of(body, camera, times)
+    if direction == "none":
         return "stands still"
-    verb = "rolls" if motion.kind == "roll" else "slides"
-    if abs(way[-1] - way[0]) < 0.4 * np.ptp(way):
-        return f"{verb} to and fro"
-    return f"{verb} {_direction(body, camera, times)}"
+    return f"{'rolls' if motion.kind == 'roll' else 'slides'} {WAYS[direction]}"
 
 
 def _bouncing(body: Body, times: np.ndarray) -> str:
@@ -91,16 +95,6 @@ def _bouncing(body: Body, times: np.ndarray) -> str:
         return "stands still"
     rises, falls = height.max() - height[0] > NOTICED, height.max() - height[-1] > NOTICED
     return "rises and falls" if rises and falls else "rises" if rises else "falls"
-
-
-def _direction(body: Body, camera: Camera, times: np.ndarray) -> str:
-    """Where a body goes, as the camera sees it in the middle of the clip."""
-    places = body.positions(times[[0, -1]])
-    poses = camera.poses(times[len(times) // 2 :][:1])
-    right, ahead = (places[1] - places[0]) @ poses.right[0], (places[1] - places[0]) @ poses.forward[0]
-    if abs(right) >= abs(ahead):
-        return "to the right" if right > 0 else "to the left"
-    return "away from the camera" if ahead > 0 else "towards the camera"
 
 
 def _passing(body: Body, others: Sequence[Body], camera: Camera, times: np.ndarray) -> str:

@@ -1,6 +1,7 @@
 """Videos to read, whether they are files, folders of frames or scenes, which are rendered at the size that is asked.
 
-The path of a scene names no file: `scenes:/100-frames/0-0000000012` is scene 12 of seed 0 as a video of 100 frames.
+The path of a scene names no file: `scenes:/100-frames/0-0000000012` is scene 12 of seed 0 as a video of 100 frames,
+and `scenes:/100-frames-1-body-still/0-0000000012` that with one body and a still camera.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pvdm.data.scenes.rendered_scene import FPS
+from pvdm.data.scenes.moving_camera import CameraKind
+from pvdm.data.scenes.rendered_scene import FPS, RenderedScene, angles_of
 from pvdm.data.scenes.rendering.ray_caster import render
 from pvdm.data.scenes.world import World
 from pvdm.errors import InputError
@@ -35,7 +37,7 @@ LENGTH = 100
 VERSION = 1
 """Changes with the pixels of scenes."""
 
-NAME = re.compile(r"(\d+)-frames/(\d+)-(\d+)")
+NAME = re.compile(r"(\d+)-frames(?:-([1-4])-bod(?:y|ies))?(?:-(still|orbit|dolly))?/(\d+)-(\d+)")
 
 
 class ScenePath(NamedTuple):
@@ -44,6 +46,8 @@ class ScenePath(NamedTuple):
     seed: int
     index: int
     frames: int
+    bodies: int | None = None
+    camera: CameraKind | None = None
 
     @classmethod
     def of(cls, path: str | Path) -> ScenePath:
@@ -52,13 +56,20 @@ class ScenePath(NamedTuple):
         found = NAME.fullmatch(path.relative_to(ROOT).as_posix()) if is_scene(path) else None
         if not found:
             raise InputError(f"{path} is not the path of a scene", f"choose --data.layout scenes, or give {ROOT}")
-        frames, seed, index = map(int, found.groups())
-        return cls(seed, index, frames)
+        frames, bodies, camera, seed, index = found.groups()
+        return cls(int(seed), int(index), int(frames), bodies and int(bodies), camera)
 
     @property
     def path(self) -> Path:
         """As in `scenes:/100-frames/0-0000000012`."""
-        return ROOT / f"{self.frames}-frames" / f"{self.seed}-{self.index:010d}"
+        bodies = self.bodies and f"{self.bodies}-{'body' if self.bodies == 1 else 'bodies'}"
+        folder = "-".join(filter(None, (f"{self.frames}-frames", bodies, self.camera)))
+        return ROOT / folder / f"{self.seed}-{self.index:010d}"
+
+    @property
+    def world(self) -> World:
+        """All that is in the scene."""
+        return World.draw(self.seed, self.index, bodies=self.bodies, camera=self.camera)
 
 
 def scene_frames(sample: ClipShape) -> int | None:
@@ -97,7 +108,7 @@ def read_frames(
     if len(outside) or not len(places):
         wrong = f"has no frame {outside[0]}" if len(outside) else "was asked for no frame"
         raise InputError(f"{path} {wrong}, only {scene.frames} frames", f"give indices from 0 to {scene.frames - 1}")
-    world = World.draw(scene.seed, scene.index)
+    world = scene.world
     if scene.frames == 1:
         return render(world, world.camera, places[:1] / FPS, *(size or (SIDE, SIDE))).repeat(len(places), axis=0)
     return render(world, world.camera, places / FPS, *(size or (SIDE, SIDE)))
@@ -107,8 +118,7 @@ def scene_caption(path: str | Path, shape: ClipShape, indices: np.ndarray) -> st
     """What is seen in these frames of a scene, in clips of this shape."""
     from pvdm.data.scenes.scene_caption import caption_of
 
-    scene = ScenePath.of(path)
-    world = World.draw(scene.seed, scene.index)
+    world = ScenePath.of(path).world
     return caption_of(world, world.camera, np.asarray(indices) / FPS, (shape.height, shape.width))
 
 
@@ -152,3 +162,18 @@ def read_clip(
         return clips.read_clip(path, shape, start, info=info, crop=crop, flip=flip, reader=reader)
     clip = read_covering(path, shape.source_indices(start, scene_info(Path(path))), (shape.height, shape.width))
     return clip.flip(-1) if flip else clip
+
+
+def scene_of(path: str | Path, shape: ClipShape, start: int = 0, *, views: int = 1) -> RenderedScene:
+    """The clip that `read_clip` reads, with all that is known of it: caption, camera of each frame, events, sound.
+
+    Its `frames` are those that `read_clip` gives, as (t, h, w, 3). Its sound is that of the time from the first frame
+    until the last one ends. `views` are cameras at equal angles around the scene. InputError if the path is not that
+    of a scene, or if the clip does not fit in it.
+    """
+    which, info = ScenePath.of(path), scene_info(Path(path))
+    indices = shape.source_indices(start, info)
+    if start < 0 or indices[-1] >= which.frames:
+        raise InputError(f"{path} has no frame {start if start < 0 else indices[-1]}", "start earlier in the scene")
+    step = 1 / shape.fps if shape.fps else shape.stride / FPS
+    return RenderedScene(which.world, indices / FPS, shape.height, shape.width, step, angles_of(views))

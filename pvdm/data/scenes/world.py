@@ -102,16 +102,22 @@ class World:
     camera: Camera
 
     @classmethod
-    def draw(cls, seed: int, index: int) -> World:
-        """The world of a scene."""
+    def draw(cls, seed: int, index: int, *, bodies: int | None = None, camera: CameraKind | None = None) -> World:
+        """The world of a scene; other values of `bodies` and `camera` give other worlds.
+
+        Args:
+            seed, index: Which scene; the first body has the motion of `index % 5`.
+            bodies: How many bodies it has, or fewer where they find no room; by default 1 to 4 at random.
+            camera: What its camera does; by default at random.
+        """
         random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
-        camera = _camera(random)
-        bodies = _bodies(random, MOTIONS[index % len(MOTIONS)], camera)
-        side = camera.azimuth + random.choice([-1, 1]) * random.uniform(0.6, 1.9)
+        viewer = _camera(random, camera)
+        found = _bodies(random, MOTIONS[index % len(MOTIONS)], viewer, bodies)
+        side = viewer.azimuth + random.choice([-1, 1]) * random.uniform(0.6, 1.9)
         height = random.uniform(0.65, 1.05)
         sun = (np.cos(height) * np.sin(side), np.sin(height), np.cos(height) * np.cos(side))
         place = PLACES[random.integers(len(PLACES))]
-        return cls(tuple(bodies), place, str(random.choice(get_args(Floor))), tuple(map(float, sun)), camera)
+        return cls(tuple(found), place, str(random.choice(get_args(Floor))), tuple(map(float, sun)), viewer)
 
     @property
     def label(self) -> int:
@@ -134,8 +140,9 @@ def solid_of(shape: Shape, scale: float) -> Solid:
             return Torus(0.76 * scale, 0.28 * scale)
 
 
-def _camera(random: np.random.Generator) -> Camera:
-    kind: CameraKind = str(random.choice(get_args(CameraKind), p=(0.4, 0.35, 0.25)))
+def _camera(random: np.random.Generator, given: CameraKind | None) -> Camera:
+    drawn: CameraKind = str(random.choice(get_args(CameraKind), p=(0.4, 0.35, 0.25)))
+    kind = given or drawn
     return Camera(
         kind,
         azimuth=random.uniform(-np.pi, np.pi),
@@ -150,9 +157,10 @@ def _camera(random: np.random.Generator) -> Camera:
     )
 
 
-def _bodies(random: np.random.Generator, kind: Kind, camera: Camera) -> list[Body]:
+def _bodies(random: np.random.Generator, kind: Kind, camera: Camera, given: int | None) -> list[Body]:
     """One to four bodies whose ways stay apart."""
-    count = int(random.choice([1, 2, 3, 4], p=(0.1, 0.3, 0.35, 0.25)))
+    drawn = int(random.choice([1, 2, 3, 4], p=(0.1, 0.3, 0.35, 0.25)))
+    count = given or drawn
     colors = random.permutation(list(COLORS))[:count].tolist()
     kinds = [kind, *random.choice(MOTIONS, size=count - 1, p=(0.2, 0.25, 0.15, 0.15, 0.25)).tolist()]
     bodies: list[Body] = []
