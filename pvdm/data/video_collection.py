@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ from pvdm.data.scenes.scene_videos import ROOT
 from pvdm.errors import InputError
 from pvdm.video import Reader
 from pvdm.video.decoding import decord as decord_reading
+
+NO_FLIP = "data.horizontal_flip false"
+
+logger = logging.getLogger(__name__)
 
 
 class VideoCollection(ClipCollection):
@@ -98,6 +103,8 @@ class VideoCollection(ClipCollection):
             log_findings(self.path, splits, index, clip=self.clip, reader=self.reader)
             warn_of_validation(bool(validation), self.part)
         self.classes, self.has_validation = splits.classes, bool(validation)
+        if log and self.captions and self.samples.augmentation.horizontal_flip:
+            logger.warning("mirrored samples keep their captions: if these say left or right, set %s", NO_FLIP)
         self.training = self._dataset(training.videos, training=True)
         self.validation = self._dataset(validation or training.videos, training=False)
 

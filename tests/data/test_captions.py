@@ -76,6 +76,11 @@ def test_a_training_sample_draws_one_of_its_captions_and_validation_takes_the_fi
     assert vocabulary(data.training.captions()) == ("a", "moves", "red", "something", "square")
 
 
+def test_mirrored_samples_with_captions_are_warned_of(videos_with_captions, caplog):
+    VideoData(videos_with_captions, captions=True, horizontal_flip=True, **SIZES).setup()
+    assert "if these say left or right, set data.horizontal_flip false" in caplog.text
+
+
 def test_samples_without_captions_have_no_such_key(videos_with_captions):
     data = VideoData(videos_with_captions, **SIZES)
     data.setup()

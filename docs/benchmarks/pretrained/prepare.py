@@ -7,6 +7,7 @@ prepare.py CLIPS RAW --unpack     copies these clips uncompressed, for a GPU tha
 from __future__ import annotations
 
 import argparse
+import csv
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pvdm.data.layouts.captions import FILE, TABLE
 from pvdm.data.layouts.classes import find_classes
 from pvdm.data.layouts.folder import find_videos
 from pvdm.data.layouts.skytimelapse import find_skytimelapse
@@ -72,6 +74,8 @@ def main() -> None:
     write = partial(_write, output=options.output, encoder=encoder, size=size)
     with ProcessPoolExecutor(options.processes) as pool:
         written = sum(pool.map(write, jobs, chunksize=4))
+    if not options.unpack:
+        _caption(options.data, options.output, jobs)
     logger.info("%d videos are in %s, %d of them new", len(jobs), options.output, written)
 
 
@@ -129,6 +133,22 @@ SETS: dict[str, Callable[[Path], Splits]] = {
     "sprites": find_classes,
 }
 """The sets that weights may be published of, and how they are found; official test videos are for validation."""
+
+
+def _caption(data: Path, output: Path, jobs: Iterable[Job]) -> None:
+    """Writes the captions of the sets that have a table, with the names that their videos have in the output."""
+    names = {job.source: Path(job.name) for job in jobs}
+    for name in SETS:
+        table, target = data / name / TABLE, output / name.replace("/", "-")
+        if not table.is_file() or not target.is_dir():
+            continue
+        with table.open(encoding="utf-8", newline="") as file:
+            rows = [{**row, FILE: names.get(data / name / row[FILE])} for row in csv.DictReader(file)]
+        known = [{**row, FILE: row[FILE].relative_to(target.name).as_posix()} for row in rows if row[FILE]]
+        with replacing(target / TABLE, overwrite=True) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(known[0]))
+            writer.writeheader()
+            writer.writerows(known)
 
 
 def _unpacked(clips: Path) -> Iterable[Job]:
