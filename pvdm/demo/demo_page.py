@@ -59,6 +59,7 @@ def page_values(demo: Demo) -> dict[str, Any]:
         "sample_count": settings.samples,
         "long_frames": settings.long_frames,
         "packaged": _packaged(results.get("packaged")),
+        "directed": results.get("directed"),
         "credit": _credit(results.get("packaged")),
         "frames": results.get("planes", {}).get("frames"),
         "planes": _planes(results.get("planes")),

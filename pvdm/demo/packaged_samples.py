@@ -41,9 +41,9 @@ def show_packaged(demo: Demo) -> dict[str, Any]:
     start = time.monotonic()
     classes, videos = stage_clips(generator, sampler=demo.sampler)
     seconds = time.monotonic() - start
-    _write(demo, "stage", videos, generator.fps)
+    write_films(demo, "stage", videos, generator.fps)
     for place in range(len(classes)):
-        _write(demo, f"action_{place}", videos[place :: len(classes)], generator.fps)
+        write_films(demo, f"action_{place}", videos[place :: len(classes)], generator.fps)
     show_denoising(demo, generator, classes[0] if classes else None)
     size = weights_file(name).stat().st_size
     found = {"model": name, "classes": [str(label) for label in classes], "count": len(videos), "bytes": size}
@@ -71,7 +71,7 @@ def show_denoising(demo: Demo, generator: VideoGenerator, label: str | int | Non
         (last,) = generator.sample(1, seed=1, labels=labels, sampler=demo.sampler)
     chosen = [noisy[min(len(noisy) - 1, round(part * len(noisy)))] for part in MOMENTS[:-1]]
     clips = [generator.decode_latent(latent)[0] for latent in chosen] + [last]
-    _write(demo, "denoising", torch.stack(clips), generator.fps, columns=(len(clips), len(clips) // 2))
+    write_films(demo, "denoising", torch.stack(clips), generator.fps, columns=(len(clips), len(clips) // 2))
     planes = [Triplane.split(latent, generator.autoencoder.config.latent_shape) for latent in chosen]
     with torch.no_grad():
         planes.append(generator.autoencoder.encode(to_float(last[None])))
@@ -92,7 +92,7 @@ def denoiser_inputs(generator: VideoGenerator) -> Iterator[list[Tensor]]:
         hook.remove()
 
 
-def _write(demo: Demo, name: str, videos: Tensor, fps: float, *, columns: tuple[int, int] | None = None) -> None:
+def write_films(demo: Demo, name: str, videos: Tensor, fps: float, *, columns: tuple[int, int] | None = None) -> None:
     """`NAME.mp4` for wide screens and `NAME_narrow.mp4`, with so many columns."""
     count = len(videos)
     square = max(side for side in range(1, count + 1) if side**2 <= count and count % side == 0)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pvdm.demo.demo_folder import Demo
 from pvdm.demo.demo_training import train_autoencoder, train_diffusion
+from pvdm.demo.directed_samples import show_directed
 from pvdm.demo.generated_videos import extend, reconstruct, sample
 from pvdm.demo.packaged_samples import show_packaged
 from pvdm.demo.plane_pictures import show_planes
@@ -45,6 +46,7 @@ class Step:
 
 STEPS = (
     Step("packaged", "Sample from the packaged model", 10, ["media/stage.mp4", "media/denoising.mp4"], show_packaged),
+    Step("directed", "Follow words, a picture and a motion", 15, [], show_directed),
     Step("clips", "Read the real clips", 5, ["clips"], lambda demo: prepare_clips(demo.clips, demo.settings)),
     Step("planes", "Project a clip onto its planes", 2, ["media/rebuilt.mp4"], show_planes),
     Step("autoencoder", "Fine-tune the autoencoder", 50, ["autoencoder"], train_autoencoder),

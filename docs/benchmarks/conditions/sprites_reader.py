@@ -19,13 +19,13 @@ from torch.nn import functional
 from pvdm.video import read_video
 
 PARTS = ("class", "direction", "body", "bottom", "top", "hair")
-SIDE, EPOCHS, BATCH = 64, 24, 32
+SIDE, EPOCHS, BATCH = 64, 20, 32
 
 
 class Reader(nn.Module):
     """Clips (b, 3, 16, 64, 64) uint8, which may begin anywhere in their cycle -> logits of each part, by its name."""
 
-    def __init__(self, values: dict[str, list[str]], width: int = 48) -> None:
+    def __init__(self, values: dict[str, list[str]], width: int = 32) -> None:
         super().__init__()
         self.values = values
         self.look = nn.Sequential(
@@ -40,7 +40,7 @@ class Reader(nn.Module):
         self.heads = nn.ModuleDict({f"of_{name}": nn.Linear(8 * width, len(own)) for name, own in values.items()})
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
-        frames = clips.transpose(1, 2).flatten(0, 1).float() / 127.5 - 1
+        frames = clips[:, :, ::2].transpose(1, 2).flatten(0, 1).float() / 127.5 - 1
         seen = functional.adaptive_avg_pool2d(self.look(frames), 4).flatten(1)
         over_time = self.watch(seen.unflatten(0, (len(clips), -1)).transpose(1, 2))
         pooled = torch.cat((over_time.mean(2), over_time.amax(2)), dim=1)

