@@ -65,7 +65,7 @@ class DiffusionTraining(AutomaticUpdates):
             the level. None leaves them as they are, as released.
         label_dropout: Probability that a sample is trained without its label, independently of its context.
         given_frames: In which samples which frames of the target are given, as a hint; None trains a denoiser that
-            takes none. Needs videos, not cached latents.
+            takes none. Cached latents have `first`, `last` and `ends` (`pvdm encode --hints`); the others need videos.
         hint_noise: Distribution of the timesteps to which hints are noised in training; None leaves them as they are.
         text: Encoder of captions; None trains a denoiser without text. Needs data.captions.
         text_dropout: Probability that a sample is trained without its caption, independently of the rest.
@@ -158,11 +158,11 @@ class DiffusionTraining(AutomaticUpdates):
         self.warm_start = WarmStart(init_from, reinitialize, resize_positions) if init_from else None
 
     def setup(self, stage: str) -> None:
-        """Also InputError if the data are latents of another autoencoder, or latents where frames are needed."""
+        """Also InputError if the data are latents of another autoencoder, or lack the hints of given frames."""
         super().setup(stage)
         if isinstance(self.trainer.datamodule, LatentData):
             if self.conditioning.given_frames is not None:
-                raise InputError("hints are made of frames, and latents have none", "give the videos as data.path")
+                self.trainer.datamodule.check_hints(self.conditioning.given_frames)
             self.trainer.datamodule.check_autoencoder(self.generator.autoencoder)
         if self.generator.text is not None:
             self.generator.text = with_words(self.generator.text, self._captions())

@@ -10,6 +10,7 @@ from pvdm.cli import main
 from pvdm.conditions.blurred_clips import blurred
 from pvdm.conditions.given_frames import GivenFrames
 from pvdm.conditions.hints import hint_clip
+from pvdm.data.latents.latent_folder import open_latents
 from pvdm.diffusion import Condition, TimeDistribution
 from pvdm.generation import VideoGenerator
 from pvdm.training.batches.batch import hint_of
@@ -95,9 +96,37 @@ def test_fit_trains_measures_and_exports_a_model_with_hints(command, tmp_path):
     assert {"val/loss", "val/loss_context", "val/loss_hint"} <= set(events.Tags()["scalars"])
 
 
-def test_latents_have_no_frames(command, tmp_path, caplog):
+NO_OTHERS = "random: 0, every: 0, gap: 0"
+
+
+def test_latents_are_refused_for_given_frames_whose_hints_they_lack(command, tmp_path, caplog):
     latents = tmp_path / "latents"
     assert main([*command("encode", "diffusion"), "--output", str(latents)]) == 0
-    options = {"model__given_frames": "{}", "data__layout": "latents", "data__path": latents}
-    assert main(command("fit", "diffusion", "from_latents", **options)) == 2
-    assert "hints are made of frames, and latents have none; give the videos as data.path" in caplog.text
+    for given, words in (
+        (
+            "{random: 0, every: 0}",
+            "latents have hints of first, last, ends alone, and model.given_frames has gap above",
+        ),
+        (
+            f"{{{NO_OTHERS}}}",
+            "have no hints of the given frames first and last and ends; encode the videos with --hints",
+        ),
+    ):
+        options = {"model__given_frames": given, "data__layout": "latents", "data__path": latents}
+        assert main(command("fit", "diffusion", "from_latents", **options)) == 2
+        assert words in caplog.messages[-1]
+    again = [*command("encode", "diffusion", model__given_frames="{}"), "--output", str(latents)]
+    assert main(again) == 2
+    assert "model.given_frames has random and every and gap above 0; set them to 0" in caplog.messages[-1]
+    assert main([*command("encode", "diffusion"), "--output", str(latents), "--hints", "last"]) == 2
+    assert "holds other latents: --hints is None there and last ends here" in caplog.messages[-1]
+
+
+def test_fit_trains_with_the_cached_hints_that_its_config_asks_for(command, tmp_path):
+    latents, given = tmp_path / "latents", f"{{{NO_OTHERS}, last: 0}}"
+    assert main([*command("encode", "diffusion", model__given_frames=given), "--output", str(latents)]) == 0
+    assert open_latents(latents).hints == ("first", "ends")
+    options = {"model__given_frames": given, "data__layout": "latents", "data__path": latents}
+    assert main(command("fit", "diffusion", "from_latents", **options)) == 0
+    trained = VideoGenerator.load(tmp_path / "from_latents" / "checkpoints" / "last.ckpt")
+    assert trained.denoiser.config.hints and trained.data["latents"]["hints"] == ["first", "ends"]

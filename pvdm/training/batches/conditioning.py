@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pvdm.conditions.given_frames import GivenFrames
+from pvdm.conditions.given_frames import MEASURED, GivenFrames, given_ends
 from pvdm.data.table import NO_LABEL
 from pvdm.diffusion import Condition, TimeDistribution
 from pvdm.errors import InputError, check_range
@@ -73,8 +73,7 @@ class Conditioning:
             told = self.told(Condition(), batch, captions(batch), everyone)
             cases["text"] = (told, told.text_mask.any(1))
         if "hint" in self.names:
-            known = torch.zeros(len(target), self.generator.frames, dtype=torch.bool)
-            known[:, [0, -1]] = True
+            known = torch.from_numpy(given_ends(MEASURED, self.generator.frames)).expand(len(target), -1)
             cases["hint"] = (hint_of(self.generator.autoencoder, batch, known, target), on_device(batch, everyone))
         return target, cases
 
