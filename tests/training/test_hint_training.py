@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
-from miniature import AUTOENCODER, batch, diffusion_training, read
+from miniature import AUTOENCODER, batch, diffusion_training, loader, read, trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pvdm.cli import main
@@ -11,7 +12,8 @@ from pvdm.conditions.blurred_clips import blurred
 from pvdm.conditions.given_frames import GivenFrames
 from pvdm.conditions.hints import hint_clip
 from pvdm.data.latents.latent_folder import open_latents
-from pvdm.diffusion import Condition, TimeDistribution
+from pvdm.diffusion import Condition, SamplerConfig, TimeDistribution
+from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training.batches.batch import hint_of
 from pvdm.training.batches.sample_rng import blur_factors, known_frames
@@ -94,6 +96,28 @@ def test_fit_trains_measures_and_exports_a_model_with_hints(command, tmp_path):
     events = EventAccumulator(str(run))
     events.Reload()
     assert {"val/loss", "val/loss_context", "val/loss_hint"} <= set(events.Tags()["scalars"])
+
+
+@pytest.mark.parametrize("kind", ["first", "last", "ends"])
+def test_predictions_are_given_frames_of_their_clips(tmp_path, kind):
+    training, seen = module(tmp_path, predict_given=kind, sampler=SamplerConfig("ddim", 2)).eval(), []
+    training.generator.denoiser.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[2]))
+    samples = batch([4, 7], clips=2)
+    found = training.predict_step(samples, 0)
+    marks = known(*[{"first": [0], "last": [3], "ends": [0, 3]}[kind]] * 2)
+    clips = samples["video"][:, :, AUTOENCODER.frames :]
+    wanted = training.generator.hint(clips, marks)
+    torch.testing.assert_close(seen[0].hint, wanted.hint, rtol=1e-4, atol=1e-5)
+    assert torch.equal(seen[0].known, marks) and found["names"] == ["sample_000004", "sample_000007"]
+    training.predict_given = None
+    assert not torch.equal(training.predict_step(samples, 0)["video"], found["video"])
+    assert seen[-1].known is None
+
+
+def test_predictions_of_a_model_without_given_frames_refuse_them(tmp_path):
+    training = diffusion_training(tmp_path, predict_given="first")
+    with pytest.raises(InputError, match="was not trained with given frames: it takes the previous clip"):
+        trainer(tmp_path).predict(training, loader([batch([0], clips=2)]))
 
 
 NO_OTHERS = "random: 0, every: 0, gap: 0"

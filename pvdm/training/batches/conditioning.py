@@ -73,9 +73,27 @@ class Conditioning:
             told = self.told(Condition(), batch, captions(batch), everyone)
             cases["text"] = (told, told.text_mask.any(1))
         if "hint" in self.names:
-            known = torch.from_numpy(given_ends(MEASURED, self.generator.frames)).expand(len(target), -1)
-            cases["hint"] = (hint_of(self.generator.autoencoder, batch, known, target), on_device(batch, everyone))
+            cases["hint"] = (self.given(batch, MEASURED), on_device(batch, everyone))
         return target, cases
+
+    def prediction(self, batch: Mapping[str, Any], given: str | None) -> Condition:
+        """The labels and captions of the samples, and the hints of the frames of one kind, if any; all are whole."""
+        everyone = torch.ones(len(content(batch)), dtype=torch.bool)
+        condition = self.labelled(Condition(), batch, everyone)
+        if self.generator.text is not None:
+            condition = self.told(condition, batch, captions(batch), everyone)
+        if given is None:
+            return condition
+        hints = self.given(batch, given)
+        return replace(condition, hint=hints.hint, known=hints.known)
+
+    def given(self, batch: Mapping[str, Any], kind: str) -> Condition:
+        """The hints of the frames that a kind of `ENDS` gives, of all targets."""
+        known = torch.from_numpy(given_ends(kind, self.generator.frames)).expand(len(content(batch)), -1)
+        denoiser = self.generator.denoiser
+        shape = (len(known), denoiser.config.latent_channels, denoiser.shape.positions)
+        like = torch.zeros(shape, device=content(batch).device)
+        return hint_of(self.generator.autoencoder, batch, known, like)
 
     def target(self, batch: Mapping[str, Any]) -> Tensor:
         """Latents of the targets alone, (b, c, l)."""
