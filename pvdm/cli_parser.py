@@ -94,7 +94,7 @@ COMMANDS = {
         "list, print or copy the configs that come with the package",
         "copy autoencoder diffusion --output configs",
     ),
-    "models": Verb("list the models that come with the package, or print their cards", "pvdm/sprites-64"),
+    "models": Verb("say what a model is and takes, or list the models that come with the package", "pvdm/sprites-64"),
     "export": Verb(
         "export a training checkpoint to a model folder",
         "runs/diffusion/checkpoints/best.ckpt --license cc-by-4.0 --output my_model",

@@ -19,7 +19,10 @@ from pvdm.training.cli.command import TrainingCLI, main, parsed
 DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENTS = [
     DOCS / f"{name}.md"
-    for name in ("usage", "evaluation", "scaling", "speed", "quickstart_own_videos", "quickstart_research", "stages")
+    for name in (
+        *("usage", "conditions", "evaluation", "scaling", "speed", "stages"),
+        *("quickstart_own_videos", "quickstart_research"),
+    )
 ]
 OTHERS = {
     "signal",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pvdm.generation import VideoGenerator
 
 DTYPES = ("float16", "bfloat16")
+HINTS = ("first", "last", "ends")
 UNITS = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10}
 MOST_STRIDE = 4
 """Largest default of --stride: every start would take four times as much computation and disk space."""
@@ -46,6 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=None,
         help="also encode mirrored clips of the training videos; by default as data.horizontal_flip",
+    )
+    parser.add_argument(
+        "--hints",
+        nargs="+",
+        choices=HINTS,
+        metavar="KIND",
+        help="also encode the hints of these given frames of each clip (first, last, ends); ends is always among them, "
+        "because validation measures with it; by default those of model.given_frames",
     )
     parser.add_argument("--dtype", choices=DTYPES, default="float16", help="type of the stored values")
     parser.add_argument("--batch-size", type=positive, default=8, help="clips encoded at once")
@@ -96,6 +105,7 @@ def _ready(options: argparse.Namespace) -> tuple[VideoCollection, int | None, Vi
     check_place(options.output)
     config = parsed(options.of_training)
     options.precision = options.precision or _precision(config.trainer.precision)
+    options.hints = _hints(options.hints, config)
     data, autoencoder = parse_options(config.data.as_dict()), _autoencoder(config)
     videos = VideoCollection.of(data)
     if options.precision == "bf16":
@@ -117,6 +127,8 @@ def _plan(data: VideoCollection, generator: VideoGenerator, options: argparse.Na
         "precision": options.precision,
         "clips_per_shard": options.clips_per_shard,
     }
+    if options.hints:
+        settings["hints"] = options.hints
     return plan_of(data, generator.autoencoder, settings)
 
 
@@ -131,12 +143,22 @@ def _autoencoder(config: Any) -> Path:
     return Path(given)
 
 
+def _hints(given: list[str] | None, config: Any) -> list[str]:
+    """The kinds of given frames to encode hints of; InputError if the config has one that cannot be cached."""
+    from pvdm.conditions.given_frames import MEASURED, GivenFrames, cached_kinds
+
+    if given:
+        return [kind for kind in HINTS if kind in (*given, MEASURED)]
+    of_training = config.model.init_args.get("given_frames")
+    return cached_kinds(GivenFrames(**of_training.as_dict())) if of_training else []
+
+
 def _precision(of_trainer: object) -> str:
     return "bf16" if str(of_trainer).startswith("bf16") else "32"
 
 
 def _log_plan(plan: LatentPlan) -> None:
-    values = math.prod(plan.latent) * (plan.clips + plan.mirrored)
+    values = math.prod(plan.latent) * (plan.clips + plan.mirrored) * (1 + len(plan.hints))
     logger.info(
         "%d clips of %d videos, %d of them mirrored as well: %s",
         *(plan.clips, len(plan.videos), plan.mirrored, _size(2 * values)),

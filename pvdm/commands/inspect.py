@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--clips", type=positive, choices=(1, 2), help="clips of a sample: 1 (stage 1, the default) or 2 (stage 2)"
     )
+    data.add_argument("--captions", action="store_true", default=None, help="also check the captions of the videos")
     data.add_argument("--reader", choices=get_args(Reader), help="decoder of video files; by default auto")
     data.add_argument("--seed", type=natural, help="seed of the run, which decides the parts of a plain folder")
     parser.add_argument("--all-frames", action="store_true", help="decode every frame to find damage, which is slow")
@@ -109,8 +110,22 @@ def _read_config(file: str) -> DictConfig:
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """The options given, by the names of `DataOptions`; a stride replaces a config's fps, and vice versa."""
     folders = ("training_folders", "validation_folders")
-    names = ("path", "layout", "split", "part", "frames", "stride", "fps", "loop", "clips", "reader", "seed", *folders)
-    values = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    names = (
+        "path",
+        "layout",
+        "split",
+        "part",
+        "frames",
+        "stride",
+        "fps",
+        "loop",
+        "clips",
+        "captions",
+        "reader",
+        "seed",
+    )
+    found = {name: getattr(options, name) for name in (*names, *folders)}
+    values = {name: value for name, value in found.items() if value is not None}
     if options.size:
         values["height"], values["width"] = options.size
     if options.stride and not options.fps:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from pvdm import video
+from pvdm.commands.terminal.condition_options import add_prompt
 from pvdm.commands.terminal.shared_options import (
     add_model,
     add_sampler,
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "be decoded, and exact repetitions of the frame before",
     )
     parser.add_argument("--seed", type=natural, default=0, help="seed of the noise")
+    add_prompt(parser)
     add_sampler(parser)
 
 

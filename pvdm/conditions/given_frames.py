@@ -7,13 +7,37 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from pvdm.errors import ArgumentError, check_range
+from pvdm.errors import ArgumentError, InputError, check_range
 
 MOST_RANDOM = 4
 """At most how many frames `random` gives."""
 
+ENDS = {"first": (0,), "last": (-1,), "ends": (0, -1)}
+"""The frames that these kinds give, which are the same in all clips, so that latents of their hints can be cached."""
+
+MEASURED = "ends"
+"""The kind that validation gives."""
+
 STEPS = (2, 4, 8)
 """Distances of the frames that `every` gives; those as long as the clip are left out."""
+
+
+def given_ends(kind: str, frames: int) -> np.ndarray:
+    """Which frames of a clip `first`, `last` or `ends` gives: (frames,) bool."""
+    known = np.zeros(frames, dtype=bool)
+    known[list(ENDS[kind])] = True
+    return known
+
+
+def cached_kinds(given: GivenFrames) -> list[str]:
+    """The kinds whose hints must be cached for training from latents, and validation; InputError for other kinds."""
+    kinds = [kind for kind, share in given.shares.items() if share]
+    if others := [kind for kind in kinds if kind not in ENDS]:
+        raise InputError(
+            f"latents have hints of {', '.join(ENDS)} alone, and model.given_frames has {' and '.join(others)} above 0",
+            f"set {'it' if len(others) == 1 else 'them'} to 0, or train from the videos",
+        )
+    return [kind for kind in ENDS if kind in (*kinds, MEASURED)]
 
 
 @dataclass(frozen=True)
@@ -71,11 +95,7 @@ class GivenFrames:
             known[:start], known[start + length :] = True, True
         elif kind == "blurred":
             known[:] = True
-        if kind in ("first", "ends"):
-            known[0] = True
-        if kind in ("last", "ends"):
-            known[-1] = True
-        return known
+        return given_ends(kind, frames) if kind in ENDS else known
 
     def draw_factor(self, generator: np.random.Generator, known: np.ndarray) -> float:
         """By how much a clip of which the frames `known` (frames,) are given is blurred: 1 unless all are.

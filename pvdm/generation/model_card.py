@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from huggingface_hub import ModelCardData
 
-from pvdm.autoencoder import autoencoder_config
+from pvdm.autoencoder import AutoencoderConfig, SpectralConfig, autoencoder_config
+from pvdm.conditions.text import WORDS
+from pvdm.diffusion import TransformerConfig
+from pvdm.generation.stored_config import AnyDenoiserConfig, denoiser_config
 
 TAGS = ("video-generation", "diffusion", "latent-diffusion", "pvdm")
-NAMED_CLASSES = 24
-"""Up to this many classes are named; for more, the card refers to `config.json`."""
+NAMED_CLASSES, NAMED_WORDS = 24, 60
+"""Up to this many classes and words are named; for more, the card refers to `config.json`."""
 
+AUTOENCODERS = {AutoencoderConfig: "projected, as released", SpectralConfig: "spectral"}
 PREDICTIONS = {"eps": "the noise (eps)", "x0": "the clean latent (x0)", "v": "the velocity (v)"}
 
 SAMPLE = """```python
@@ -28,9 +33,7 @@ for clip in generator.stream(num_frames={many}):  # a longer video, clip by clip
 ```
 
 ```sh
-pvdm sample MODEL --num-videos 4 {label}--output samples
-pvdm extend MODEL --frames {many} --output long.mp4
-pvdm extend MODEL --input video.mp4 --frames {many} --output continued.mp4
+{commands}
 ```"""
 
 RECONSTRUCT = """```python
@@ -41,8 +44,7 @@ found = generator.reconstruct(clips)  # (b, 3, {frames}, {height}, {width}), uin
 ```
 
 ```sh
-pvdm reconstruct MODEL video.mp4 --side-by-side --output beside.mp4
-pvdm fit -c configs/diffusion.yaml --data.path VIDEOS --model.autoencoder MODEL
+{commands}
 ```"""
 
 CITATION = """```bibtex
@@ -68,7 +70,7 @@ def model_card(
     """
     data = ModelCardData(library_name="pvdm", tags=[*TAGS], license=license)
     sections = {
-        "Model": _table(_model(config, parameters or {})),
+        "Model": _table(properties(config, parameters)),
         "Training data": _training_data(config.get("data")),
         "Use": _use(config),
         "Limits": "\n".join(f"* {limit}" for limit in _limits(config)),
@@ -103,11 +105,22 @@ def _beginning(config: Mapping[str, Any]) -> str:
     )
 
 
-def _model(config: Mapping[str, Any], parameters: Mapping[str, int]) -> Iterable[tuple[str, Any]]:
-    """Names and values of the model's properties."""
+def properties(
+    config: Mapping[str, Any], parameters: Mapping[str, int] | None = None, *, whole: bool = False
+) -> Iterable[tuple[str, Any]]:
+    """Names and values of what a model is and takes.
+
+    Args:
+        config: The result of `VideoGenerator.to_config()`.
+        parameters: Number of weights of each network, by its name.
+        whole: Name all classes and words, however many there are.
+    """
     sizes, process = autoencoder_config(config["autoencoder"]), config["diffusion"]
     is_complete = config["denoiser"] is not None
     yield "stage", "complete: autoencoder and denoiser" if is_complete else "autoencoder only"
+    yield "autoencoder", AUTOENCODERS[type(sizes)]
+    if is_complete:
+        yield "denoiser", _denoiser(denoiser_config(config["denoiser"]))
     yield "clip", f"{sizes.frames} frames of {sizes.height}x{sizes.width} pixels (height x width)"
     yield "frame rate", f"{config['fps']:g} frames per second" if config["fps"] else "not recorded"
     yield "latent", sizes.latent_shape.describe(sizes.latent_channels)
@@ -117,23 +130,42 @@ def _model(config: Mapping[str, Any], parameters: Mapping[str, int]) -> Iterable
         betas = f"betas {process['linear_start']:g} to {process['linear_end']:g}, evenly spaced roots"
         yield "noise process", f"{process['timesteps']} timesteps, {betas}"
         yield "prediction", PREDICTIONS[process["prediction"]]
-        yield "classes", _classes(config)
+        yield from _inputs(config, math.inf if whole else NAMED_CLASSES, math.inf if whole else NAMED_WORDS)
     updates = f"{config['training_step']} updates of the {'denoiser' if is_complete else 'autoencoder'}"
     yield "training", updates if config["training_step"] else "number of updates not recorded"
     yield "made with", ", ".join(f"{name} {number}" for name, number in config["versions"].items())
 
 
-def _classes(config: Mapping[str, Any]) -> str:
-    count, names = _count_classes(config), config.get("classes")
-    if not count:
-        return "none"
+def _denoiser(sizes: AnyDenoiserConfig) -> str:
+    if isinstance(sizes, TransformerConfig):
+        return f"joint transformer of {sizes.depth} blocks and width {sizes.width}"
+    return f"triplane U-Net of {sizes.channels} channels and {len(sizes.channel_multipliers)} levels"
+
+
+def _inputs(config: Mapping[str, Any], most_classes: float, most_words: float) -> Iterable[tuple[str, Any]]:
+    """What a complete model may be given, and what guides it."""
+    sizes, text = denoiser_config(config["denoiser"]), config.get("text")
+    classes = config.get("classes") or ()
+    yield "classes", _named(sizes.classes, classes, most_classes) if sizes.classes else "none"
+    yield "text encoder", f"{text['encoder']}, up to {text['tokens']} tokens" if text else "none"
+    if text and text["encoder"] == WORDS:
+        yield "words", _named(len(text["words"]), text["words"], most_words)
+    for name, is_taken in (
+        ("given frames", sizes.hints),
+        ("upscaling", sizes.blurred_hints),
+        ("planes apart", sizes.plane_times),
+        ("noise in the context", sizes.context_levels),
+    ):
+        yield name, "yes" if is_taken else "no"
+    weight = config["diffusion"].get("autoguidance")
+    yield "autoguidance", f"{weight:g}, by early weights in the model" if weight else "none"
+
+
+def _named(count: int, names: Sequence[str], most: float) -> str:
+    """How many there are, and which."""
     if not names:
         return f"{count}, without names"
-    return f"{count}: {', '.join(names)}" if count <= NAMED_CLASSES else f"{count}, named in config.json"
-
-
-def _count_classes(config: Mapping[str, Any]) -> int | None:
-    return (config["denoiser"] or {}).get("classes")
+    return f"{count}: {', '.join(names)}" if count <= most else f"{count}, named in config.json"
 
 
 def _training_data(data: Mapping[str, Any] | None) -> str:
@@ -159,9 +191,40 @@ def _facts(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, An
 def _use(config: Mapping[str, Any]) -> str:
     sizes = {name: config["autoencoder"][name] for name in ("frames", "height", "width")}
     text = RECONSTRUCT if config["denoiser"] is None else SAMPLE
-    label = f"--label {shlex.quote((config.get('classes') or '0')[0])} " if _count_classes(config) else ""
     beginning = "`MODEL` is this folder or, on the Hugging Face Hub, its `owner/name`."
-    return f"{beginning}\n\n{text.format(**sizes, many=8 * sizes['frames'], label=label)}"
+    filled = text.format(**sizes, many=8 * sizes["frames"], commands="\n".join(example_commands(config)))
+    return f"{beginning}\n\n{filled}"
+
+
+def example_commands(config: Mapping[str, Any], model: str = "MODEL") -> Iterable[str]:
+    """A command for each thing that a model takes.
+
+    Args:
+        config: The result of `VideoGenerator.to_config()`.
+        model: Its name or folder.
+    """
+    name, many = shlex.quote(model), 8 * config["autoencoder"]["frames"]
+    if config["denoiser"] is None:
+        yield f"pvdm reconstruct {name} video.mp4 --side-by-side --output beside.mp4"
+        yield f"pvdm fit -c configs/diffusion.yaml --data.path VIDEOS --model.autoencoder {name}"
+        return
+    sizes, text = denoiser_config(config["denoiser"]), config.get("text")
+    label = f"--label {shlex.quote((config.get('classes') or '0')[0])} " if sizes.classes else ""
+    yield f"pvdm sample {name} --num-videos 4 {label}--output samples"
+    yield f"pvdm extend {name} --frames {many} --output long.mp4"
+    yield f"pvdm extend {name} --input video.mp4 --frames {many} --output continued.mp4"
+    if text:
+        prompt = shlex.quote(" ".join(text["words"][:2]) if text["encoder"] == WORDS else "a person walks")
+        yield f"pvdm sample {name} --prompt {prompt} --prompt-guidance 2 --output told.mp4"
+    if sizes.hints:
+        yield f"pvdm sample {name} --first-frame picture.png --output moving.mp4"
+        yield f"pvdm sample {name} --first-frame a.png --last-frame b.png --output between.mp4"
+        yield f"pvdm interpolate {name} video.mp4 --factor 2 --output smooth.mp4"
+        yield f"pvdm repair {name} video.mp4 --missing 40-47 --output whole.mp4"
+    if sizes.blurred_hints:
+        yield f"pvdm upscale {name} small.mp4 --output large.mp4"
+    if sizes.plane_times:
+        yield f"pvdm recombine {name} --content a.mp4 --motion b.mp4 --output both.mp4"
 
 
 def _limits(config: Mapping[str, Any]) -> Iterable[str]:
@@ -174,8 +237,12 @@ def _limits(config: Mapping[str, Any]) -> Iterable[str]:
         yield "It cannot sample or extend video."
         yield "It reconstructs video unlike its training data less well."
         return
-    yield "It takes no text prompts; it generates only what resembles its training data, including biases and errors."
-    if not _count_classes(config):
+    taken, text = denoiser_config(config["denoiser"]), config.get("text")
+    prompts = "" if text else "It takes no text prompts; it"
+    yield f"{prompts or 'It'} generates only what resembles its training data, including biases and errors."
+    if text and text["encoder"] == WORDS:
+        yield "Prompts are made of the words of its training captions; it refuses others."
+    if not (taken.classes or text or taken.hints):
         yield "The content of a clip cannot be chosen, except by the clip that it continues."
     yield "Each clip depends only on the previous one: long videos drift, and what has left the picture is forgotten."
     yield "It may reproduce its training videos: respect their license and the privacy of people in them."

@@ -101,6 +101,11 @@ def read_config(folder: Path) -> Mapping[str, Any]:
     return checked(_parsed_config(folder), folder / CONFIG)
 
 
+def read_model_config(name: str | Path) -> Mapping[str, Any]:
+    """The configuration of a model: of an exported one, here or on the Hub, or of a checkpoint; else InputError."""
+    return read_checkpoint(name)[0] if Path(name).is_file() else read_config(resolve_folder(name))
+
+
 def _parsed_config(folder: Path) -> Mapping[str, Any]:
     path = folder / CONFIG
     try:

@@ -13,6 +13,7 @@ from pytorch_lightning import LightningDataModule, Trainer
 from torch.utils.data import DataLoader
 
 from pvdm.autoencoder import VideoAutoencoder
+from pvdm.conditions.given_frames import GivenFrames, cached_kinds
 from pvdm.data import ClipDataset, DataOptions, EpochSampler, SampleKey
 from pvdm.data import workers as worker
 from pvdm.data.collection import ClipCollection
@@ -153,6 +154,10 @@ class LatentData(ClipData):
     def check_autoencoder(self, autoencoder: VideoAutoencoder) -> None:
         """InputError unless the latents come from this autoencoder."""
         self.collection.check_autoencoder(digest_of(autoencoder))
+
+    def check_hints(self, given: GivenFrames) -> None:
+        """InputError unless the hints that training with these given frames needs were encoded."""
+        self.collection.check_hints(cached_kinds(given))
 
 
 def data_module(path: Path | None = None, **options: Any) -> ClipData:

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from pvdm.conditions.given_frames import GivenFrames
 from pvdm.conditions.text import TextConfig, text_encoder, with_words
-from pvdm.data.table import given_labels
 from pvdm.diffusion import (
     Condition,
     DiffusionConfig,
@@ -21,6 +20,7 @@ from pvdm.diffusion import (
     TimeDistribution,
     TransformerConfig,
     UNetConfig,
+    VideoNoise,
     diffusion_loss,
     min_snr_weight,
     q_sample,
@@ -65,7 +65,7 @@ class DiffusionTraining(AutomaticUpdates):
             the level. None leaves them as they are, as released.
         label_dropout: Probability that a sample is trained without its label, independently of its context.
         given_frames: In which samples which frames of the target are given, as a hint; None trains a denoiser that
-            takes none. Needs videos, not cached latents.
+            takes none. Cached latents have `first`, `last` and `ends` (`pvdm encode --hints`); the others need videos.
         hint_noise: Distribution of the timesteps to which hints are noised in training; None leaves them as they are.
         text: Encoder of captions; None trains a denoiser without text. Needs data.captions.
         text_dropout: Probability that a sample is trained without its caption, independently of the rest.
@@ -77,6 +77,8 @@ class DiffusionTraining(AutomaticUpdates):
             turns it off.
         validation_times: Number of evenly spaced timesteps at which the validation loss is computed.
         sampler: Sampler of `predict`.
+        predict_given: Frames of each clip that `predict` gives the model beside class and caption: first, last, or both
+            ends; None gives no frame.
         activation_checkpointing: Activations that the backward pass recomputes to save memory: true for all, false for
             none, or a list of residual, attention and across (docs/usage.md says what each saves).
         max_skipped: Training ends after this many skipped updates in a row. An update is skipped if its loss or its
@@ -115,6 +117,7 @@ class DiffusionTraining(AutomaticUpdates):
         min_snr_gamma: float | None = None,
         validation_times: int = 8,
         sampler: SamplerConfig = SamplerConfig(),
+        predict_given: Literal["first", "last", "ends"] | None = None,
         max_skipped: int = 20,
         activation_checkpointing: bool | str | tuple[str, ...] = False,
         compile: bool = False,
@@ -151,18 +154,18 @@ class DiffusionTraining(AutomaticUpdates):
             text_dropout=text_dropout,
             clause_dropout=clause_dropout,
         )
-        self.planes_apart = planes_apart
+        self.planes_apart, self.predict_given = planes_apart, predict_given
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
         if compile:
             compile_regions(self.generator.denoiser)
         self.warm_start = WarmStart(init_from, reinitialize, resize_positions) if init_from else None
 
     def setup(self, stage: str) -> None:
-        """Also InputError if the data are latents of another autoencoder, or latents where frames are needed."""
+        """Also InputError if the data are latents of another autoencoder, or lack the hints of given frames."""
         super().setup(stage)
         if isinstance(self.trainer.datamodule, LatentData):
             if self.conditioning.given_frames is not None:
-                raise InputError("hints are made of frames, and latents have none", "give the videos as data.path")
+                self.trainer.datamodule.check_hints(self.conditioning.given_frames)
             self.trainer.datamodule.check_autoencoder(self.generator.autoencoder)
         if self.generator.text is not None:
             self.generator.text = with_words(self.generator.text, self._captions())
@@ -250,18 +253,22 @@ class DiffusionTraining(AutomaticUpdates):
         return [int(timesteps * (index + 0.5) / count) for index in range(count)]
 
     def on_predict_start(self) -> None:
-        """InputError if the sampler would take more steps than there are timesteps."""
+        """InputError if the model takes no given frames, or the sampler more steps than there are timesteps."""
+        if self.predict_given is not None:
+            self.generator.check_takes_frames()
         timesteps = self.generator.diffusion.timesteps
         check_range(1, timesteps, **{"sampler.steps": self.sampler.completed(timesteps).steps})
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """A sampled clip of the same class and caption, if any, for each clip of the data: (b, 3, t, h, w) uint8."""
+        """A sampled clip for each clip of the data, of the same class, caption and given frames, if any.
+
+        They are (b, 3, t, h, w) uint8.
+        """
         videos = [(int(seed), int(index)) for seed, _, index in batch["key"].tolist()]
-        labels = None if self.generator.class_count is None else given_labels(batch["label"].tolist())
-        texts = {} if self.generator.text is None else {"prompts": [text or None for text in batch["caption"]]}
-        options = {"labels": labels, "sampler": self.sampler, **texts}
-        (sampled,) = self.generator.batches(videos, batch_size=len(videos), **options)
-        return {"video": sampled, "names": [f"sample_{index:06d}" for _, index in videos]}
+        condition = self.conditioning.prediction(batch, self.predict_given)
+        latent = self.generator.sample_latent(VideoNoise([(*video, 0) for video in videos]), condition, self.sampler)
+        names = [f"sample_{index:06d}" for _, index in videos]
+        return {"video": self.generator.decode_latent(latent), "names": names}
 
     def _mean_losses(self, target: Tensor, condition: Condition, batch: dict[str, Any]) -> Tensor:
         """Mean loss of each sample over the fixed timesteps, (b,)."""

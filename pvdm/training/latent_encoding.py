@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -16,10 +17,12 @@ import torch
 from torch import Tensor
 
 from pvdm.autoencoder import SpectralAutoencoder, VideoAutoencoder, stored_fields
+from pvdm.conditions.given_frames import given_ends
+from pvdm.conditions.hints import hint_clip
 from pvdm.data import long_enough
 from pvdm.data.latents.encoding_plan import LatentPlan, Shard
 from pvdm.data.latents.latent_folder import begin, finish
-from pvdm.data.latents.shards import DTYPES, MIRRORED, PLAIN, write_shard
+from pvdm.data.latents.shards import DTYPES, tensor_name, write_shard
 from pvdm.data.latents.window_reader import WindowReader
 from pvdm.data.video_collection import VideoCollection
 from pvdm.errors import InputError
@@ -150,25 +153,35 @@ class ShardEncoder:
     def __call__(self, shard: Shard, report: Callable[[int], None] | None = None) -> dict[str, Tensor]:
         """The tensors of the shard, on the CPU: "latents" (n, c, l), and "mirrored" if some clips are mirrored.
 
+        Those of the hints of the plan follow, see `tensor_name`.
+
         report: Called after each batch with the number of clips that are done.
         """
-        latents: dict[str, list[Tensor]] = {PLAIN: [], MIRRORED: []}
+        latents: dict[str, list[Tensor]] = defaultdict(list)
         clips, done = self.reader.clips(shard), 0
         while batch := list(islice(clips, self.batch_size)):
             video = self._on_device(torch.stack(batch))
-            latents[PLAIN].append(self._encode(video))
-            if mirrored := min(max(shard.mirrored - done, 0), len(batch)):
-                latents[MIRRORED].append(self._encode(video[:mirrored].flip(-1)))
+            mirrored = min(max(shard.mirrored - done, 0), len(batch))
+            for hint in (None, *self.plan.hints):
+                shown = to_float(video) if hint is None else self._hint_clip(video, hint)
+                latents[tensor_name(hint)].append(self._encode(shown))
+                if mirrored:
+                    latents[tensor_name(hint, mirrored=True)].append(self._encode(shown[:mirrored].flip(-1)))
             done += len(batch)
             if report:
                 report(done)
-        return {name: torch.cat(batches).cpu() for name, batches in latents.items() if batches}
+        return {name: torch.cat(batches).cpu() for name, batches in latents.items()}
+
+    def _hint_clip(self, video: Tensor, hint: str) -> Tensor:
+        """(b, 3, t, h, w) uint8 -> the clips of which only the frames of this kind are given, float in [-1, 1]."""
+        known = torch.from_numpy(given_ends(hint, video.shape[2]))
+        return hint_clip(video, known.expand(len(video), -1))
 
     @torch.no_grad()
     def _encode(self, video: Tensor) -> Tensor:
-        """(b, 3, t, h, w) uint8 -> (b, c, l) in the type of the files."""
+        """(b, 3, t, h, w) float -> (b, c, l) in the type of the files."""
         with self.generator.precision(self.plan.settings["precision"]):
-            latent = self.generator.autoencoder.encode(to_float(video)).flatten()
+            latent = self.generator.autoencoder.encode(video).flatten()
         return self.generator.check_result(latent.float().to(DTYPES[self.plan.settings["dtype"]]), "encoding")
 
     def _on_device(self, video: Tensor) -> Tensor:

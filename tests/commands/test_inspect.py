@@ -124,6 +124,23 @@ def test_the_table(videos, told):
     assert "bad" not in text and "absent" not in text and "classes" not in text
 
 
+def test_captions_are_counted_on_demand(videos, inspect, told, refusal):
+    assert inspect(videos, "--frames", 4, "--size", "16x24")["captions"] is None
+    words = refusal("inspect", videos, "--frames", 4, "--size", "16x24", "--captions")
+    assert "none of the 4 videos" in words and "has a caption; put captions.csv into it" in words
+    first = next(path for path in sorted(videos.rglob("*.mp4")))
+    first.with_suffix(".txt").write_text("A red ball rolls\na ball\n")
+    (videos / "captions.csv").write_text("file,caption\ngone.mp4,red\n")
+    found = inspect(videos, "--frames", 4, "--size", "16x24", "--captions")["captions"]
+    gone = {"count": 1, "first": ["gone.mp4"]}
+    assert found == {"videos": 1, "of": 4, "captions": 2, "words": 4, "longest": 4, "without_video": gone}
+    lines = told(videos, "--frames", 4, "--size", "16x24", "--captions").splitlines()
+    assert "captions: 2, of 1 of 4 videos; 4 different words, 4 in the longest" in lines
+    assert {"3 of 4 videos have no caption", "1 captioned files are no videos of these splits, such as gone.mp4"} <= {
+        *lines
+    }
+
+
 def test_it_says_of_the_epoch_what_training_does(videos, inspect):
     report = inspect(videos, "--frames", 4, "--size", "16x16")
     data = VideoData(videos, frames=4, height=16, width=16)

@@ -54,6 +54,7 @@ def test_the_rows_of_a_shard_are_those_of_its_videos():
         ({"settings": {**SETTINGS, "stride": 2}}, "--stride is 2 there and 1 here"),
         ({"settings": {**SETTINGS, "dtype": "bfloat16"}}, "--dtype is bfloat16 there and float16 here"),
         ({"settings": {**SETTINGS, "clips_per_shard": 9}}, "--clips-per-shard is 9 there and 10 here"),
+        ({"settings": {**SETTINGS, "hints": ["first", "ends"]}}, "--hints is first ends there and None here"),
         ({"clip": ClipShape(4, 8, 8, stride=2)}, "data.stride is 2 there and 1 here"),
         ({"autoencoder": {"sha256": "1", "config": {}}}, "they are of another autoencoder"),
         ({"videos": plan().videos[:3], "validation": []}, r"they are of other videos \(3 there and 4 here\)"),

@@ -80,9 +80,14 @@ def noise_video(frames: int, seed: int = 0) -> torch.Tensor:
     return torch.randint(256, (3, frames, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 
-def told_generator() -> VideoGenerator:
-    """The same with text and times of content and motion; it knows five words."""
-    words = {"text_width": WORD_WIDTH, "text_tokens": 6, "text_layers": 1, "plane_times": True}
+def told_and_hinted() -> VideoGenerator:
+    """The same with text, given frames and blurred ones."""
+    return told_generator(plane_times=False, hints=True, blurred_hints=True)
+
+
+def told_generator(**more: bool) -> VideoGenerator:
+    """The same with text and times of content and motion; it knows five words. `more` are sizes of the denoiser."""
+    words = {"text_width": WORD_WIDTH, "text_tokens": 6, "text_layers": 1, "plane_times": True, **more}
     text = TextConfig(tokens=6, words=("a", "ball", "blue", "of", "red"))
     options = {"fps": 10.0, "training_step": 7, "text": text}
     unet = small_unet(AUTOENCODER, **words)

@@ -97,6 +97,33 @@ def test_classes_are_named_if_they_are_few(config):
     assert rows(unnamed)["classes"] == "2, without names" and "--label 0 " in unnamed
 
 
+def test_what_it_takes_is_said_with_a_command_for_each(config):
+    none = rows(model_card(config))
+    names = ("text encoder", "given frames", "upscaling", "planes apart", "noise in the context", "autoguidance")
+    assert [none[name] for name in names] == ["none", "no", "no", "no", "no", "none"]
+    assert "takes no text prompts" in model_card(config)
+    everything = with_everything(config)
+    card = model_card(everything)
+    found = rows(card)
+    wanted = ["words, up to 8 tokens", "yes", "yes", "no", "yes", "1.5, by early weights in the model"]
+    assert [found[name] for name in names] == wanted
+    assert found["words"] == "2: ball, red" and found["denoiser"] == "triplane U-Net of 32 channels and 2 levels"
+    for part in ("--prompt 'ball red'", "--first-frame", "--last-frame", "interpolate", "repair", "upscale"):
+        assert part in card
+    assert "recombine" not in card and "takes no text prompts" not in card and "cannot be chosen" not in card
+    apart = {**everything, "denoiser": {**everything["denoiser"], "plane_times": True}}
+    assert "pvdm recombine MODEL --content a.mp4 --motion b.mp4" in model_card(apart)
+    many = {**everything, "text": {**everything["text"], "words": [f"w{number}" for number in range(61)]}}
+    assert rows(model_card(many))["words"] == "61, named in config.json"
+
+
+def with_everything(config: dict) -> dict:
+    parts = {"hints": True, "blurred_hints": True, "text_width": 128, "context_levels": True}
+    text = {"encoder": "words", "tokens": 8, "words": ["ball", "red"]}
+    diffusion = {**config["diffusion"], "autoguidance": 1.5}
+    return {**config, "denoiser": {**config["denoiser"], **parts}, "diffusion": diffusion, "text": text}
+
+
 def test_the_data_set_s_own_card_is_shown(config):
     card = model_card({**config, "data": DATA})
     found = rows(card)
@@ -115,9 +142,10 @@ def test_foreign_text_is_shown_as_it_is():
     assert plain("https://a.b/<script>") == r"https://a.b/\<script\>"
 
 
-@pytest.mark.parametrize("stage", ["complete", "autoencoder"])
+@pytest.mark.parametrize("stage", ["complete", "autoencoder", "everything"])
 def test_every_command_of_the_card_is_understood(config, stage):
-    card = model_card(config if stage == "complete" else {**config, "denoiser": None})
+    of_stage = {"complete": config, "autoencoder": {**config, "denoiser": None}, "everything": with_everything(config)}
+    card = model_card(of_stage[stage])
     commands = [shlex.split(line)[1:] for line in card.splitlines() if line.startswith("pvdm ")]
     assert len(commands) >= 2
     for arguments in commands:

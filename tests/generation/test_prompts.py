@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_models import small_generator, told_generator
+from small_models import noise_video, small_generator, told_and_hinted, told_generator
 
 from pvdm.cli import main
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
-from pvdm.generation import VideoGenerator
+from pvdm.generation import Repair, VideoGenerator
+from pvdm.video import write_video
 
 FAST = SamplerConfig("ddim", steps=2)
 
@@ -29,6 +30,21 @@ def seen(generator):
     hook = generator.denoiser.register_forward_pre_hook(lambda _, inputs: found.append(inputs[2]))
     yield found
     hook.remove()
+
+
+@pytest.fixture
+def seen_by():
+    """`seen_by(generator)` -> the generator, and a list of the conditions that its denoiser is called with."""
+    hooks = []
+
+    def watch(generator):
+        found = []
+        hooks.append(generator.denoiser.register_forward_pre_hook(lambda _, inputs: found.append(inputs[2])))
+        return generator, found
+
+    yield watch
+    for hook in hooks:
+        hook.remove()
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +80,35 @@ def test_along_a_video_prompts_hold_from_their_frames_on(generator, seen):
     assert [torch.equal(text, red) for text in told] == [True, False, False]
     assert [torch.equal(text, blue) for text in told] == [False, True, True]
     assert all(condition.context is not None for condition in seen)
+
+
+def test_the_tasks_take_prompts_beside_given_frames(seen_by):
+    generator, seen = seen_by(told_and_hinted())
+    video = noise_video(10)
+    told = {"label": None, "prompt": "red ball", "negative_prompt": "blue ball", "sampler": FAST}
+    runs = {
+        "interpolate": lambda **options: generator.interpolate(video[:, :5], 2, **options),
+        "upscale": lambda **options: generator.upscale(video[:, :8, :16, :16], **options),
+        "repair": lambda **options: torch.cat([*Repair(generator, **options).run([video], {4, 5})], dim=1),
+    }
+    for name, run in runs.items():
+        seen.clear()
+        prompted = run(**told)
+        state, _ = generator.text_encoder(["red ball"])
+        assert seen and all(torch.equal(part.text, state.expand_as(part.text)) for part in seen), name
+        assert all(part.known is not None and part.negative is not None for part in seen), name
+        assert not torch.equal(prompted, run(sampler=FAST)), name
+        with pytest.raises(InputError, match="does not know the word 'rde'"):
+            run(prompt="rde", sampler=FAST)
+
+
+def test_each_clip_of_a_batch_has_the_prompt(seen_by):
+    generator, seen = seen_by(told_and_hinted())
+    options = {"prompt": "red ball", "sampler": FAST}
+    together = generator.interpolate(noise_video(11), 2, batch_size=3, **options)
+    assert [len(part.text) for part in seen] == [3, 3, 1, 1]
+    one_by_one = generator.interpolate(noise_video(11), 2, batch_size=1, **options)
+    assert (together.int() - one_by_one.int()).abs().max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -107,6 +152,18 @@ def test_the_commands_take_prompts_and_record_them(generator, model, tmp_path, c
     long = ("extend", model, "--frames", 20, "--output", tmp_path / "long")
     assert run(*long, "--prompt-at", "0=red ball", "8=blue ball") == 0
     assert len(list((tmp_path / "long").iterdir())) == 20
+
+
+def test_commands_that_change_a_video_take_a_prompt(tmp_path, caplog):
+    told_and_hinted().save_pretrained(tmp_path / "model")
+    write_video(tmp_path / "video.mp4", noise_video(8), fps=10)
+    write_video(tmp_path / "small.mp4", noise_video(8)[..., :16, :16], fps=10)
+    for verb, source, *more in (("interpolate", "video"), ("repair", "video", "--missing", "3"), ("upscale", "small")):
+        command = (verb, tmp_path / "model", tmp_path / f"{source}.mp4", *more, "--output", tmp_path / f"{verb}.mp4")
+        assert run(*command, "--prompt-guidance", "1") == 2
+        assert "--prompt-guidance is given without --prompt" in caplog.messages[-1]
+        assert run(*command, "--prompt", "rde ball") == 2 and "does not know the word 'rde'" in caplog.messages[-1]
+        assert run(*command, "--prompt", "red ball", "--negative-prompt", "a", "--prompt-guidance", "1") == 0
 
 
 @pytest.mark.parametrize(

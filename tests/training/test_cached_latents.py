@@ -10,6 +10,7 @@ from miniature import AUTOENCODER, UNET, diffusion_training, trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 from runs import logged
 
+from pvdm.conditions.given_frames import GivenFrames
 from pvdm.data.table import NO_LABEL
 from pvdm.data.video_collection import VideoCollection
 from pvdm.diffusion import SamplerConfig
@@ -82,6 +83,37 @@ def test_the_same_keys_give_the_same_loss(root, folder, module, tmp_path):
         contexts.update(left["has_context"].tolist())
         flips.update(sample_is_flipped(pixels, key) for key in left["key"].tolist())
     assert flips == contexts == {True, False}
+
+
+def test_the_same_keys_give_the_same_hints_and_loss(root, generator, tmp_path):
+    given = GivenFrames(first=0.3, last=0.2, ends=0.3, random=0, every=0, gap=0)
+    module = quiet(diffusion_training(tmp_path / "first", given_frames=given), tmp_path)
+    folder = encoded(data(root), generator, tmp_path / "latents", hints=["first", "last", "ends"])
+    pixels, cached = data(root), latents(folder)
+    cached.check_hints(given)
+    seen = set()
+    for left, right in zip(epochs(pixels, 0, 1, 2), epochs(cached, 0, 1, 2), strict=True):
+        with torch.no_grad():
+            (_, wanted, sees), (_, found, cached_sees) = (module.conditioning.training(part) for part in (left, right))
+            losses = [module.training_step(part, 0) for part in (left, right)]
+        torch.testing.assert_close(found.hint, wanted.hint, rtol=0, atol=2**-11)
+        assert torch.equal(found.known, wanted.known) and torch.equal(sees, cached_sees)
+        torch.testing.assert_close(losses[1], losses[0], rtol=2e-3, atol=0)
+        seen.update(map(tuple, wanted.known.tolist()))
+    assert len(seen) == 4  # the three kinds, and none
+    assert module.conditioning.validation(right)[1]["hint"][0].known[:, [0, -1]].all()
+
+
+def test_only_needed_hints_are_asked_for(root, generator, tmp_path):
+    cached = latents(encoded(data(root), generator, tmp_path / "latents", hints=["first", "ends"]))
+    kinds = dict.fromkeys(("random", "every", "gap", "last"), 0)
+    cached.check_hints(GivenFrames(**kinds))
+    with pytest.raises(InputError, match="no hints of the given frames last; encode the videos with --hints first"):
+        cached.check_hints(GivenFrames(**{**kinds, "last": 0.1}))
+    with pytest.raises(
+        InputError, match=r"model\.given_frames has random and blurred above 0; set them to 0, or train"
+    ):
+        cached.check_hints(GivenFrames(**{**kinds, "random": 0.1, "blurred": 0.1}))
 
 
 def sample_is_flipped(data, key) -> bool:

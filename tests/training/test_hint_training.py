@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
-from miniature import AUTOENCODER, batch, diffusion_training, read
+from miniature import AUTOENCODER, batch, diffusion_training, loader, read, trainer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pvdm.cli import main
 from pvdm.conditions.blurred_clips import blurred
 from pvdm.conditions.given_frames import GivenFrames
 from pvdm.conditions.hints import hint_clip
-from pvdm.diffusion import Condition, TimeDistribution
+from pvdm.data.latents.latent_folder import open_latents
+from pvdm.diffusion import Condition, SamplerConfig, TimeDistribution
+from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 from pvdm.training.batches.batch import hint_of
 from pvdm.training.batches.sample_rng import blur_factors, known_frames
@@ -95,9 +98,59 @@ def test_fit_trains_measures_and_exports_a_model_with_hints(command, tmp_path):
     assert {"val/loss", "val/loss_context", "val/loss_hint"} <= set(events.Tags()["scalars"])
 
 
-def test_latents_have_no_frames(command, tmp_path, caplog):
+@pytest.mark.parametrize("kind", ["first", "last", "ends"])
+def test_predictions_are_given_frames_of_their_clips(tmp_path, kind):
+    training, seen = module(tmp_path, predict_given=kind, sampler=SamplerConfig("ddim", 2)).eval(), []
+    training.generator.denoiser.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[2]))
+    samples = batch([4, 7], clips=2)
+    found = training.predict_step(samples, 0)
+    marks = known(*[{"first": [0], "last": [3], "ends": [0, 3]}[kind]] * 2)
+    clips = samples["video"][:, :, AUTOENCODER.frames :]
+    wanted = training.generator.hint(clips, marks)
+    torch.testing.assert_close(seen[0].hint, wanted.hint, rtol=1e-4, atol=1e-5)
+    assert torch.equal(seen[0].known, marks) and found["names"] == ["sample_000004", "sample_000007"]
+    training.predict_given = None
+    assert not torch.equal(training.predict_step(samples, 0)["video"], found["video"])
+    assert seen[-1].known is None
+
+
+def test_predictions_of_a_model_without_given_frames_refuse_them(tmp_path):
+    training = diffusion_training(tmp_path, predict_given="first")
+    with pytest.raises(InputError, match="was not trained with given frames: it takes the previous clip"):
+        trainer(tmp_path).predict(training, loader([batch([0], clips=2)]))
+
+
+NO_OTHERS = "random: 0, every: 0, gap: 0"
+
+
+def test_latents_are_refused_for_given_frames_whose_hints_they_lack(command, tmp_path, caplog):
     latents = tmp_path / "latents"
     assert main([*command("encode", "diffusion"), "--output", str(latents)]) == 0
-    options = {"model__given_frames": "{}", "data__layout": "latents", "data__path": latents}
-    assert main(command("fit", "diffusion", "from_latents", **options)) == 2
-    assert "hints are made of frames, and latents have none; give the videos as data.path" in caplog.text
+    for given, words in (
+        (
+            "{random: 0, every: 0}",
+            "latents have hints of first, last, ends alone, and model.given_frames has gap above",
+        ),
+        (
+            f"{{{NO_OTHERS}}}",
+            "have no hints of the given frames first and last and ends; encode the videos with --hints",
+        ),
+    ):
+        options = {"model__given_frames": given, "data__layout": "latents", "data__path": latents}
+        assert main(command("fit", "diffusion", "from_latents", **options)) == 2
+        assert words in caplog.messages[-1]
+    again = [*command("encode", "diffusion", model__given_frames="{}"), "--output", str(latents)]
+    assert main(again) == 2
+    assert "model.given_frames has random and every and gap above 0; set them to 0" in caplog.messages[-1]
+    assert main([*command("encode", "diffusion"), "--output", str(latents), "--hints", "last"]) == 2
+    assert "holds other latents: --hints is None there and last ends here" in caplog.messages[-1]
+
+
+def test_fit_trains_with_the_cached_hints_that_its_config_asks_for(command, tmp_path):
+    latents, given = tmp_path / "latents", f"{{{NO_OTHERS}, last: 0}}"
+    assert main([*command("encode", "diffusion", model__given_frames=given), "--output", str(latents)]) == 0
+    assert open_latents(latents).hints == ("first", "ends")
+    options = {"model__given_frames": given, "data__layout": "latents", "data__path": latents}
+    assert main(command("fit", "diffusion", "from_latents", **options)) == 0
+    trained = VideoGenerator.load(tmp_path / "from_latents" / "checkpoints" / "last.ckpt")
+    assert trained.denoiser.config.hints and trained.data["latents"]["hints"] == ["first", "ends"]

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from pvdm.data import BadVideo, long_enough
-from pvdm.data.inspection.statistics import class_counts, count_unlabelled, statistics
+from pvdm.data.inspection.statistics import caption_statistics, class_counts, count_unlabelled, statistics
+from pvdm.data.layouts.captions import with_captions
 from pvdm.data.video_collection import VideoCollection
 from pvdm.errors import InputError
 
@@ -27,6 +28,7 @@ def data_report(data: VideoCollection, damaged: Sequence[BadVideo] = ()) -> dict
     per_video = {"training": data.samples.clips_per_video, "validation": None}
     bad = [*long_enough(index, data.clip).bad, *damaged]
     verdict = _verdict(data, damaged)
+    has_files = data.captions and data.layout != "scenes"
     return {
         "path": str(data.path),
         "layout": data.layout,
@@ -40,6 +42,7 @@ def data_report(data: VideoCollection, damaged: Sequence[BadVideo] = ()) -> dict
         },
         "classes": splits.classes and {name: class_counts(split, splits.classes) for name, split in videos.items()},
         "unlabelled": splits.classes and {name: count_unlabelled(split) for name, split in videos.items()},
+        "captions": caption_statistics(with_captions(index, data.path)) if has_files else None,
         "absent": {"count": len(splits.absent), "listed": splits.listed, "first": [str(p) for p in splits.absent[:10]]},
         "left_out": dict(splits.left_out),
         "notes": list(splits.notes),
@@ -73,6 +76,7 @@ def table(report: Mapping[str, Any]) -> str:
         "",
         *_columns(list(_figures(report["parts"], clip))),
         *_classes(report["classes"], report["unlabelled"]),
+        *_captions(report["captions"]),
         *_absent(report["absent"]),
         *(["", *report["notes"]] if report["notes"] else []),
         *_bad(report["bad"]),
@@ -148,6 +152,14 @@ def _classes(classes: Mapping[str, Mapping[str, int]] | None, unlabelled: Mappin
         yield "  " + "".join(cell.ljust(width) for cell in cells[start : start + across]).rstrip()
     if any(unlabelled.values()):
         yield f"without a label: {unlabelled['training']}+{unlabelled['validation']}"
+
+
+def _captions(captions: Mapping[str, Any] | None) -> Iterator[str]:
+    """How many there are; the notes say how many videos have none."""
+    if captions:
+        videos, total = captions["videos"], captions["of"]
+        words = f"{captions['words']:,} different words, {captions['longest']} in the longest"
+        yield from ("", f"captions: {captions['captions']:,}, of {videos:,} of {total:,} videos; {words}")
 
 
 def _absent(absent: Mapping[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from pvdm.data.checks import long_enough
 from pvdm.data.dataset import ClipDataset
 from pvdm.data.index import Index, Video
+from pvdm.data.layouts.captions import FoundCaptions, vocabulary, words_of
 from pvdm.video import ClipShape
 
 
@@ -47,6 +48,22 @@ def class_counts(videos: Sequence[Video], classes: Sequence[str]) -> dict[str, i
 def count_unlabelled(videos: Sequence[Video]) -> int:
     """How many videos have no class."""
     return sum(video.label is None for video in videos)
+
+
+def caption_statistics(found: FoundCaptions) -> dict:
+    """JSON-able figures of captions: `videos` that have one, `of` all videos, and different `words` in all of them.
+
+    `longest` is the most words of a caption, `without_video` the files in the table that are no videos of the data set.
+    """
+    captions = [caption for video in found.index.videos for caption in video.captions]
+    return {
+        "videos": found.captioned,
+        "of": len(found.index.videos),
+        "captions": len(captions),
+        "words": len(vocabulary(captions)),
+        "longest": max(len(words_of(caption)) for caption in captions),
+        "without_video": {"count": len(found.unknown), "first": found.unknown[:10]},
+    }
 
 
 def _counts(values: Iterable[str]) -> dict[str, int]:

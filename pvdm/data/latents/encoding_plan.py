@@ -48,7 +48,8 @@ class LatentPlan:
 
     Args:
         autoencoder: {"sha256": digest of weights and sizes, "config": sizes}.
-        settings: {"stride", "flips", "dtype", "precision", "clips_per_shard"} as `pvdm encode` takes them.
+        settings: {"stride", "flips", "dtype", "precision", "clips_per_shard"} as `pvdm encode` takes them, and "hints",
+            a list of `first`, `last` and `ends`, if hints of these given frames are stored, too.
         clip: Shape and pace of a clip.
         latent: (c, l), the shape of a flat latent.
         videos: The training videos, and then those that are for validation only.
@@ -88,6 +89,11 @@ class LatentPlan:
         """How many of the clips, from the first, are stored mirrored, too: those of training."""
         return int(self.ends[self.training - 1]) if self.settings["flips"] else 0
 
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """The kinds of given frames whose hints are stored beside each clip."""
+        return tuple(self.settings.get("hints", ()))
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that the latents depend on; stored in every shard."""
@@ -123,8 +129,11 @@ class LatentPlan:
         there, here = other._content(), self._content()
         differences = []
         for group, prefix in (("settings", "--"), ("clip", "data.")):
-            pairs = ((_option(prefix, name), there[group].get(name), value) for name, value in here[group].items())
-            differences += [f"{name} is {before} there and {now} here" for name, before, now in pairs if before != now]
+            for name in {**here[group], **there[group]}:
+                before, now = there[group].get(name), here[group].get(name)
+                if before != now:
+                    clause = f"is {_shown(before)} there and {_shown(now)} here"
+                    differences.append(f"{_option(prefix, name)} {clause}")
         if there["autoencoder"] != here["autoencoder"]:
             differences.append("they are of another autoencoder")
         names = ("videos", "training", "validation", "classes", "latent")
@@ -188,6 +197,11 @@ class LatentPlan:
 def _option(prefix: str, name: str) -> str:
     """The name of a setting on the command line."""
     return f"--{name.replace('_', '-')}" if prefix == "--" else prefix + name
+
+
+def _shown(value: Any) -> str:
+    """A setting as it is given on the command line."""
+    return " ".join(value) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _videos(columns: Mapping[str, Sequence[Any]]) -> VideoTable:

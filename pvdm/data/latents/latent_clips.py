@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ class LatentClips(ClipDataset):
 
     The sample of a key is that of the same key of the videos, except that it starts at the nearest frame that was
     encoded, and that crops and colors are those of the encoding. Half the samples are mirrored if that is asked for
-    and mirrored latents exist.
+    and mirrored latents exist. Where hints were encoded, "hints" has those of the target, (c, l) each, by the kinds of
+    their given frames.
 
     Args:
         folder: The folder of the shards.
@@ -67,7 +69,8 @@ class LatentClips(ClipDataset):
     def _content(self, number: int, placement: Placement) -> dict[str, Any]:
         context, target = self._plan.grid.sample(placement.start, self.videos[number].info)
         first = int(self._first_rows[number])
-        latent = self._read_row(first + target, mirrored=placement.flip)
-        if context is None:
-            return {"latent": torch.stack((torch.zeros_like(latent), latent))}
-        return {"latent": torch.stack((self._read_row(first + context, mirrored=placement.flip), latent))}
+        read = partial(self._read_row, mirrored=placement.flip)
+        latent = read(first + target)
+        before = torch.zeros_like(latent) if context is None else read(first + context)
+        hints = {kind: read(first + target, hint=kind) for kind in self._plan.hints}
+        return {"latent": torch.stack((before, latent)), **({"hints": hints} if hints else {})}

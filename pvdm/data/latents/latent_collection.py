@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -87,10 +87,19 @@ class LatentCollection(ClipCollection):
                 "give that one as --model.autoencoder, or encode the videos with this one (pvdm encode)",
             )
 
+    def check_hints(self, kinds: Collection[str]) -> None:
+        """InputError unless hints of all these kinds of given frames were encoded; after `setup`."""
+        if missing := [kind for kind in kinds if kind not in self.plan.hints]:
+            raise InputError(
+                f"the latents in {self.path} have no hints of the given frames {' and '.join(missing)}",
+                f"encode the videos with --hints {' '.join(kinds)}, or give the videos as data.path",
+            )
+
     def describe(self) -> dict[str, Any]:
         """Description of the videos, with the user's own card instead of theirs; after `setup`."""
         card = {name: text for name, text in asdict(self.card).items() if text is not None}
-        settings = {name: self.plan.settings[name] for name in ("stride", "flips", "dtype", "precision")}
+        names = ("stride", "flips", "dtype", "precision", "hints")
+        settings = {name: self.plan.settings[name] for name in names if name in self.plan.settings}
         return {
             **self.plan.data,
             "card": {**self.plan.data["card"], **card},

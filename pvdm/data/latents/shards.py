@@ -18,7 +18,10 @@ from pvdm.errors import InputError, outside_cause, unread
 from pvdm.files.atomic_write import write_through
 
 PLAIN, MIRRORED = "latents", "mirrored"
-"""The tensors of a shard, (rows, c, l) each; the second is absent if no clip of the shard is mirrored."""
+"""The tensors of a shard, (rows, c, l) each; the second is absent if no clip of the shard is mirrored.
+
+Those of hints have the same names, followed by the kind of their given frames, see `tensor_name`.
+"""
 
 REPAIR = "run the pvdm encode command that made it again to repair it"
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -27,6 +30,12 @@ LARGEST = 1000
 
 MAPPED = 1 << 15
 """Most shards that a process keeps mapped, half of the mappings that Linux grants it; none holds a file descriptor."""
+
+
+def tensor_name(hint: str | None = None, *, mirrored: bool = False) -> str:
+    """The name of a shard's tensor: of its clips, or of their hints of one kind of given frames."""
+    name = MIRRORED if mirrored else PLAIN
+    return name if hint is None else f"{name}.{hint}"
 
 
 def write_shard(folder: Path, shard: Shard, tensors: dict[str, Tensor], digest: str) -> None:
@@ -59,12 +68,15 @@ class ShardReader:
     def __init__(self, folder: Path, plan: LatentPlan) -> None:
         self.folder, self.plan = folder, plan
 
-    def __call__(self, row: int, *, mirrored: bool = False) -> Tensor:
-        """(c, l) in the stored type; InputError that names the file if it is missing or damaged."""
+    def __call__(self, row: int, *, mirrored: bool = False, hint: str | None = None) -> Tensor:
+        """(c, l) in the stored type; InputError that names the file if it is missing or damaged.
+
+        hint: The kind of given frames whose hint is read instead of the clip's latent.
+        """
         shard = self.plan.shard_of(row)
         path = self.folder / shard.file
         try:
-            latent = _mapped(self, shard).get_slice(MIRRORED if mirrored else PLAIN)[row - shard.first]
+            latent = _mapped(self, shard).get_slice(tensor_name(hint, mirrored=mirrored))[row - shard.first]
         except (OSError, SafetensorError, ValueError) as error:
             if (cause := outside_cause(error)) or (isinstance(error, FileNotFoundError) and path.is_file()):
                 raise unread(path, cause or "the system does not open it") from error
@@ -83,8 +95,12 @@ def _mapped(reader: ShardReader, shard: Shard) -> Any:
 def _open(path: Path, shard: Shard, plan: LatentPlan) -> Any:
     """Maps the file, whose header must be that of the shard; else OSError, SafetensorError or ValueError."""
     file = safe_open(path, framework="pt")
-    counts = {PLAIN: shard.stop - shard.first, MIRRORED: shard.mirrored}
-    expected = {name: [rows, *plan.latent] for name, rows in counts.items() if rows}
+    expected = {
+        tensor_name(hint, mirrored=mirrored): [rows, *plan.latent]
+        for hint in (None, *plan.hints)
+        for mirrored, rows in ((False, shard.stop - shard.first), (True, shard.mirrored))
+        if rows
+    }
     shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     digest, _, _ = (file.metadata() or {}).get("digest", "").partition(" ")
     if shapes != expected or digest != plan.digest:

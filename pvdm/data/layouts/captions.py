@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from pvdm.errors import InputError
 TABLE = "captions.csv"
 FILE, CAPTION = "file", "caption"
 """Columns of the table; others are ignored."""
+
+WORD = re.compile(r"[^\W_]+")
 
 
 class FoundCaptions(NamedTuple):
@@ -40,6 +43,16 @@ def with_captions(index: Index, root: Path) -> FoundCaptions:
         raise InputError(f"none of the {len(videos)} videos of {root} has a caption", remedy)
     known = {*(_name(video.path, root) for video in videos), *(_name(bad.path, root) for bad in index.bad)}
     return FoundCaptions(Index(videos, index.bad), captioned, sorted(table.keys() - known))
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in lower case, without punctuation."""
+    return WORD.findall(text.lower())
+
+
+def vocabulary(texts: Iterable[str]) -> tuple[str, ...]:
+    """All words of some texts, in alphabetical order."""
+    return tuple(sorted({word for text in texts for word in words_of(text)}))
 
 
 def _captions(video: Video, root: Path, table: dict[str, list[str]]) -> Iterable[str]:

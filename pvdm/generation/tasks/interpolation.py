@@ -25,10 +25,12 @@ class Interpolation:
         sampler: The sampler.
         seed: Seed of the noise; clip i of a seed has the same noise at any batch size.
         label: Class of the video, by index or name.
+        prompt: What is to be seen in the video.
+        negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
         batch_size: Clips sampled at once.
         keep_given: Whether the video's own frames stay exactly, and their neighbors are adjusted to them.
 
-    InputError for a factor or a model that does not fit.
+    InputError for a factor or a model that does not fit, or a prompt that it cannot follow.
     """
 
     def __init__(
@@ -39,6 +41,8 @@ class Interpolation:
         sampler: SamplerConfig = SamplerConfig(),
         seed: int = 0,
         label: Label | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
         batch_size: int = 4,
         keep_given: bool = True,
     ) -> None:
@@ -47,7 +51,9 @@ class Interpolation:
             problem = f"the factor is {factor}"
             raise InputError(problem, f"give 2 to {generator.frames - 1}, for clips have {generator.frames} frames")
         self.generator, self.factor, self.sampler, self.seed = generator, factor, sampler, seed
-        self.of_class = generator.class_condition(label, 1)
+        self.told = generator.prompted(
+            generator.class_condition(label, batch_size), prompt, batch_size, negative_prompt
+        )
         self.batch_size, self.keep_given = batch_size, keep_given
         self.intervals = (generator.frames - 1) // factor
         """Pairs of neighboring frames of the video that one clip fills."""
@@ -91,16 +97,12 @@ class Interpolation:
             places = slice(0, (frames.shape[1] - 1) * self.factor + 1, self.factor)
             video[index, :, places], known[index, places] = frames, True
         hint = self.generator.hint(video, known)
-        label, mask = (value if value is None else value.expand(len(batch)) for value in self._label())
         noise = VideoNoise([(self.seed, 0, done + index) for index in range(len(batch))])
-        condition = replace(hint, label=label, label_mask=mask)
+        condition = replace(self.told.part(slice(len(batch))), hint=hint.hint, known=hint.known)
         clips = self.generator.decode_latent(self.generator.sample_latent(noise, condition, self.sampler, progress))
         clips = with_given(clips, video, known) if self.keep_given else clips
         for clip, (frames, is_last) in zip(clips, batch, strict=True):
             yield clip[:, : (frames.shape[1] - 1) * self.factor + is_last]
-
-    def _label(self) -> tuple[Tensor | None, Tensor | None]:
-        return self.of_class.label, self.of_class.label_mask
 
 
 def _batches(items: Iterable[tuple[Tensor, bool]], size: int) -> Iterator[list[tuple[Tensor, bool]]]:

@@ -30,8 +30,10 @@ class Repair:
         sampler: The sampler.
         seed: Seed of the noise.
         label: Class of the video, by index or name.
+        prompt: What is to be seen in the video.
+        negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
 
-    InputError for a model that does not take given frames.
+    InputError for a model that does not take given frames, or a prompt that it cannot follow.
     """
 
     def __init__(
@@ -41,10 +43,12 @@ class Repair:
         sampler: SamplerConfig = SamplerConfig(),
         seed: int = 0,
         label: Label | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
     ) -> None:
         generator.check_takes_frames()
         self.generator, self.sampler, self.seed = generator, sampler, seed
-        self.of_class = generator.class_condition(label, 1)
+        self.told = generator.prompted(generator.class_condition(label, 1), prompt, 1, negative_prompt)
 
     def run(
         self, video: Iterable[Tensor], missing: Collection[int], progress: Progress | None = None
@@ -81,9 +85,8 @@ class Repair:
         if not known.any():
             problem = f"none of frames {window.first + start} to {window.first + start + frames - 1} is there"
             raise InputError(problem, "begin the video where its frames begin")
-        condition = replace(
-            self.generator.hint(video, known), label=self.of_class.label, label_mask=self.of_class.label_mask
-        )
+        hint = self.generator.hint(video, known)
+        condition = replace(self.told, hint=hint.hint, known=hint.known)
         latent = self.generator.sample_latent(noise, condition, self.sampler, progress)
         window.put(start, with_given(self.generator.decode_latent(latent), video, known)[0])
 

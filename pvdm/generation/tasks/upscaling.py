@@ -31,9 +31,11 @@ class Upscaling:
         sampler: The sampler.
         seed: Seed of the noise.
         label: Class of the video, by index or name.
+        prompt: What is to be seen in the video.
+        negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
         keep_given: Whether the result has the coarse content of the small video exactly, and only its details are new.
 
-    InputError for a model that does not take given frames.
+    InputError for a model that does not take given frames, or a prompt that it cannot follow.
     """
 
     def __init__(
@@ -43,11 +45,13 @@ class Upscaling:
         sampler: SamplerConfig = SamplerConfig(),
         seed: int = 0,
         label: Label | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
         keep_given: bool = True,
     ) -> None:
         generator.check_upscales()
         self.generator, self.sampler, self.seed, self.keep_given = generator, sampler, seed, keep_given
-        self.of_class = generator.class_condition(label, 1)
+        self.told = generator.prompted(generator.class_condition(label, 1), prompt, 1, negative_prompt)
 
     def clips(self, frames: int) -> int:
         """Number of clips that a video of so many frames takes."""
@@ -107,5 +111,5 @@ class Upscaling:
 
     def _condition(self, given: Tensor, context: Tensor | None) -> Condition:
         known = torch.ones(1, self.generator.frames, dtype=torch.bool)
-        label = {"label": self.of_class.label, "label_mask": self.of_class.label_mask}
-        return replace(self.generator.hint(given, known), context=context, **label)
+        hint = self.generator.hint(given, known)
+        return replace(self.told, context=context, hint=hint.hint, known=hint.known)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pvdm.autoencoder import VideoAutoencoder
 from pvdm.conditions.blurred_clips import blurred
+from pvdm.conditions.given_frames import given_ends
 from pvdm.conditions.hints import hint_clip
 from pvdm.diffusion import Condition
 from pvdm.video import to_float
@@ -58,8 +59,12 @@ def hint_of(
 ) -> Condition:
     """The hints of targets (b, c, l) of which the frames `known` (b, t), on the CPU, are given; zeros without any.
 
-    factors: By how much the clip of each sample is blurred first, see `blurred`; None for none.
+    They are encoded here, or cached: "hints" of the batch then has those of all kinds of given frames in `known`.
+
+    factors: By how much the clip of each sample is blurred first, see `blurred`; None for none. Not for cached ones.
     """
+    if "latent" in batch:
+        return Condition(hint=_cached_hint(batch, known, like), known=on_device(batch, known))
     given = known.any(1).nonzero().flatten()
     hint, marks = torch.zeros_like(like), on_device(batch, known)
     if given.numel():
@@ -70,6 +75,15 @@ def hint_of(
             video = blurred(video, [factors[index] for index in given.tolist()])
         hint[chosen] = autoencoder.encode(hint_clip(video, marks[chosen])).flatten().float()
     return Condition(hint=hint, known=marks)
+
+
+def _cached_hint(batch: Mapping[str, Any], known: Tensor, like: Tensor) -> Tensor:
+    """The cached hint of each sample by its given frames, (b, c, l); zeros without any."""
+    hint = torch.zeros_like(like)
+    for kind, cached in batch["hints"].items():
+        is_given = (known == torch.from_numpy(given_ends(kind, known.shape[1]))).all(1)
+        hint = torch.where(rearrange(on_device(batch, is_given), "b -> b 1 1"), cached.to(like.dtype), hint)
+    return hint
 
 
 def _encoded(autoencoder: VideoAutoencoder, batch: Mapping[str, Any], kept: Tensor) -> tuple[Tensor, Tensor]:

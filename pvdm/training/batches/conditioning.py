@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pvdm.conditions.given_frames import GivenFrames
+from pvdm.conditions.given_frames import MEASURED, GivenFrames, given_ends
 from pvdm.data.table import NO_LABEL
 from pvdm.diffusion import Condition, TimeDistribution
 from pvdm.errors import InputError, check_range
@@ -73,10 +73,27 @@ class Conditioning:
             told = self.told(Condition(), batch, captions(batch), everyone)
             cases["text"] = (told, told.text_mask.any(1))
         if "hint" in self.names:
-            known = torch.zeros(len(target), self.generator.frames, dtype=torch.bool)
-            known[:, [0, -1]] = True
-            cases["hint"] = (hint_of(self.generator.autoencoder, batch, known, target), on_device(batch, everyone))
+            cases["hint"] = (self.given(batch, MEASURED), on_device(batch, everyone))
         return target, cases
+
+    def prediction(self, batch: Mapping[str, Any], given: str | None) -> Condition:
+        """The labels and captions of the samples, and the hints of the frames of one kind, if any; all are whole."""
+        everyone = torch.ones(len(content(batch)), dtype=torch.bool)
+        condition = self.labelled(Condition(), batch, everyone)
+        if self.generator.text is not None:
+            condition = self.told(condition, batch, captions(batch), everyone)
+        if given is None:
+            return condition
+        hints = self.given(batch, given)
+        return replace(condition, hint=hints.hint, known=hints.known)
+
+    def given(self, batch: Mapping[str, Any], kind: str) -> Condition:
+        """The hints of the frames that a kind of `ENDS` gives, of all targets."""
+        known = torch.from_numpy(given_ends(kind, self.generator.frames)).expand(len(content(batch)), -1)
+        denoiser = self.generator.denoiser
+        shape = (len(known), denoiser.config.latent_channels, denoiser.shape.positions)
+        like = torch.zeros(shape, device=content(batch).device)
+        return hint_of(self.generator.autoencoder, batch, known, like)
 
     def target(self, batch: Mapping[str, Any]) -> Tensor:
         """Latents of the targets alone, (b, c, l)."""
