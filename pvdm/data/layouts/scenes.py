@@ -19,7 +19,7 @@ def find_scenes(root: Path, options: SplitOptions = SplitOptions()) -> Splits:
     counts = (chosen.videos, chosen.held_out, chosen.held_out)
     splits = (
         [
-            Entry(ScenePath(chosen.seed, split * BLOCK + number, frames).path, number % len(MOTIONS))
+            Entry(ScenePath(chosen.seed, split * BLOCK + number, frames, chosen.turntable).path, number % len(MOTIONS))
             for number in range(count)
         ]
         for split, count in enumerate(counts)

@@ -39,6 +39,8 @@ class SceneOptions:
         endless: Take new scenes for training in every epoch, instead of the same ones again.
         frames: Length of a scene at 25 frames per second; by default 100, or as long as a sample is. With 1, the scenes
             are stills, which give clips of any length.
+        turntable: Time stands still in a scene, and the camera turns once around it from anywhere, as multi-view models
+            train on; a scene is then as long as a clip.
     """
 
     seed: int = 0
@@ -46,6 +48,7 @@ class SceneOptions:
     held_out: int = 512
     endless: bool = True
     frames: int | None = None
+    turntable: bool = False
 
     def __post_init__(self) -> None:
         check_range(0, 2**32 - 1, seed=self.seed)
