@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pvdm.conditions.cameras import Camera
 from pvdm.conditions.keyframes import Keyframes, Picture
+from pvdm.conditions.tracks import Tracks
 from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
@@ -49,6 +51,7 @@ class VideoGenerator(LatentModel):
         last_frame: Picture | None = None,
         keyframes: Mapping[int, Picture] | None = None,
         keep_given: bool = False,
+        camera: Camera | None = None,
         batch_size: int | None = None,
         sampler: SamplerConfig | SamplerName | None = None,
         progress: Progress | None = None,
@@ -68,6 +71,8 @@ class VideoGenerator(LatentModel):
             keyframes: Pictures by the numbers of their frames, from 0.
             keep_given: Whether given frames come out exactly, and their neighbors adjusted to them, instead of as the
                 autoencoder gives them.
+            camera: The camera of all clips: `orbit:0..360` or `orbit:0..360@20`, azimuths from the first frame to the
+                last and an elevation, in degrees; a file of angles or poses; or a `CameraPath`.
             batch_size: Clips sampled at once; all by default.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             progress: Called after each step with (steps done, steps) of the clip.
@@ -78,7 +83,7 @@ class VideoGenerator(LatentModel):
         pictures = {"first_frame": first_frame, "last_frame": last_frame, "keyframes": keyframes}
         given = Keyframes.of(self.frames, self.size, **pictures)
         options = {"labels": labels, "sampler": self._sampler(sampler, steps), "progress": progress}
-        options |= {"keyframes": given, "keep_given": keep_given}
+        options |= {"keyframes": given, "keep_given": keep_given, "tracks": Tracks.of(self.frames, camera=camera)}
         options |= {"prompts": prompt, "negative_prompt": negative_prompt}
         return torch.cat(list(self.batches(videos, batch_size=size, **options)))
 
@@ -92,12 +97,14 @@ class VideoGenerator(LatentModel):
         negative_prompt: str | None = None,
         keyframes: Keyframes | None = None,
         keep_given: bool = False,
+        tracks: Tracks | None = None,
         sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Tensor]:
         """Yields a new clip for each (seed, index), batch by batch: (b, 3, t, h, w) uint8 on the CPU."""
         condition = self.prompted(self.class_condition(labels, len(videos)), prompts, len(videos), negative_prompt)
         condition = self.hinted(condition, keyframes, 0, len(videos))
+        condition = self.tracked(condition, tracks, 0, len(videos))
 
         def latents(progress: Progress | None) -> Iterator[Tensor]:
             for start in range(0, len(videos), batch_size):
@@ -122,6 +129,7 @@ class VideoGenerator(LatentModel):
         negative_prompt: str | None = None,
         last_frame: Picture | None = None,
         keyframes: Mapping[int, Picture] | None = None,
+        camera: Camera | None = None,
         sampler: SamplerConfig | SamplerName | None = None,
         num_frames: int | None = None,
         **options: Any,
@@ -140,6 +148,7 @@ class VideoGenerator(LatentModel):
             negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
             last_frame: Picture that the result ends with.
             keyframes: Pictures by the numbers of the frames of the result, from 0; those of the video are its own.
+            camera: The camera of all frames of the result, see `sample`; of a clip, only its own frames count.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             num_frames: Another name for `frames`.
             options: `later_sampler`, `keep_given` and `progress` of `stream`.
@@ -154,8 +163,9 @@ class VideoGenerator(LatentModel):
         if missing < 1:
             raise InputError(f"frames is {num_frames}", f"give more than the {head.shape[2]} that there are")
         given = Keyframes.of(num_frames, self.size, last_frame=last_frame, keyframes=keyframes)
-        given = given and given.after(head.shape[2])
+        given, tracks = given and given.after(head.shape[2]), Tracks.of(num_frames, camera=camera)
         options = {"sampler": self._sampler(sampler, steps), "labels": label, "keyframes": given, **options}
+        options["tracks"] = tracks and tracks.after(head.shape[2])
         if isinstance(prompt, Mapping):
             prompt = {number - head.shape[2]: text for number, text in prompt.items()}
         options |= {"prompts": prompt, "negative_prompt": negative_prompt}
@@ -231,6 +241,7 @@ class VideoGenerator(LatentModel):
         negative_prompt: str | None = None,
         keyframes: Keyframes | None = None,
         keep_given: bool = False,
+        tracks: Tracks | None = None,
         sampler: SamplerConfig | None = None,
         later_sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
@@ -252,6 +263,7 @@ class VideoGenerator(LatentModel):
             negative_prompt: See `sample`.
             keyframes: Pictures of the new frames, counted from 0, that all videos have.
             keep_given: See `sample`.
+            tracks: The camera of the new frames, that all videos have.
             sampler: Sampler of the first clip.
             later_sampler: Sampler of all later clips; by default that of the first.
             progress: Called after each step with (steps done, steps) of the clip, by the thread that samples.
@@ -267,6 +279,7 @@ class VideoGenerator(LatentModel):
                 noise, solver = VideoNoise([(*video, clip) for video in videos]), later if clip else first
                 condition = replace(told(clip * self.frames), context=latent)
                 condition = self.hinted(condition, keyframes, clip * self.frames, len(videos))
+                condition = self.tracked(condition, tracks, clip * self.frames, len(videos))
                 latent = self.sample_latent(noise, condition, solver, progress)
                 yield latent
 
