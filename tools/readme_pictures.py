@@ -17,7 +17,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from pvdm import VideoGenerator
 from pvdm.demo.demo_settings import DemoSettings
-from pvdm.demo.packaged_samples import stage_clips
+from pvdm.demo.packaged_model.packaged_samples import stage_clips
 from pvdm.demo.pictures import enlarged, tiled
 from pvdm.diffusion import SamplerConfig
 from pvdm.files.atomic_write import replacing

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvdm import video
-from pvdm.commands.terminal.condition_options import add_keyframes, add_prompt, keyframes_of, prompts_of
+from pvdm.commands.terminal.condition_options import (
+    add_keyframes,
+    add_prompt,
+    add_tracks,
+    keyframes_of,
+    prompts_of,
+    tracks_of,
+)
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.shared_options import (
     add_adapters,
@@ -60,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="prompts of all videos by the frames of the output from which they hold, counted from 0",
     )
     add_keyframes(parser)
+    add_tracks(parser)
     add_cuda_graphs(parser)
     add_sampler(parser)
     parser.add_argument("--later-steps", type=positive, help="steps of the clips after the first; by default --steps")
@@ -103,7 +111,8 @@ class Extension:
         self.sampler = sampler_of(options, self.generator)
         self.later_sampler = sampler_of(options, self.generator, steps=options.later_steps)
         given, own = keyframes_of(options, self.generator, options.frames), options.frames - self.missing
-        self.keyframes = given and given.after(own)
+        self.keyframes, tracks = given and given.after(own), tracks_of(options, self.generator, options.frames)
+        self.tracks = tracks and tracks.after(own)
         self.prompts = self._prompts(own)
         self.generator.check_prompts(self.prompts, len(options.seeds), options.negative_prompt)
         if self.source:
@@ -159,6 +168,7 @@ class Extension:
             negative_prompt=self.options.negative_prompt,
             keyframes=self.keyframes,
             keep_given=self.options.keep_given,
+            tracks=self.tracks,
             sampler=self.sampler,
             later_sampler=self.later_sampler,
             progress=bar.sampling,

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pvdm import video
-from pvdm.commands.terminal.condition_options import add_keyframes, add_prompt, keyframes_of, prompts_of
+from pvdm.commands.terminal.condition_options import (
+    add_keyframes,
+    add_prompt,
+    add_tracks,
+    keyframes_of,
+    prompts_of,
+    tracks_of,
+)
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.shared_options import (
     add_adapters,
@@ -79,6 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_prompt(parser)
     add_keyframes(parser)
+    add_tracks(parser)
     add_cuda_graphs(parser)
     add_sampler(parser, times="--time-grid")
     parser.set_defaults(arrangement=None)
@@ -145,6 +153,7 @@ class Samples:
         self.generator.check_prompts(self.prompts, len(videos), options.negative_prompt)
         self.fps = options.fps or self.generator.fps
         self.keyframes = keyframes_of(options, self.generator, self.generator.frames)
+        self.tracks = tracks_of(options, self.generator, self.generator.frames)
 
     def clips(self, shared: Processes) -> Iterator[tuple[int, Tensor]]:
         """The clips of this process, each with its index among all: (3, t, h, w) uint8."""
@@ -169,7 +178,7 @@ class Samples:
         prompts = self.prompts and [self.prompts[place] for place in places]
         options = {"labels": labels, "sampler": self.sampler, "progress": bar.sampling}
         options |= {"prompts": prompts, "negative_prompt": self.options.negative_prompt}
-        options |= {"keyframes": self.keyframes, "keep_given": self.options.keep_given}
+        options |= {"keyframes": self.keyframes, "keep_given": self.options.keep_given, "tracks": self.tracks}
         with closing(self.generator.batches(videos, batch_size=self.options.batch_size, **options)) as batches:
             for batch in batches:
                 yield from batch

@@ -14,6 +14,7 @@ from pvdm.data.description import DataCard
 from pvdm.data.layouts.layout_registry import GivenLayout
 from pvdm.data.layouts.splits import Part, SceneOptions, SplitFolders, SplitOptions
 from pvdm.data.scenes.scene_videos import scene_frames
+from pvdm.data.tracks.frame_tracks import FrameTracks
 from pvdm.errors import InputError, check_range
 from pvdm.video import ClipShape, ColorJitter, Reader
 
@@ -70,7 +71,7 @@ class MixedSet:
         layout: See data.layout.
         weight: Share of the training samples, in the unit of the other sets' weights.
         scenes, split, part, stride, fps, loop, validation_fraction, training_folders, validation_folders: See data.*.
-        max_bad_share, clips_per_video, random_crop, horizontal_flip, captions: See data.*.
+        max_bad_share, clips_per_video, random_crop, horizontal_flip, captions, cameras: See data.*.
     """
 
     path: Path | None = None
@@ -90,6 +91,7 @@ class MixedSet:
     random_crop: bool | None = None
     horizontal_flip: bool | None = None
     captions: bool | None = None
+    cameras: bool | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.weight < math.inf:
@@ -144,6 +146,8 @@ class DataOptions:
         color_jitter: Random changes of color in training, one draw for all frames of a sample.
         captions: Give samples their captions, for a model with text: those of captions.csv in path, or of files such as
             clip.txt or clip.json beside the videos. Scenes say what is seen.
+        cameras: Give samples the camera of each frame, for a model with cameras: from files such as clip.camera.csv or
+            clip.camera.json beside the videos, with an entry for each frame of the file. Scenes know it.
         card: Description of the data, which is stored with the model.
         seed: Seed of order and augmentation; that of the run.
     """
@@ -176,6 +180,7 @@ class DataOptions:
     horizontal_flip: bool = False
     color_jitter: ColorJitter = field(default_factory=ColorJitter)
     captions: bool = False
+    cameras: bool = False
     card: DataCard = field(default_factory=DataCard)
     seed: int = 0
 
@@ -204,9 +209,18 @@ class DataOptions:
     @property
     def splits(self) -> SplitOptions:
         """The videos of each split."""
-        frames = self.scenes.frames or scene_frames(self.samples.clip.longer(self.clips))
+        samples = self.samples
+        if self.scenes.turntable:
+            frames = self.scenes.frames or scene_frames(samples.clip, least=1)
+        else:
+            frames = self.scenes.frames or scene_frames(samples.clip.longer(self.clips))
         scenes = replace(self.scenes, frames=frames)
         return SplitOptions(self.split, self.validation_fraction, self._folders, self.seed, scenes)
+
+    @property
+    def tracks(self) -> FrameTracks:
+        """What samples have of each frame beside its pixels."""
+        return FrameTracks(self.cameras)
 
     @property
     def loading(self) -> LoadingOptions:

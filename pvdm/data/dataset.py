@@ -16,6 +16,7 @@ from pvdm.data.index import Index, Video
 from pvdm.data.sampler import SampleKey
 from pvdm.data.scenes.scene_videos import is_scene, read_clip, scene_caption, scene_words
 from pvdm.data.table import NO_LABEL, VideoTable
+from pvdm.data.tracks.frame_tracks import FrameTracks
 from pvdm.data.validation_samples import spread_evenly
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter, Reader, change_colors
@@ -59,7 +60,7 @@ class ClipDataset:
     augmented. `InputError` if a video is shorter than one clip.
 
     With `captioned`, samples have a caption: one of their video's, drawn in training and the first in validation, or
-    what is seen in the target of a scene.
+    what is seen in the target of a scene. `tracks` says what they have of each frame of the target.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class ClipDataset:
         clips_per_video: int | None = None,
         reader: Reader = "auto",
         captioned: bool = False,
+        tracks: FrameTracks = FrameTracks(),
     ) -> None:
         if seed < 0:
             raise InputError(f"the seed is {seed}", "give a number of 0 or more")
@@ -82,7 +84,7 @@ class ClipDataset:
         _check_videos(videos, clip)
         self.clip, self.sample = clip, clip.longer(clips)
         self.seed, self.training, self.augmentation, self.reader = seed, training, augmentation, reader
-        self.captioned = captioned
+        self.captioned, self.tracks = captioned, tracks
         self.videos = VideoTable(videos)
         self._counts = np.array([clips_per_video or self._room(video)[1] for video in videos])
         self._ends = np.cumsum(self._counts)
@@ -92,7 +94,7 @@ class ClipDataset:
 
     def __getitem__(self, key: int | SampleKey) -> dict:
         """dict(video: (3, t, h, w) uint8, path: str, start: int, fps: float, key: (3,) int64, has_context: bool,
-        label: int), and caption: str, if captioned.
+        label: int), caption: str, if captioned, and what `FrameTracks.of` gives.
 
         key: an index (of epoch 0) or a `SampleKey`. The key of the result is (seed, epoch, index), which determines
         all further randomness of the sample. `start` is the first frame that was read, `fps` the rate of the clip, NaN
@@ -118,6 +120,7 @@ class ClipDataset:
             "has_context": self.has_context(video),
             "label": NO_LABEL if video.label is None else video.label,
             **({"caption": self._caption(number, placement, index)} if self.captioned else {}),
+            **self.tracks.of(self._path(number, epoch), self._target(video, placement), mirrored=placement.flip),
         }
 
     def fixed(self) -> ClipDataset:
@@ -153,14 +156,16 @@ class ClipDataset:
         """Whether the video is long enough for all the clips of a sample."""
         return self.sample.last_start(video.info) >= 0
 
+    def _target(self, video: Video, placement: Placement) -> np.ndarray:
+        """The frames of the target in the video."""
+        shape = self.sample if self.has_context(video) else self.clip
+        return shape.source_indices(placement.start, video.info)[-self.clip.frames :]
+
     def _caption(self, number: int, placement: Placement, index: int) -> str:
         """The caption of a sample; "" for none."""
         video, path = self.videos[number], self._path(number, placement.epoch)
         if is_scene(path):
-            shape = self.sample if self.has_context(video) else self.clip
-            return scene_caption(
-                path, self.clip, shape.source_indices(placement.start, video.info)[-self.clip.frames :]
-            )
+            return scene_caption(path, self.clip, self._target(video, placement))
         if not video.captions:
             return ""
         if not self.training:

@@ -20,6 +20,7 @@ from pvdm.data.layouts.layout_registry import LAYOUTS, GivenLayout, find_splits
 from pvdm.data.layouts.splits import Part, SplitOptions, Splits
 from pvdm.data.scenes.scene_dataset import SceneDataset
 from pvdm.data.scenes.scene_videos import ROOT
+from pvdm.data.tracks.frame_tracks import FrameTracks
 from pvdm.errors import InputError
 from pvdm.video import Reader
 from pvdm.video.decoding import decord as decord_reading
@@ -42,6 +43,7 @@ class VideoCollection(ClipCollection):
         reader: What decodes video files.
         card: What the user says of the data.
         captions: Whether samples have captions.
+        tracks: What samples have of each frame.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class VideoCollection(ClipCollection):
         reader: Reader = "auto",
         card: DataCard = DataCard(),
         captions: bool = False,
+        tracks: FrameTracks = FrameTracks(),
     ) -> None:
         super().__init__(ROOT if layout == "scenes" else path, samples, card)
         if reader == "decord":
@@ -64,6 +67,7 @@ class VideoCollection(ClipCollection):
             raise InputError(f"layout {layout} has no classes to balance", "set data.layout classes or balanced false")
         self.given_layout, self.splits, self.part = layout, splits, part
         self.max_bad_share, self.reader, self.captions = max_bad_share, reader, captions
+        self.tracks = tracks
         self.discovered: tuple[Splits, Index] | InputError | None = None
         """The result of `discover`; with several processes, that of the first."""
         self.has_validation = False
@@ -87,6 +91,7 @@ class VideoCollection(ClipCollection):
             reader=options.reader,
             card=options.card,
             captions=options.captions,
+            tracks=options.tracks,
         )
 
     def setup(self, *, log: bool = True) -> None:
@@ -164,7 +169,10 @@ class VideoCollection(ClipCollection):
         cache = IndexCache.of(self.path)
         index = index_videos(splits.entries, cache=cache, progress=True)
         cache.save()
-        return (splits, index) if not self.captions or splits.layout == "scenes" else self._captioned(splits, index)
+        if splits.layout == "scenes":
+            return splits, index
+        splits = replace(splits, notes=(*splits.notes, *self.tracks.notes(index, self.path)))
+        return self._captioned(splits, index) if self.captions else (splits, index)
 
     def _captioned(self, splits: Splits, index: Index) -> tuple[Splits, Index]:
         """With captions, and notes on videos without one and on captions without a video."""
@@ -189,4 +197,5 @@ class VideoCollection(ClipCollection):
             clips_per_video=self.samples.clips_per_video if training else None,
             reader=self.reader,
             captioned=self.captions,
+            tracks=self.tracks,
         )

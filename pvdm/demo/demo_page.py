@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from pvdm.demo.demo_folder import Demo
-from pvdm.demo.packaged_samples import MOMENTS
+from pvdm.demo.packaged_model.packaged_samples import MOMENTS
 from pvdm.demo.page_figures import figure_rows, mean_psnr
 from pvdm.demo.stages import STEPS
 from pvdm.files.atomic_write import replacing

@@ -10,9 +10,9 @@ from typing import Any
 
 from pvdm.demo.demo_folder import Demo
 from pvdm.demo.demo_training import train_autoencoder, train_diffusion
-from pvdm.demo.directed_samples import show_directed
 from pvdm.demo.generated_videos import extend, reconstruct, sample
-from pvdm.demo.packaged_samples import show_packaged
+from pvdm.demo.packaged_model.directed_samples import show_directed
+from pvdm.demo.packaged_model.packaged_samples import show_packaged
 from pvdm.demo.plane_pictures import show_planes
 from pvdm.demo.source_videos import prepare_clips
 

@@ -1,4 +1,4 @@
-"""What a video is generated from: the previous clip, given frames, a text and a class, each optional per sample."""
+"""What a video is generated from: the previous clip, given frames, a text, a camera, ..., each optional per sample."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion.process import q_sample
 from pvdm.diffusion.schedule import NoiseSchedule
 
-PARTS = ("label", "text", "hint", "context")
+PARTS = ("label", "text", "camera", "sound", "hint", "context")
 """The parts of a condition, in the order in which guidance removes them."""
+
+ROWS = ("camera", "sound")
+"""The parts that are a vector for each frame."""
+
+MASKS = {"mask": "context", "label_mask": "label", "camera_mask": "camera", "sound_mask": "sound"}
+"""Masks (b,) of whole parts, of which None means all samples."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +43,12 @@ class Condition:
         text_mask: (b, n), bool, which of the states are tokens; a sample without any has no text.
         negative: (b, n, d), like `text`: what guidance leads away from, in place of no text at all.
         negative_mask: (b, n), bool, like `text_mask`; a sample without any is led away from no text.
+        camera: vectors of the camera at each frame, (b, t, d), float (`pvdm.data.tracks.camera_path`); None if no
+            sample has one.
+        camera_mask: (b,), bool, True where the sample's camera is given; None means all of them.
+        sound: vectors of what is heard around each frame, (b, t, d), float (`pvdm.data.tracks.sound_features`); None if
+            no sample has one.
+        sound_mask: (b,), bool, like `camera_mask`.
     """
 
     context: Tensor | None = None
@@ -51,6 +63,10 @@ class Condition:
     text_mask: Tensor | None = None
     negative: Tensor | None = None
     negative_mask: Tensor | None = None
+    camera: Tensor | None = None
+    camera_mask: Tensor | None = None
+    sound: Tensor | None = None
+    sound_mask: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.context is not None and self.context.ndim != 3:
@@ -65,6 +81,11 @@ class Condition:
         _check_mask("label_mask", self.label_mask, "label", self.label)
         self._check_hint()
         self._check_text()
+        for name in ROWS:
+            rows = getattr(self, name)
+            if rows is not None and (rows.ndim != 3 or not rows.is_floating_point()):
+                raise ValueError(f"the {name} is {rows.dtype} {tuple(rows.shape)}; it must be floats (b, t, d)")
+            _check_mask(f"{name}_mask", getattr(self, f"{name}_mask"), name, rows)
 
     def _check_hint(self) -> None:
         if (self.hint is None) != (self.known is None):
@@ -104,7 +125,7 @@ class Condition:
         if len(conditions) == 1:
             return conditions[0]
         whole = [
-            replace(part, mask=_mask_of(part.mask, part.context), label_mask=_mask_of(part.label_mask, part.label))
+            replace(part, **{name: _mask_of(getattr(part, name), getattr(part, of)) for name, of in MASKS.items()})
             for part in conditions
         ]
         return cls(**{field.name: _join([getattr(part, field.name) for part in whole]) for field in fields(cls)})
@@ -131,20 +152,23 @@ class Condition:
         keep_label: Tensor | None = None,
         keep_hint: Tensor | None = None,
         keep_text: Tensor | None = None,
+        keep_camera: Tensor | None = None,
+        keep_sound: Tensor | None = None,
     ) -> Condition:
         """Removes the context where `keep` is False, and likewise the other parts.
 
         All are (b,), bool; None removes nothing. Absent parts stay absent.
         """
-        _check_mask("mask", keep, "context", self.context, optional=True)
-        _check_mask("label_mask", keep_label, "label", self.label, optional=True)
-        _check_mask("hint_mask", keep_hint, "hint", self.hint, optional=True)
-        _check_mask("text_mask", keep_text, "text", self.text, optional=True)
-        mask = self.mask if self.context is None else _both(self.mask, keep)
-        label_mask = self.label_mask if self.label is None else _both(self.label_mask, keep_label)
+        kept = {"context": keep, "label": keep_label, "camera": keep_camera, "sound": keep_sound}
+        for part, mask in {**kept, "hint": keep_hint, "text": keep_text}.items():
+            _check_mask("mask" if part == "context" else f"{part}_mask", mask, part, getattr(self, part), optional=True)
+        masks = {
+            name: getattr(self, name) if getattr(self, part) is None else _both(getattr(self, name), kept[part])
+            for name, part in MASKS.items()
+        }
         known = self.known if self.known is None or keep_hint is None else self.known & keep_hint[:, None]
         text_mask = self.text_mask if self.text is None or keep_text is None else self.text_mask & keep_text[:, None]
-        return replace(self, mask=mask, label_mask=label_mask, known=known, text_mask=text_mask)
+        return replace(self, **masks, known=known, text_mask=text_mask)
 
     def without(self, *parts: str) -> Condition:
         """This condition with these of its `given` parts masked; its tensors stay, so that it can be joined with this.
@@ -157,10 +181,9 @@ class Condition:
         masks = {part: mask.logical_not() for part, mask in none.items()}
         is_negated = "text" in masks and self.negative is not None
         whole = replace(self, text=self.negative, text_mask=self.negative_mask) if is_negated else self
-        keep_text = None if is_negated else masks.get("text")
-        return whole.drop(
-            masks.get("context"), keep_label=masks.get("label"), keep_hint=masks.get("hint"), keep_text=keep_text
-        )
+        if is_negated:
+            del masks["text"]
+        return whole.drop(masks.pop("context", None), **{f"keep_{part}": mask for part, mask in masks.items()})
 
     def channels(self, like: Tensor) -> Tensor:
         """The context channels beside a latent `like` (b, c, l), with zeros where a sample has no context."""
@@ -227,6 +250,13 @@ class Condition:
     def tokens(self, dtype: torch.dtype) -> tuple[Tensor, Tensor] | None:
         """States (b, n, d) of the text's tokens and their mask (b, n); None if no sample has a text."""
         return None if self.text is None else (self.text.to(dtype), self.text_mask)
+
+    def rows(self, part: str, dtype: torch.dtype) -> Tensor | None:
+        """The vectors (b, t, d) of a part of `ROWS`, zeros where a sample has none; None if no sample has one."""
+        rows, mask = getattr(self, part), getattr(self, f"{part}_mask")
+        if rows is None or mask is None:
+            return None if rows is None else rows.to(dtype)
+        return torch.where(rearrange(mask, "b -> b 1 1"), rows, torch.zeros_like(rows)).to(dtype)
 
     def labels(self, batch: int, classes: int | None) -> tuple[Tensor, Tensor] | None:
         """Labels and their mask, both (batch,), with 0 for masked labels; None if the condition has no labels.

@@ -51,6 +51,8 @@ class SamplerConfig:
             [-1, 1], and the spectral one has none.
         label_guidance: Weight of guidance by the label, with the context unchanged; `guidance_terms` combines both.
         prompt_guidance: Weight of guidance by the prompt, towards it from the negative prompt or from none.
+        camera_guidance: Weight of guidance by the camera, with the rest unchanged.
+        sound_guidance: Weight of guidance by the sound, with the rest unchanged.
         hint_guidance: Weight of guidance by given frames, with the rest unchanged.
         hint_noise: Noise, sigma / alpha, that is added to the latent of given frames; 0 is none. A model that was
             trained with `hint_noise` is told.
@@ -79,6 +81,8 @@ class SamplerConfig:
     autoguidance: float | None = None
     weak_model: str | None = None
     guidance_interval: tuple[float, float] | None = None
+    camera_guidance: float = 0.0
+    sound_guidance: float = 0.0
 
     def __post_init__(self) -> None:
         if self.name not in SAMPLER_NAMES:

@@ -13,6 +13,7 @@ from torch import Tensor
 from pvdm.conditions.hints import hint_clip
 from pvdm.conditions.keyframes import Keyframes
 from pvdm.conditions.text import check_prompt
+from pvdm.conditions.tracks import Tracks
 from pvdm.diffusion import Condition
 from pvdm.errors import InputError
 from pvdm.generation.stored_model import StoredModel
@@ -22,6 +23,8 @@ Label = int | str
 
 Prompts = str | Sequence[str | None] | Mapping[int, str] | None
 """One for each video, one for all, or several for all by the numbers of the frames from which they hold."""
+
+NAMED = {"camera": "cameras", "sound": "sound"}
 
 SUGGESTIONS = 3
 """Class names that the message about an unknown one shows."""
@@ -69,6 +72,25 @@ class ConditionedModel(StoredModel):
         known = known.to(self.device)
         latent = self.autoencoder.encode(hint_clip(video.to(self.device), known)).flatten().float()
         return Condition(hint=self.check_result(latent, "encoding"), known=known)
+
+    def tracked(self, condition: Condition, tracks: Tracks | None, start: int, videos: int) -> Condition:
+        """The condition of `videos` clips from frame `start` on with the camera and the sound of their frames.
+
+        InputError if this model does not take them.
+        """
+        if tracks is None:
+            return condition
+        self.check_takes(tracks)
+        rows = tracks.clip(start, self.frames)
+        return replace(condition, **{name: row.to(self.device).expand(videos, -1, -1) for name, row in rows.items()})
+
+    def check_takes(self, tracks: Tracks) -> None:
+        """InputError unless the denoiser was trained with what there is in these tracks."""
+        self.check_can_continue(None)
+        for name in tracks.given:
+            if getattr(self.denoiser.config, f"{name}_width") is None:
+                problem = f"this model was not trained with {NAMED[name]}: it takes {self.takes}"
+                raise InputError(problem, f"leave out the {name}, or train with model.{name}")
 
     def check_takes_frames(self) -> None:
         """InputError unless the denoiser was trained with given frames."""

@@ -13,22 +13,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pvdm.conditions.cameras import Camera
 from pvdm.conditions.keyframes import Keyframes, Picture
+from pvdm.conditions.tracks import Tracks
 from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
 from pvdm.generation.conditioned_model import Label, Prompts
-from pvdm.generation.latent_model import LatentModel
-from pvdm.generation.tasks.interpolation import Interpolation
-from pvdm.generation.tasks.recombination import Recombination
-from pvdm.generation.tasks.upscaling import Upscaling
+from pvdm.generation.tasks.video_tasks import VideoTasks
 from pvdm.runtime.prefetch import prefetch
 from pvdm.runtime.progress_callback import Progress
-from pvdm.video import check_pixels, read_video
+from pvdm.video import check_pixels
 from pvdm.video.clip_borders import faded
 
 
-class VideoGenerator(LatentModel):
+class VideoGenerator(VideoTasks):
     """An autoencoder and, after stage 2, the denoiser of its latents; its arguments are those of `StoredModel`.
 
     `overlap` may be set: whether a thread samples the next clips while the caller works on the previous ones. None
@@ -50,6 +49,7 @@ class VideoGenerator(LatentModel):
         last_frame: Picture | None = None,
         keyframes: Mapping[int, Picture] | None = None,
         keep_given: bool = False,
+        camera: Camera | None = None,
         batch_size: int | None = None,
         sampler: SamplerConfig | SamplerName | None = None,
         progress: Progress | None = None,
@@ -69,6 +69,8 @@ class VideoGenerator(LatentModel):
             keyframes: Pictures by the numbers of their frames, from 0.
             keep_given: Whether given frames come out exactly, and their neighbors adjusted to them, instead of as the
                 autoencoder gives them.
+            camera: The camera of all clips: `orbit:0..360` or `orbit:0..360@20`, azimuths from the first frame to the
+                last and an elevation, in degrees; a file of angles or poses; or a `CameraPath`.
             batch_size: Clips sampled at once; all by default.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             progress: Called after each step with (steps done, steps) of the clip.
@@ -79,7 +81,7 @@ class VideoGenerator(LatentModel):
         pictures = {"first_frame": first_frame, "last_frame": last_frame, "keyframes": keyframes}
         given = Keyframes.of(self.frames, self.size, **pictures)
         options = {"labels": labels, "sampler": self._sampler(sampler, steps), "progress": progress}
-        options |= {"keyframes": given, "keep_given": keep_given}
+        options |= {"keyframes": given, "keep_given": keep_given, "tracks": Tracks.of(self.frames, camera=camera)}
         options |= {"prompts": prompt, "negative_prompt": negative_prompt}
         return torch.cat(list(self.batches(videos, batch_size=size, **options)))
 
@@ -93,12 +95,14 @@ class VideoGenerator(LatentModel):
         negative_prompt: str | None = None,
         keyframes: Keyframes | None = None,
         keep_given: bool = False,
+        tracks: Tracks | None = None,
         sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Tensor]:
         """Yields a new clip for each (seed, index), batch by batch: (b, 3, t, h, w) uint8 on the CPU."""
         condition = self.prompted(self.class_condition(labels, len(videos)), prompts, len(videos), negative_prompt)
         condition = self.hinted(condition, keyframes, 0, len(videos))
+        condition = self.tracked(condition, tracks, 0, len(videos))
 
         def latents(progress: Progress | None) -> Iterator[Tensor]:
             for start in range(0, len(videos), batch_size):
@@ -123,6 +127,7 @@ class VideoGenerator(LatentModel):
         negative_prompt: str | None = None,
         last_frame: Picture | None = None,
         keyframes: Mapping[int, Picture] | None = None,
+        camera: Camera | None = None,
         sampler: SamplerConfig | SamplerName | None = None,
         num_frames: int | None = None,
         **options: Any,
@@ -141,6 +146,7 @@ class VideoGenerator(LatentModel):
             negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
             last_frame: Picture that the result ends with.
             keyframes: Pictures by the numbers of the frames of the result, from 0; those of the video are its own.
+            camera: The camera of all frames of the result, see `sample`; of a clip, only its own frames count.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             num_frames: Another name for `frames`.
             options: `later_sampler`, `keep_given` and `progress` of `stream`.
@@ -155,108 +161,14 @@ class VideoGenerator(LatentModel):
         if missing < 1:
             raise InputError(f"frames is {num_frames}", f"give more than the {head.shape[2]} that there are")
         given = Keyframes.of(num_frames, self.size, last_frame=last_frame, keyframes=keyframes)
-        given = given and given.after(head.shape[2])
+        given, tracks = given and given.after(head.shape[2]), Tracks.of(num_frames, camera=camera)
         options = {"sampler": self._sampler(sampler, steps), "labels": label, "keyframes": given, **options}
+        options["tracks"] = tracks and tracks.after(head.shape[2])
         if isinstance(prompt, Mapping):
             prompt = {number - head.shape[2]: text for number, text in prompt.items()}
         options |= {"prompts": prompt, "negative_prompt": negative_prompt}
         new = self.stream(num_frames=missing, context=video, videos=[(seed, 0)], **options)
         return torch.cat([head, *new], dim=2)[0]
-
-    def interpolate(
-        self,
-        video: Tensor | str | Path,
-        factor: int = 2,
-        *,
-        steps: int | None = None,
-        seed: int = 0,
-        label: Label | None = None,
-        prompt: str | None = None,
-        negative_prompt: str | None = None,
-        keep_given: bool = True,
-        batch_size: int = 4,
-        sampler: SamplerConfig | SamplerName | None = None,
-        progress: Progress | None = None,
-    ) -> Tensor:
-        """A video with `factor` - 1 new frames between any two: (3, (n - 1) * factor + 1, h, w) uint8 on the CPU.
-
-        Args:
-            video: A file or folder of frames, every frame of which is read, or (3, n, h, w) uint8 of the model's size.
-            steps: Evaluations of the network per clip; by default those of the sampler.
-            sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
-            progress: Called after each step with (steps done, steps) of each batch of clips.
-
-        The other arguments are those of `Interpolation`, which does the same part by part.
-        """
-        if isinstance(video, (str, Path)):
-            video = read_video(video, size=self.size)
-        check_pixels(video, "3 n h w", what="the video")
-        options = {"seed": seed, "label": label, "keep_given": keep_given, "batch_size": batch_size}
-        options |= {"prompt": prompt, "negative_prompt": negative_prompt}
-        task = Interpolation(self, factor, sampler=self._sampler(sampler, steps), **options)
-        return torch.cat(list(task.run([video], progress)), dim=1)
-
-    def upscale(
-        self,
-        video: Tensor | str | Path,
-        *,
-        steps: int | None = None,
-        seed: int = 0,
-        label: Label | None = None,
-        prompt: str | None = None,
-        negative_prompt: str | None = None,
-        keep_given: bool = True,
-        sampler: SamplerConfig | SamplerName | None = None,
-        progress: Progress | None = None,
-    ) -> Tensor:
-        """A small video at the model's size: (3, n, h, w) uint8 on the CPU.
-
-        Args:
-            video: A file or folder of frames, every frame of which is read, or (3, n, h, w) uint8; smaller than the
-                model's clips.
-            steps: Evaluations of the network per clip; by default those of the sampler.
-            sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
-            progress: Called after each step with (steps done, steps) of each clip.
-
-        The other arguments are those of `Upscaling`, which does the same part by part.
-        """
-        video = read_video(video) if isinstance(video, (str, Path)) else video
-        check_pixels(video, "3 n h w", what="the video")
-        options = {"seed": seed, "label": label, "keep_given": keep_given}
-        options |= {"prompt": prompt, "negative_prompt": negative_prompt}
-        task = Upscaling(self, sampler=self._sampler(sampler, steps), **options)
-        return torch.cat(list(task.run([video], progress)), dim=1)
-
-    def recombine(
-        self,
-        num_videos: int = 1,
-        *,
-        content: Tensor | str | Path | None = None,
-        motion: Tensor | str | Path | None = None,
-        seed: int = 0,
-        steps: int | None = None,
-        sampler: SamplerConfig | SamplerName | None = None,
-        progress: Progress | None = None,
-        **options: Any,
-    ) -> Tensor:
-        """Videos of given content and motion, of which one may be new: (num_videos, 3, n, h, w) uint8 on the CPU.
-
-        Args:
-            num_videos: Number of videos.
-            content: A file or folder of frames, read at the model's size and frame rate, or (3, n, h, w) uint8 of that
-                size, of at least a clip.
-            motion: The same.
-            seed: Video i of a seed is the same whatever their number.
-            steps: Evaluations of the network per clip; by default those of the sampler.
-            sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
-            progress: Called after each step with (steps done, steps) of each clip.
-            options: `content_noise`, `motion_noise`, `label` and `prompt` of `Recombination`.
-        """
-        if num_videos < 1:
-            raise InputError(f"num_videos is {num_videos}", "give at least 1")
-        videos = {"content": self._read(content), "motion": self._read(motion)}
-        task = Recombination(self, **videos, sampler=self._sampler(sampler, steps), **options)
-        return torch.cat(list(task.run([(seed, index) for index in range(num_videos)], progress)), dim=2)
 
     def stream(
         self,
@@ -269,6 +181,7 @@ class VideoGenerator(LatentModel):
         negative_prompt: str | None = None,
         keyframes: Keyframes | None = None,
         keep_given: bool = False,
+        tracks: Tracks | None = None,
         sampler: SamplerConfig | None = None,
         later_sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
@@ -290,6 +203,7 @@ class VideoGenerator(LatentModel):
             negative_prompt: See `sample`.
             keyframes: Pictures of the new frames, counted from 0, that all videos have.
             keep_given: See `sample`.
+            tracks: The camera of the new frames, that all videos have.
             sampler: Sampler of the first clip.
             later_sampler: Sampler of all later clips; by default that of the first.
             progress: Called after each step with (steps done, steps) of the clip, by the thread that samples.
@@ -305,6 +219,7 @@ class VideoGenerator(LatentModel):
                 noise, solver = VideoNoise([(*video, clip) for video in videos]), later if clip else first
                 condition = replace(told(clip * self.frames), context=latent)
                 condition = self.hinted(condition, keyframes, clip * self.frames, len(videos))
+                condition = self.tracked(condition, tracks, clip * self.frames, len(videos))
                 latent = self.sample_latent(noise, condition, solver, progress)
                 yield latent
 
@@ -345,11 +260,3 @@ class VideoGenerator(LatentModel):
             return latents(report)
 
         return prefetch(produce, device=self.device)
-
-    def _sampler(self, sampler: SamplerConfig | SamplerName | None, steps: int | None) -> SamplerConfig:
-        """The sampler with so many steps; ValueError for an unknown name, InputError for more steps than timesteps."""
-        timesteps = self.diffusion.timesteps
-        if steps is not None and not 1 <= steps <= timesteps:
-            raise InputError(f"steps is {steps}", f"this model has {timesteps} timesteps, give 1 to {timesteps}")
-        sampler = SamplerConfig(sampler) if isinstance(sampler, str) else sampler or SamplerConfig()
-        return sampler if steps is None else replace(sampler, steps=steps)

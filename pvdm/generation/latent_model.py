@@ -105,6 +105,8 @@ class LatentModel(AdaptedModel):
             guidance=sampler.guidance,
             label_guidance=sampler.label_guidance,
             prompt_guidance=sampler.prompt_guidance,
+            camera_guidance=sampler.camera_guidance,
+            sound_guidance=sampler.sound_guidance,
             hint_guidance=sampler.hint_guidance,
             clamp=sampler.clamp,
             bound=self.autoencoder.latent_bound,

@@ -134,6 +134,8 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             "the previous clip": True,
             f"a class of {config.classes}": config.classes,
             "a prompt": self.text,
+            "a camera": config.camera_width,
+            "sound": config.sound_width,
             "given frames": config.hints,
             "video of low resolution": config.blurred_hints,
             "content or motion of a video": config.plane_times,

@@ -11,8 +11,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from pvdm.conditions.cameras import CAMERA_WIDTH
 from pvdm.conditions.given_frames import GivenFrames
 from pvdm.conditions.text import TextConfig, text_encoder, with_words
+from pvdm.data import ClipDataset
 from pvdm.diffusion import (
     Condition,
     DiffusionConfig,
@@ -48,9 +50,9 @@ class DiffusionTraining(AutomaticUpdates):
     (label -1) are trained without, beside the others.
 
     Validation computes the unweighted loss at fixed timesteps: `val/loss_no_context` (and `val/loss`, the same) of all
-    samples without any condition, `val/loss_context` with the context alone of those that have one, `val/loss_label`
-    with the label alone and `val/loss_text` with the caption alone likewise. With `given_frames`, `val/loss_hint` is
-    that with the first and the last frame alone.
+    samples without any condition, `val/loss_context` with the context alone of those that have one, and
+    `val/loss_label`, `val/loss_text` (the caption), `val/loss_camera` and `val/loss_sound` likewise. With
+    `given_frames`, `val/loss_hint` is that with the first and the last frame alone.
 
     Args:
         autoencoder: Exported folder or stage-1 checkpoint.
@@ -71,6 +73,8 @@ class DiffusionTraining(AutomaticUpdates):
         text_dropout: Probability that a sample is trained without its caption, independently of the rest.
         clause_dropout: Probability that each clause of a caption, between commas, is left out, so that prompts need not
             say all that captions do.
+        camera: Whether the denoiser takes the camera of each frame. Needs data.cameras.
+        camera_dropout: Probability that a sample is trained without its camera, independently of the rest.
         planes_apart: Share of the samples whose content and motion have noise of different levels, so that the model
             can make either for the other (`pvdm recombine`); 0 trains a denoiser with one level for both.
         min_snr_gamma: Weights the training loss of each timestep by Min-SNR-gamma (Hang et al. 2023, who use 5); None
@@ -113,6 +117,8 @@ class DiffusionTraining(AutomaticUpdates):
         text: TextConfig | None = None,
         text_dropout: float = 0.1,
         clause_dropout: float = 0.0,
+        camera: bool = False,
+        camera_dropout: float = 0.1,
         planes_apart: float = 0.0,
         min_snr_gamma: float | None = None,
         validation_times: int = 8,
@@ -138,6 +144,7 @@ class DiffusionTraining(AutomaticUpdates):
         parts |= {"blurred_hints": given_frames is not None and given_frames.blurred > 0}
         parts |= {"plane_times": planes_apart > 0, "text_width": text and text_encoder(text).width}
         parts |= {"text_tokens": text.tokens} if text else {}
+        parts |= {"camera_width": CAMERA_WIDTH if camera else denoiser.camera_width}
         denoiser = replace(denoiser, **shape, **parts)
         self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.pace, text=text)
         self.generator.autoencoder.load_state_dict(first_stage.autoencoder.state_dict())
@@ -153,6 +160,8 @@ class DiffusionTraining(AutomaticUpdates):
             hint_noise=hint_noise,
             text_dropout=text_dropout,
             clause_dropout=clause_dropout,
+            rows=["camera"] if camera else [],
+            camera_dropout=camera_dropout,
         )
         self.planes_apart, self.predict_given = planes_apart, predict_given
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
@@ -167,15 +176,26 @@ class DiffusionTraining(AutomaticUpdates):
             if self.conditioning.given_frames is not None:
                 self.trainer.datamodule.check_hints(self.conditioning.given_frames)
             self.trainer.datamodule.check_autoencoder(self.generator.autoencoder)
+        for part in self.conditioning.rows:
+            self._check_rows(part)
         if self.generator.text is not None:
             self.generator.text = with_words(self.generator.text, self._captions())
         if stage == "fit" and self.warm_start:
             self.warm_start.fill(self.generator, "denoiser")
 
+    def _sets(self) -> list[ClipDataset]:
+        data = self.trainer.datamodule
+        return [clips for clips in (data.training, data.validation) if clips is not None]
+
+    def _check_rows(self, part: str) -> None:
+        """InputError if the samples do not have this vector of each frame."""
+        if not all(part in clips.tracks.absent(1) for clips in self._sets()):
+            option = {"camera": "cameras"}.get(part, part)
+            raise InputError(f"the samples have no {part}", f"set data.{option} true, or leave out model.{part}")
+
     def _captions(self) -> Iterator[str]:
         """The captions of all data; InputError if they have none."""
-        data = self.trainer.datamodule
-        sets = [clips for clips in (data.training, data.validation) if clips is not None]
+        sets = self._sets()
         if not all(clips.captioned for clips in sets):
             raise InputError("the samples have no captions", "set data.captions true, or leave out model.text")
         return chain.from_iterable(clips.captions() for clips in sets)

@@ -16,7 +16,7 @@ from pvdm.conditions.text import WORD_WIDTH, TextConfig, vocabulary
 from pvdm.demo.demo_folder import Demo
 from pvdm.demo.demo_page import write_page
 from pvdm.demo.demo_settings import DemoSettings
-from pvdm.demo.directed_samples import CONTENTS, MOTIONS, PROMPTS
+from pvdm.demo.packaged_model.directed_samples import CONTENTS, MOTIONS, PROMPTS
 from pvdm.demo.stages import run
 from pvdm.diffusion import DiffusionConfig
 

@@ -1,4 +1,4 @@
-"""Options of what a video is to show: prompts and given frames."""
+"""Options of what a video is to show: prompts, given frames and cameras."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pvdm.errors import InputError
 
 if TYPE_CHECKING:
     from pvdm.conditions.keyframes import Keyframes
+    from pvdm.conditions.tracks import Tracks
     from pvdm.generation import VideoGenerator
 
 
@@ -80,4 +81,27 @@ def keyframes_of(options: argparse.Namespace, generator: VideoGenerator, frames:
             raise InputError(f"{option} is given without a picture", f"give --first-frame, or leave {option} out")
     if given is not None:
         generator.check_takes_frames()
+    return given
+
+
+def add_tracks(parser: argparse.ArgumentParser) -> None:
+    """What is known of each frame, for a model that was trained with it."""
+    group = parser.add_argument_group("camera")
+    group.add_argument(
+        "--camera",
+        metavar="CAMERA",
+        help="orbit:0..360 or orbit:0..360@20, azimuths from the first frame to the last and an elevation, in degrees; "
+        "or a file (.json, .csv) with azimuth and elevation, or the 12 numbers of a 3x4 pose, for each frame",
+    )
+
+
+def tracks_of(options: argparse.Namespace, generator: VideoGenerator, frames: int) -> Tracks | None:
+    """What is given for each frame of a video of so many; InputError if it does not fit it or the model."""
+    from pvdm.conditions.tracks import Tracks
+
+    given = Tracks.of(frames, camera=options.camera)
+    if options.camera is None and options.camera_guidance:
+        raise InputError("--camera-guidance is given without --camera", "give a --camera, or leave it out")
+    if given is not None:
+        generator.check_takes(given)
     return given

@@ -37,6 +37,8 @@ SOLVER = {
     "guidance": 0.0,
     "label_guidance": 0.0,
     "prompt_guidance": 0.0,
+    "camera_guidance": 0.0,
+    "sound_guidance": 0.0,
     "hint_guidance": 0.0,
     "hint_noise": 0.0,
     "context_noise": None,
@@ -145,6 +147,8 @@ def _add_guidance(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--label-guidance", type=float, help="weight of guidance by the class; 0 turns it off")
     group.add_argument("--prompt-guidance", type=float, help="weight of guidance by the prompt; 0 turns it off")
+    group.add_argument("--camera-guidance", type=float, help="weight of guidance by the camera; 0 turns it off")
+    group.add_argument("--sound-guidance", type=float, help="weight of guidance by the sound; 0 turns it off")
     group.add_argument("--hint-guidance", type=float, help="weight of guidance by given frames; 0 turns it off")
     group.add_argument(
         "--hint-noise",
@@ -215,6 +219,8 @@ def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps:
         options.guidance,
         label_guidance=options.label_guidance,
         prompt_guidance=options.prompt_guidance,
+        camera_guidance=options.camera_guidance,
+        sound_guidance=options.sound_guidance,
         hint_guidance=options.hint_guidance,
         hint_noise=options.hint_noise,
         grid=options.grid,

@@ -15,6 +15,7 @@ from pvdm.data.dataset import Augmentation, ClipDataset, Placement
 from pvdm.data.latents.encoding_plan import LatentPlan
 from pvdm.data.latents.shards import ShardReader
 from pvdm.data.scenes.scene_videos import ROOT
+from pvdm.data.tracks.frame_tracks import FrameTracks
 
 
 class LatentClips(ClipDataset):
@@ -29,7 +30,7 @@ class LatentClips(ClipDataset):
         folder: The folder of the shards.
         plan: What it holds.
         numbers: Which of the plan's videos.
-        seed, training, clips_per_video, captioned: As for `ClipDataset`.
+        seed, training, clips_per_video, captioned, tracks: As for `ClipDataset`.
         horizontal_flip: Mirror half of the samples of training.
     """
 
@@ -44,6 +45,7 @@ class LatentClips(ClipDataset):
         horizontal_flip: bool = False,
         clips_per_video: int | None = None,
         captioned: bool = False,
+        tracks: FrameTracks = FrameTracks(),
     ) -> None:
         super().__init__(
             [plan.videos[number] for number in numbers],
@@ -54,6 +56,7 @@ class LatentClips(ClipDataset):
             augmentation=Augmentation(horizontal_flip=horizontal_flip and plan.settings["flips"]),
             clips_per_video=clips_per_video,
             captioned=captioned,
+            tracks=tracks,
         )
         self._plan, self._read_row = plan, ShardReader(folder, plan)
         self._first_rows = np.array([plan.rows_of(number).start for number in numbers])  # no objects, see VideoTable

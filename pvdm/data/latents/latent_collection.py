@@ -16,6 +16,7 @@ from pvdm.data.latents.encoding_plan import LatentPlan
 from pvdm.data.latents.latent_clips import LatentClips
 from pvdm.data.latents.latent_folder import open_latents
 from pvdm.data.layouts.splits import Part, SplitOptions
+from pvdm.data.tracks.frame_tracks import FrameTracks
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter
 
@@ -38,9 +39,10 @@ class LatentCollection(ClipCollection):
         part: Part = "train",
         card: DataCard = DataCard(),
         captions: bool = False,
+        tracks: FrameTracks = FrameTracks(),
     ) -> None:
         super().__init__(path, samples, card)
-        self.captions = captions
+        self.captions, self.tracks = captions, tracks
         self.splits, self.part = splits, part
         self.plan: LatentPlan | None = None
 
@@ -54,6 +56,7 @@ class LatentCollection(ClipCollection):
             part=options.part,
             card=options.card,
             captions=options.captions,
+            tracks=options.tracks,
         )
 
     @property
@@ -72,6 +75,9 @@ class LatentCollection(ClipCollection):
         if self.captions and plan.data["layout"] != "scenes" and not any(video.captions for video in plan.videos):
             problem = f"the latents in {self.path} have no captions"
             raise InputError(problem, "encode the videos again with data.captions true, or leave it out")
+        if self.tracks != FrameTracks() and plan.data["layout"] != "scenes":
+            problem = f"the latents in {self.path} are not of scenes, and know nothing of single frames"
+            raise InputError(problem, "set data.cameras false, or give the videos as data.path")
         if log:
             self._log_differences(plan)
         self.plan, self.classes = plan, plan.classes
@@ -160,4 +166,5 @@ class LatentCollection(ClipCollection):
             horizontal_flip=training and self.samples.augmentation.horizontal_flip,
             clips_per_video=self.samples.clips_per_video if training else None,
             captioned=self.captions,
+            tracks=self.tracks,
         )

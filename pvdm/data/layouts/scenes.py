@@ -20,7 +20,9 @@ def find_scenes(root: Path, options: SplitOptions = SplitOptions()) -> Splits:
     splits = (
         [
             Entry(
-                ScenePath(chosen.seed, split * BLOCK + number, frames, chosen.bodies, chosen.camera).path,
+                ScenePath(
+                    chosen.seed, split * BLOCK + number, frames, chosen.bodies, chosen.camera, chosen.turntable
+                ).path,
                 number % len(MOTIONS),
             )
             for number in range(count)

@@ -41,6 +41,8 @@ class SceneOptions:
             are stills, which give clips of any length.
         bodies: How many bodies a scene has, 1 to 4; by default it varies.
         camera: What the camera of all scenes does; by default it varies.
+        turntable: Time stands still in a scene, and the camera turns once around it from anywhere, as multi-view models
+            train on; a scene is then as long as a clip.
     """
 
     seed: int = 0
@@ -50,6 +52,7 @@ class SceneOptions:
     frames: int | None = None
     bodies: int | None = None
     camera: Literal["still", "orbit", "dolly"] | None = None
+    turntable: bool = False
 
     def __post_init__(self) -> None:
         check_range(0, 2**32 - 1, seed=self.seed)

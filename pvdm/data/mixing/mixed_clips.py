@@ -15,6 +15,7 @@ from pvdm.data.dataset import ClipDataset
 from pvdm.data.index import Video
 from pvdm.data.sampler import SampleKey
 from pvdm.data.table import NO_LABEL
+from pvdm.data.tracks.frame_tracks import FrameTracks
 from pvdm.data.validation_samples import equal_shares
 
 
@@ -32,6 +33,7 @@ class MixedClips:
     ) -> None:
         self.sets, self.weights = list(sets), weights
         self.captioned = any(clips.captioned for clips in sets)
+        self.tracks = FrameTracks.union(clips.tracks for clips in sets)
         self._ends = np.cumsum([len(clips) for clips in sets])
         self._labels = [np.array([*known, NO_LABEL]) for known in labels]  # the last is taken by -1, which is NO_LABEL
 
@@ -50,7 +52,7 @@ class MixedClips:
         sample = clips[SampleKey(epoch, index - int(self._ends[number]) + len(clips))]
         label = int(self._labels[number][sample["label"]])
         whole = {**sample, "key": torch.tensor([clips.seed, epoch, index]), "label": label}
-        return {"caption": "", **whole} if self.captioned else whole
+        return {**({"caption": ""} if self.captioned else {}), **self.tracks.absent(clips.clip.frames), **whole}
 
     def fixed(self) -> MixedClips:
         """The same sets, read as validation reads them; see `ClipDataset.fixed`."""

@@ -54,6 +54,17 @@ def caption_of(world: World, camera: Camera, times: np.ndarray, shape: tuple[int
     return "; ".join([*([", ".join(clauses)] if clauses else []), _camera(camera, times)])
 
 
+def turntable_caption(world: World, cameras: Sequence[Camera], moment: float, shape: tuple[int, int]) -> str:
+    """One sentence about what several cameras see at one moment: every body in a picture of one of them.
+
+    `a large red sphere stands still, a small blue striped cube stands still; the camera orbits to the right`
+    """
+    now, some = np.array([moment]), np.unique(np.linspace(0, len(cameras) - 1, GLANCES).round().astype(int))
+    seen = [body for number in some for body in _seen(world, cameras[number], now, shape)]
+    clauses = [f"{noun_of(body)} stands still" for body in world.bodies if body in seen]
+    return "; ".join([*([", ".join(clauses)] if clauses else []), "the camera orbits to the right"])
+
+
 def _seen(world: World, camera: Camera, times: np.ndarray, shape: tuple[int, int]) -> list[Body]:
     """The bodies that are not too small to see in a small picture of one of a few frames."""
     some = times[np.unique(np.linspace(0, len(times) - 1, GLANCES).round().astype(int))]

@@ -1,19 +1,21 @@
 """Videos to read, whether they are files, folders of frames or scenes, which are rendered at the size that is asked.
 
 The path of a scene names no file: `scenes:/100-frames/0-0000000012` is scene 12 of seed 0 as a video of 100 frames,
-and `scenes:/100-frames-1-body-still/0-0000000012` that with one body and a still camera.
+`scenes:/100-frames-1-body-still/0-0000000012` that with one body and a still camera, and
+`scenes:/16-turntable/0-0000000012` one moment of it from 16 sides.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pvdm.data.scenes.moving_camera import CameraKind
+from pvdm.data.scenes.moving_camera import Camera, CameraKind
 from pvdm.data.scenes.rendered_scene import FPS, RenderedScene, angles_of
 from pvdm.data.scenes.rendering.ray_caster import render
 from pvdm.data.scenes.world import World
@@ -37,7 +39,10 @@ LENGTH = 100
 VERSION = 1
 """Changes with the pixels of scenes."""
 
-NAME = re.compile(r"(\d+)-frames(?:-([1-4])-bod(?:y|ies))?(?:-(still|orbit|dolly))?/(\d+)-(\d+)")
+NAME = re.compile(r"(\d+)-(frames|turntable)(?:-([1-4])-bod(?:y|ies))?(?:-(still|orbit|dolly))?/(\d+)-(\d+)")
+
+MOMENT = 1
+"""Purpose of the random stream that draws the moment of a turntable; part of its key."""
 
 
 class ScenePath(NamedTuple):
@@ -48,6 +53,7 @@ class ScenePath(NamedTuple):
     frames: int
     bodies: int | None = None
     camera: CameraKind | None = None
+    turntable: bool = False
 
     @classmethod
     def of(cls, path: str | Path) -> ScenePath:
@@ -56,14 +62,15 @@ class ScenePath(NamedTuple):
         found = NAME.fullmatch(path.relative_to(ROOT).as_posix()) if is_scene(path) else None
         if not found:
             raise InputError(f"{path} is not the path of a scene", f"choose --data.layout scenes, or give {ROOT}")
-        frames, bodies, camera, seed, index = found.groups()
-        return cls(int(seed), int(index), int(frames), bodies and int(bodies), camera)
+        frames, kind, bodies, camera, seed, index = found.groups()
+        return cls(int(seed), int(index), int(frames), bodies and int(bodies), camera, kind == "turntable")
 
     @property
     def path(self) -> Path:
         """As in `scenes:/100-frames/0-0000000012`."""
+        kind = "turntable" if self.turntable else "frames"
         bodies = self.bodies and f"{self.bodies}-{'body' if self.bodies == 1 else 'bodies'}"
-        folder = "-".join(filter(None, (f"{self.frames}-frames", bodies, self.camera)))
+        folder = "-".join(filter(None, (f"{self.frames}-{kind}", bodies, self.camera)))
         return ROOT / folder / f"{self.seed}-{self.index:010d}"
 
     @property
@@ -71,11 +78,18 @@ class ScenePath(NamedTuple):
         """All that is in the scene."""
         return World.draw(self.seed, self.index, bodies=self.bodies, camera=self.camera)
 
+    def turned(self, world: World, frames: np.ndarray) -> tuple[float, list[Camera]]:
+        """Of a turntable the moment, in seconds, and the camera at these frames."""
+        draw = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.index, MOMENT)))
+        moment, first = float(draw.uniform(0, LENGTH / FPS)), draw.uniform(-np.pi, np.pi)
+        angles = (first + 2 * np.pi * frames / self.frames).tolist()
+        return moment, [replace(world.camera, kind="still", azimuth=angle, speed=0.0, reach=0.0) for angle in angles]
 
-def scene_frames(sample: ClipShape) -> int | None:
-    """The frames of scenes in which such samples fit; None if they fit in the usual ones."""
+
+def scene_frames(sample: ClipShape, least: int = LENGTH + 1) -> int | None:
+    """The frames of scenes in which such samples fit; None if these are fewer than `least`, so that they fit anyway."""
     span = sample.span(VideoInfo(LENGTH, SIDE, SIDE, FPS))
-    return span if span > LENGTH else None
+    return span if span >= least else None
 
 
 def is_scene(path: str | Path) -> bool:
@@ -109,6 +123,9 @@ def read_frames(
         wrong = f"has no frame {outside[0]}" if len(outside) else "was asked for no frame"
         raise InputError(f"{path} {wrong}, only {scene.frames} frames", f"give indices from 0 to {scene.frames - 1}")
     world = scene.world
+    if scene.turntable:
+        moment, cameras = scene.turned(world, places)
+        return np.concatenate([render(world, each, np.array([moment]), *(size or (SIDE, SIDE))) for each in cameras])
     if scene.frames == 1:
         return render(world, world.camera, places[:1] / FPS, *(size or (SIDE, SIDE))).repeat(len(places), axis=0)
     return render(world, world.camera, places / FPS, *(size or (SIDE, SIDE)))
@@ -116,10 +133,24 @@ def read_frames(
 
 def scene_caption(path: str | Path, shape: ClipShape, indices: np.ndarray) -> str:
     """What is seen in these frames of a scene, in clips of this shape."""
-    from pvdm.data.scenes.scene_caption import caption_of
+    from pvdm.data.scenes.scene_caption import caption_of, turntable_caption
 
-    world = ScenePath.of(path).world
+    scene = ScenePath.of(path)
+    world = scene.world
+    if scene.turntable:
+        moment, cameras = scene.turned(world, np.asarray(indices))
+        return turntable_caption(world, cameras, moment, (shape.height, shape.width))
     return caption_of(world, world.camera, np.asarray(indices) / FPS, (shape.height, shape.width))
+
+
+def scene_camera(path: str | Path, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(azimuth, elevation) of the camera at these frames of a scene, (t,) radians; azimuth 0 looks along -z."""
+    scene = ScenePath.of(path)
+    world, places = scene.world, np.asarray(indices, np.float64)
+    elevation = np.full(len(places), world.camera.elevation)
+    if scene.turntable:
+        return np.array([camera.azimuth for camera in scene.turned(world, places)[1]]), elevation
+    return world.camera.azimuth + world.camera.speed * places / FPS, elevation
 
 
 def scene_words() -> str:

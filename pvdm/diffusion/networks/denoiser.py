@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from pvdm.autoencoder import Triplane, TriplaneShape
-from pvdm.diffusion.condition import Condition
+from pvdm.diffusion.condition import ROWS, Condition
 from pvdm.diffusion.networks.blocks import LevelEmbedding, timestep_embedding, zero
+from pvdm.diffusion.networks.frame_rows import FrameRows, planes_of_rows
 from pvdm.diffusion.networks.text_tokens import TextEmbedding, TextTokens, embedded_text
 from pvdm.errors import ArgumentError
 
@@ -19,7 +20,7 @@ class Denoiser(nn.Module):
 
     Args:
         config: Sizes, with the fields that both networks have.
-        channels: Channels of the sinusoids of times.
+        channels: Channels of the sinusoids of times, and of positions after the first layer.
         embedding_channels: Channels of their embedding.
     """
 
@@ -31,6 +32,8 @@ class Denoiser(nn.Module):
         "embed_motion_time.",
         "embed_text.",
         "attend_text.",
+        "embed_camera.",
+        "embed_sound.",
     )
     """Parts of the names of weights that start without effect, which those of an older network may lack."""
 
@@ -45,6 +48,10 @@ class Denoiser(nn.Module):
         sizes = (config.text_width, config.text_tokens, channels, size)
         layers = {"layers": config.text_layers, "heads": config.heads}
         self.embed_text = TextEmbedding(*sizes, **layers) if config.text_width else None
+        rows = {name: getattr(config, f"{name}_width") for name in ROWS}
+        self.embed_camera, self.embed_sound = (
+            FrameRows(width, config.frame_patch, channels) if width else None for width in rows.values()
+        )
         self._time_channels = channels
 
     def embed(self, z: Tensor, t: Tensor, condition: Condition) -> tuple[Tensor, TextTokens | None]:
@@ -76,6 +83,24 @@ class Denoiser(nn.Module):
         if planes is not None and not self.config.hints:
             raise ValueError("a hint is given to a network without hints; leave out the hint")
         return planes
+
+    def frame_rows(self, condition: Condition, z: Tensor) -> Triplane | None:
+        """What the vectors of frames add after the first layer: (b, c, 1, 1), (b, c, t / frame_patch, 1) twice.
+
+        None without any; ValueError for a part that the network does not take, or of other sizes.
+        """
+        found: Tensor | None = None
+        for name, layer in zip(ROWS, (self.embed_camera, self.embed_sound), strict=True):
+            if (given := condition.rows(name, z.dtype)) is None:
+                continue
+            if layer is None:
+                raise ValueError(f"a {name} is given to a network without {name}; leave out the {name}")
+            width = getattr(self.config, f"{name}_width")
+            if given.shape != (len(z), self.shape.t, width):
+                expected = f"{self.shape.t} frames of {width} numbers for each of {len(z)} samples"
+                raise ValueError(f"the {name} is {tuple(given.shape)}; this network takes {expected}")
+            found = layer(given) if found is None else found + layer(given)
+        return None if found is None else planes_of_rows(found)
 
     def check(self, z: Tensor) -> None:
         """ArgumentError unless z is a flat latent of the network's channels."""

@@ -13,6 +13,7 @@ from pvdm.autoencoder import PLANES, Triplane
 from pvdm.diffusion.condition import Condition
 from pvdm.diffusion.networks.blocks import fold_time, unfold_time, zero
 from pvdm.diffusion.networks.denoiser import Denoiser
+from pvdm.diffusion.networks.frame_rows import check_rows
 from pvdm.diffusion.networks.text_tokens import TextAttention, TextTokens, check_text
 from pvdm.errors import ArgumentError
 
@@ -37,6 +38,8 @@ class TransformerConfig:
         text_width: Channels of a text's token states, which training with `text` sets; None for a network without text.
         text_tokens: The most tokens of a text, which training with `text` sets.
         text_layers: Transformer layers over the tokens of a text.
+        camera_width: Numbers of a frame's camera, which training with `camera` sets; None for a network without.
+        sound_width: Numbers of a frame's sound, which training with `sound` sets; None for a network without.
         plane_times: Whether content and motion may have noise of different levels, which training with `planes_apart`
             sets.
     """
@@ -56,6 +59,8 @@ class TransformerConfig:
     text_tokens: int = 32
     text_layers: int = 2
     plane_times: bool = False
+    camera_width: int | None = None
+    sound_width: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "latent_shape", tuple(self.latent_shape))
@@ -76,6 +81,7 @@ class TransformerConfig:
             remedy = "give a number of at least 1, or leave it out for no labels"
             raise ArgumentError(f"classes is {self.classes}", remedy, option="classes")
         check_text(self, self.width)
+        check_rows(self)
 
 
 class JointTransformer(Denoiser):
@@ -111,6 +117,8 @@ class JointTransformer(Denoiser):
         x = self._positions(planes, self.embed_planes) + self.position
         if (hint := self.hint(condition, z.dtype)) is not None:
             x = x + self._positions(hint, self.embed_hint)
+        if (rows := self.frame_rows(condition, z)) is not None:
+            x = x + self._expanded(rows)
         grid = self.shape.planes[0]
         for block in self.blocks:
             x = block(x, embedding, grid, text)
@@ -134,6 +142,13 @@ class JointTransformer(Denoiser):
         folded = fold_time(planes, self.config.frame_patch)
         sequences = (rearrange(plane, "b c rows columns -> b (rows columns) c") for plane in folded)
         return torch.cat([embed[name](x) for name, x in zip(PLANES, sequences, strict=True)], dim=1)
+
+    def _expanded(self, rows: Triplane) -> Tensor:
+        """What is added to the planes' rows, see `frame_rows`, for each position: (b, n, width)."""
+        columns = (self.shape.w, self.shape.w, self.shape.h)
+        hw, *motion = (plane.expand(-1, -1, -1, count) for plane, count in zip(rows, columns, strict=True))
+        sizes = (hw.expand(-1, -1, self.shape.h, -1), *motion)
+        return torch.cat([rearrange(plane, "b c rows columns -> b (rows columns) c") for plane in sizes], dim=1)
 
     def _planes(self, x: Tensor) -> Triplane:
         """A sequence (b, n, width) -> planes of the latent's channels."""

@@ -20,6 +20,7 @@ from pvdm.diffusion.networks.blocks import (
     zero,
 )
 from pvdm.diffusion.networks.denoiser import Denoiser
+from pvdm.diffusion.networks.frame_rows import check_rows
 from pvdm.diffusion.networks.text_tokens import TextAttention, TextTokens, check_text
 from pvdm.errors import ArgumentError
 
@@ -49,6 +50,8 @@ class UNetConfig:
         text_width: Channels of a text's token states, which training with `text` sets; None for a network without text.
         text_tokens: The most tokens of a text, which training with `text` sets.
         text_layers: Transformer layers over the tokens of a text.
+        camera_width: Numbers of a frame's camera, which training with `camera` sets; None for a network without.
+        sound_width: Numbers of a frame's sound, which training with `sound` sets; None for a network without.
         plane_times: Whether content and motion may have noise of different levels, which training with `planes_apart`
             sets.
     """
@@ -71,6 +74,8 @@ class UNetConfig:
     text_tokens: int = 32
     text_layers: int = 2
     plane_times: bool = False
+    camera_width: int | None = None
+    sound_width: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("latent_shape", "channel_multipliers", "attention_factors", "across_factors"):
@@ -89,6 +94,7 @@ class UNetConfig:
             remedy = "give a number of at least 1, or leave it out for no labels"
             raise ArgumentError(f"classes is {self.classes}", remedy, option="classes")
         check_text(self, self.channels)
+        check_rows(self)
 
     @property
     def plane_channels(self) -> tuple[int, int, int]:
@@ -182,6 +188,8 @@ class TriplaneUNet(Denoiser):
         planes = self._first(Triplane.split(torch.cat((z, context), dim=1), self.shape))
         if (hint := self.hint(condition, z.dtype)) is not None:
             planes = Triplane(*map(torch.add, planes, self.hint_in(fold_time(hint, self.config.frame_patch))))
+        if (rows := self.frame_rows(condition, z)) is not None:
+            planes = Triplane(*map(torch.add, planes, rows))
         skips = [planes]
         for stage in self.down:
             planes = stage(planes, embedding, planes.shape, text)

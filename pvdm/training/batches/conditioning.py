@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -30,17 +30,21 @@ class Conditioning:
     hint_noise: TimeDistribution | None = None
     text_dropout: float = 0.1
     clause_dropout: float = 0.0
+    rows: Sequence[str] = ()
+    camera_dropout: float = 0.1
+    sound_dropout: float = 0.1
     names: list[str] = field(init=False)
     """The cases of a validation."""
 
     def __post_init__(self) -> None:
-        shares = ("context_dropout", "label_dropout", "text_dropout", "clause_dropout")
+        shares = [item.name for item in fields(self) if item.name.endswith("_dropout")]
         check_range(0, 1, **{name: getattr(self, name) for name in shares})
         is_there = {
             "no_context": True,
             "context": True,
             "label": self.generator.class_count is not None,
             "text": self.generator.text is not None,
+            **dict.fromkeys(self.rows, True),
             "hint": self.given_frames is not None,
         }
         self.names = [name for name, there in is_there.items() if there]
@@ -53,6 +57,8 @@ class Conditioning:
         if self.generator.text is not None:
             told = captions(batch, self.clause_dropout)
             condition = self.told(condition, batch, told, keep(batch, self.text_dropout, Draw.TEXT))
+        for part, dropout, purpose in self._dropouts():
+            condition = self.with_rows(condition, part, batch, keep(batch, dropout, purpose))
         if self.given_frames is not None:
             known = known_frames(batch, self.given_frames, self.generator.frames)
             condition, kept = self.hinted(condition, target, batch, known), kept | known.any(1)
@@ -72,6 +78,9 @@ class Conditioning:
         if "text" in self.names:
             told = self.told(Condition(), batch, captions(batch), everyone)
             cases["text"] = (told, told.text_mask.any(1))
+        for part in self.rows:
+            alone = self.with_rows(Condition(), part, batch, everyone)
+            cases[part] = (alone, getattr(alone, f"{part}_mask"))
         if "hint" in self.names:
             cases["hint"] = (self.given(batch, MEASURED), on_device(batch, everyone))
         return target, cases
@@ -135,6 +144,15 @@ class Conditioning:
                 "give data with classes, or leave model.denoiser.classes out",
             )
         return replace(condition, label=label, label_mask=on_device(batch, kept) & (label != NO_LABEL))
+
+    def with_rows(self, condition: Condition, part: str, batch: Mapping[str, Any], kept: Tensor) -> Condition:
+        """The condition with the vectors of frames that `kept` (b,) marks; a sample without any keeps none."""
+        mask = on_device(batch, kept) & on_device(batch, batch[f"has_{part}"])
+        return replace(condition, **{part: batch[part].float(), f"{part}_mask": mask})
+
+    def _dropouts(self) -> list[tuple[str, float, Draw]]:
+        own = {"camera": (self.camera_dropout, Draw.CAMERA), "sound": (self.sound_dropout, Draw.SOUND)}
+        return [(part, *own[part]) for part in self.rows]
 
     def told(self, condition: Condition, batch: Mapping[str, Any], texts: list[str], kept: Tensor) -> Condition:
         """The condition with the captions that `kept` (b,) marks; a sample without one keeps none."""

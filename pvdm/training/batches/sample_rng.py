@@ -38,6 +38,8 @@ class Draw(IntEnum):
     TEXT = 12
     PLANES = 13
     BLUR = 14
+    CAMERA = 15
+    SOUND = 16
 
 
 def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:

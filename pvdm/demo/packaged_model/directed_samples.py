@@ -8,7 +8,7 @@ import torch
 
 from pvdm.conditions.text import vocabulary
 from pvdm.demo.demo_folder import Demo
-from pvdm.demo.packaged_samples import write_films
+from pvdm.demo.packaged_model.packaged_samples import write_films
 from pvdm.demo.pictures import save_picture
 from pvdm.diffusion import SamplerConfig
 from pvdm.generation import VideoGenerator
@@ -36,7 +36,7 @@ SCALE = 4
 
 
 def show_directed(demo: Demo) -> dict[str, Any]:
-    """Writes clips by prompts, clips that begin with a picture, and recombined ones, if the model takes all of these."""
+    """Writes clips by prompts, clips that begin with a picture, and recombined ones, if the model takes these."""
     generator = VideoGenerator.from_pretrained(demo.settings.shown)
     takes = generator.denoiser.config
     is_told = generator.text is not None and set(vocabulary((*PROMPTS, *_mixed_prompts()))) <= set(generator.text.words)

@@ -1,0 +1,90 @@
+"""The vectors of a sample's frames, read from files beside its video, or known of a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pvdm.data.index import Index, Video
+from pvdm.data.scenes.scene_videos import is_scene, scene_camera
+from pvdm.data.tracks.camera_path import CAMERA_WIDTH, CameraPath, read_camera
+from pvdm.errors import InputError
+
+SUFFIXES = (".camera.json", ".camera.csv")
+"""Of the files beside a video that hold its camera."""
+
+
+@dataclass(frozen=True)
+class FrameTracks:
+    """Which vectors samples have.
+
+    Args:
+        cameras: Whether they have those of cameras.
+    """
+
+    cameras: bool = False
+
+    @classmethod
+    def union(cls, tracks: Iterable[FrameTracks]) -> FrameTracks:
+        """What any of them has."""
+        return cls(any(each.cameras for each in tracks))
+
+    def of(self, video: Path, frames: np.ndarray, *, mirrored: bool = False) -> dict[str, Any]:
+        """ "camera" (t, d) float32 of these frames of a video, and whether there is one, "has_camera"; zeros if not."""
+        found = self.absent(len(frames))
+        if self.cameras and (camera := camera_of(video, frames)) is not None:
+            vectors = (camera.mirrored() if mirrored else camera).vectors()
+            found |= {"camera": _tensor(vectors), "has_camera": True}
+        return found
+
+    def absent(self, frames: int) -> dict[str, Any]:
+        """What samples have whose video has nothing of it."""
+        if not self.cameras:
+            return {}
+        return {"camera": _tensor(np.zeros((frames, CAMERA_WIDTH), np.float32)), "has_camera": False}
+
+    def notes(self, index: Index, root: Path) -> Sequence[str]:
+        """Sentences about videos that lack something; InputError if all do, or if a file does not fit its video."""
+        if not self.cameras:
+            return ()
+        with_camera = sum(_has_camera(video) for video in index.videos)
+        if not with_camera:
+            remedy = "put files such as clip.camera.csv beside its videos, or set data.cameras false"
+            raise InputError(f"none of the {len(index.videos)} videos of {root} has a camera", remedy)
+        return _lacking(len(index.videos), with_camera, "camera")
+
+
+def camera_of(video: Path, frames: np.ndarray) -> CameraPath | None:
+    """The camera at some frames of a video; None if it has none."""
+    if is_scene(video):
+        return CameraPath(*scene_camera(video, frames))
+    path = _camera_file(video)
+    return None if path is None else read_camera(path).at(frames)
+
+
+def _camera_file(video: Path) -> Path | None:
+    names = (video.with_name(video.stem + suffix) for suffix in SUFFIXES)
+    return next((name for name in names if name.is_file()), None)
+
+
+def _has_camera(video: Video) -> bool:
+    """InputError if it is of another length."""
+    path = _camera_file(video.path)
+    if path is not None and len(read_camera(path)) < video.info.frames:
+        problem = f"{path} is of {len(read_camera(path))} frames, and its video has {video.info.frames}"
+        raise InputError(problem, "give an entry for each frame of the video")
+    return path is not None
+
+
+def _lacking(videos: int, given: int, name: str) -> Iterable[str]:
+    return [] if given == videos else [f"{videos - given} of {videos} videos have no {name}"]
+
+
+def _tensor(vectors: np.ndarray) -> Any:
+    import torch
+
+    return torch.from_numpy(vectors)

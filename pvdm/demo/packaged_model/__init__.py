@@ -1,0 +1,1 @@
+"""What the page shows of the model that comes with the package."""
