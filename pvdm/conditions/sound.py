@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pvdm.data.tracks.sound_features import encoder_name, sound_encoder, sound_vectors, sound_width
+from pvdm.data.tracks.sound_features import MEL, encoder_name, sound_encoder, sound_vectors, sound_width
 from pvdm.errors import InputError
 from pvdm.video.sound.soundtrack import RATE, Sound, read_sound
 
-__all__ = ["encoder_name", "file_vectors", "sound_rows", "sound_width"]
+__all__ = ["MEL", "encoder_name", "file_vectors", "sound_rows", "sound_width"]
 
 
 def file_vectors(path: str | Path, frames: int, fps: float, encoder: str) -> np.ndarray:
