@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pvdm import video
 from pvdm.commands.terminal.condition_options import (
+    add_audio,
     add_keyframes,
     add_prompt,
     add_tracks,
@@ -110,8 +111,12 @@ class Extension:
         self.labels = labels_of(options, self.generator, len(options.seeds))
         self.sampler = sampler_of(options, self.generator)
         self.later_sampler = sampler_of(options, self.generator, steps=options.later_steps)
+        self.fps = self.source.fps if self.source else options.fps or self.generator.fps
         given, own = keyframes_of(options, self.generator, options.frames), options.frames - self.missing
-        self.keyframes, tracks = given and given.after(own), tracks_of(options, self.generator, options.frames)
+        self.keyframes, tracks = (
+            given and given.after(own),
+            tracks_of(options, self.generator, options.frames, self.fps),
+        )
         self.tracks = tracks and tracks.after(own)
         self.prompts = self._prompts(own)
         self.generator.check_prompts(self.prompts, len(options.seeds), options.negative_prompt)
@@ -142,10 +147,9 @@ class Extension:
 
     def write(self, outputs: list[Path], part: range, *, show: bool) -> None:
         """Writes the head, then each new clip as it is sampled, to one output for each seed of this part."""
-        fps = self.source.fps if self.source else self.options.fps or self.generator.fps
         with ExitStack() as stack:
             stack.enter_context(self.generator.precision(self.options.precision))
-            opened = [video.VideoWriter(output, fps=fps, overwrite=self.options.overwrite) for output in outputs]
+            opened = [video.VideoWriter(output, fps=self.fps, overwrite=self.options.overwrite) for output in outputs]
             writers = [stack.enter_context(writer) for writer in opened]
             for run in self.head.runs(self.generator.frames) if self.head else ():
                 for writer in writers:
@@ -156,6 +160,8 @@ class Extension:
                 for writer, clip in zip(writers, batch, strict=True):
                     writer.write(clip)
                 bar.written(batch.shape[2])
+        for output in outputs:
+            add_audio(output, self.options)
 
     def _clips(self, part: range, bar: SamplingBar) -> Iterator[Tensor]:
         """(b, 3, t, h, w) uint8, clip by clip."""

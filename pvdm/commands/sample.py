@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvdm import video
 from pvdm.commands.terminal.condition_options import (
+    add_audio,
     add_keyframes,
     add_prompt,
     add_tracks,
@@ -153,7 +154,7 @@ class Samples:
         self.generator.check_prompts(self.prompts, len(videos), options.negative_prompt)
         self.fps = options.fps or self.generator.fps
         self.keyframes = keyframes_of(options, self.generator, self.generator.frames)
-        self.tracks = tracks_of(options, self.generator, self.generator.frames)
+        self.tracks = tracks_of(options, self.generator, self.generator.frames, self.fps)
 
     def clips(self, shared: Processes) -> Iterator[tuple[int, Tensor]]:
         """The clips of this process, each with its index among all: (3, t, h, w) uint8."""
@@ -207,6 +208,7 @@ def _write_folder(samples: Samples, options: argparse.Namespace, shared: Process
     with _folder_of_all(options.output, shared, overwrite=options.overwrite, own=OWN) as folder:
         for place, clip in samples.clips(shared):
             video.write_video(folder / names[place], clip, fps=samples.fps)
+            add_audio(folder / names[place], options)
         if shared.is_main:
             write_record(folder / RECORD, samples.record(names))
 
@@ -230,6 +232,7 @@ def _write_one(samples: Samples, options: argparse.Namespace, shared: Processes)
     else:
         whole = clips[0] if len(clips) == 1 else video.grid_video(clips, columns)
         video.write_video(options.output, whole, fps=samples.fps, overwrite=options.overwrite)
+        add_audio(options.output, options)
     names = [options.output.name] * len(clips)
     write_record(_record_of(options.output), samples.record(names), overwrite=options.overwrite)
 

@@ -15,6 +15,7 @@ from pvdm.data.layouts.layout_registry import GivenLayout
 from pvdm.data.layouts.splits import Part, SceneOptions, SplitFolders, SplitOptions
 from pvdm.data.scenes.scene_videos import scene_frames
 from pvdm.data.tracks.frame_tracks import FrameTracks
+from pvdm.data.tracks.sound_features import encoder_name
 from pvdm.errors import InputError, check_range
 from pvdm.video import ClipShape, ColorJitter, Reader
 
@@ -71,7 +72,7 @@ class MixedSet:
         layout: See data.layout.
         weight: Share of the training samples, in the unit of the other sets' weights.
         scenes, split, part, stride, fps, loop, validation_fraction, training_folders, validation_folders: See data.*.
-        max_bad_share, clips_per_video, random_crop, horizontal_flip, captions, cameras: See data.*.
+        max_bad_share, clips_per_video, random_crop, horizontal_flip, captions, cameras, sound: See data.*.
     """
 
     path: Path | None = None
@@ -92,6 +93,7 @@ class MixedSet:
     horizontal_flip: bool | None = None
     captions: bool | None = None
     cameras: bool | None = None
+    sound: bool | str | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.weight < math.inf:
@@ -148,6 +150,9 @@ class DataOptions:
             clip.txt or clip.json beside the videos. Scenes say what is seen.
         cameras: Give samples the camera of each frame, for a model with cameras: from files such as clip.camera.csv or
             clip.camera.json beside the videos, with an entry for each frame of the file. Scenes know it.
+        sound: Give samples what is heard around each frame, for a model with sound: of the videos' own tracks, of files
+            such as clip.wav beside them, or of scenes. true is the spectrum (mel); a folder or a name on the Hub is an
+            encoder of transformers, such as wav2vec 2.0 (pvdm[text]).
         card: Description of the data, which is stored with the model.
         seed: Seed of order and augmentation; that of the run.
     """
@@ -181,6 +186,7 @@ class DataOptions:
     color_jitter: ColorJitter = field(default_factory=ColorJitter)
     captions: bool = False
     cameras: bool = False
+    sound: bool | str = False
     card: DataCard = field(default_factory=DataCard)
     seed: int = 0
 
@@ -220,7 +226,7 @@ class DataOptions:
     @property
     def tracks(self) -> FrameTracks:
         """What samples have of each frame beside its pixels."""
-        return FrameTracks(self.cameras)
+        return FrameTracks(self.cameras, encoder_name(self.sound))
 
     @property
     def loading(self) -> LoadingOptions:

@@ -120,7 +120,9 @@ class ClipDataset:
             "has_context": self.has_context(video),
             "label": NO_LABEL if video.label is None else video.label,
             **({"caption": self._caption(number, placement, index)} if self.captioned else {}),
-            **self.tracks.of(self._path(number, epoch), self._target(video, placement), mirrored=placement.flip),
+            **self.tracks.of(
+                self._path(number, epoch), video.info, self._target(video, placement), mirrored=placement.flip
+            ),
         }
 
     def fixed(self) -> ClipDataset:

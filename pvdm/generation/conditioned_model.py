@@ -6,12 +6,15 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from pvdm.conditions.cameras import Camera
 from pvdm.conditions.hints import hint_clip
 from pvdm.conditions.keyframes import Keyframes
+from pvdm.conditions.sound import MEL
 from pvdm.conditions.text import check_prompt
 from pvdm.conditions.tracks import Tracks
 from pvdm.diffusion import Condition
@@ -73,6 +76,18 @@ class ConditionedModel(StoredModel):
         latent = self.autoencoder.encode(hint_clip(video.to(self.device), known)).flatten().float()
         return Condition(hint=self.check_result(latent, "encoding"), known=known)
 
+    def tracks(
+        self, frames: int, *, camera: Camera | None = None, sound: str | Path | None = None, fps: float | None = None
+    ) -> Tracks | None:
+        """The camera and the sound of a video of so many frames; None without any.
+
+        InputError if they do not fit it, or if this model does not take them. fps: by default those of the model.
+        """
+        given = [name for name, value in (("camera", camera), ("sound", sound)) if value is not None]
+        self.check_takes(given)
+        options = {"fps": fps or self.fps, "encoder": self.sound or MEL}
+        return Tracks.of(frames, camera=camera, sound=sound, **options)
+
     def tracked(self, condition: Condition, tracks: Tracks | None, start: int, videos: int) -> Condition:
         """The condition of `videos` clips from frame `start` on with the camera and the sound of their frames.
 
@@ -80,14 +95,14 @@ class ConditionedModel(StoredModel):
         """
         if tracks is None:
             return condition
-        self.check_takes(tracks)
+        self.check_takes(tracks.given)
         rows = tracks.clip(start, self.frames)
         return replace(condition, **{name: row.to(self.device).expand(videos, -1, -1) for name, row in rows.items()})
 
-    def check_takes(self, tracks: Tracks) -> None:
-        """InputError unless the denoiser was trained with what there is in these tracks."""
-        self.check_can_continue(None)
-        for name in tracks.given:
+    def check_takes(self, rows: Sequence[str]) -> None:
+        """InputError unless the denoiser was trained with these of "camera" and "sound"."""
+        for name in rows:
+            self.check_can_continue(None)
             if getattr(self.denoiser.config, f"{name}_width") is None:
                 problem = f"this model was not trained with {NAMED[name]}: it takes {self.takes}"
                 raise InputError(problem, f"leave out the {name}, or train with model.{name}")

@@ -50,6 +50,7 @@ class VideoGenerator(VideoTasks):
         keyframes: Mapping[int, Picture] | None = None,
         keep_given: bool = False,
         camera: Camera | None = None,
+        sound: str | Path | None = None,
         batch_size: int | None = None,
         sampler: SamplerConfig | SamplerName | None = None,
         progress: Progress | None = None,
@@ -71,6 +72,7 @@ class VideoGenerator(VideoTasks):
                 autoencoder gives them.
             camera: The camera of all clips: `orbit:0..360` or `orbit:0..360@20`, azimuths from the first frame to the
                 last and an elevation, in degrees; a file of angles or poses; or a `CameraPath`.
+            sound: A file whose sound all clips have, at the model's frame rate.
             batch_size: Clips sampled at once; all by default.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             progress: Called after each step with (steps done, steps) of the clip.
@@ -81,7 +83,11 @@ class VideoGenerator(VideoTasks):
         pictures = {"first_frame": first_frame, "last_frame": last_frame, "keyframes": keyframes}
         given = Keyframes.of(self.frames, self.size, **pictures)
         options = {"labels": labels, "sampler": self._sampler(sampler, steps), "progress": progress}
-        options |= {"keyframes": given, "keep_given": keep_given, "tracks": Tracks.of(self.frames, camera=camera)}
+        options |= {
+            "keyframes": given,
+            "keep_given": keep_given,
+            "tracks": self.tracks(self.frames, camera=camera, sound=sound),
+        }
         options |= {"prompts": prompt, "negative_prompt": negative_prompt}
         return torch.cat(list(self.batches(videos, batch_size=size, **options)))
 
@@ -128,6 +134,7 @@ class VideoGenerator(VideoTasks):
         last_frame: Picture | None = None,
         keyframes: Mapping[int, Picture] | None = None,
         camera: Camera | None = None,
+        sound: str | Path | None = None,
         sampler: SamplerConfig | SamplerName | None = None,
         num_frames: int | None = None,
         **options: Any,
@@ -147,6 +154,7 @@ class VideoGenerator(VideoTasks):
             last_frame: Picture that the result ends with.
             keyframes: Pictures by the numbers of the frames of the result, from 0; those of the video are its own.
             camera: The camera of all frames of the result, see `sample`; of a clip, only its own frames count.
+            sound: A file whose sound the result has, see `sample`.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             num_frames: Another name for `frames`.
             options: `later_sampler`, `keep_given` and `progress` of `stream`.
@@ -161,7 +169,7 @@ class VideoGenerator(VideoTasks):
         if missing < 1:
             raise InputError(f"frames is {num_frames}", f"give more than the {head.shape[2]} that there are")
         given = Keyframes.of(num_frames, self.size, last_frame=last_frame, keyframes=keyframes)
-        given, tracks = given and given.after(head.shape[2]), Tracks.of(num_frames, camera=camera)
+        given, tracks = given and given.after(head.shape[2]), self.tracks(num_frames, camera=camera, sound=sound)
         options = {"sampler": self._sampler(sampler, steps), "labels": label, "keyframes": given, **options}
         options["tracks"] = tracks and tracks.after(head.shape[2])
         if isinstance(prompt, Mapping):
@@ -203,7 +211,7 @@ class VideoGenerator(VideoTasks):
             negative_prompt: See `sample`.
             keyframes: Pictures of the new frames, counted from 0, that all videos have.
             keep_given: See `sample`.
-            tracks: The camera of the new frames, that all videos have.
+            tracks: The camera and the sound of the new frames, that all videos have.
             sampler: Sampler of the first clip.
             later_sampler: Sampler of all later clips; by default that of the first.
             progress: Called after each step with (steps done, steps) of the clip, by the thread that samples.

@@ -59,6 +59,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         classes: Names of the denoiser's classes in the order of their indices; None if they have no names.
         data: Description of the training data, JSON-able: source, license, counts, clips.
         text: The encoder of its prompts; None for a model without text.
+        sound: The encoder of what it hears, see `sound_encoder`; None for a model without sound.
     """
 
     source: str = "the model"
@@ -77,6 +78,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         classes: Sequence[str] | None = None,
         data: Mapping[str, Any] | None = None,
         text: TextConfig | None = None,
+        sound: str | None = None,
     ) -> None:
         super().__init__()
         self.autoencoder = speed_up(AUTOENCODERS[type(autoencoder)](autoencoder))
@@ -88,7 +90,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         self.training_step = training_step
         self.classes = tuple(classes) if classes else None
         self.data = dict(data) if data else None
-        self.text = text
+        self.text, self.sound = text, sound
         if self.classes and len(self.classes) != self.class_count:
             problem = f"{len(self.classes)} classes have names, the denoiser has {self.class_count or 'none'}"
             raise ArgumentError(problem, "give one name for each class of the denoiser", option="classes")
@@ -171,6 +173,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             "classes": list(self.classes) if self.classes else None,
             "data": self.data,
             **({"text": asdict(self.text)} if self.text else {}),
+            **({"sound": self.sound} if self.sound else {}),
             "versions": {name: version(name) for name in ("pvdm", "torch")},
         }
 
@@ -178,9 +181,9 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """A model of these sizes with new weights; InputError if the configuration is not one of `to_config`.
 
-        `classes`, `data` and `text` are optional: older configurations lack them.
+        `classes`, `data`, `text` and `sound` are optional: older configurations lack them.
         """
-        optional = {"classes", "data"}
+        optional = {"classes", "data", "sound"}
         known = {
             "format",
             "autoencoder",

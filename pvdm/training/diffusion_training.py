@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pvdm.conditions.cameras import CAMERA_WIDTH
 from pvdm.conditions.given_frames import GivenFrames
+from pvdm.conditions.sound import encoder_name, sound_width
 from pvdm.conditions.text import TextConfig, text_encoder, with_words
 from pvdm.data import ClipDataset
 from pvdm.diffusion import (
@@ -75,6 +76,9 @@ class DiffusionTraining(AutomaticUpdates):
             say all that captions do.
         camera: Whether the denoiser takes the camera of each frame. Needs data.cameras.
         camera_dropout: Probability that a sample is trained without its camera, independently of the rest.
+        sound: Whether the denoiser takes what is heard around each frame: true for its spectrum, or the encoder, as in
+            data.sound, which it needs.
+        sound_dropout: Probability that a sample is trained without its sound, independently of the rest.
         planes_apart: Share of the samples whose content and motion have noise of different levels, so that the model
             can make either for the other (`pvdm recombine`); 0 trains a denoiser with one level for both.
         min_snr_gamma: Weights the training loss of each timestep by Min-SNR-gamma (Hang et al. 2023, who use 5); None
@@ -119,6 +123,8 @@ class DiffusionTraining(AutomaticUpdates):
         clause_dropout: float = 0.0,
         camera: bool = False,
         camera_dropout: float = 0.1,
+        sound: bool | str = False,
+        sound_dropout: float = 0.1,
         planes_apart: float = 0.0,
         min_snr_gamma: float | None = None,
         validation_times: int = 8,
@@ -144,9 +150,11 @@ class DiffusionTraining(AutomaticUpdates):
         parts |= {"blurred_hints": given_frames is not None and given_frames.blurred > 0}
         parts |= {"plane_times": planes_apart > 0, "text_width": text and text_encoder(text).width}
         parts |= {"text_tokens": text.tokens} if text else {}
+        encoder, rows = encoder_name(sound), {"camera": camera, "sound": sound}
         parts |= {"camera_width": CAMERA_WIDTH if camera else denoiser.camera_width}
+        parts |= {"sound_width": sound_width(encoder) if encoder else denoiser.sound_width}
         denoiser = replace(denoiser, **shape, **parts)
-        self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.pace, text=text)
+        self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.pace, text=text, sound=encoder)
         self.generator.autoencoder.load_state_dict(first_stage.autoencoder.state_dict())
         self.generator.autoencoder.requires_grad_(False).eval()
         set_activation_checkpointing(self.generator.denoiser, activation_checkpointing)
@@ -160,8 +168,9 @@ class DiffusionTraining(AutomaticUpdates):
             hint_noise=hint_noise,
             text_dropout=text_dropout,
             clause_dropout=clause_dropout,
-            rows=["camera"] if camera else [],
+            rows=[part for part, given in rows.items() if given],
             camera_dropout=camera_dropout,
+            sound_dropout=sound_dropout,
         )
         self.planes_apart, self.predict_given = planes_apart, predict_given
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
@@ -192,6 +201,12 @@ class DiffusionTraining(AutomaticUpdates):
         if not all(part in clips.tracks.absent(1) for clips in self._sets()):
             option = {"camera": "cameras"}.get(part, part)
             raise InputError(f"the samples have no {part}", f"set data.{option} true, or leave out model.{part}")
+        encoders = {clips.tracks.sound for clips in self._sets()}
+        if part == "sound" and encoders != {self.generator.sound}:
+            problem = (
+                f"data.sound is by {', '.join(sorted(map(str, encoders)))}, and model.sound {self.generator.sound}"
+            )
+            raise InputError(problem, "give both the same")
 
     def _captions(self) -> Iterator[str]:
         """The captions of all data; InputError if they have none."""

@@ -38,6 +38,7 @@ OTHERS = {
     "color_jitter": ColorJitter(hue=0.1),
     "captions": True,
     "cameras": True,
+    "sound": "encoder",
     "card": DataCard("mine"),
     "seed": 9,
 }
@@ -51,7 +52,7 @@ def test_every_option_reaches_its_group():
     assert options.samples == SampleOptions(clip, 2, 7, None, True, Augmentation(True, True, ColorJitter(hue=0.1)))
     assert options.splits == SplitOptions(2, 0.3, SplitFolders(("a", "b"), ("c",)), 9, SceneOptions(videos=9))
     assert options.loading == LoadingOptions(3, 0, 5)
-    assert options.tracks == FrameTracks(cameras=True)
+    assert options.tracks == FrameTracks(cameras=True, sound="encoder")
     assert DataOptions(Path("videos"), stride=4).samples.clip.stride == 4
 
 

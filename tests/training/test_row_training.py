@@ -6,10 +6,12 @@ import pytest
 import torch
 from miniature import batch, diffusion_training
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from video.sounds import tone, write_wav
 
 from pvdm.cli import main
 from pvdm.conditions.cameras import CAMERA_WIDTH
 from pvdm.generation import VideoGenerator
+from pvdm.training import AdapterTraining
 
 SCENES = {"data__layout": "scenes", "data__scenes__videos": 20, "data__scenes__held_out": 5, "data__path": "null"}
 
@@ -45,9 +47,26 @@ def test_fit_learns_cameras_of_scenes_and_the_model_takes_them(command, videos, 
     assert {"val/loss", "val/loss_camera"} <= set(events.Tags()["scalars"])
 
 
+def test_fit_learns_the_sound_of_scenes_and_the_model_keeps_its_encoder(command, tmp_path):
+    options = {**SCENES, "model__sound": "true", "data__sound": "true", "model__sound_dropout": 0.5}
+    assert main(command("fit", "diffusion", trainer__val_check_interval=2, **options)) == 0
+    run = tmp_path / "run"
+    generator = VideoGenerator.load(run / "checkpoints" / "last.ckpt")
+    assert generator.sound == "mel" and generator.denoiser.config.sound_width == 200 and "sound" in generator.takes
+    sound = write_wav(tmp_path / "a.wav", tone(1))
+    assert generator.sample(1, sound=sound, steps=2).shape == (1, 3, 4, 16, 16)
+    assert VideoGenerator.from_config(generator.to_config()).sound == "mel"
+    events = EventAccumulator(str(run))
+    events.Reload()
+    assert {"val/loss", "val/loss_sound"} <= set(events.Tags()["scalars"])
+    adapted = AdapterTraining(run / "checkpoints" / "last.ckpt")
+    assert adapted.generator.sound == "mel" and adapted.conditioning.rows == []
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"model__sound": "true"}, "the samples have no sound; set data.sound true, or leave out model.sound"),
         ({"model__camera": "true"}, "the samples have no camera; set data.cameras true, or leave out model.camera"),
         ({"data__cameras": "true"}, "has a camera; put files such as clip.camera.csv beside its videos"),
     ],

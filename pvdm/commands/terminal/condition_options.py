@@ -1,4 +1,4 @@
-"""Options of what a video is to show: prompts, given frames and cameras."""
+"""Options of what a video is to show: prompts, given frames, cameras and sound."""
 
 from __future__ import annotations
 
@@ -86,22 +86,33 @@ def keyframes_of(options: argparse.Namespace, generator: VideoGenerator, frames:
 
 def add_tracks(parser: argparse.ArgumentParser) -> None:
     """What is known of each frame, for a model that was trained with it."""
-    group = parser.add_argument_group("camera")
+    group = parser.add_argument_group("camera and sound")
     group.add_argument(
         "--camera",
         metavar="CAMERA",
         help="orbit:0..360 or orbit:0..360@20, azimuths from the first frame to the last and an elevation, in degrees; "
         "or a file (.json, .csv) with azimuth and elevation, or the 12 numbers of a 3x4 pose, for each frame",
     )
+    group.add_argument(
+        "--audio",
+        type=Path,
+        metavar="FILE",
+        help="sound of the video (.wav, or a video with sound), from its beginning on; .mp4 and .webm then have it",
+    )
 
 
-def tracks_of(options: argparse.Namespace, generator: VideoGenerator, frames: int) -> Tracks | None:
+def tracks_of(options: argparse.Namespace, generator: VideoGenerator, frames: int, fps: float) -> Tracks | None:
     """What is given for each frame of a video of so many; InputError if it does not fit it or the model."""
-    from pvdm.conditions.tracks import Tracks
+    for option, weight in (("camera", "camera"), ("audio", "sound")):
+        if getattr(options, option) is None and getattr(options, f"{weight}_guidance"):
+            remedy = f"give --{option}, or leave it out"
+            raise InputError(f"--{weight}-guidance is given without --{option}", remedy)
+    return generator.tracks(frames, camera=options.camera, sound=options.audio, fps=fps)
 
-    given = Tracks.of(frames, camera=options.camera)
-    if options.camera is None and options.camera_guidance:
-        raise InputError("--camera-guidance is given without --camera", "give a --camera, or leave it out")
-    if given is not None:
-        generator.check_takes(given)
-    return given
+
+def add_audio(output: Path, options: argparse.Namespace) -> None:
+    """Puts the sound of --audio, if it is given, into a video that has been written."""
+    if options.audio:
+        from pvdm.video.sound.muxing import add_sound
+
+        add_sound(output, options.audio)

@@ -77,7 +77,7 @@ class LatentCollection(ClipCollection):
             raise InputError(problem, "encode the videos again with data.captions true, or leave it out")
         if self.tracks != FrameTracks() and plan.data["layout"] != "scenes":
             problem = f"the latents in {self.path} are not of scenes, and know nothing of single frames"
-            raise InputError(problem, "set data.cameras false, or give the videos as data.path")
+            raise InputError(problem, "leave out data.cameras and data.sound, or give the videos as data.path")
         if log:
             self._log_differences(plan)
         self.plan, self.classes = plan, plan.classes

@@ -153,6 +153,16 @@ def scene_camera(path: str | Path, indices: np.ndarray) -> tuple[np.ndarray, np.
     return world.camera.azimuth + world.camera.speed * places / FPS, elevation
 
 
+def scene_sound(path: str | Path, start: float, seconds: float, rate: int) -> np.ndarray | None:
+    """(n,) float32 in [-1, 1]: the sound of a scene from a time on, at `rate`; None for scenes in which time stands."""
+    from pvdm.data.scenes.scene_sound import waveform
+
+    scene = ScenePath.of(path)
+    if scene.turntable or scene.frames == 1:
+        return None
+    return waveform(World.draw(scene.seed, scene.index), start, round(seconds * rate), rate)
+
+
 def scene_words() -> str:
     """Every word that captions of scenes may have."""
     from pvdm.data.scenes.scene_caption import WORDS

@@ -12,7 +12,10 @@ import numpy as np
 from pvdm.data.index import Index, Video
 from pvdm.data.scenes.scene_videos import is_scene, scene_camera
 from pvdm.data.tracks.camera_path import CAMERA_WIDTH, CameraPath, read_camera
+from pvdm.data.tracks.sound_features import sound_width
+from pvdm.data.tracks.video_sound import check_some_sound, sound_of
 from pvdm.errors import InputError
+from pvdm.video import VideoInfo
 
 SUFFIXES = (".camera.json", ".camera.csv")
 """Of the files beside a video that hold its camera."""
@@ -24,31 +27,42 @@ class FrameTracks:
 
     Args:
         cameras: Whether they have those of cameras.
+        sound: The encoder of sound, see `sound_encoder`; None for samples without.
     """
 
     cameras: bool = False
+    sound: str | None = None
 
     @classmethod
     def union(cls, tracks: Iterable[FrameTracks]) -> FrameTracks:
         """What any of them has."""
-        return cls(any(each.cameras for each in tracks))
+        each = list(tracks)
+        return cls(any(one.cameras for one in each), next((one.sound for one in each if one.sound), None))
 
-    def of(self, video: Path, frames: np.ndarray, *, mirrored: bool = False) -> dict[str, Any]:
-        """ "camera" (t, d) float32 of these frames of a video, and whether there is one, "has_camera"; zeros if not."""
+    def of(self, video: Path, info: VideoInfo, frames: np.ndarray, *, mirrored: bool = False) -> dict[str, Any]:
+        """The vectors of these frames of a video, and whether it has them; else they are zeros.
+
+        camera: (t, 18) float32, has_camera: bool; sound: (t, d) float32, has_sound: bool.
+        """
         found = self.absent(len(frames))
         if self.cameras and (camera := camera_of(video, frames)) is not None:
             vectors = (camera.mirrored() if mirrored else camera).vectors()
             found |= {"camera": _tensor(vectors), "has_camera": True}
+        if self.sound and (heard := sound_of(video, info, frames, self.sound)) is not None:
+            found |= {"sound": _tensor(heard), "has_sound": True}
         return found
 
     def absent(self, frames: int) -> dict[str, Any]:
         """What samples have whose video has nothing of it."""
-        if not self.cameras:
-            return {}
-        return {"camera": _tensor(np.zeros((frames, CAMERA_WIDTH), np.float32)), "has_camera": False}
+        widths = {"camera": CAMERA_WIDTH} if self.cameras else {}
+        widths |= {"sound": sound_width(self.sound)} if self.sound else {}
+        zeros = {name: _tensor(np.zeros((frames, width), np.float32)) for name, width in widths.items()}
+        return {**zeros, **{f"has_{name}": False for name in widths}}
 
     def notes(self, index: Index, root: Path) -> Sequence[str]:
         """Sentences about videos that lack something; InputError if all do, or if a file does not fit its video."""
+        if self.sound:
+            check_some_sound(index, root)
         if not self.cameras:
             return ()
         with_camera = sum(_has_camera(video) for video in index.videos)

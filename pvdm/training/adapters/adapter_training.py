@@ -98,6 +98,7 @@ class AdapterTraining(DiffusionTraining):
             init_from=init_from,
         )
         self.generator.classes = tuple(config["classes"]) if config.get("classes") else None
+        self.generator.sound = config.get("sound")
         self.generator.denoiser.requires_grad_(False)
         self.adapter = LowRankAdapter(self.generator.denoiser, adapter)
         self.adapter.attach(self.generator.denoiser)
