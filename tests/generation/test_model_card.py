@@ -110,7 +110,7 @@ def test_what_it_takes_is_said_with_a_command_for_each(config):
     assert found["words"] == "2: ball, red" and found["denoiser"] == "triplane U-Net of 32 channels and 2 levels"
     for part in ("--prompt 'ball red'", "--first-frame", "--last-frame", "interpolate", "repair", "upscale"):
         assert part in card
-    assert "recombine" not in card and "takes no text prompts" not in card and "cannot be chosen" not in card
+    assert "takes no text prompts" not in card and "cannot be chosen" not in card
     apart = {**everything, "denoiser": {**everything["denoiser"], "plane_times": True}}
     assert "pvdm recombine MODEL --content a.mp4 --motion b.mp4" in model_card(apart)
     many = {**everything, "text": {**everything["text"], "words": [f"w{number}" for number in range(61)]}}
@@ -118,7 +118,7 @@ def test_what_it_takes_is_said_with_a_command_for_each(config):
 
 
 def with_everything(config: dict) -> dict:
-    parts = {"hints": True, "blurred_hints": True, "text_width": 128, "context_levels": True}
+    parts = {"hints": True, "blurred_hints": True, "text_width": 128, "context_levels": True, "plane_times": True}
     text = {"encoder": "words", "tokens": 8, "words": ["ball", "red"]}
     diffusion = {**config["diffusion"], "autoguidance": 1.5}
     return {**config, "denoiser": {**config["denoiser"], **parts}, "diffusion": diffusion, "text": text}
