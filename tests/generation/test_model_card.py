@@ -105,7 +105,7 @@ def test_what_it_takes_is_said_with_a_command_for_each(config):
     everything = with_everything(config)
     card = model_card(everything)
     found = rows(card)
-    wanted = ["words, up to 8 tokens", "yes", "yes", "no", "yes", "1.5, by early weights in the model"]
+    wanted = ["words, up to 8 tokens", "yes", "yes", "yes", "yes", "1.5, by early weights in the model"]
     assert [found[name] for name in names] == wanted
     assert found["words"] == "2: ball, red" and found["denoiser"] == "triplane U-Net of 32 channels and 2 levels"
     for part in ("--prompt 'ball red'", "--first-frame", "--last-frame", "interpolate", "repair", "upscale"):
