@@ -8,10 +8,12 @@ from .layouts.folder import find_videos
 from .layouts.layout_registry import GivenLayout, Layout, find_splits, layout_of
 from .layouts.splits import Entry, Part, SceneOptions, SplitFolders, SplitOptions, Splits, split_by_file
 from .sampler import EpochSampler, SampleKey
+from .tracks.camera_path import CameraPath
 
 __all__ = [
     "Augmentation",
     "BadVideo",
+    "CameraPath",
     "ClipDataset",
     "DataCard",
     "DataOptions",

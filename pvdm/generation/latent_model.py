@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pvdm.autoencoder import Triplane
 from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise, sample
+from pvdm.diffusion.condition import ROWS
 from pvdm.diffusion.denoise import WeakGuide
 from pvdm.diffusion.kept_planes import KeptPlanes
 from pvdm.diffusion.sampler_config import CONTEXT_NOISE
@@ -165,11 +166,14 @@ class LatentModel(AdaptedModel):
             loaded[name] = model.denoiser.requires_grad_(False)
         network = loaded[name].to(self.device)
 
-        def of_known_labels(z: Tensor, t: Tensor, condition: Condition) -> Tensor:
-            known = condition if network.config.classes else replace(condition, label=None, label_mask=None)
-            return network(z, t, known)
+        takes = {"label": network.config.classes, **{part: getattr(network.config, f"{part}_width") for part in ROWS}}
+        lacking = [part for part, there in takes.items() if not there]
+        absent = {name: None for part in lacking for name in (part, f"{part}_mask")}
 
-        return WeakGuide(of_known_labels, sampler.autoguidance)
+        def of_known_parts(z: Tensor, t: Tensor, condition: Condition) -> Tensor:
+            return network(z, t, replace(condition, **absent))
+
+        return WeakGuide(of_known_parts, sampler.autoguidance)
 
     def _noised(self, condition: Condition, sampler: SamplerConfig, noise: VideoNoise) -> Condition:
         """The condition with noise in its context, where the denoiser is told how much; InputError where it is not."""

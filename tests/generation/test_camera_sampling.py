@@ -41,6 +41,13 @@ def test_a_video_depends_on_its_camera_and_guidance_by_it(generator):
     assert not torch.equal(guided, found)
 
 
+def test_a_weak_model_without_cameras_guides_one_with_cameras(generator, tmp_path):
+    small_generator().save_pretrained(tmp_path / "weak")
+    guided = replace(FAST, autoguidance=1.0, weak_model=str(tmp_path / "weak"))
+    found = generator.sample(1, camera="orbit:0..90", sampler=guided)
+    assert not torch.equal(found, generator.sample(1, camera="orbit:0..90", sampler=FAST))
+
+
 def test_a_continued_video_has_the_camera_of_its_own_frames(generator):
     path, video, seen = CameraPath(np.radians(np.arange(26.0) ** 2)), noise_video(9), []
     hook = generator.denoiser.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[2].camera))

@@ -147,7 +147,7 @@ class Conditioning:
 
     def with_rows(self, condition: Condition, part: str, batch: Mapping[str, Any], kept: Tensor) -> Condition:
         """The condition with the vectors of frames that `kept` (b,) marks; a sample without any keeps none."""
-        mask = on_device(batch, kept) & on_device(batch, batch[f"has_{part}"])
+        mask = on_device(batch, kept) & batch[f"has_{part}"]
         return replace(condition, **{part: batch[part].float(), f"{part}_mask": mask})
 
     def _dropouts(self) -> list[tuple[str, float, Draw]]:
