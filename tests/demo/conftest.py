@@ -12,11 +12,9 @@ from generation.small_models import randomized, small_autoencoder, small_unet
 
 from pvdm import VideoGenerator
 from pvdm.autoencoder import SpectralConfig
-from pvdm.conditions.text import WORD_WIDTH, TextConfig, vocabulary
 from pvdm.demo.demo_folder import Demo
 from pvdm.demo.demo_page import write_page
 from pvdm.demo.demo_settings import DemoSettings
-from pvdm.demo.packaged_model.directed_samples import CONTENTS, MOTIONS, PROMPTS
 from pvdm.demo.stages import run
 from pvdm.diffusion import DiffusionConfig
 
@@ -43,11 +41,8 @@ def settings(tmp_path_factory) -> DemoSettings:
     """The shortest demo, which starts from the stand-ins."""
     folder = tmp_path_factory.mktemp("packaged")
     sizes = small_autoencoder(frames=16)
-    parts = {"hints": True, "plane_times": True, "text_width": WORD_WIDTH, "text_layers": 1}
-    unet = replace(small_unet(sizes), classes=len(ACTIONS), **parts)
-    words = TextConfig(words=vocabulary((*PROMPTS, *CONTENTS, *MOTIONS, "walking, facing the viewer")))
-    options = {"fps": 10.0, "classes": ACTIONS, "data": {"card": CARD}, "text": words}
-    whole = VideoGenerator(sizes, unet, DiffusionConfig(timesteps=200), **options)
+    unet = replace(small_unet(sizes), classes=len(ACTIONS))
+    whole = VideoGenerator(sizes, unet, DiffusionConfig(timesteps=200), fps=10.0, classes=ACTIONS, data={"card": CARD})
     randomized(whole).save_pretrained(folder / "actions")
     torch.manual_seed(0)
     VideoGenerator(SPECTRAL).save_pretrained(folder / "start")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from pvdm.autoencoder import Triplane
 from pvdm.demo.demo_folder import Demo
+from pvdm.demo.packaged_model.characters import PROMPT_GUIDANCE, acting, is_told
 from pvdm.demo.pictures import color_picture, enlarged, save_picture, tiled, write_media
 from pvdm.demo.plane_pictures import content_colors
 from pvdm.diffusion import SamplerConfig
@@ -51,10 +53,12 @@ def show_packaged(demo: Demo) -> dict[str, Any]:
 
 
 def stage_clips(generator: VideoGenerator, sampler: SamplerConfig = SamplerConfig()) -> tuple[list[str | int], Tensor]:
-    """The classes that are shown, and new clips of them in turn, (n, 3, t, h, w) uint8."""
+    """The classes that are shown, and new clips of them in turn, (n, 3, t, h, w) uint8; by prompts where known."""
     classes = shown_classes(generator)
     labels = classes * EACH or None
-    return classes, generator.sample(len(labels or range(ON_STAGE)), labels=labels, sampler=sampler)
+    told = {"prompt": acting(labels)} if is_told(generator) else {}
+    sampler = replace(sampler, prompt_guidance=PROMPT_GUIDANCE) if told else sampler
+    return classes, generator.sample(len(labels or range(ON_STAGE)), labels=labels, sampler=sampler, **told)
 
 
 def shown_classes(generator: VideoGenerator) -> list[str | int]:
