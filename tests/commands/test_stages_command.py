@@ -126,17 +126,18 @@ def refusal(caplog, *arguments) -> str:
 
 def test_the_folder_of_another_training_is_refused(recipe, tmp_path, calls, caplog):
     out = tmp_path / "out"
-    calls.failing = "video"
+    recipe = write(tmp_path, STAGES[:2])
+    calls.failing = "images"
     with pytest.raises(SystemExit):
         main(["stages", str(recipe), "--output", str(out)])
-    changed = {**STAGES[2], "overrides": {**STAGES[2]["overrides"], "data.batch_size": 1}}
-    other = write(tmp_path, [*STAGES[:2], changed], "other")
-    assert "holds a training by another recipe, whose stage video differs; choose" in refusal(
+    changed = {**STAGES[1], "overrides": {**STAGES[1]["overrides"], "data.batch_size": 1}}
+    other = write(tmp_path, [STAGES[0], changed], "other")
+    assert "holds a training by another recipe, whose stage images differs; choose" in refusal(
         caplog, "stages", other, "--output", out
     )
-    assert "whose stage video differs" in refusal(caplog, "stages", write(tmp_path, STAGES[:2]), "--output", out)
+    assert "whose stage images differs" in refusal(caplog, "stages", write(tmp_path, STAGES[:1]), "--output", out)
     calls.failing = "none"
-    more = write(tmp_path, [*STAGES, {**STAGES[2], "name": "more"}])
+    more = write(tmp_path, [*STAGES[:2], {**STAGES[1], "name": "more"}])
     assert main(["stages", str(more), "--output", str(out)]) == 0  # a stage may be added
     (out / RECORD).write_text("[{}]")
     assert "stages.json is damaged" in refusal(caplog, "stages", recipe, "--output", out)
@@ -182,6 +183,6 @@ def test_a_signal_ends_the_stage_and_the_same_command_resumes_it(tmp_path):
     has_saved = (out / "autoencoder" / "checkpoints" / "last.ckpt").is_file()  # not before the first update
     done = read(out / "autoencoder")["global_step"] if has_saved else 0
     assert json.loads((out / RECORD).read_text())[0]["seconds"] is None
-    assert subprocess.run([*command, "--set", f"trainer.max_steps={done + 2}"]).returncode == 0
+    assert main([*command[3:], "--set", f"trainer.max_steps={done + 2}"]) == 0
     assert read(out / "autoencoder")["global_step"] == done + 2
     assert json.loads((out / RECORD).read_text())[0]["seconds"] > 0

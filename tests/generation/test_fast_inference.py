@@ -15,7 +15,7 @@ from torch.nn import functional
 from pvdm.autoencoder import ProjectedAutoencoder
 from pvdm.diffusion import TriplaneUNet, UNetConfig
 from pvdm.diffusion.networks.blocks import ResidualBlock
-from pvdm.generation import fast_inference
+from pvdm.generation.acceleration import fast_inference
 from pvdm.generation.acceleration.fast_inference import (
     ChunkedSpaceTimeLayer,
     FewPositionsBlock,
