@@ -147,8 +147,10 @@ class DiffusionTraining(AutomaticUpdates):
         sizes = first_stage.autoencoder.config
         shape = {"latent_channels": sizes.latent_channels, "latent_shape": sizes.latent_shape}
         parts = {"context_levels": context_noise is not None, "hints": given_frames is not None}
-        parts |= {"blurred_hints": given_frames is not None and given_frames.blurred > 0}
-        parts |= {"plane_times": planes_apart > 0, "text_width": text and text_encoder(text).width}
+        is_blurred = given_frames is not None and given_frames.blurred > 0
+        parts |= {"blurred_hints": is_blurred or denoiser.blurred_hints}
+        parts |= {"plane_times": planes_apart > 0 or denoiser.plane_times}
+        parts |= {"text_width": text_encoder(text).width if text else denoiser.text_width}
         parts |= {"text_tokens": text.tokens} if text else {}
         encoder, rows = encoder_name(sound), {"camera": camera, "sound": sound}
         parts |= {"camera_width": CAMERA_WIDTH if camera else denoiser.camera_width}

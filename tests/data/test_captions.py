@@ -57,11 +57,17 @@ def test_captions_are_of_the_table_and_of_the_files_beside_a_video(tmp_path):
         ("captions.csv", "path,text\na.mp4,x\n", "has no column caption"),
         ("a.json", "{", "is not JSON"),
         ("a.json", '{"captions": [1]}', "holds captions that are no texts"),
+        (
+            "captions.csv",
+            b"file,caption\na.mp4,caf\xe9\n",
+            r"captions in .*csv cannot be read \(not UTF-8\)",
+        ),
+        ("a.txt", b"caf\xe9", r"captions in .*a.txt cannot be read \(not UTF-8\)"),
         ("b.txt", "of another video", "none of the 1 videos of .* has a caption"),
     ],
 )
 def test_captions_that_cannot_be_used_are_named(tmp_path, name, content, message):
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError, match=message):
         captions_of(tmp_path, "a.mp4")
 

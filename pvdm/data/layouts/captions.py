@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,25 +71,36 @@ def _table(path: Path) -> dict[str, list[str]]:
     if not path.is_file():
         return {}
     captions: dict[str, list[str]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
+    try:
+        rows = csv.DictReader(StringIO(_text(path), newline=""))
         if missing := {FILE, CAPTION} - set(rows.fieldnames or ()):
             raise InputError(f"{path} has no column {sorted(missing)[0]}", f"give it the columns {FILE} and {CAPTION}")
         for row in rows:
             captions.setdefault(Path(row[FILE] or "").as_posix(), []).append(row[CAPTION] or "")
+    except csv.Error as error:
+        raise InputError(f"{path} is not a table of comma-separated values ({error})", "mend it") from error
     return captions
+
+
+def _text(path: Path) -> str:
+    """The content of a file; InputError if it cannot be read as UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
+        raise InputError(f"the captions in {path} cannot be read ({reason})", "save it as UTF-8 text") from error
 
 
 def _beside(video: Path) -> Sequence[str]:
     """The captions of the files beside a video."""
     text, data = video.with_suffix(".txt"), video.with_suffix(".json")
-    texts = text.read_text(encoding="utf-8-sig").splitlines() if text.is_file() else []
+    texts = _text(text).splitlines() if text.is_file() else []
     return [*texts, *(_of_json(data) if data.is_file() else ())]
 
 
 def _of_json(path: Path) -> Sequence[str]:
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        content: Any = json.loads(_text(path))
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error})", "mend it, or remove it") from error
     if not isinstance(content, dict):
