@@ -56,6 +56,7 @@ class SamplerConfig:
         hint_guidance: Weight of guidance by given frames, with the rest unchanged.
         hint_noise: Noise, sigma / alpha, that is added to the latent of given frames; 0 is none. A model that was
             trained with `hint_noise` is told.
+        hint_passes: How often the sampled latent is moved towards the given frames, see `LatentModel.consistent`.
         grid: Spacing of the timesteps, see `time_grid`; by default "cubic", for ddim and ddpm "uniform".
         context_noise: Noise, sigma / alpha, that is added to the context, for a model trained with such noise; by
             default 0.1, and 0 is none.
@@ -83,6 +84,7 @@ class SamplerConfig:
     guidance_interval: tuple[float, float] | None = None
     camera_guidance: float = 0.0
     sound_guidance: float = 0.0
+    hint_passes: int = 2
 
     def __post_init__(self) -> None:
         if self.name not in SAMPLER_NAMES:
@@ -91,6 +93,8 @@ class SamplerConfig:
             )
         if self.steps is not None and self.steps < 1:
             raise ArgumentError(f"steps is {self.steps}", "choose at least 1", option="steps")
+        if self.hint_passes < 0:
+            raise ArgumentError(f"hint_passes is {self.hint_passes}", "choose 0 or more", option="hint_passes")
         if self.grid is not None:
             check_grid(self.grid)
         for name in ("context_noise", "hint_noise"):

@@ -108,13 +108,14 @@ class VideoGenerator(VideoTasks):
         """Yields a new clip for each (seed, index), batch by batch: (b, 3, t, h, w) uint8 on the CPU."""
         condition = self.prompted(self.class_condition(labels, len(videos)), prompts, len(videos), negative_prompt)
         condition = self.hinted(condition, keyframes, 0, len(videos))
-        condition = self.tracked(condition, tracks, 0, len(videos))
+        condition, solver = self.tracked(condition, tracks, 0, len(videos)), sampler or SamplerConfig()
 
         def latents(progress: Progress | None) -> Iterator[Tensor]:
             for start in range(0, len(videos), batch_size):
                 part = slice(start, start + batch_size)
                 noise = VideoNoise([(*video, 0) for video in videos[part]])
-                yield self.sample_latent(noise, condition.part(part), sampler or SamplerConfig(), progress)
+                latent = self.sample_latent(noise, condition.part(part), solver, progress)
+                yield self._keyed(latent, keyframes, 0, solver)
 
         with closing(self._decoded(latents, progress)) as decoded:
             for clips in decoded:
@@ -229,6 +230,7 @@ class VideoGenerator(VideoTasks):
                 condition = self.hinted(condition, keyframes, clip * self.frames, len(videos))
                 condition = self.tracked(condition, tracks, clip * self.frames, len(videos))
                 latent = self.sample_latent(noise, condition, solver, progress)
+                latent = self._keyed(latent, keyframes, clip * self.frames, solver)
                 yield latent
 
         fade = self.diffusion.border_fade
@@ -238,6 +240,12 @@ class VideoGenerator(VideoTasks):
                 before = clips if before is None else faded(before, clips, fade)
                 before = keyframes.kept(before, index * self.frames) if keyframes and keep_given else before
                 yield before
+
+    def _keyed(self, latent: Tensor, keyframes: Keyframes | None, start: int, sampler: SamplerConfig) -> Tensor:
+        """Latents of clips from frame `start` on, moved towards the keyframes in them."""
+        if keyframes is None or keyframes.clip(start, self.frames) is None:
+            return latent
+        return self.consistent(latent, lambda clips: keyframes.kept(clips, start), sampler)
 
     def _decoded(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -208,6 +209,22 @@ class LatentModel(AdaptedModel):
         parts = videos[:, :, -self.frames :].split(self.clips_of_a_pass())
         planes = (self.autoencoder.encode(to_float(part.to(self.device))) for part in parts)
         return self.check_result(torch.cat([plane.flatten().float() for plane in planes]), "encoding")
+
+    @torch.no_grad()
+    def consistent(self, latent: Tensor, given: Callable[[Tensor], Tensor], sampler: SamplerConfig) -> Tensor:
+        """Latents (b, c, l) moved by `hint_passes` of the sampler until their clips agree with what is known of them.
+
+        Each pass decodes them, puts what is known into the clips, and adds the difference that this makes to their
+        latents: hard data consistency (Song et al. 2024, arXiv 2307.08123), with the encoder in place of a descent.
+
+        given: Puts what is known into clips (b, 3, t, h, w) uint8.
+        """
+        bound = self.autoencoder.latent_bound
+        for _ in range(sampler.hint_passes):
+            clips = self.decode_latent(latent)
+            latent = latent + self.encode_context(given(clips)) - self.encode_context(clips)
+            latent = latent if bound is None else latent.clamp(-bound, bound)
+        return latent
 
     @torch.no_grad()
     def decode_latent(self, latent: Tensor) -> Tensor:

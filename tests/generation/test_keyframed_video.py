@@ -112,3 +112,18 @@ def test_bad_pictures_are_one_sentence(generator, tmp_path, caplog, options, mes
     given = [option.replace("{0}", f"{tmp_path}/0.png") for option in options]
     assert main(["sample", f"{tmp_path}/model", *given, "--output", f"{tmp_path}/out"]) == 2
     assert message in caplog.text and not (tmp_path / "out").exists()
+
+
+def test_passes_bring_given_frames_closer_and_move_the_rest_less():
+    """As the packaged model does; the frame is one that it made, for another seed."""
+    generator = VideoGenerator.from_pretrained("pvdm/sprites-64")
+    options = {"labels": "walk", "steps": 4}
+    first = generator.sample(2, seed=1, **options)[:, :, 3]
+    without, once, twice = (
+        generator.sample(1, first_frame=first[0], sampler=SamplerConfig(hint_passes=passes), **options)[0].float()
+        for passes in (0, 1, 2)
+    )
+    errors = [(clip[:, 0] - first[0]).square().mean() for clip in (without, once, twice)]
+    assert errors[1] < 0.8 * errors[0] and errors[2] < errors[1]
+    moved = (twice - without).abs().mean((0, 2, 3))
+    assert moved[8:].mean() < 0.7 * moved[0]

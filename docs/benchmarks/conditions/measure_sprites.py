@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sprites_reader import accuracy, clips_of, load
+from sprites_reader import COLORS, accuracy, clips_of, load
 from torch import Tensor
 
 from pvdm import VideoGenerator
 from pvdm.conditions.hints import hint_clip
 from pvdm.diffusion import Condition, SamplerConfig, VideoNoise
 from pvdm.video import to_uint8
-
-COLORS = ("body", "bottom", "top", "hair")
 
 
 class Measurement:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import pairwise, product
 from pathlib import Path
 
 import torch
@@ -18,12 +19,18 @@ from torch.nn import functional
 
 from pvdm.video import read_video
 
-PARTS = ("class", "direction", "body", "bottom", "top", "hair")
+COLORS = ("body", "bottom", "top", "hair")
+PARTS = ("class", "direction", *COLORS)
 SIDE, EPOCHS, BATCH = 64, 40, 32
+LEVELS, BANDS = 10, (0, 28, 44, SIDE)
+"""Levels of each channel in a palette, and the rows at which head, chest and legs part."""
 
 
 class Reader(nn.Module):
-    """Clips (b, 3, 16, 64, 64) uint8, which may begin anywhere in their cycle -> logits of each part, by its name."""
+    """Clips (b, 3, 16, 64, 64) uint8, which may begin anywhere in their cycle -> logits of each part, by its name.
+
+    Colors are read from palettes alone by one linear layer each, action and direction by convolutions.
+    """
 
     def __init__(self, values: dict[str, list[str]], width: int = 32) -> None:
         super().__init__()
@@ -38,14 +45,17 @@ class Reader(nn.Module):
             *(nn.Conv1d(4 * width, 4 * width, 3, padding=1, padding_mode="circular"), nn.ReLU()),
         )
         self.drop = nn.Dropout(0.3)
-        self.heads = nn.ModuleDict({f"of_{name}": nn.Linear(8 * width, len(own)) for name, own in values.items()})
+        lengths = {name: 3 * LEVELS**3 if name in COLORS else 8 * width for name in values}
+        self.heads = nn.ModuleDict({f"of_{name}": nn.Linear(lengths[name], len(own)) for name, own in values.items()})
 
     def forward(self, clips: Tensor) -> dict[str, Tensor]:
         frames = clips[:, :, ::2].transpose(1, 2).flatten(0, 1).float() / 127.5 - 1
         seen = functional.adaptive_avg_pool2d(self.look(frames), 8).flatten(1)
         over_time = self.watch(seen.unflatten(0, (len(clips), -1)).transpose(1, 2))
         pooled = self.drop(torch.cat((over_time.mean(2), over_time.amax(2)), dim=1))
-        return {name: self.heads[f"of_{name}"](pooled) for name in self.values}
+        bands = [palette(clips[..., start:stop, :]) for start, stop in pairwise(BANDS)]
+        colors = torch.cat(bands, dim=1)
+        return {name: self.heads[f"of_{name}"](colors if name in COLORS else pooled) for name in self.values}
 
     @torch.no_grad()
     def read(self, clips: Tensor) -> list[dict[str, str]]:
@@ -53,6 +63,21 @@ class Reader(nn.Module):
         logits = [self.eval()(part) for part in clips.split(64)]
         best = {name: torch.cat([each[name] for each in logits]).argmax(1).tolist() for name in self.values}
         return [{name: self.values[name][best[name][i]] for name in self.values} for i in range(len(clips))]
+
+
+def palette(clips: Tensor) -> Tensor:
+    """Root of the pixels of a frame that are near each of LEVELS^3 colors except black, (b, LEVELS^3)."""
+    levels = clips[:, :, ::4].flatten(2).float() / 255 * (LEVELS - 1)
+    below = levels.floor().clamp(max=LEVELS - 2)
+    near = levels - below
+    found = torch.zeros(len(clips), LEVELS**3)
+    for corner in product((0, 1), repeat=3):
+        upper = torch.tensor(corner).view(3, 1)
+        red, green, blue = (below.long() + upper).unbind(1)
+        weight = torch.where(upper == 1, near, 1 - near).prod(1)
+        found.scatter_add_(1, (red * LEVELS + green) * LEVELS + blue, weight)
+    found[:, 0] = 0
+    return (found / clips[:, :, ::4].shape[2]).sqrt()
 
 
 def load(path: str | Path) -> Reader:

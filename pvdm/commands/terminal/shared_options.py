@@ -41,6 +41,7 @@ SOLVER = {
     "sound_guidance": 0.0,
     "hint_guidance": 0.0,
     "hint_noise": 0.0,
+    "hint_passes": SamplerConfig().hint_passes,
     "context_noise": None,
     "autoguidance": None,
     "weak_model": None,
@@ -156,6 +157,11 @@ def _add_guidance(group: argparse._ArgumentGroup) -> None:
         help="noise, sigma / alpha, in the latent of given frames, for a model trained with it",
     )
     group.add_argument(
+        "--hint-passes",
+        type=natural,
+        help="how often the result is moved towards the given frames, or the small video; 2 by default",
+    )
+    group.add_argument(
         "--context-noise",
         type=float,
         help="noise, sigma / alpha, in the previous clip, for a model trained with it; 0 is none, by default a little",
@@ -223,6 +229,7 @@ def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps:
         sound_guidance=options.sound_guidance,
         hint_guidance=options.hint_guidance,
         hint_noise=options.hint_noise,
+        hint_passes=options.hint_passes,
         grid=options.grid,
         context_noise=options.context_noise,
         autoguidance=options.autoguidance,

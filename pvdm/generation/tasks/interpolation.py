@@ -99,7 +99,9 @@ class Interpolation:
         hint = self.generator.hint(video, known)
         noise = VideoNoise([(self.seed, 0, done + index) for index in range(len(batch))])
         condition = replace(self.told.part(slice(len(batch))), hint=hint.hint, known=hint.known)
-        clips = self.generator.decode_latent(self.generator.sample_latent(noise, condition, self.sampler, progress))
+        latent = self.generator.sample_latent(noise, condition, self.sampler, progress)
+        latent = self.generator.consistent(latent, lambda clips: with_given(clips, video, known), self.sampler)
+        clips = self.generator.decode_latent(latent)
         clips = with_given(clips, video, known) if self.keep_given else clips
         for clip, (frames, is_last) in zip(clips, batch, strict=True):
             yield clip[:, : (frames.shape[1] - 1) * self.factor + is_last]

@@ -88,6 +88,7 @@ class Repair:
         hint = self.generator.hint(video, known)
         condition = replace(self.told, hint=hint.hint, known=hint.known)
         latent = self.generator.sample_latent(noise, condition, self.sampler, progress)
+        latent = self.generator.consistent(latent, lambda clips: with_given(clips, video, known), self.sampler)
         window.put(start, with_given(self.generator.decode_latent(latent), video, known)[0])
 
 

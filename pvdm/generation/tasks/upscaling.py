@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -83,6 +84,7 @@ class Upscaling:
             given = self._filled(enlarged(small, self.generator.size))
             noise = VideoNoise([(self.seed, 0, index)])
             latent = self.generator.sample_latent(noise, self._condition(given, latent), self.sampler, progress)
+            latent = self.generator.consistent(latent, partial(with_blur_of, given=given, factor=factor), self.sampler)
             clip = self.generator.decode_latent(latent)
             clip = clip if before is None else faded(before, clip, self.generator.diffusion.border_fade)
             before = with_blur_of(clip, given, factor) if self.keep_given else clip
