@@ -133,15 +133,23 @@ def test_a_data_set_with_cameras_needs_them_for_each_frame(make_video, tmp_path,
         VideoData(tmp_path, cameras=True, **SIZES).setup("fit")
 
 
-def test_a_turntable_is_one_moment_from_all_sides():
+def test_a_turntable_is_one_moment_from_a_turn_of_its_own():
     options = {"cameras": True, "captions": True, "layout": "scenes", "scenes": SceneOptions(**FEW, turntable=True)}
     data = VideoData(None, **options, **{**SIZES, "frames": 8})
     data.setup("fit")
     sample = data.training[3]
     assert not sample["has_context"] and sample["start"] == 0 and sample["path"].startswith("scenes:/8-turntable/")
-    turn = torch.atan2(sample["camera"][:, 2], sample["camera"][:, 3]) % (2 * torch.pi)
-    torch.testing.assert_close(turn, torch.arange(8) * torch.pi / 4, atol=1e-5, rtol=0)
-    assert sample["caption"].endswith("the camera orbits to the right")
+    turns = []
+    for index in range(10):
+        camera = data.training[index]["camera"]
+        steps = torch.atan2(camera[:, 2], camera[:, 3]).diff()
+        steps = (steps + torch.pi) % (2 * torch.pi) - torch.pi
+        torch.testing.assert_close(steps, steps[:1].expand(7), atol=1e-5, rtol=0)
+        turns.append(float(steps.sum()))
+        side = "right" if turns[-1] > 0 else "left"
+        assert data.training[index]["caption"].endswith(f"the camera orbits to the {side}")
+    assert all(torch.pi / 2 <= abs(turn) <= 2 * torch.pi for turn in turns)
+    assert min(turns) < 0 < max(turns) and len({round(abs(turn), 3) for turn in turns}) == 10
     firsts = {round(float(torch.atan2(*data.training[index]["camera"][0, :2])), 3) for index in range(5)}
     assert len(firsts) == 5
 

@@ -62,7 +62,8 @@ def turntable_caption(world: World, cameras: Sequence[Camera], moment: float, sh
     now, some = np.array([moment]), np.unique(np.linspace(0, len(cameras) - 1, GLANCES).round().astype(int))
     seen = [body for number in some for body in _seen(world, cameras[number], now, shape)]
     clauses = [f"{noun_of(body)} stands still" for body in world.bodies if body in seen]
-    return "; ".join([*([", ".join(clauses)] if clauses else []), "the camera orbits to the right"])
+    side = "right" if cameras[-1].azimuth > cameras[0].azimuth else "left"
+    return "; ".join([*([", ".join(clauses)] if clauses else []), f"the camera orbits to the {side}"])
 
 
 def _seen(world: World, camera: Camera, times: np.ndarray, shape: tuple[int, int]) -> list[Body]:

@@ -2,7 +2,7 @@
 
 The path of a scene names no file: `scenes:/100-frames/0-0000000012` is scene 12 of seed 0 as a video of 100 frames,
 `scenes:/100-frames-1-body-still/0-0000000012` that with one body and a still camera, and
-`scenes:/16-turntable/0-0000000012` one moment of it from 16 sides.
+`scenes:/16-turntable/0-0000000012` one moment of it from 16 places around it.
 """
 
 from __future__ import annotations
@@ -36,13 +36,16 @@ SIDE = 256
 LENGTH = 100
 """Frames of a scene, unless a sample needs more; a scene of a single one is a still."""
 
-VERSION = 1
+VERSION = 2
 """Changes with the pixels of scenes."""
 
 NAME = re.compile(r"(\d+)-(frames|turntable)(?:-([1-4])-bod(?:y|ies))?(?:-(still|orbit|dolly))?/(\d+)-(\d+)")
 
 MOMENT = 1
 """Purpose of the random stream that draws the moment of a turntable; part of its key."""
+
+LEAST_AND_MOST_TURN = (np.pi / 2, 2 * np.pi)
+"""Radians by which the camera of a turntable goes around, to either side: turns differ, so that views depend on it."""
 
 
 class ScenePath(NamedTuple):
@@ -82,7 +85,8 @@ class ScenePath(NamedTuple):
         """Of a turntable the moment, in seconds, and the camera at these frames."""
         draw = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self.index, MOMENT)))
         moment, first = float(draw.uniform(0, LENGTH / FPS)), draw.uniform(-np.pi, np.pi)
-        angles = (first + 2 * np.pi * frames / self.frames).tolist()
+        turn = draw.uniform(*LEAST_AND_MOST_TURN) * draw.choice((-1, 1))
+        angles = (first + turn * frames / max(1, self.frames - 1)).tolist()
         return moment, [replace(world.camera, kind="still", azimuth=angle, speed=0.0, reach=0.0) for angle in angles]
 
 
