@@ -41,8 +41,8 @@ class SceneOptions:
             are stills, which give clips of any length.
         bodies: How many bodies a scene has, 1 to 4; by default it varies.
         camera: What the camera of all scenes does; by default it varies.
-        turntable: Time stands still in a scene, and the camera goes around it by 90 to 360 degrees, as multi-view models
-            train on; a scene is then as long as a clip.
+        turntable: Time stands still in a scene, and the camera goes around it by 90 to 360 degrees, as multi-view
+            models train on; a scene is then as long as a clip.
     """
 
     seed: int = 0
