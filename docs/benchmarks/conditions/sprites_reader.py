@@ -1,8 +1,9 @@
 """Reads action, direction and colors of drawn characters back from clips, to judge what a model was asked for.
 
-    python sprites_reader.py CLIPS READER.pt    trains a small network, and prints its accuracy on held-out clips
+    python sprites_reader.py CLIPS READER.pt MODEL    trains a small network, and prints its accuracy on held-out clips
 
-CLIPS has the folders train and val, by class, and captions.csv with a column for each of `PARTS`.
+It trains on real clips, and on what the autoencoder of MODEL makes of them, whose colors differ a little. CLIPS has the
+folders train and val, by class, and captions.csv with a column for each of `PARTS`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pvdm import VideoGenerator
 from pvdm.video import read_video
 
 COLORS = ("body", "bottom", "top", "hair")
@@ -103,13 +105,14 @@ def accuracy(found: Iterable[dict[str, str]], wanted: Sequence[dict[str, str]]) 
     return {name: sum(left[name] == right[name] for left, right in pairs) / len(pairs) for name in PARTS}
 
 
-def train(root: Path, path: Path) -> None:
+def train(root: Path, path: Path, model: str) -> None:
     """Trains a reader on whole cycles that begin anywhere, a little blurred or noised, as generated ones may be."""
     torch.manual_seed(0)
     rows, clips = clips_of(root, "train")
     values = {name: sorted({row[name] for row in rows}) for name in PARTS}
-    targets = {name: torch.tensor([own.index(row[name]) for row in rows]) for name, own in values.items()}
-    reader = Reader(values)
+    targets = {name: torch.tensor([own.index(row[name]) for row in rows] * 2) for name, own in values.items()}
+    autoencoder, reader = VideoGenerator.load(model), Reader(values)
+    clips = torch.cat((clips, autoencoder.reconstruct(clips)))
     steps = EPOCHS * (len(clips) // BATCH)
     optimizer = torch.optim.AdamW(reader.parameters(), 2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
@@ -124,7 +127,8 @@ def train(root: Path, path: Path) -> None:
         schedule.step()
     torch.save({"values": values, "weights": reader.state_dict()}, path)
     rows, clips = clips_of(root, "val")
-    print({name: round(share, 3) for name, share in accuracy(reader.read(clips), rows).items()}, f"of {len(rows)}")
+    for what, shown in (("real", clips), ("reconstructed", autoencoder.reconstruct(clips))):
+        print(what, {name: round(share, 3) for name, share in accuracy(reader.read(shown), rows).items()}, len(rows))
 
 
 def _moved(clip: Tensor) -> Tensor:
@@ -143,4 +147,4 @@ def _disturbed(clips: Tensor) -> Tensor:
 
 
 if __name__ == "__main__":
-    train(Path(sys.argv[1]), Path(sys.argv[2]))
+    train(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
