@@ -31,6 +31,9 @@ from pvdm.runtime.processes import together
 if TYPE_CHECKING:
     from torch import Tensor
 
+KEEPING = ("noise", "guidance")
+"""Options of what is given, after `--content-` and `--motion-`."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -49,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{part}-noise",
             type=finite,
             help=f"noise, sigma / alpha, up to which the {part} is kept: 0 keeps it exactly, more leaves more freedom",
+        )
+        parser.add_argument(
+            f"--{part}-guidance",
+            type=finite,
+            help=f"weight of guidance by the {part}: how strongly it shapes the rest; 0 turns it off",
         )
     add_output(
         parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder; several are named OUTPUT_N"
@@ -72,12 +80,12 @@ def _recombine(options: argparse.Namespace) -> None:
     from pvdm.generation.tasks.recombination import Recombination
 
     sources = {name: _read(getattr(options, name), generator) for name in ("content", "motion")}
-    noise = {name: getattr(options, f"{name}_noise") for name in ("content", "motion")}
+    names = [f"{part}_{what}" for part in ("content", "motion") for what in KEEPING]
     (label,), (prompt,) = labels_of(options, generator, 1) or [None], prompts_of(options, 1) or [None]
     task = Recombination(
         generator,
         **sources,
-        **{f"{name}_noise": value for name, value in noise.items() if value is not None},
+        **{name: value for name in names if (value := getattr(options, name)) is not None},
         sampler=sampler_of(options, generator),
         label=label,
         prompt=prompt,
@@ -105,8 +113,9 @@ def _outputs(options: argparse.Namespace) -> list[Path]:
             raise InputError(problem, f"give --{part} VIDEO, or --new-{part} N")
         if given is not None:
             check_input(given)
-        elif getattr(options, f"{part}_noise") is not None:
-            raise InputError(f"--{part}-noise is given without --{part}", "leave it out")
+        for what in KEEPING if given is None else ():
+            if getattr(options, f"{part}_{what}") is not None:
+                raise InputError(f"--{part}-{what} is given without --{part}", "leave it out")
     if options.new_content and options.new_motion:
         raise InputError("both content and motion are new", "give a video for one of them, or use pvdm sample")
     output, count = options.output, options.new_content or options.new_motion or 1

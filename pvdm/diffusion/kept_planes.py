@@ -28,6 +28,8 @@ class KeptPlanes:
         levels: times to which content and motion are kept: -1 is exactly, and None not at all.
         noise: (b, c, l), with which they are noised.
         schedule: the noise schedule of the network.
+        guidance: weights of guidance by content and by motion: how much further the prediction of the other part goes
+            in the direction in which the kept one changes it, from pure noise in its place.
     """
 
     latent: Tensor
@@ -35,25 +37,34 @@ class KeptPlanes:
     levels: tuple[int | None, int | None]
     noise: Tensor
     schedule: NoiseSchedule
+    guidance: tuple[float, float] = (0.0, 0.0)
 
     def start(self, noise: Tensor) -> Tensor:
         """The latent that sampling starts from, (b, c, l): noise, and the kept parts with theirs."""
-        last = self.schedule.config.timesteps - 1
-        return torch.where(self._kept(last), self._at(last), noise)
+        return torch.where(self._kept(self._last), self._at(self._last), noise)
 
     def network(self, network: Network) -> Network:
         """The network, which sees kept parts at their levels; any number of such batches, one after the other."""
 
         def seen(z: Tensor, t: Tensor, condition: Condition) -> Tensor:
-            now = int(t[0])
-            times = [now if level is None else min(now, level) for level in self.levels]
+            now, copies = int(t[0]), len(z) // len(self.latent)
+            times = [now if level is None else max(0, min(now, level)) for level in self.levels]
             latent = z
             for part, level in zip(self._parts, self.levels, strict=True):
                 if level is not None and level < now:
-                    noised = self._at(level).repeat(len(z) // len(self.latent), 1, 1)
+                    noised = self._at(level).repeat(copies, 1, 1)
                     latent = torch.where(part, noised.to(z.dtype), latent)
-            both = t.new_tensor([max(time, 0) for time in times])
-            return network(latent, both.expand(len(z), 2), condition)
+
+            def output(latent: Tensor, times: list[int]) -> Tensor:
+                return network(latent, t.new_tensor(times).expand(len(z), 2), condition).to(z.dtype)
+
+            found = output(latent, times)
+            for place, (part, level, weight) in enumerate(zip(self._parts, self.levels, self.guidance, strict=True)):
+                if level is not None and weight:
+                    lost = torch.where(part, self.noise.repeat(copies, 1, 1).to(z.dtype), latent)
+                    without = output(lost, [self._last if other == place else times[other] for other in (0, 1)])
+                    found = torch.where(part, found, found + weight * (found - without))
+            return found
 
         return seen
 
@@ -73,6 +84,10 @@ class KeptPlanes:
         for part in exactly:
             latent = torch.where(part, self.latent.to(latent.dtype), latent)
         return latent
+
+    @property
+    def _last(self) -> int:
+        return self.schedule.config.timesteps - 1
 
     @property
     def _parts(self) -> tuple[Tensor, Tensor]:

@@ -129,17 +129,24 @@ class LatentModel(AdaptedModel):
         return latent if kept is None else kept.result(latent)
 
     def kept_planes(
-        self, latent: Tensor, noise: VideoNoise, *, content: float | None, motion: float | None
+        self,
+        latent: Tensor,
+        noise: VideoNoise,
+        *,
+        content: float | None,
+        motion: float | None,
+        guidance: tuple[float, float] = (0.0, 0.0),
     ) -> KeptPlanes:
         """What is kept of a latent (b, c, l), up to a noise, sigma / alpha, of its content and of its motion.
 
-        0 is exactly, and None not at all. InputError if this model has one noise level for both.
+        0 is exactly, and None not at all. guidance: By content and by motion, see `KeptPlanes`. InputError if this
+        model has one noise level for both.
         """
         self.check_recombines()
         levels = [None if sigma is None else time_of_sigma(self.schedule, sigma) for sigma in (content, motion)]
         mask = self.autoencoder.content_mask.to(self.device)
         own = noise.normal(latent.shape[1:], device=self.device)
-        return KeptPlanes(latent, mask, tuple(levels), own, self.schedule)
+        return KeptPlanes(latent, mask, tuple(levels), own, self.schedule, guidance)
 
     def completed(self, sampler: SamplerConfig) -> SamplerConfig:
         """The sampler with all that it leaves to this model: steps, grid, and weight of autoguidance.

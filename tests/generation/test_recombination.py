@@ -76,14 +76,34 @@ def test_guided_and_weak_networks_see_the_same(generator, seen):
     assert all(len(z) == 4 and torch.equal(z[:, mask], latent[:, mask].repeat(2, 1)) for z, _, _ in seen)
 
 
+def test_guidance_leads_the_other_part_away_from_what_the_kept_one_would_be_as_noise(generator, seen):
+    latent, mask = latents(generator, 0), generator.autoencoder.content_mask
+    options, last = {"content": 0.0, "motion": None}, generator.schedule.config.timesteps - 1
+    plain, guided = (sampled(generator, latent, **options, guidance=(weight, 3.0)) for weight in (0.0, 0.5))
+    assert torch.equal(guided[:, mask], latent[:, mask])
+    assert not torch.isclose(guided[:, ~mask], plain[:, ~mask]).all()
+    with_content, without = seen[4:6]  # after the four steps of the first
+    assert with_content[1][0, 0] == 0 and without[1][0, 0] == last
+    assert torch.equal(with_content[0][:, ~mask], without[0][:, ~mask])
+    noise = VideoNoise([(4, 0)]).normal(latent.shape[1:])
+    assert torch.equal(without[0][:, mask], noise[:, mask])
+    kept = generator.kept_planes(latent, VideoNoise([(4, 0)]), **options, guidance=(0.5, 0.0))
+    t = torch.tensor([last // 2])
+    alone = replace(kept, guidance=(0.0, 0.0)).network(generator.denoiser)(latent, t, with_content[2])
+    lost = generator.denoiser(torch.where(mask, noise, latent), torch.tensor([[last, last // 2]]), with_content[2])
+    both = kept.network(generator.denoiser)(latent, t, with_content[2])
+    torch.testing.assert_close(both, torch.where(mask, alone, alone + 0.5 * (alone - lost)))
+
+
 def test_videos_of_several_clips_continue_and_depend_on_their_seeds_alone(generator, seen):
-    content, motion = noise_video(20, 1), noise_video(26, 2)
-    found = generator.recombine(2, content=content, motion=motion, sampler=FAST)
+    options = {"content_noise": 2.0, "content_guidance": 0.0, "motion_guidance": 0.0, "sampler": FAST}
+    options |= {"content": noise_video(20, 1), "motion": noise_video(26, 2)}
+    found = generator.recombine(2, **options)
     assert found.shape == (2, 3, 16, 32, 32) and not torch.equal(found[0], found[1])
     assert [condition.context is not None for _, _, condition in seen] == [False] * 4 + [True] * 4
-    alone = generator.recombine(content=content, motion=motion, sampler=FAST, prompt="red")
+    alone = generator.recombine(**options, prompt="red")
     assert not torch.equal(alone[0], found[0])
-    again = generator.recombine(content=content, motion=motion, sampler=FAST)
+    again = generator.recombine(**options)
     assert (again[0].int() - found[0].int()).abs().max() <= 1
 
 

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from measured_frames import KINDS, given_figures
 from sprites_reader import COLORS, accuracy, clips_of, load
-from torch import Tensor
 
 from pvdm import VideoGenerator
-from pvdm.conditions.hints import hint_clip
-from pvdm.diffusion import Condition, SamplerConfig, VideoNoise
-from pvdm.video import to_uint8
+from pvdm.diffusion import SamplerConfig
+from pvdm.generation.tasks.recombination import CONTENT_GUIDANCE, CONTENT_NOISE, MOTION_GUIDANCE, MOTION_NOISE
 
 
 class Measurement:
@@ -51,43 +51,17 @@ class Measurement:
             "real": accuracy(self.reader.read(self.clips), self.rows),
         }
 
-    def given(self, frames: list[int]) -> dict[str, float]:
-        """PSNR of the given and of the missing frames, and motion relative to that of the real clips."""
-        known = torch.zeros(len(self.clips), self.generator.frames, dtype=torch.bool)
-        known[:, frames] = True
-        missing = [frame for frame in range(self.generator.frames) if frame not in frames]
-        made = self.sampled(self.generator.hint(self.clips, known))
-        own = self.generator.reconstruct(self.clips)
-        blend = self.generator.reconstruct(to_uint8(hint_clip(self.clips, known)))
-        shuffled = self.sampled(self.generator.hint(self.clips[self.other], known))
-        return {
-            "given frames": psnr(made, self.clips, frames),
-            "given frames, autoencoder": psnr(own, self.clips, frames),
-            "missing frames": psnr(made, self.clips, missing),
-            "missing frames, blend": psnr(blend, self.clips, missing),
-            "missing frames, autoencoder": psnr(own, self.clips, missing),
-            "missing frames, shuffled": psnr(shuffled, self.clips, missing),
-            "motion": motion(made) / motion(self.clips),
-        }
-
-    def sampled(self, condition: Condition) -> Tensor:
-        """Clips of a condition."""
-        latents = []
-        for start in range(0, len(self.clips), 16):
-            part = condition.part(slice(start, start + 16))
-            noise = VideoNoise([(self.seed, start + place, 0) for place in range(len(part.hint))])
-            latents.append(self.generator.sample_latent(noise, part, SamplerConfig(steps=self.steps)))
-        return self.generator.decode_latent(torch.cat(latents))
-
-    def recombined(self, content_noise: float, motion_noise: float) -> dict[str, float]:
+    def recombined(self, noise: Sequence[float], guidance: Sequence[float]) -> dict[str, float]:
         """The content of each clip with the motion of another: whose action and direction, whose colors."""
         made = torch.cat(
             [
                 self.generator.recombine(
                     content=clip,
                     motion=self.clips[other],
-                    content_noise=content_noise,
-                    motion_noise=motion_noise,
+                    content_noise=noise[0],
+                    motion_noise=noise[1],
+                    content_guidance=guidance[0],
+                    motion_guidance=guidance[1],
                     seed=self.seed + number,
                     steps=self.steps,
                 )
@@ -106,17 +80,6 @@ class Measurement:
         }
 
 
-def psnr(made: Tensor, real: Tensor, frames: list[int]) -> float:
-    """Mean of the clips' PSNR in dB, over some frames."""
-    error = (made[:, :, frames].double() - real[:, :, frames].double()).square().mean((1, 2, 3, 4))
-    return float((10 * torch.log10(255**2 / error)).mean())
-
-
-def motion(clips: Tensor) -> float:
-    """Mean absolute difference of consecutive frames, in levels."""
-    return float((clips[:, :, 1:].double() - clips[:, :, :-1].double()).abs().mean())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
@@ -127,7 +90,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--limit", type=int, default=None, help="clips")
     parser.add_argument("--prompt-guidance", type=float, default=1.0)
-    parser.add_argument("--kept", type=float, nargs=2, action="append", default=[], help="noise of content and motion")
+    parser.add_argument("--hint-guidance", type=float, default=0.0)
+    kept = "noise of content and motion in recombination, and guidance by them"
+    parser.add_argument("--kept", type=float, nargs=4, action="append", help=kept)
     parser.add_argument("--only", nargs="*", choices=("text", "given", "recombined"))
     options = parser.parse_args()
     wanted = options.only or ("text", "given", "recombined")
@@ -135,13 +100,19 @@ def main() -> None:
     if "text" in wanted:
         figures["text"] = measurement.text()
     if "given" in wanted:
-        gap = [frame for frame in range(16) if not 4 <= frame < 12]
-        kinds = {"first": [0], "ends": [0, 15], "by 4": [0, 4, 8, 12], "gap of 8": gap}
-        figures["given"] = {name: measurement.given(frames) for name, frames in kinds.items()}
+        sampler = SamplerConfig(steps=options.steps, hint_guidance=options.hint_guidance)
+        figures["given"] = {
+            name: given_figures(measurement.generator, measurement.clips, frames, sampler, options.seed)
+            for name, frames in KINDS.items()
+        }
     if "recombined" in wanted:
-        pairs = options.kept or [(1.0, 0.0)]
-        figures["recombined"] = {f"content {c:g}, motion {m:g}": measurement.recombined(c, m) for c, m in pairs}
+        noise, guidance = (CONTENT_NOISE, MOTION_NOISE), (CONTENT_GUIDANCE, MOTION_GUIDANCE)
+        figures["recombined"] = {
+            "noise {:g} {:g}, guidance {:g} {:g}".format(*kept): measurement.recombined(kept[:2], kept[2:])
+            for kept in options.kept or [(*noise, *guidance)]
+        }
     settings = {"seed": options.seed, "steps": options.steps, "prompt_guidance": options.prompt_guidance}
+    settings["hint_guidance"] = options.hint_guidance
     settings |= {"clips": len(measurement.rows), "training_step": measurement.generator.training_step}
     report = {"settings": settings, "versions": {name: version(name) for name in ("pvdm", "torch")}, **figures}
     options.figures.write_text(json.dumps(report, indent=2) + "\n")

@@ -41,7 +41,7 @@ class Published:
 
     @property
     def is_comparable(self) -> bool:
-        """Whether it belongs into the paper's table: 256x256, and the model is not told the class."""
+        """Whether it belongs in the paper's table: 256x256, and the model is not told the class."""
         return self.size == 256 and not self.classes
 
     @property

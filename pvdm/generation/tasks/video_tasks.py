@@ -111,7 +111,8 @@ class VideoTasks(LatentModel):
             steps: Evaluations of the network per clip; by default those of the sampler.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             progress: Called after each step with (steps done, steps) of each clip.
-            options: `content_noise`, `motion_noise`, `label` and `prompt` of `Recombination`.
+            options: `content_noise`, `motion_noise`, `content_guidance`, `motion_guidance`, `label` and `prompt` of
+                `Recombination`.
         """
         if num_videos < 1:
             raise InputError(f"num_videos is {num_videos}", "give at least 1")

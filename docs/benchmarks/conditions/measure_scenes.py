@@ -1,0 +1,156 @@
+"""Measures what a model of rendered scenes does with its conditions, on held-out scenes, against shuffled ones.
+
+    python measure_scenes.py MODEL FIGURES.json --only text [--clips 200] [--seed 0] [--steps 20]
+
+text needs a model that was trained on scenes of one body with a still camera; views one of turntables, with
+`model.camera`; sound one of scenes that are heard; given and upscaled any with given frames. PSNR is in dB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from measured_frames import BATCH, KINDS, given_figures, motion, psnr
+from torch import Tensor
+
+from pvdm import VideoGenerator
+from pvdm.conditions.blurred_clips import enlarged
+from pvdm.conditions.cameras import CameraPath
+from pvdm.data.scenes import ScenePath
+from pvdm.data.scenes.scene_videos import read_clip, scene_camera, scene_caption
+from pvdm.diffusion import SamplerConfig
+from pvdm.evaluation.scene_reading import agreements, read_bodies
+from pvdm.video import ClipShape
+
+SEED = 3_000_017
+"""Of the scenes that are measured; trainings have other seeds."""
+
+SHAPE = ClipShape(16, 64, 64)
+PROPERTIES = ("color", "shape", "direction", "together")
+SMALL = 16
+"""Pixels a side of the videos that are upscaled."""
+
+
+def captions_and_clips(count: int) -> tuple[list[str], Tensor]:
+    """Scenes of one body with a still camera that have a body in their caption."""
+    captions, clips = [], []
+    number = 0
+    while len(clips) < count:
+        path = ScenePath(SEED, number, 16, bodies=1, camera="still").path
+        caption = scene_caption(path, SHAPE, np.arange(16))
+        if agreements([], caption):
+            captions.append(caption)
+            clips.append(read_clip(path, SHAPE))
+        number += 1
+    return captions, torch.stack(clips)
+
+
+def turntables(count: int) -> tuple[Tensor, list[CameraPath]]:
+    """Scenes of one body from cameras that turn around it."""
+    paths = [ScenePath(SEED, number, 16, bodies=1, turntable=True).path for number in range(count)]
+    cameras = [CameraPath(*scene_camera(path, np.arange(16))) for path in paths]
+    return torch.stack([read_clip(path, SHAPE) for path in paths]), cameras
+
+
+def small_clips(clips: Tensor) -> Tensor:
+    """Clips (n, 3, t, h, w) uint8 scaled down to 16 pixels a side."""
+    frames = clips.transpose(1, 2).flatten(0, 1).float()
+    small = torch.nn.functional.interpolate(frames, size=(SMALL, SMALL), mode="bicubic", antialias=True)
+    return small.round().clamp(0, 255).byte().unflatten(0, (len(clips), -1)).transpose(1, 2)
+
+
+def read_right(clips: Tensor, captions: list[str]) -> dict[str, float]:
+    """The share of clips in which each property of the caption is read; one that it does not name counts as right."""
+    found = [
+        agreements(read_bodies(clip.permute(1, 2, 3, 0).numpy())[:1], caption)[0]
+        for clip, caption in zip(clips, captions, strict=True)
+    ]
+    return {name: sum(getattr(each, name) is not False for each in found) / len(found) for name in PROPERTIES}
+
+
+def text(generator: VideoGenerator, count: int, sampler: SamplerConfig, seed: int) -> dict[str, Any]:
+    """Clips by captions of scenes that training never saw, read back."""
+    captions, real = captions_and_clips(count)
+    made = generator.sample(count, prompt=captions, seed=seed, sampler=sampler, batch_size=BATCH)
+    return {
+        **read_right(made, captions),
+        "real clips": read_right(real, captions),
+        "captions of others": read_right(made, captions[1:] + captions[:1]),
+        "motion": motion(made) / motion(real),
+    }
+
+
+def views(generator: VideoGenerator, count: int, sampler: SamplerConfig, seed: int) -> dict[str, float]:
+    """One view given, and the others by their cameras."""
+    real, cameras = turntables(count)
+    others = cameras[1:] + cameras[:1]
+    right, wrong = (
+        torch.cat(
+            [
+                generator.sample(1, first_frame=clip[:, 0], camera=camera, seed=seed + number, sampler=sampler)
+                for number, (clip, camera) in enumerate(zip(real, each, strict=True))
+            ]
+        )
+        for each in (cameras, others)
+    )
+    missing, still = range(1, 16), real[:, :, :1].expand_as(real)
+    figures = {
+        "made": right,
+        "made, cameras of others": wrong,
+        "given view repeated": still,
+        "autoencoder": generator.reconstruct(real),
+    }
+    return {name: psnr(clips, real, missing) for name, clips in figures.items()}
+
+
+def upscaled(generator: VideoGenerator, count: int, sampler: SamplerConfig, seed: int) -> dict[str, float]:
+    """Clips of 16 pixels a side, made larger."""
+    _, real = captions_and_clips(count)
+    small = small_clips(real)
+    bicubic = torch.stack([enlarged(clip, (64, 64)) for clip in small])
+    made = torch.stack(
+        [generator.upscale(clip, seed=seed + number, sampler=sampler) for number, clip in enumerate(small)]
+    )
+    everywhere = range(16)
+    figures = {"made": made, "bicubic": bicubic, "autoencoder": generator.reconstruct(real)}
+    return {name: psnr(clips, real, everywhere) for name, clips in figures.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("figures", type=Path)
+    parser.add_argument("--only", nargs="+", required=True, choices=("text", "views", "upscaled", "given"))
+    parser.add_argument("--clips", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--prompt-guidance", type=float, default=1.0)
+    parser.add_argument("--hint-guidance", type=float, default=0.0)
+    parser.add_argument("--camera-guidance", type=float, default=0.0)
+    options = parser.parse_args()
+    weights = {name: getattr(options, name) for name in ("prompt_guidance", "hint_guidance", "camera_guidance")}
+    generator, sampler = VideoGenerator.load(options.model), SamplerConfig(steps=options.steps, **weights)
+    figures: dict[str, Any] = {}
+    for what, measure in (("text", text), ("views", views), ("upscaled", upscaled)):
+        if what in options.only:
+            figures[what] = measure(generator, options.clips, sampler, options.seed)
+    if "given" in options.only:
+        _, clips = captions_and_clips(options.clips)
+        figures["given"] = {
+            name: given_figures(generator, clips, frames, sampler, options.seed) for name, frames in KINDS.items()
+        }
+    settings = {"seed": options.seed, "steps": options.steps, "clips": options.clips, **weights}
+    settings["training_step"] = generator.training_step
+    report = {"settings": settings, "versions": {name: version(name) for name in ("pvdm", "torch")}, **figures}
+    options.figures.write_text(json.dumps(report, indent=2) + "\n")
+    print(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()
