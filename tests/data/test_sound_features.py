@@ -7,7 +7,8 @@ import pytest
 from video.sounds import tone, write_wav
 
 from pvdm.data import SceneOptions
-from pvdm.data.scenes import scene
+from pvdm.data.scenes import ScenePath, scene
+from pvdm.data.scenes.scene_videos import scene_sound
 from pvdm.data.tracks.sound_features import (
     MELS,
     MelEncoder,
@@ -119,8 +120,20 @@ def test_scenes_are_heard_and_turntables_are_not():
     assert all(sample["has_sound"] for sample in heard[0]) and not any(sample["has_sound"] for sample in heard[1])
     clicking = next(number for number in range(20) if np.abs(scene(0, number, frames=50).sound()).max() > 0.1)
     moment = int(np.abs(scene(0, clicking, frames=50).sound()).argmax()) // 640
-    from pvdm.data.scenes.scene_videos import ScenePath
-
     path, info = ScenePath(0, clicking, 100).path, VideoInfo(100, 16, 16, 25.0)
     around = sound_of(path, info, np.arange(moment, moment + 1), "mel").reshape(5, MELS)
     assert around[2].max() > -0.5
+
+
+def test_of_a_scene_with_one_body_only_that_one_is_heard():
+    """The other bodies of the scene, which this path leaves out, click as well."""
+    for number in range(40):
+        path = ScenePath(0, number, 100, bodies=1)
+        alone = scene_sound(path.path, 0.0, 4.0, 8000)
+        impacts = path.world.bodies[0].motion.impacts[0]
+        if not (impacts < 4).any():
+            assert not alone.any()
+    crowds = [ScenePath(0, number, 100) for number in range(40)]
+    louder = [np.abs(scene_sound(path.path, 0.0, 4.0, 8000)).sum() for path in crowds]
+    quieter = [np.abs(scene_sound(path._replace(bodies=1).path, 0.0, 4.0, 8000)).sum() for path in crowds]
+    assert any(more > less + 1 for more, less in zip(louder, quieter, strict=True))

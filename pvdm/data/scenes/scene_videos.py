@@ -164,7 +164,7 @@ def scene_sound(path: str | Path, start: float, seconds: float, rate: int) -> np
     scene = ScenePath.of(path)
     if scene.turntable or scene.frames == 1:
         return None
-    return waveform(World.draw(scene.seed, scene.index), start, round(seconds * rate), rate)
+    return waveform(scene.world, start, round(seconds * rate), rate)
 
 
 def scene_words() -> str:
