@@ -71,6 +71,20 @@ def test_rendered_clips_are_read_as_they_are():
     assert len(right) > 30 and np.mean(right) > 0.9
 
 
+def test_the_way_of_a_body_turns_where_it_hits_the_ground():
+    number = next(n for n in range(0, 200, 5) if _lands(scene(7, n, frames=16, bodies=1, camera="still")))
+    made = scene(7, number, frames=16, bodies=1, camera="still")
+    path = read_bodies(made.frames)[0].path
+    lowest = max(range(16), key=lambda frame: path[frame][1])
+    assert abs(lowest - 25 * made.events[0].time) <= 1
+
+
+def _lands(made):
+    """Whether the body hits the ground once, well within the clip, and is seen in all frames."""
+    times = [25 * event.time for event in made.events]
+    return len(times) == 1 and 4 < times[0] < 11 and made.facts and made.facts[0].is_whole and made.facts[0].area > 0.01
+
+
 def test_clips_of_other_sizes_are_read_and_empty_ones_show_nothing():
     made = scene(22, 5, bodies=1, height=128, width=128)
     assert agreement(read_scene(made.frames), made.facts[0]).color

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
+import wave
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,9 @@ from torch import Tensor
 from pvdm import VideoGenerator
 from pvdm.conditions.blurred_clips import enlarged
 from pvdm.conditions.cameras import CameraPath
-from pvdm.data.scenes import ScenePath
-from pvdm.data.scenes.scene_videos import read_clip, scene_camera, scene_caption
+from pvdm.data.scenes import MOTIONS, ScenePath
+from pvdm.data.scenes.rendered_scene import FPS
+from pvdm.data.scenes.scene_videos import read_clip, scene_camera, scene_caption, scene_sound
 from pvdm.diffusion import SamplerConfig
 from pvdm.evaluation.scene_reading import agreements, read_bodies
 from pvdm.video import ClipShape
@@ -35,6 +38,10 @@ SHAPE = ClipShape(16, 64, 64)
 PROPERTIES = ("color", "shape", "direction", "together")
 SMALL = 16
 """Pixels a side of the videos that are upscaled."""
+
+RATE = 16000
+SHARP = 0.012
+"""By how much of the picture's height a body's way bends at a bounce, from one frame to the next."""
 
 
 def captions_and_clips(count: int) -> tuple[list[str], Tensor]:
@@ -109,6 +116,65 @@ def views(generator: VideoGenerator, count: int, sampler: SamplerConfig, seed: i
     return {name: psnr(clips, real, missing) for name, clips in figures.items()}
 
 
+def bouncing(count: int) -> tuple[list[ScenePath], list[np.ndarray]]:
+    """Scenes of one body that bounces, and the frames, not whole numbers, of its impacts away from both ends."""
+    paths, clicks, number = [], [], 0
+    while len(paths) < count:
+        path = ScenePath(SEED, number * len(MOTIONS), 16, bodies=1, camera="still")
+        moments = path.world.bodies[0].motion.impacts[0] * FPS
+        moments = moments[(moments > 1.5) & (moments < 13.5)]
+        if len(moments):
+            paths.append(path)
+            clicks.append(moments)
+        number += 1
+    return paths, clicks
+
+
+def bounces_in(clip: Tensor) -> list[int]:
+    """The frames at which the largest body is lowest, and turns sharply."""
+    found = read_bodies(clip.permute(1, 2, 3, 0).numpy())
+    down = [np.nan if place is None else place[1] for place in found[0].path] if found else []
+    return [
+        frame
+        for frame in range(1, len(down) - 1)
+        if down[frame] >= max(down[frame - 1], down[frame + 1])
+        and 2 * down[frame] - down[frame - 1] - down[frame + 1] > SHARP
+    ]
+
+
+def heard(clips: Tensor, clicks: list[np.ndarray]) -> dict[str, float]:
+    """The share of clicks with a bounce within a frame, and of bounces with a click."""
+    bounces = [np.array(bounces_in(clip)) for clip in clips]
+    pairs = [np.abs(one[:, None] - other[None]) <= 1 for one, other in zip(clicks, bounces, strict=True)]
+    seen, meant = (np.concatenate([pair.any(axis) for pair in pairs]).mean() for axis in (1, 0))
+    return {"clicks with a bounce": float(seen), "bounces with a click": float(meant)}
+
+
+def sound(generator: VideoGenerator, count: int, sampler: SamplerConfig, seed: int) -> dict[str, Any]:
+    """Clips by the sound of scenes in which a body bounces."""
+    paths, clicks = bouncing(count)
+    real, made = torch.stack([read_clip(path.path, SHAPE) for path in paths]), []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, path in enumerate(paths):
+            file = Path(folder) / f"{number}.wav"
+            write_sound(file, scene_sound(path.path, 0.0, (SHAPE.frames + 4) / FPS, RATE))
+            made.append(generator.sample(1, sound=file, seed=seed + number, sampler=sampler))
+    clips = torch.cat(made)
+    return {
+        **heard(clips, clicks),
+        "real clips": heard(real, clicks),
+        "sounds of others": heard(clips, clicks[1:] + clicks[:1]),
+        "motion": motion(clips) / motion(real),
+    }
+
+
+def write_sound(file: Path, samples: np.ndarray) -> None:
+    """A .wav of one channel, of (n,) in [-1, 1]."""
+    with wave.open(str(file), "wb") as track:
+        track.setparams((1, 2, RATE, 0, "NONE", ""))
+        track.writeframes((samples * 32767).astype("<i2").tobytes())
+
+
 def upscaled(generator: VideoGenerator, count: int, sampler: SamplerConfig, seed: int) -> dict[str, float]:
     """Clips of 16 pixels a side, made larger."""
     _, real = captions_and_clips(count)
@@ -126,18 +192,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("figures", type=Path)
-    parser.add_argument("--only", nargs="+", required=True, choices=("text", "views", "upscaled", "given"))
+    parser.add_argument("--only", nargs="+", required=True, choices=("text", "views", "sound", "upscaled", "given"))
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--prompt-guidance", type=float, default=1.0)
     parser.add_argument("--hint-guidance", type=float, default=0.0)
     parser.add_argument("--camera-guidance", type=float, default=0.0)
+    parser.add_argument("--sound-guidance", type=float, default=0.0)
     options = parser.parse_args()
-    weights = {name: getattr(options, name) for name in ("prompt_guidance", "hint_guidance", "camera_guidance")}
+    names = ("prompt_guidance", "hint_guidance", "camera_guidance", "sound_guidance")
+    weights = {name: getattr(options, name) for name in names}
     generator, sampler = VideoGenerator.load(options.model), SamplerConfig(steps=options.steps, **weights)
     figures: dict[str, Any] = {}
-    for what, measure in (("text", text), ("views", views), ("upscaled", upscaled)):
+    for what, measure in (("text", text), ("views", views), ("sound", sound), ("upscaled", upscaled)):
         if what in options.only:
             figures[what] = measure(generator, options.clips, sampler, options.seed)
     if "given" in options.only:

@@ -24,7 +24,7 @@ from pvdm import VideoGenerator
 from pvdm.diffusion import SamplerConfig
 from pvdm.video import to_uint8
 
-SHOWN, FRAMES = 4, (0, 3, 6, 9, 12, 15)
+SHOWN, FRAMES = 4, (0, 2, 4, 8, 12, 15)
 MARGIN, LINE, BLANK = 6, 15, 96
 
 Row = tuple[str, Tensor | list[str]]

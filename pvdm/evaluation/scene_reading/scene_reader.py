@@ -42,6 +42,7 @@ class BodyReading:
         color, shape, direction: In the words of `pvdm.data.scenes.BodyFacts`.
         place: (x, y) of its middle in the middle frame, in [0, 1] of the width and the height.
         area: Share of the picture that it covers, the mean of all frames.
+        path: (x, y) of its middle in each frame, None where it is not seen.
     """
 
     color: str
@@ -49,6 +50,7 @@ class BodyReading:
     place: tuple[float, float]
     direction: Direction
     area: float
+    path: tuple[tuple[float, float] | None, ...] = ()
 
 
 class SceneReader(nn.Module):
@@ -71,7 +73,12 @@ class SceneReader(nn.Module):
         found = zip(masks.numpy(), colors.tolist(), shapes.tolist(), directions.tolist(), strict=True)
         return [
             BodyReading(
-                COLOR_NAMES[color], SHAPE_NAMES[shape], middle_of(mask), DIRECTIONS[direction], float(mask.mean())
+                COLOR_NAMES[color],
+                SHAPE_NAMES[shape],
+                middle_of(mask),
+                DIRECTIONS[direction],
+                float(mask.mean()),
+                tuple(middle_of(frame[None]) if frame.any() else None for frame in mask),
             )
             for mask, color, shape, direction in found
         ]
