@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -10,16 +11,54 @@ from torch import Tensor, nn
 from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion.condition import ROWS, Condition
 from pvdm.diffusion.networks.blocks import LevelEmbedding, timestep_embedding, zero
-from pvdm.diffusion.networks.frame_rows import FrameRows, planes_of_rows
-from pvdm.diffusion.networks.text_tokens import TextEmbedding, TextTokens, embedded_text
+from pvdm.diffusion.networks.frame_rows import FrameRows, check_rows, planes_of_rows
+from pvdm.diffusion.networks.text_tokens import TextEmbedding, TextTokens, check_text, embedded_text
 from pvdm.errors import ArgumentError
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiserConfig:
+    """What a network may be told beside noise; base of the sizes of both.
+
+    Args:
+        classes: Number of classes; None builds a network without labels.
+        context_levels: Whether the network is told how noisy the context is, which training with `context_noise` sets.
+        hints: Whether it takes hints, clips of which some frames are given, which training with `given_frames` sets.
+        blurred_hints: Whether it was trained with blurred clips as hints, so that it can upscale.
+        text_width: Channels of a text's token states, which training with `text` sets; None for a network without text.
+        text_tokens: The most tokens of a text, which training with `text` sets.
+        text_layers: Transformer layers over the tokens of a text.
+        camera_width: Numbers of a frame's camera, which training with `camera` sets; None for a network without.
+        sound_width: Numbers of a frame's sound, which training with `sound` sets; None for a network without.
+        plane_times: Whether content and motion may have noise of different levels, which training with `planes_apart`
+            sets.
+    """
+
+    classes: int | None = None
+    context_levels: bool = False
+    hints: bool = False
+    blurred_hints: bool = False
+    text_width: int | None = None
+    text_tokens: int = 32
+    text_layers: int = 2
+    plane_times: bool = False
+    camera_width: int | None = None
+    sound_width: int | None = None
+
+    def check_parts(self, width: int) -> None:
+        """ArgumentError for impossible sizes of these parts in a network whose positions have `width` channels."""
+        if self.classes is not None and self.classes < 1:
+            remedy = "give a number of at least 1, or leave it out for no labels"
+            raise ArgumentError(f"classes is {self.classes}", remedy, option="classes")
+        check_text(self, width)
+        check_rows(self)
 
 
 class Denoiser(nn.Module):
     """Base of the networks (z, t, condition) -> what they were trained to predict, see parameterization.py.
 
     Args:
-        config: Sizes, with the fields that both networks have.
+        config: Its sizes.
         channels: Channels of the sinusoids of times, and of positions after the first layer.
         embedding_channels: Channels of their embedding.
     """
@@ -37,7 +76,7 @@ class Denoiser(nn.Module):
     )
     """Parts of the names of weights that start without effect, which those of an older network may lack."""
 
-    def __init__(self, config: Any, channels: int, embedding_channels: int) -> None:
+    def __init__(self, config: DenoiserConfig, channels: int, embedding_channels: int) -> None:
         super().__init__()
         self.config, self.shape, size = config, TriplaneShape(*config.latent_shape), embedding_channels
         self.embed_time = nn.Sequential(nn.Linear(channels, size), nn.SiLU(), nn.Linear(size, size))

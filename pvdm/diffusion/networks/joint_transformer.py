@@ -12,14 +12,13 @@ from torch.nn import functional
 from pvdm.autoencoder import PLANES, Triplane
 from pvdm.diffusion.condition import Condition
 from pvdm.diffusion.networks.blocks import fold_time, unfold_time, zero
-from pvdm.diffusion.networks.denoiser import Denoiser
-from pvdm.diffusion.networks.frame_rows import check_rows
-from pvdm.diffusion.networks.text_tokens import TextAttention, TextTokens, check_text
+from pvdm.diffusion.networks.denoiser import Denoiser, DenoiserConfig
+from pvdm.diffusion.networks.text_tokens import TextAttention, TextTokens
 from pvdm.errors import ArgumentError
 
 
 @dataclass(frozen=True)
-class TransformerConfig:
+class TransformerConfig(DenoiserConfig):
     """Sizes of the joint transformer; the defaults suit the spectral autoencoder's latents of 64x64 video.
 
     Args:
@@ -31,17 +30,6 @@ class TransformerConfig:
         heads: Attention heads.
         expansion: Hidden width of a block's MLP, relative to `width`.
         frame_patch: Frames that a position of the motion planes holds; the number of frames must be divisible by it.
-        classes: Number of classes; None builds a network without labels.
-        context_levels: Whether the network is told how noisy the context is, which training with `context_noise` sets.
-        hints: Whether it takes hints, clips of which some frames are given, which training with `given_frames` sets.
-        blurred_hints: Whether it was trained with blurred clips as hints, so that it can upscale.
-        text_width: Channels of a text's token states, which training with `text` sets; None for a network without text.
-        text_tokens: The most tokens of a text, which training with `text` sets.
-        text_layers: Transformer layers over the tokens of a text.
-        camera_width: Numbers of a frame's camera, which training with `camera` sets; None for a network without.
-        sound_width: Numbers of a frame's sound, which training with `sound` sets; None for a network without.
-        plane_times: Whether content and motion may have noise of different levels, which training with `planes_apart`
-            sets.
     """
 
     latent_channels: int = 1
@@ -51,16 +39,6 @@ class TransformerConfig:
     heads: int = 4
     expansion: int = 2
     frame_patch: int = 16
-    classes: int | None = None
-    context_levels: bool = False
-    hints: bool = False
-    blurred_hints: bool = False
-    text_width: int | None = None
-    text_tokens: int = 32
-    text_layers: int = 2
-    plane_times: bool = False
-    camera_width: int | None = None
-    sound_width: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "latent_shape", tuple(self.latent_shape))
@@ -77,11 +55,7 @@ class TransformerConfig:
         if self.latent_shape[0] % self.frame_patch:
             remedy = f"give a divisor of the {self.latent_shape[0]} frames"
             raise ArgumentError(f"frame_patch is {self.frame_patch}", remedy, option="frame_patch")
-        if self.classes is not None and self.classes < 1:
-            remedy = "give a number of at least 1, or leave it out for no labels"
-            raise ArgumentError(f"classes is {self.classes}", remedy, option="classes")
-        check_text(self, self.width)
-        check_rows(self)
+        self.check_parts(self.width)
 
 
 class JointTransformer(Denoiser):

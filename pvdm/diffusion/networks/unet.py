@@ -19,14 +19,13 @@ from pvdm.diffusion.networks.blocks import (
     unfold_time,
     zero,
 )
-from pvdm.diffusion.networks.denoiser import Denoiser
-from pvdm.diffusion.networks.frame_rows import check_rows
-from pvdm.diffusion.networks.text_tokens import TextAttention, TextTokens, check_text
+from pvdm.diffusion.networks.denoiser import Denoiser, DenoiserConfig
+from pvdm.diffusion.networks.text_tokens import TextAttention, TextTokens
 from pvdm.errors import ArgumentError
 
 
 @dataclass(frozen=True)
-class UNetConfig:
+class UNetConfig(DenoiserConfig):
     """Sizes of the triplane U-Net; the defaults are the released ones (PVDM-L; PVDM-S has 128 channels).
 
     Args:
@@ -39,21 +38,10 @@ class UNetConfig:
         attention_factors: Downsampling factors at which blocks attend within their plane.
         heads: Attention heads.
         dropout: Dropout probability in residual blocks.
-        classes: Number of classes; None builds a network without labels.
         across_factors: Downsampling factors at which attention joins the planes; None is all, as released. The lowest
             level has it in any case.
         frame_patch: Frames that a position of the motion planes holds inside the network, as released one. More make it
             faster; the number of frames must be divisible by it.
-        context_levels: Whether the network is told how noisy the context is, which training with `context_noise` sets.
-        hints: Whether it takes hints, clips of which some frames are given, which training with `given_frames` sets.
-        blurred_hints: Whether it was trained with blurred clips as hints, so that it can upscale.
-        text_width: Channels of a text's token states, which training with `text` sets; None for a network without text.
-        text_tokens: The most tokens of a text, which training with `text` sets.
-        text_layers: Transformer layers over the tokens of a text.
-        camera_width: Numbers of a frame's camera, which training with `camera` sets; None for a network without.
-        sound_width: Numbers of a frame's sound, which training with `sound` sets; None for a network without.
-        plane_times: Whether content and motion may have noise of different levels, which training with `planes_apart`
-            sets.
     """
 
     latent_channels: int = 4
@@ -64,18 +52,8 @@ class UNetConfig:
     attention_factors: tuple[int, ...] = (4, 2, 1)
     heads: int = 8
     dropout: float = 0.0
-    classes: int | None = None
     across_factors: tuple[int, ...] | None = None
     frame_patch: int = 1
-    context_levels: bool = False
-    hints: bool = False
-    blurred_hints: bool = False
-    text_width: int | None = None
-    text_tokens: int = 32
-    text_layers: int = 2
-    plane_times: bool = False
-    camera_width: int | None = None
-    sound_width: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("latent_shape", "channel_multipliers", "attention_factors", "across_factors"):
@@ -90,11 +68,7 @@ class UNetConfig:
                 problem = f"a level of the U-Net has {width} channels"
                 remedy = f"each level must have a multiple of 32 and of the {self.heads} heads"
                 raise ArgumentError(problem, remedy, option="channels")
-        if self.classes is not None and self.classes < 1:
-            remedy = "give a number of at least 1, or leave it out for no labels"
-            raise ArgumentError(f"classes is {self.classes}", remedy, option="classes")
-        check_text(self, self.channels)
-        check_rows(self)
+        self.check_parts(self.channels)
 
     @property
     def plane_channels(self) -> tuple[int, int, int]:
