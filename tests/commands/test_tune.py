@@ -86,7 +86,7 @@ def test_a_failed_trial_fails_alone_and_fit_takes_the_best_config(words, tmp_pat
 
 
 def test_a_search_that_is_killed_resumes_within_its_trial(words, tmp_path):
-    command = words("tune", {"model.optimizer.learning_rate": [1e-3, 2e-3]}, "--trials", "1", "--trainer.max_steps=24")
+    command = words("tune", {"model.optimizer.learning_rate": [1e-3, 2e-3]}, "--trials", "1", "--trainer.max_steps=14")
     process = subprocess.Popen([sys.executable, "-m", "pvdm", *command])
     record = tmp_path / "runs" / "trial-0000" / "validations.jsonl"
     end = time.monotonic() + 200
@@ -100,7 +100,7 @@ def test_a_search_that_is_killed_resumes_within_its_trial(words, tmp_path):
     assert [trial.state.name for trial in study.trials] == ["FAIL", "COMPLETE"]
     assert study.trials[0].params == study.trials[1].params and study.trials[1].user_attrs["resumes"] == 0
     assert "resuming from" in (tmp_path / "runs" / "trial-0000" / "output.log").read_text()
-    assert list(study.trials[1].intermediate_values) == list(range(2, 25, 2))
+    assert list(study.trials[1].intermediate_values) == list(range(2, 15, 2))
     assert main(["fit", "-c", str(tmp_path / "runs" / "best.yaml")]) == 0
     assert_same_training(read(tmp_path / "runs" / "trial-0000"), read(tmp_path / "runs" / "best"))
 
