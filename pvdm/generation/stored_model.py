@@ -97,6 +97,9 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         if denoiser and TriplaneShape(*denoiser.latent_shape) != autoencoder.latent_shape:
             problem = f"the denoiser is for latents of {denoiser.latent_shape}, not {tuple(autoencoder.latent_shape)}"
             raise ArgumentError(problem, "give both the same sizes", option="denoiser")
+        if denoiser and text and denoiser.text_tokens != text.tokens:
+            problem = f"the denoiser is for texts of {denoiser.text_tokens} tokens, not {text.tokens}"
+            raise ArgumentError(problem, "give both the same number", option="text")
 
     @property
     def _has_guide(self) -> bool:

@@ -189,21 +189,22 @@ class DiffusionTraining(AutomaticUpdates):
             self.trainer.datamodule.check_autoencoder(self.generator.autoencoder)
         for part in self.conditioning.rows:
             self._check_rows(part)
-        if self.generator.text is not None:
+        if self.conditioning.is_told:
             self.generator.text = with_words(self.generator.text, self._captions())
         if stage == "fit" and self.warm_start:
             self.warm_start.fill(self.generator, "denoiser")
 
-    def _sets(self) -> list[ClipDataset]:
+    def sets(self) -> list[ClipDataset]:
+        """The samples of training and validation, as far as there are any."""
         data = self.trainer.datamodule
         return [clips for clips in (data.training, data.validation) if clips is not None]
 
     def _check_rows(self, part: str) -> None:
         """InputError if the samples do not have this vector of each frame."""
-        if not all(part in clips.tracks.absent(1) for clips in self._sets()):
+        if not all(part in clips.tracks.absent(1) for clips in self.sets()):
             option = {"camera": "cameras"}.get(part, part)
             raise InputError(f"the samples have no {part}", f"set data.{option} true, or leave out model.{part}")
-        encoders = {clips.tracks.sound for clips in self._sets()}
+        encoders = {clips.tracks.sound for clips in self.sets()}
         if part == "sound" and encoders != {self.generator.sound}:
             problem = (
                 f"data.sound is by {', '.join(sorted(map(str, encoders)))}, and model.sound {self.generator.sound}"
@@ -212,7 +213,7 @@ class DiffusionTraining(AutomaticUpdates):
 
     def _captions(self) -> Iterator[str]:
         """The captions of all data; InputError if they have none."""
-        sets = self._sets()
+        sets = self.sets()
         if not all(clips.captioned for clips in sets):
             raise InputError("the samples have no captions", "set data.captions true, or leave out model.text")
         return chain.from_iterable(clips.captions() for clips in sets)

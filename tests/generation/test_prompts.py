@@ -181,3 +181,14 @@ def test_commands_that_change_a_video_take_a_prompt(tmp_path, caplog):
 def test_what_does_not_fit_is_refused_before_anything_is_written(model, tmp_path, caplog, verb, options, message):
     assert run(verb, model, *options.split("|"), "--output", tmp_path / "out") == 2
     assert message in caplog.text and not (tmp_path / "out").exists()
+
+
+def test_text_needs_no_layers_and_one_number_of_tokens(tmp_path):
+    """Without layers over the tokens, and with a configuration whose two numbers of tokens differ."""
+    told_generator(text_layers=0).save_pretrained(tmp_path / "whole")
+    assert VideoGenerator.from_pretrained(tmp_path / "whole").denoiser.config.text_layers == 0
+    config = json.loads((tmp_path / "whole" / "config.json").read_text())
+    config["text"]["tokens"] = 5
+    (tmp_path / "whole" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="the denoiser is for texts of 6 tokens, not 5"):
+        VideoGenerator.from_pretrained(tmp_path / "whole")

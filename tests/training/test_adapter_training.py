@@ -10,20 +10,21 @@ from miniature import AUTOENCODER, SIZES, read
 from runs import assert_same_training
 
 from pvdm.cli import main
+from pvdm.conditions.text import TextConfig, text_encoder
 from pvdm.diffusion import DiffusionConfig, TransformerConfig
 from pvdm.diffusion.adapters.adapter_file import StoredAdapter
 from pvdm.files.weights import sha256_of_weights
 from pvdm.generation import VideoGenerator
 
 
-def save(folder, **sizes) -> None:
+def save(folder, text=None, **sizes) -> None:
     """A model with a guide, which is told the level of its context."""
     torch.manual_seed(0)
-    names = ("run", "walk", "jump") if sizes else None
+    names = ("run", "walk", "jump") if "classes" in sizes else None
     shape = tuple(AUTOENCODER.latent_shape)
     sizes = TransformerConfig(2, shape, 32, 1, 2, frame_patch=4, context_levels=True, **sizes)
     diffusion = DiffusionConfig(100, prediction="v", autoguidance=0.5)
-    model = VideoGenerator(AUTOENCODER, sizes, diffusion, classes=names)
+    model = VideoGenerator(AUTOENCODER, sizes, diffusion, classes=names, text=text)
     for parameter in model.denoiser.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     model.save_pretrained(folder)
@@ -98,3 +99,15 @@ def test_a_model_with_classes_is_adapted_by_clips_without(fit, videos, tmp_path,
     given = {"model__init_from": tmp_path / "classes", "data__path": tmp_path / "other", "data__layout": "classes"}
     assert fit("again", **given) == 2
     assert "the data have the classes 0, 1, 2, ..., and the model run, walk, jump, ...; give data" in caplog.text
+
+
+@pytest.mark.parametrize("captions", [False, True])
+def test_a_model_of_text_is_adapted_with_captions_or_without(fit, videos, tmp_path, captions):
+    text = TextConfig("words", 6, ("red",))
+    save(tmp_path / "told", text, text_width=text_encoder(text).width, text_tokens=6, text_layers=0)
+    names = sorted(path.relative_to(videos).as_posix() for path in videos.rglob("*.mp4"))
+    (videos / "captions.csv").write_text("file,caption\n" + "".join(f"{name},a red ball\n" for name in names))
+    assert fit(model__init_from=tmp_path / "told", data__captions=str(captions).lower()) == 0
+    adapted = VideoGenerator.load(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    assert adapted.text.encoder == "words" and ("ball" in adapted.text.words) == captions
+    assert adapted.sample(1, prompt="red", steps=1).shape[0] == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pvdm.conditions.given_frames import GivenFrames
+from pvdm.conditions.text import TextConfig
 from pvdm.data.collection import ClipCollection
 from pvdm.diffusion import DiffusionConfig, SamplerConfig, TimeDistribution
 from pvdm.diffusion.adapters.adapter_file import StoredAdapter
@@ -99,9 +100,15 @@ class AdapterTraining(DiffusionTraining):
         )
         self.generator.classes = tuple(config["classes"]) if config.get("classes") else None
         self.generator.sound = config.get("sound")
+        self.generator.text = TextConfig(**config["text"]) if config.get("text") else None
         self.generator.denoiser.requires_grad_(False)
         self.adapter = LowRankAdapter(self.generator.denoiser, adapter)
         self.adapter.attach(self.generator.denoiser)
+
+    def setup(self, stage: str) -> None:
+        """Captions are optional here, even for a model of text."""
+        self.conditioning.has_captions = all(clips.captioned for clips in self.sets())
+        super().setup(stage)
 
     def classes_of(self, data: ClipCollection) -> tuple[str, ...] | None:
         """Those of the model, for data without classes, which are of no particular one; else as in `DiffusionTraining`.

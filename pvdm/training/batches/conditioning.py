@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -33,28 +33,37 @@ class Conditioning:
     rows: Sequence[str] = ()
     camera_dropout: float = 0.1
     sound_dropout: float = 0.1
-    names: list[str] = field(init=False)
-    """The cases of a validation."""
+    has_captions: bool = True
+    """Whether batches have captions, which a model of text then takes."""
 
     def __post_init__(self) -> None:
         shares = [item.name for item in fields(self) if item.name.endswith("_dropout")]
         check_range(0, 1, **{name: getattr(self, name) for name in shares})
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the text of samples is given."""
+        return self.generator.text is not None and self.has_captions
+
+    @property
+    def names(self) -> list[str]:
+        """The cases of a validation."""
         is_there = {
             "no_context": True,
             "context": True,
             "label": self.generator.class_count is not None,
-            "text": self.generator.text is not None,
+            "text": self.is_told,
             **dict.fromkeys(self.rows, True),
             "hint": self.given_frames is not None,
         }
-        self.names = [name for name, there in is_there.items() if there]
+        return [name for name, there in is_there.items() if there]
 
     def training(self, batch: Mapping[str, Any]) -> tuple[Tensor, Condition, Tensor]:
         """Latents of the targets (b, c, l), their conditions, and which samples see frames (b,) bool, on the CPU."""
         kept = keep(batch, self.context_dropout, Draw.CONTEXT) & batch["has_context"].cpu()
         target, condition = self.latents(batch, kept)
         condition = self.labelled(self.noised(condition, batch), batch, keep(batch, self.label_dropout, Draw.LABEL))
-        if self.generator.text is not None:
+        if self.is_told:
             told = captions(batch, self.clause_dropout)
             condition = self.told(condition, batch, told, keep(batch, self.text_dropout, Draw.TEXT))
         for part, dropout, purpose in self._dropouts():
@@ -89,7 +98,7 @@ class Conditioning:
         """The labels and captions of the samples, and the hints of the frames of one kind, if any; all are whole."""
         everyone = torch.ones(len(content(batch)), dtype=torch.bool)
         condition = self.labelled(Condition(), batch, everyone)
-        if self.generator.text is not None:
+        if self.is_told:
             condition = self.told(condition, batch, captions(batch), everyone)
         if given is None:
             return condition
