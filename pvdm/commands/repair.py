@@ -23,6 +23,7 @@ from pvdm.commands.terminal.shared_options import (
 from pvdm.commands.terminal.video_pipes import PIPE, add_video_ends, check_ends, output_of, video_of
 from pvdm.errors import InputError
 from pvdm.runtime.processes import together
+from pvdm.runtime.signals import raise_dropped
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,6 +78,7 @@ def _repair(options: argparse.Namespace) -> None:
         for part in parts:
             output.write(part)
             bar.update(part.shape[1])
+            raise_dropped()
     output.log(f"{output.frames} frames, {len(missing)} of them made anew,")
 
 

@@ -1,4 +1,4 @@
-"""Ends a command cleanly on SIGTERM, which batch systems and torchrun send: no partial files stay behind."""
+"""Ends a command cleanly on SIGTERM, which batch systems and torchrun send, and on Ctrl-C: nothing half-written stays."""
 
 from __future__ import annotations
 
@@ -29,3 +29,40 @@ def ended_by_sigterm(error: Callable[[int], BaseException] = exit_of) -> Iterato
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+_raised: list[BaseException] = []
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Inside the block SIGTERM ends the program with status 143, and Ctrl-C raises KeyboardInterrupt, as ever.
+
+    Where an exception cannot pass, as in callbacks of C libraries and while PyTorch is imported, Python drops it. It is
+    then raised by the next `raise_dropped`, or at the end of the block. Has no effect outside the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        _raised.append(KeyboardInterrupt() if number == signal.SIGINT else exit_of(number))
+        raise _raised[-1]
+
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, or the caller's
+        numbers.append(signal.SIGINT)
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+        raise_dropped()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _raised.clear()
+
+
+def raise_dropped() -> None:
+    """Raises what a signal in a block of `ended_by_signals` has raised, if the program goes on nevertheless."""
+    if _raised:
+        raise _raised[-1]

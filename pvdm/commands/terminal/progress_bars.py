@@ -8,6 +8,8 @@ from threading import Lock
 
 from tqdm import tqdm
 
+from pvdm.runtime.signals import raise_dropped
+
 DECODING = 0.05
 """Approximate share of decoding and writing in the time from noise to a file."""
 
@@ -67,7 +69,8 @@ class SamplingBar:
         self._show()
 
     def written(self, count: int = 1) -> None:
-        """Called when this many are decoded and written."""
+        """Called when this many are decoded and written; raises an interrupt that was dropped until then."""
+        raise_dropped()
         self._written += count
         self._show()
 

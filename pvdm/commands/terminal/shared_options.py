@@ -22,7 +22,7 @@ from pvdm.diffusion.sampler_config import (
 from pvdm.errors import InputError
 from pvdm.generation.model_files import check_model
 from pvdm.runtime.processes import Processes, device_of_rank, processes
-from pvdm.runtime.signals import ended_by_sigterm
+from pvdm.runtime.signals import ended_by_signals
 
 if TYPE_CHECKING:  # help and refusals do without PyTorch, whose import takes more time than they do
     import torch
@@ -277,11 +277,11 @@ def load_model(options: argparse.Namespace) -> VideoGenerator:
 
 @contextmanager
 def shared_work() -> Iterator[Processes]:
-    """The processes that share a command's work, torchrun's or this one alone, until it is done or stopped by SIGTERM.
+    """The processes that share a command's work, torchrun's or this one alone, until it is done or stopped by a signal.
 
     Only the first of several processes logs progress.
     """
-    with ended_by_sigterm(), processes() as shared:
+    with ended_by_signals(), processes() as shared:
         if not shared.is_main:
             logging.getLogger("pvdm").setLevel(logging.ERROR)
         yield shared
