@@ -1,4 +1,4 @@
-"""Ends a command cleanly on SIGTERM, which batch systems and torchrun send, and on Ctrl-C: nothing half-written stays."""
+"""Ends a command cleanly on SIGTERM, which batch systems and torchrun send, and on Ctrl-C: nothing half-written."""
 
 from __future__ import annotations
 
