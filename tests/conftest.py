@@ -3,6 +3,7 @@
 import atexit
 import gc
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from importlib import import_module
@@ -18,6 +19,11 @@ from pvdm.cli import WAITING
 
 os.environ.update({name: value for name, value in WAITING.items() if name not in os.environ})  # before PyTorch
 GREY_STEP = 4
+
+
+def pytest_configure() -> None:
+    """Interrupts count, here and in processes that tests start, even if a shell runs the tests in its background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
