@@ -24,8 +24,8 @@ MAX_LAYERS = 1000
 LAYERS = ("depth", "projection_depth", "blocks_per_level", "encoder_depth", "decoder_depth", "text_layers")
 """Limits, so that a damaged number does not build a network that exceeds memory or takes an hour."""
 
-MAY_BE_NONE = ("text_layers",)
-"""Numbers that may be 0."""
+MAY_BE_ZERO = ("text_layers",)
+"""Numbers of layers that may be 0."""
 
 
 def checked(config: Any, source: object) -> Mapping[str, Any]:
@@ -103,7 +103,7 @@ def _is_like(value: Any, default: Any, name: str) -> bool:
     if isinstance(default, bool):
         return isinstance(value, bool)
     if isinstance(default, int):
-        least = 0 if name in MAY_BE_NONE else min(1, default)
+        least = 0 if name in MAY_BE_ZERO else min(1, default)
         return _is_whole(value, least=least, most=MAX_LAYERS if name in LAYERS else MAX_SIZE)
     if isinstance(default, float):
         return _is_number(value)

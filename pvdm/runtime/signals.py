@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -17,18 +17,8 @@ def exit_of(number: int) -> SystemExit:
 @contextmanager
 def ended_by_sigterm(error: Callable[[int], BaseException] = exit_of) -> Iterator[None]:
     """Inside the block SIGTERM raises `error(number)` instead of killing. Has no effect outside the main thread."""
-    if threading.current_thread() is not threading.main_thread():
+    with _raising(error, [signal.SIGTERM]):
         yield
-        return
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise error(number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 _raised: list[BaseException] = []
@@ -41,24 +31,17 @@ def ended_by_signals() -> Iterator[None]:
     Where an exception cannot pass, as in callbacks of C libraries and while PyTorch is imported, Python drops it. It is
     then raised by the next `raise_dropped`, or at the end of the block. Has no effect outside the main thread.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def error(number: int) -> BaseException:
         _raised.append(KeyboardInterrupt() if number == signal.SIGINT else exit_of(number))
-        raise _raised[-1]
+        return _raised[-1]
 
-    numbers = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, or the caller's
-        numbers.append(signal.SIGINT)
-    before = {number: signal.signal(number, end) for number in numbers}
+    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else it is ignored, or the caller's
     try:
-        yield
-        raise_dropped()
+        with _raising(error, [signal.SIGTERM, *([signal.SIGINT] if is_usual else [])]):
+            yield
+            raise_dropped()
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         _raised.clear()
 
 
@@ -66,3 +49,21 @@ def raise_dropped() -> None:
     """Raises what a signal in a block of `ended_by_signals` has raised, if the program goes on nevertheless."""
     if _raised:
         raise _raised[-1]
+
+
+@contextmanager
+def _raising(error: Callable[[int], BaseException], numbers: Sequence[int]) -> Iterator[None]:
+    """Inside the block these signals raise what `error` makes of their number, if this is the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise error(number)
+
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

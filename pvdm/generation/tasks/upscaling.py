@@ -35,6 +35,7 @@ class Upscaling:
         prompt: What is to be seen in the video.
         negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
         keep_given: Whether the result has the coarse content of the small video exactly, and only its details are new.
+            Without it, nothing moves the result towards that video (`hint_passes`), which may be a bad copy.
 
     InputError for a model that does not take given frames, or a prompt that it cannot follow.
     """
@@ -84,7 +85,9 @@ class Upscaling:
             given = self._filled(enlarged(small, self.generator.size))
             noise = VideoNoise([(self.seed, 0, index)])
             latent = self.generator.sample_latent(noise, self._condition(given, latent), self.sampler, progress)
-            latent = self.generator.consistent(latent, partial(with_blur_of, given=given, factor=factor), self.sampler)
+            if self.keep_given:
+                known = partial(with_blur_of, given=given, factor=factor)
+                latent = self.generator.consistent(latent, known, self.sampler)
             clip = self.generator.decode_latent(latent)
             clip = clip if before is None else faded(before, clip, self.generator.diffusion.border_fade)
             before = with_blur_of(clip, given, factor) if self.keep_given else clip
