@@ -11,8 +11,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "pvdm"
 ROOMS = (
-    *("files", "runtime", "video", "data", "autoencoder", "diffusion", "conditions", "generation"),
-    *("evaluation", "training", "benchmark", "demo", "commands"),
+    *("files", "runtime", "video", "data", "autoencoder", "diffusion", "conditions", "curation"),
+    *("generation", "evaluation", "training", "benchmark", "demo", "commands"),
 )
 WITH_LIGHTNING = {"training", "benchmark", "demo"}
 PRODUCT = ("video", "data", "autoencoder", "diffusion", "conditions", "generation")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -33,12 +34,19 @@ def naming_the_file(
 
     @wraps(read)
     def reading(path: str | Path, *args: P.args, **options: P.kwargs) -> T:
-        try:
+        with damage_named(path):
             return read(path, *args, **options)
-        except DAMAGE as error:
-            raise InputError(f"{path} cannot be read ({_reason(error)})", "repair it or remove it") from error
 
     return reading
+
+
+@contextmanager
+def damage_named(path: str | Path) -> Iterator[None]:
+    """Turns failures of decoders into an `InputError` that names the path."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise InputError(f"{path} cannot be read ({_reason(error)})", "repair it or remove it") from error
 
 
 def _reason(error: BaseException) -> str:

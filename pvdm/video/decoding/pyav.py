@@ -64,6 +64,33 @@ def read_covering(
     return video
 
 
+def scan(
+    path: Path, first: int, last: int, index: PacketIndex, picture: Callable[..., Callable[[av.VideoFrame], Any]]
+) -> Iterator[tuple[int, Any]]:
+    """Yields (number, pixels) of the frames from `first` to `last`, inclusive, in one pass; damaged ones are left out.
+
+    picture: Makes, of the path and the stream, what turns a frame into pixels.
+    """
+    wanted = np.arange(first, last + 1)
+    try:
+        while len(wanted):
+            reached = None
+            with open_container(path) as container:
+                stream = video_stream(container, path)
+                pixels = picture(path, stream)
+                for reached, content in _seek_and_decode(container, stream, index, wanted, pixels):
+                    yield reached, content
+            if reached is None:  # its key is none, or times do not identify frames
+                with open_container(path) as container:
+                    stream = video_stream(container, path)
+                    yield from _decode_from_start(container, stream, index, wanted, picture(path, stream))
+                return
+            later = index.keys[index.keys > reached]
+            wanted = np.arange(later[0] if len(later) else last + 1, last + 1)
+    except av.error.FFmpegError as error:
+        raise undecodable(path, error.strerror) from error
+
+
 def _frames(path: Path, indices: np.ndarray, index: PacketIndex, picture: Callable[..., Picture]) -> list[Any]:
     """The pixels of each index."""
     try:

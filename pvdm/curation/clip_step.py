@@ -1,0 +1,31 @@
+"""What a step of curation that looks at single frames of clips must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from pvdm.curation.clip_frames import ClipFrames
+
+
+class ClipStep(Protocol):
+    """Scores clips one by one; made in each worker process, so its models are loaded when first used.
+
+    `name` is that of the option --steps, and `columns` maps each column to the name of its type in Apache Arrow
+    ("float32", "int32", "bool", "string", "list<string>").
+    """
+
+    name: str
+    columns: Mapping[str, str]
+
+    def settings(self) -> dict[str, Any]:
+        """What the scores depend on, JSON-able: a change computes them anew."""
+        ...
+
+    def check(self) -> None:
+        """InputError that says what to install or to give, before anything is computed."""
+        ...
+
+    def score(self, clip: ClipFrames) -> dict[str, Any]:
+        """The columns of a clip; InputError, which becomes the clip's `error`, if it cannot be scored."""
+        ...
