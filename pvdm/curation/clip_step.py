@@ -9,13 +9,18 @@ from pvdm.curation.clip_frames import ClipFrames
 
 
 class ClipStep(Protocol):
-    """Scores clips one by one; made in each worker process, so its models are loaded when first used.
+    """Scores clips one by one.
 
-    `name` is that of the option --steps, and `columns` maps each column to the name of its type in Apache Arrow
-    ("float32", "int32", "bool", "string", "list<string>").
+    It is pickled for worker processes, where its models are loaded when first used, and steps of equal settings must be
+    equal and have the same hash, as those of frozen dataclasses.
+
+    `name` is that of the option --steps, `columns` maps each column to the name of its type in Apache Arrow
+    ("float32", "int32", "bool", "string", "list<string>"), and `reads_scores` says whether the scores of earlier steps
+    matter (`ClipFrames.scores`): a change of these then computes its own anew.
     """
 
     name: str
+    reads_scores: bool
     columns: Mapping[str, str]
 
     def settings(self) -> dict[str, Any]:

@@ -1,0 +1,95 @@
+"""Processes of this machine: a task that kills its process is reported, and the others go on."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from multiprocessing.connection import wait as wait_for
+
+from pvdm.curation.engines.task import Task, perform
+
+KILLED = "its worker was killed, probably because memory was full"
+AHEAD = 2  # tasks that wait for each process, so that none is idle
+
+
+class LocalProcesses:
+    """Runs tasks in `workers` processes."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, str | None]]:
+        """Yields each task and why it failed, None if it did not, as they end.
+
+        Of the tasks at work when a process dies nobody knows which one killed it: each is tried once more, alone.
+        """
+        remaining = iter(tasks)
+        while True:
+            suspects: list[Task] = []
+            yield from self._until_broken(remaining, suspects)
+            if not suspects:
+                return
+            for task in suspects:
+                yield task, self._alone(task)
+
+    def _until_broken(self, remaining: Iterator[Task], suspects: list[Task]) -> Iterator[tuple[Task, str | None]]:
+        """Runs tasks until there are none, or until a process dies: then `suspects` are those that were at work."""
+        with _pool(self.workers) as pool:
+            running: dict[Future[str | None], Task] = {}
+            try:
+                while True:
+                    for task in islice(remaining, self.workers * AHEAD - len(running)):
+                        running[_submitted(pool, task)] = task
+                    if not running:
+                        return
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        task = running.pop(future)
+                        if isinstance(future.exception(), BrokenProcessPool):
+                            suspects.append(task)
+                        else:
+                            yield task, future.result()
+                    if suspects:
+                        suspects += running.values()
+                        return
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    @staticmethod
+    def _alone(task: Task) -> str | None:
+        with _pool(1) as pool:
+            try:
+                return pool.submit(perform, task).result()
+            except BrokenProcessPool:
+                return KILLED
+
+
+def _submitted(pool: ProcessPoolExecutor, task: Task) -> Future[str | None]:
+    """A pool that is broken already refuses: the same as if the task had broken it."""
+    try:
+        return pool.submit(perform, task)
+    except BrokenProcessPool as error:
+        future: Future[str | None] = Future()
+        future.set_exception(error)
+        return future
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_ends_with_parent)
+
+
+def _ends_with_parent() -> None:
+    """A worker leaves Ctrl-C to its parent, and ends with it, even if that is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

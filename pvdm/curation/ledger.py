@@ -1,0 +1,75 @@
+"""Results of steps, a small file each: what makes a run resumable, and equal for any engine and number of workers."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pvdm.errors import InputError
+from pvdm.files.atomic_write import replacing
+
+RESULT = "result"
+
+
+class LedgerError(InputError):
+    """The ledger cannot be written, which no other file would change."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a step has found: JSON-able values, and arrays by name."""
+
+    values: dict[str, Any]
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class Ledger:
+    """A folder of results by key; those that were made with other settings count as absent.
+
+    A result is written under a temporary name and renamed, so it is there whole or not at all. Any number of processes
+    on any number of machines that share the folder may write to it.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def get(self, key: str, settings: Mapping[str, Any]) -> Entry | None:
+        """The result under a key, or None if there is none that was made with these settings."""
+        try:
+            with np.load(self._path(key), allow_pickle=False) as stored:
+                content = json.loads(stored[RESULT].tobytes())
+                if content["settings"] != _plain(settings):
+                    return None
+                return Entry(content["values"], {name: stored[name] for name in stored.files if name != RESULT})
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def has(self, key: str, settings: Mapping[str, Any]) -> bool:
+        """Whether there is a result that was made with these settings."""
+        return self.get(key, settings) is not None
+
+    def put(self, key: str, settings: Mapping[str, Any], entry: Entry) -> None:
+        """Writes a result; `LedgerError` if the disk is full or refuses."""
+        content = json.dumps({"settings": _plain(settings), "values": entry.values}).encode()
+        buffer = BytesIO()
+        np.savez_compressed(buffer, **{RESULT: np.frombuffer(content, np.uint8)}, **entry.arrays)
+        try:
+            with replacing(self._path(key), overwrite=True) as temporary:
+                temporary.write_bytes(buffer.getbuffer())
+        except InputError as error:
+            raise LedgerError(error.problem, "make room and run the same command again") from error
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.npz"
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as JSON gives them back, to be compared."""
+    return json.loads(json.dumps(settings, sort_keys=True))

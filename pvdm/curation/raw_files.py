@@ -1,0 +1,104 @@
+"""The video files of a heap: what is known of each before it is decoded."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pvdm.curation.ledger import Entry, Ledger
+from pvdm.data import find_videos
+from pvdm.errors import InputError
+from pvdm.video import VideoInfo, probe
+
+VERSION = 1
+ASSUMED_RATE = 25.0
+"""Frames per second of a file that records none."""
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A video file of a heap.
+
+    Args:
+        file: Its path below the root, with slashes.
+        size, modified: Bytes, and nanoseconds since the epoch.
+        digest: SHA-256 of its content, hexadecimal.
+        info: What `probe` says.
+    """
+
+    file: str
+    size: int
+    modified: int
+    digest: str
+    info: VideoInfo
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """The time of each frame: (frames,) float64, from 0."""
+        if timeline := self.info.timeline:
+            return timeline.seconds
+        return np.arange(self.info.frames) / (self.info.fps or ASSUMED_RATE)
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.info.frames / (self.info.fps or ASSUMED_RATE)
+
+
+def list_files(root: Path) -> list[str]:
+    """The video files below a folder, at any depth, sorted: paths below it, with slashes.
+
+    Folders of frames are no files. InputError if the folder is missing or holds no video file.
+    """
+    files = [path.relative_to(root).as_posix() for path in find_videos(root) if path.is_file()]
+    if not files:
+        raise InputError(f"{root} holds folders of frames alone", "give a folder of video files")
+    return files
+
+
+def known_file(ledger: Ledger, root: Path, file: str) -> RawFile | None:
+    """What the ledger says of a file that has not changed since, else None."""
+    try:
+        settings = _settings(root / file)
+    except OSError:
+        return None
+    entry = ledger.get(_key(file), settings)
+    if entry is None:
+        return None
+    return RawFile(
+        file, settings["size"], settings["modified"], entry.values["digest"], VideoInfo(**entry.values["info"])
+    )
+
+
+def study_file(ledger: Ledger, root: Path, file: str) -> None:
+    """Probes and hashes a file, and notes the result; InputError if it is no video that can be read."""
+    path = root / file
+    try:
+        settings = _settings(path)
+        info = probe(path)
+        digest = _digest(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error})", "check it") from error
+    ledger.put(_key(file), settings, Entry({"digest": digest, "info": asdict(info)}))
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    status = path.stat()
+    return {"version": VERSION, "size": status.st_size, "modified": status.st_mtime_ns}
+
+
+def _key(file: str) -> str:
+    name = hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"files/{name[:2]}/{name}"
+
+
+def _digest(path: Path) -> str:
+    state = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            state.update(part)
+    return state.hexdigest()

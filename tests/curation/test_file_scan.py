@@ -1,0 +1,82 @@
+"""A scan in segments gives what one pass gives; frames that cannot be decoded are left out."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pvdm.curation import file_scan
+from pvdm.curation.file_scan import Segment, merged_scan, sampled, scan_segment, segments
+from pvdm.curation.ledger import Entry, Ledger
+from pvdm.curation.raw_files import RawFile, known_file, list_files, study_file
+from pvdm.errors import InputError
+
+
+class Levels:
+    """Mean gray of frames and of samples."""
+
+    def __init__(self):
+        self.frames, self.samples = [], []
+
+    def frame(self, number, seconds, small):
+        self.frames.append(small.mean())
+
+    def sample(self, number, seconds, picture, luma):
+        self.samples.append((picture.mean(), luma.mean()))
+
+    def arrays(self):
+        return {"frame_level": np.array(self.frames, np.float32), "sample_level": np.array(self.samples, np.float32)}
+
+
+def known(folder: Path, path: Path) -> RawFile:
+    ledger = Ledger(folder / "ledger")
+    study_file(ledger, path.parent, path.name)
+    return known_file(ledger, path.parent, path.name)
+
+
+def test_samples_are_the_first_frames_at_or_after_half_seconds():
+    np.testing.assert_array_equal(sampled(np.arange(50) / 25), [0, 13, 25, 38])
+    np.testing.assert_array_equal(sampled(np.arange(5) / 1), [0, 1, 2, 3, 4])
+    np.testing.assert_array_equal(sampled(np.array([0.0, 0.1, 3.0, 3.1])), [0, 2])
+    np.testing.assert_array_equal(sampled(np.zeros(1)), [0])
+
+
+def test_segments_together_are_one_pass(tmp_path, make_video, monkeypatch):
+    path = make_video("a.mp4", frames=60, height=48, width=64, fps=10)
+    file = known(tmp_path, path)
+    (whole,) = segments(file)
+    assert whole == Segment(0, 59)
+    once = scan_segment(path, file, whole, [Levels()])
+    monkeypatch.setattr(file_scan, "SEGMENT_SECONDS", 2.3)
+    ledger = Ledger(tmp_path / "ledger")
+    assert [segment.last for segment in segments(file)] == [22, 45, 59]
+    for segment in segments(file):
+        assert merged_scan(ledger, {}, file) is None
+        ledger.put(segment.key(file), {}, Entry({}, scan_segment(path, file, segment, [Levels()])))
+    merged = merged_scan(ledger, {}, file)
+    for name, array in once.items():
+        np.testing.assert_array_equal(merged[name], array)
+    np.testing.assert_allclose(merged["frame_seconds"], np.arange(60) / 10)
+    np.testing.assert_allclose(merged["sample_seconds"], np.arange(12) / 2)
+
+
+def test_a_changed_file_is_studied_anew(tmp_path, make_video):
+    ledger, path = Ledger(tmp_path / "ledger"), make_video("a.mp4", frames=8)
+    study_file(ledger, path.parent, path.name)
+    before = known_file(ledger, path.parent, path.name)
+    make_video("a.mp4", frames=9)
+    assert known_file(ledger, path.parent, path.name) is None
+    study_file(ledger, path.parent, path.name)
+    after = known_file(ledger, path.parent, path.name)
+    assert (before.info.frames, after.info.frames) == (8, 9) and before.digest != after.digest
+
+
+def test_files_are_listed_sorted_without_folders_of_frames(tmp_path, make_video, make_frame_folder):
+    for name in ("b/c.mp4", "a.mkv"):
+        (tmp_path / "raw" / name).parent.mkdir(parents=True, exist_ok=True)
+        make_video(f"raw/{name}", frames=3)
+    make_frame_folder("raw/frames", frames=3)
+    (tmp_path / "raw" / "notes.txt").write_text("x")
+    assert list_files(tmp_path / "raw") == ["a.mkv", "b/c.mp4"]
+    with pytest.raises(InputError, match="folders of frames alone"):
+        list_files(tmp_path / "raw" / "frames")
