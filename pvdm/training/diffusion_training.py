@@ -85,8 +85,8 @@ class DiffusionTraining(AutomaticUpdates):
             turns it off.
         validation_times: Number of evenly spaced timesteps at which the validation loss is computed.
         sampler: Sampler of `predict`.
-        predict_given: Frames of each clip that `predict` gives the model beside class and caption: first, last, or both
-            ends; None gives no frame.
+        predict_given: Frames of each clip that `predict` gives the model beside class, caption, camera and sound:
+            first, last, or both ends; None gives no frame.
         activation_checkpointing: Activations that the backward pass recomputes to save memory: true for all, false for
             none, or a list of residual, attention and across (docs/usage.md says what each saves).
         max_skipped: Training ends after this many skipped updates in a row. An update is skipped if its loss or its
@@ -298,7 +298,7 @@ class DiffusionTraining(AutomaticUpdates):
         check_range(1, timesteps, **{"sampler.steps": self.sampler.completed(timesteps).steps})
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """A sampled clip for each clip of the data, of the same class, caption and given frames, if any.
+        """A sampled clip for each clip of the data, of the same class, caption, camera, sound and given frames, if any.
 
         They are (b, 3, t, h, w) uint8.
         """

@@ -10,6 +10,7 @@ from video.sounds import tone, write_wav
 
 from pvdm.cli import main
 from pvdm.conditions.cameras import CAMERA_WIDTH
+from pvdm.diffusion import SamplerConfig
 from pvdm.generation import VideoGenerator
 from pvdm.training import AdapterTraining
 
@@ -33,6 +34,15 @@ def test_cameras_are_given_to_some_samples_and_an_absent_one_to_none(tmp_path):
     _, cases = training.conditioning.validation(samples)
     assert list(cases) == ["no_context", "context", "camera"]
     assert torch.equal(cases["camera"][1], samples["has_camera"])
+
+
+def test_predictions_follow_the_camera_of_their_sample(tmp_path):
+    training = diffusion_training(tmp_path, camera=True, sampler=SamplerConfig(steps=2)).eval()
+    torch.nn.init.normal_(training.generator.denoiser.embed_camera.project.weight)
+    samples = filmed_batch(3)
+    found = training.predict_step(samples, 0)["video"]
+    other = training.predict_step(samples | {"camera": samples["camera"] + 1}, 0)["video"]
+    assert [torch.equal(*pair) for pair in zip(found, other, strict=True)] == [True, False, True]
 
 
 def test_fit_learns_cameras_of_scenes_and_the_model_takes_them(command, videos, tmp_path):

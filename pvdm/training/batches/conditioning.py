@@ -95,11 +95,13 @@ class Conditioning:
         return target, cases
 
     def prediction(self, batch: Mapping[str, Any], given: str | None) -> Condition:
-        """The labels and captions of the samples, and the hints of the frames of one kind, if any; all are whole."""
+        """The labels, captions, cameras and sounds of the samples, and the hints of the frames of one kind, if any."""
         everyone = torch.ones(len(content(batch)), dtype=torch.bool)
         condition = self.labelled(Condition(), batch, everyone)
         if self.is_told:
             condition = self.told(condition, batch, captions(batch), everyone)
+        for part in self.rows:
+            condition = self.with_rows(condition, part, batch, everyone)
         if given is None:
             return condition
         hints = self.given(batch, given)
