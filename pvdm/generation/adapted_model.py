@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pvdm.conditions.text import with_words
 from pvdm.diffusion.adapters.adapter_file import StoredAdapter
 from pvdm.diffusion.adapters.low_rank import merge
 from pvdm.errors import InputError
@@ -39,7 +40,8 @@ class AdaptedModel(ConditionedModel):
 
         weight: How strongly; 0 is without it, and a negative one takes back or inverts. Load adapters before
         `accelerate(bfloat16=True)`, which rounds. InputError if the file is no adapter, or does not fit the denoiser;
-        logs a warning if it was trained for another one. The guide of autoguidance stays as it is.
+        logs a warning if it was trained for another one. A model of text then knows the words of its captions, too. The
+        guide of autoguidance stays as it is.
         """
         if self.denoiser is None:
             raise InputError(f"{self.source} is a stage-1 autoencoder without a denoiser", "give a model of stage 2")
@@ -50,4 +52,6 @@ class AdaptedModel(ConditionedModel):
         if adapter.base != adapted.base:
             logger.warning("%s was trained for another model than %s", path, self.source)
         merge(self.denoiser, adapter.tensors, adapter.config, weight)
+        if self.text is not None:
+            self.text = with_words(self.text, adapter.words)
         self.adapted = adapted.with_file(str(path), weight)

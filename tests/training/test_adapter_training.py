@@ -111,3 +111,6 @@ def test_a_model_of_text_is_adapted_with_captions_or_without(fit, videos, tmp_pa
     adapted = VideoGenerator.load(tmp_path / "run" / "checkpoints" / "last.ckpt")
     assert adapted.text.encoder == "words" and ("ball" in adapted.text.words) == captions
     assert adapted.sample(1, prompt="red", steps=1).shape[0] == 1
+    base = VideoGenerator.load(tmp_path / "told")
+    base.load_adapter(tmp_path / "run" / "adapter.safetensors")
+    assert base.text.words == (("a", "ball", "red") if captions else ("red",))

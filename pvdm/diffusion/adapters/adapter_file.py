@@ -27,11 +27,13 @@ class StoredAdapter:
         tensors: As of `LowRankAdapter.tensors`.
         config: Its sizes.
         base: `sha256_of_weights` of the denoiser without any adapter.
+        words: Those of its captions, for a model that knows the words of its training alone.
     """
 
     tensors: Mapping[str, Tensor]
     config: AdapterConfig
     base: str
+    words: tuple[str, ...] = ()
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Writes the file, as float16; InputError if it exists, unless `overwrite`, or if a value is not finite."""
@@ -40,6 +42,8 @@ class StoredAdapter:
         half = {name: value.detach().cpu().to(torch.float16).contiguous() for name, value in self.tensors.items()}
         check_finite(half, "the adapter", "train it with a lower learning rate")
         metadata = {"format": FORMAT, "config": json.dumps(asdict(self.config)), "base": self.base}
+        if self.words:
+            metadata["words"] = " ".join(self.words)
         with replacing(Path(path), overwrite=overwrite) as temporary:
             temporary.write_bytes(save(half, metadata))
 
@@ -64,4 +68,4 @@ class StoredAdapter:
         except (ArgumentError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path} is not an adapter of this version of pvdm ({error})", "update pvdm") from error
         check_finite(tensors, path, "train it with a lower learning rate")
-        return cls(tensors, config, base)
+        return cls(tensors, config, base, tuple(metadata.get("words", "").split()))

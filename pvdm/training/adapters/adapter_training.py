@@ -137,7 +137,8 @@ class AdapterTraining(DiffusionTraining):
         checkpoint[ADAPTER] = asdict(self.adapter.config)
         if self.trainer.is_global_zero:
             tensors = named_by_layer(checkpoint["state_dict"], prefix="adapter.")
-            stored = StoredAdapter(tensors, self.adapter.config, sha256_of_weights(self.generator.denoiser))
+            words = self.generator.text.words if self.conditioning.is_told else ()
+            stored = StoredAdapter(tensors, self.adapter.config, sha256_of_weights(self.generator.denoiser), words)
             stored.save(Path(self.trainer.default_root_dir, FILE), overwrite=True)
 
     def on_train_end(self) -> None:
