@@ -11,8 +11,7 @@ from pvdm.curation.clip_frames import ClipFrames
 class ClipStep(Protocol):
     """Scores clips one by one.
 
-    It is pickled for worker processes, where its models are loaded when first used, and steps of equal settings must be
-    equal and have the same hash, as those of frozen dataclasses.
+    It is pickled for worker processes, where its models are loaded when first used.
 
     `name` is that of the option --steps, `columns` maps each column to the name of its type in Apache Arrow
     ("float32", "int32", "bool", "string", "list<string>"), and `reads_scores` says whether the scores of earlier steps

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pvdm.curation import file_scan
-from pvdm.curation.file_scan import Segment, merged_scan, sampled, scan_segment, segments
 from pvdm.curation.ledger import Entry, Ledger
-from pvdm.curation.raw_files import RawFile, known_file, list_files, study_file
+from pvdm.curation.scan import file_scan
+from pvdm.curation.scan.file_scan import Segment, merged_scan, sampled, scan_segment, segments
+from pvdm.curation.scan.raw_files import RawFile, known_file, list_files, study_file
 from pvdm.errors import InputError
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from pvdm.curation.spans import Span, spans_between
+from pvdm.curation.scan.spans import Span, spans_between
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pvdm.curation.ledger import Ledger
-from pvdm.curation.raw_files import ASSUMED_RATE, RawFile
+from pvdm.curation.scan.raw_files import ASSUMED_RATE, RawFile
 from pvdm.video.decoding.scanning import scan_frames
 
 VERSION = 1
