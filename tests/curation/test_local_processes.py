@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,8 @@ class Piece:
 
 
 def run(folder, *names, workers=2):
-    return {task.name: why for task, why in LocalProcesses(workers).run([Piece(folder, name) for name in names])}
+    with closing(LocalProcesses(workers)) as processes:
+        return {task.name: why for task, why in processes.run([Piece(folder, name) for name in names])}
 
 
 def test_all_tasks_are_done_whatever_some_of_them_do(tmp_path):
@@ -50,6 +52,15 @@ def test_all_tasks_are_done_whatever_some_of_them_do(tmp_path):
     assert found.pop("large") == "it does not fit into memory"
     assert found == dict.fromkeys(names)
     assert sorted(path.name for path in tmp_path.iterdir()) == names
+
+
+def test_processes_stay_from_run_to_run(tmp_path):
+    with closing(LocalProcesses(1)) as processes:
+        pools = []
+        for name in ("1", "2", "killed", "3"):
+            list(processes.run([Piece(tmp_path, name)]))
+            pools.append(processes._pool)
+    assert pools[0] is pools[1] and pools[1] is not pools[3]
 
 
 def test_a_full_disk_ends_the_run(tmp_path):

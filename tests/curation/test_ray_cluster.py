@@ -1,5 +1,7 @@
 """The same tasks on a Ray cluster of this machine, a killed worker included."""
 
+from contextlib import closing
+
 import pytest
 from test_local_processes import KILLED, Piece
 
@@ -7,15 +9,15 @@ from pvdm.curation.engines.ray_cluster import RayCluster
 from pvdm.curation.ledger import LedgerError
 from pvdm.errors import InputError
 
-ray = pytest.importorskip("ray")
+pytest.importorskip("ray")
 
 
 @pytest.fixture
 def cluster(monkeypatch):
     """Two processes; the modules of tests are found by them."""
     monkeypatch.setenv("PYTHONPATH", __file__.rpartition("/")[0])
-    yield RayCluster(2)
-    ray.shutdown()
+    with closing(RayCluster(2)) as ray:
+        yield ray
 
 
 def test_all_tasks_are_done_whatever_some_of_them_do(tmp_path, cluster):

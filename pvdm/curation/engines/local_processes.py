@@ -19,10 +19,11 @@ AHEAD = 2  # tasks that wait for each process, so that none is idle
 
 
 class LocalProcesses:
-    """Runs tasks in `workers` processes."""
+    """Runs tasks in `workers` processes, which stay for all runs, with their models loaded, until `close`."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
 
     def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, str | None]]:
         """Yields each task and why it failed, None if it did not, as they end.
@@ -36,37 +37,41 @@ class LocalProcesses:
             if not suspects:
                 return
             for task in suspects:
-                yield task, self._alone(task)
+                yield task, _alone(task)
+
+    def close(self) -> None:
+        """Ends the processes without waiting for what they are at."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
 
     def _until_broken(self, remaining: Iterator[Task], suspects: list[Task]) -> Iterator[tuple[Task, str | None]]:
         """Runs tasks until there are none, or until a process dies: then `suspects` are those that were at work."""
-        with _pool(self.workers) as pool:
-            running: dict[Future[str | None], Task] = {}
-            try:
-                while True:
-                    for task in islice(remaining, self.workers * AHEAD - len(running)):
-                        running[_submitted(pool, task)] = task
-                    if not running:
-                        return
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        task = running.pop(future)
-                        if isinstance(future.exception(), BrokenProcessPool):
-                            suspects.append(task)
-                        else:
-                            yield task, future.result()
-                    if suspects:
-                        suspects += running.values()
-                        return
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        self._pool = self._pool or _pool(self.workers)
+        running: dict[Future[str | None], Task] = {}
+        while True:
+            for task in islice(remaining, self.workers * AHEAD - len(running)):
+                running[_submitted(self._pool, task)] = task
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                task = running.pop(future)
+                if isinstance(future.exception(), BrokenProcessPool):
+                    suspects.append(task)
+                else:
+                    yield task, future.result()
+            if suspects:
+                suspects += running.values()
+                self.close()
+                return
 
-    @staticmethod
-    def _alone(task: Task) -> str | None:
-        with _pool(1) as pool:
-            try:
-                return pool.submit(perform, task).result()
-            except BrokenProcessPool:
-                return KILLED
+
+def _alone(task: Task) -> str | None:
+    with _pool(1) as pool:
+        try:
+            return pool.submit(perform, task).result()
+        except BrokenProcessPool:
+            return KILLED
 
 
 def _submitted(pool: ProcessPoolExecutor, task: Task) -> Future[str | None]:

@@ -50,6 +50,12 @@ class RayCluster:
             except ray.exceptions.RayTaskError as error:
                 raise error.as_instanceof_cause() from error
 
+    def close(self) -> None:
+        """Leaves the cluster; one that was started here ends."""
+        import ray
+
+        ray.shutdown()
+
     def _connect(self) -> None:
         import ray
 
