@@ -63,6 +63,13 @@ def test_processes_stay_from_run_to_run(tmp_path):
     assert pools[0] is pools[1] and pools[1] is not pools[3]
 
 
+def test_closing_does_not_wait_for_what_is_at_work(tmp_path):
+    began = time.monotonic()
+    with closing(LocalProcesses(2)) as processes:
+        next(processes.run([Piece(tmp_path, name) for name in ("slow", "quick")]))
+    assert time.monotonic() - began < 25 and not (tmp_path / "slow").exists()
+
+
 def test_a_full_disk_ends_the_run(tmp_path):
     with pytest.raises(LedgerError, match="the disk is full"):
         run(tmp_path, "full")

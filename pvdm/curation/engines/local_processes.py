@@ -40,9 +40,12 @@ class LocalProcesses:
                 yield task, _alone(task)
 
     def close(self) -> None:
-        """Ends the processes without waiting for what they are at."""
+        """Ends the processes without waiting for what they are at, which leaves nothing half-written."""
         if self._pool is not None:
+            processes = list((self._pool._processes or {}).values())
             self._pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:  # as `terminate_workers` does from Python 3.14 on
+                process.terminate()
             self._pool = None
 
     def _until_broken(self, remaining: Iterator[Task], suspects: list[Task]) -> Iterator[tuple[Task, str | None]]:
