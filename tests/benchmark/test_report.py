@@ -16,8 +16,9 @@ from benchmark.small_report import WHY, figure, small_results, video, write_benc
 from pvdm.benchmark.report import write_report
 from pvdm.benchmark.report.line_chart import decimal
 from pvdm.benchmark.report.published_figures import published
-from pvdm.benchmark.report.report_page import environment
+from pvdm.benchmark.report.report_page import TEMPLATES, environment
 from pvdm.errors import InputError
+from pvdm.files.web_page import STYLE
 
 EVIL = "<img src=x onerror=alert(1)>\"'&</script><script>alert(2)</script>"
 
@@ -195,8 +196,8 @@ def test_the_page_needs_no_other_file_and_asks_no_host(page):
             assert attributes.get(name, "data:").startswith("data:"), (tag, name)
         if "href" in attributes and tag != "a":
             assert attributes["href"].startswith(allowed)
-    style = (Path(__file__).parents[2] / "pvdm" / "benchmark" / "report" / "templates" / "page.css").read_text()
-    assert not re.search(r"url\(|@import", style)
+    for style in (STYLE, TEMPLATES / "page.css"):
+        assert not re.search(r"url\(|@import", style.read_text(encoding="utf-8"))
     policy = next(attributes["content"] for tag, attributes in page.elements if "http-equiv" in attributes)
     assert "default-src 'none'" in policy
 

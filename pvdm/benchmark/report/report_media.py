@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pvdm.benchmark.report.benchmark_results import Nearest, Results, ShownVideo
 from pvdm.errors import InputError, one_line
+from pvdm.files.web_page import data_uri
 from pvdm.video import read_frames
 
 TYPES = {".mp4": "video/mp4", ".webm": "video/webm", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
@@ -73,7 +73,7 @@ class Media:
     def _embedded(self, name: str, suffixes: tuple[str, ...], look: Callable[[Path], str]) -> Embedded | None:
         try:
             path = self._path(name, suffixes)
-            return Embedded(_data(path.read_bytes(), TYPES[path.suffix.lower()]), look(path))
+            return Embedded(data_uri(path.read_bytes(), TYPES[path.suffix.lower()]), look(path))
         except (InputError, OSError, ValueError) as error:
             self.missing[name] = one_line(getattr(error, "strerror", None) or error)
             return None
@@ -103,7 +103,7 @@ def _poster(path: Path) -> str:
     picture.thumbnail((POSTER_SIZE, POSTER_SIZE), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=POSTER_QUALITY)
-    return _data(file.getvalue(), "image/jpeg")
+    return data_uri(file.getvalue(), "image/jpeg")
 
 
 def _check_picture(path: Path) -> str:
@@ -113,7 +113,3 @@ def _check_picture(path: Path) -> str:
     except (UnidentifiedImageError, SyntaxError) as error:
         raise InputError("it is no picture") from error
     return ""
-
-
-def _data(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

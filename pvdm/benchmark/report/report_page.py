@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from datetime import datetime
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from pvdm.benchmark.report.benchmark_results import read_results
 from pvdm.benchmark.report.line_chart import decimal
@@ -20,6 +17,7 @@ from pvdm.benchmark.report.report_charts import charts
 from pvdm.benchmark.report.report_media import KINDS, NO_CLASS, Media
 from pvdm.benchmark.report.report_tables import RANKED, RECONSTRUCTION, glance, rankings
 from pvdm.files.atomic_write import replacing
+from pvdm.files.web_page import page_parts, page_templates
 
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = ("wall.js", "blind.js", "sort.js")
@@ -37,7 +35,7 @@ def write_report(folder: Path) -> Path:
     cannot be read are listed on it. InputError if there are no results or they are damaged.
     """
     results = read_results(Path(folder))
-    media, script = Media(results.folder), _script()
+    media = Media(results.folder)
     lanes, nearest = media.lanes(results), media.nearest(results)  # before the list of what could not be read
     page = (
         environment()
@@ -48,9 +46,7 @@ def write_report(folder: Path) -> Path:
             nearest=nearest,
             missing_files=media.missing,
             charts=charts(results),
-            policy=_policy(script),
-            script=Markup(script),
-            style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+            **page_parts(TEMPLATES, scripts=SCRIPTS),
         )
     )
     path = results.folder / "index.html"
@@ -60,15 +56,8 @@ def write_report(folder: Path) -> Path:
 
 
 def environment() -> Environment:
-    """The templates' environment: every text is escaped unless it is markup of ours."""
-    jinja = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.do"],
-    )
+    """The templates' environment."""
+    jinja = page_templates(TEMPLATES)
     jinja.filters |= {"decimal": decimal, "day": _day, "in_short": _in_short}
     jinja.tests["web_address"] = _is_web_address
     jinja.globals |= {"RANKED": RANKED, "RECONSTRUCTION": RECONSTRUCTION, "rankings": rankings, "glance": glance}
@@ -94,18 +83,3 @@ def _day(date: str) -> str:
     except ValueError:
         return date
     return f"{moment:%Y-%m-%d, %H:%M %Z}".rstrip() if "T" in date else date
-
-
-def _script() -> str:
-    """The scripts as one, whose names nothing else on the page can see."""
-    parts = "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    return f'"use strict";\n(() => {{\n{parts}}})();\n'
-
-
-def _policy(script: str) -> str:
-    """What the browser lets the page do: run this one script, show what is inside it, and ask no host."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
-        "media-src data: blob:; base-uri 'none'; form-action 'none'"
-    )
