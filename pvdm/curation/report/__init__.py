@@ -1,0 +1,1 @@
+"""The report of a catalogue: what each score means, and what a threshold would leave."""
