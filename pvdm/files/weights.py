@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 from urllib.request import urlopen
@@ -99,6 +100,21 @@ class WeightsFile:
             raise _Broken(f"the connection ended after {size} of {total} bytes")
         if self.sha256 and not (digest := sha256_of(path)).startswith(self.sha256):
             raise _Broken(f"its SHA-256 starts with {digest[:8]} and should start with {self.sha256[:8]}")
+
+
+@dataclass(frozen=True)
+class PackagedWeights(WeightsFile):
+    """A file of weights that a Python package holds."""
+
+    package: str = ""
+    folder: str = ""
+
+    @property
+    def cached(self) -> Path:
+        """Its place in the package; a path that does not exist if that is not installed."""
+        found = find_spec(self.package)
+        places = list(found.submodule_search_locations or ()) if found else []
+        return Path(places[0] if places else self.package, self.folder, self.name)
 
 
 class _Broken(Exception):

