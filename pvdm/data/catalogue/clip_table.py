@@ -18,6 +18,8 @@ CLIPS = "clips.parquet"
 """Name of the table in the folder of a catalogue."""
 
 FORMAT, VERSION = "pvdm-catalogue", 1
+MOST_SHARED = 1 << 30
+"""Bytes of distinct texts of a column up to which each is stored once."""
 KEY = b"pvdm"
 """Of our metadata in those of the file."""
 
@@ -36,10 +38,13 @@ SPAN = {
 """What identifies a clip. `file` is a POSIX path below the root, frames count from 0, and `last_frame` belongs to the
 clip. `fps`, `height` and `width` are the file's, as displayed; `digest` is the SHA-256 of the file."""
 
+SHARED = pa.dictionary(pa.int32(), pa.string())
+"""Long texts that all clips of a file have in common, stored once."""
+
 FILE_FACTS = {
     "file_frames": pa.int64(),
-    "file_index": pa.string(),
-    "file_times": pa.string(),
+    "file_index": SHARED,
+    "file_times": SHARED,
     "file_size": pa.int64(),
     "file_modified": pa.int64(),
 }
@@ -147,7 +152,7 @@ def write_clips(path: Path, table: pa.Table, metadata: Mapping[str, Any], *, ove
     own = {**metadata, "format": FORMAT, "version": VERSION}
     table = table.replace_schema_metadata({KEY: json.dumps(own, sort_keys=True).encode()})
     with replacing(path, overwrite=overwrite) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", dictionary_pagesize_limit=MOST_SHARED)
 
 
 def read_clips(path: str | Path) -> ClipTable:
@@ -199,7 +204,9 @@ def _typed(path: Path, table: pa.Table) -> pa.Table:
         if place < 0 or table.schema.field(place).type == kind:
             continue
         try:
-            table = table.set_column(place, name, table.column(place).cast(kind))
+            own = table.column(place)
+            own = own.cast(pa.string()).dictionary_encode() if kind == SHARED else own.cast(kind)
+            table = table.set_column(place, name, own)
         except pa.ArrowException as error:
             problem = f"the column {name} of {path} is of type {table.schema.field(place).type}, not {kind}"
             raise InputError(problem, "keep the columns as pvdm curate writes them") from error
