@@ -7,11 +7,13 @@ import logging
 import os
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from pvdm.data.scenes.scene_videos import VERSION, is_scene
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import replacing
 from pvdm.video import VideoInfo
+from pvdm.video.timeline import timeline
 
 FORMAT = 4  # changes with the content of the file and with the checks before a video is put into it
 
@@ -80,7 +82,7 @@ class IndexCache:
         if self.path is None or not self._changed:
             return
         self._known = {path: known for path, known in self._known.items() if Path(path).exists()}
-        videos = {path: {"mark": mark, **vars(info)} for path, (mark, info) in self._known.items()}
+        videos = {path: {"mark": mark, **_facts(info)} for path, (mark, info) in self._known.items()}
         try:
             with replacing(self.path, overwrite=True) as temporary:
                 temporary.write_text(json.dumps({"format": FORMAT, "videos": videos}), encoding="utf-8")
@@ -104,9 +106,14 @@ def _entry(
 ) -> tuple[str, VideoInfo]:
     """An entry as `save` wrote it; TypeError or ValueError if it is not one."""
     info = VideoInfo(int(frames), int(height), int(width), None if fps is None else float(fps), index, times)
-    if min(info.frames, info.height, info.width) < 1 or (info.timeline and len(info.timeline.seconds) != info.frames):
+    if min(info.frames, info.height, info.width) < 1 or (times and len(timeline(times).seconds) != info.frames):
         raise ValueError(f"{info} is no video")
     return str(mark), info
+
+
+def _facts(info: VideoInfo) -> dict[str, Any]:
+    """What `_entry` takes, of a whole video."""
+    return {name: value for name, value in vars(info).items() if name != "first_frame"}
 
 
 def _stamp(status: os.stat_result) -> str:

@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 class VideoInfo:
     """The number of decodable frames, their displayed size (after rotation), and the frame rate.
 
+    It may be that of a span of a file, which readers treat as a video of its own: frame 0 is the span's first, and no
+    frame outside the span is read.
+
     Args:
         frames, height, width: As decoded and displayed.
         fps: Frames per second by the timestamps, the mean if the rate varies; None for a folder of frames, 0 for a
             still, whose only frame lasts for ever.
         index: The packed index of the file's packets (`PacketIndex.pack`), so that readers need not scan the file
             again; ignored in comparisons.
-        times: The packed times of the frames (`timeline.packed`) if the rate varies, else None.
+        times: The packed times of the file's frames (`timeline.packed`) if the rate varies, else None.
+        first_frame: The number in the file of the first of these frames, 0 for a whole file.
     """
 
     frames: int
@@ -28,6 +32,7 @@ class VideoInfo:
     fps: float | None
     index: str | None = field(default=None, compare=False, repr=False)
     times: str | None = field(default=None, repr=False)
+    first_frame: int = 0
 
     @property
     def is_still(self) -> bool:
@@ -39,6 +44,17 @@ class VideoInfo:
         """The times of the frames if the rate varies, else None."""
         if self.times is None:
             return None
-        from pvdm.video.timeline import timeline  # imports NumPy, which is not always needed
+        from pvdm.video.timeline import timeline_of_span  # imports NumPy, which is not always needed
 
-        return timeline(self.times)
+        return timeline_of_span(self.times, self.first_frame, self.frames)
+
+    @property
+    def start_seconds(self) -> float:
+        """The time of the first of these frames in the file, as far as its frame rate is known."""
+        if not self.first_frame or not self.fps:
+            return 0.0
+        if self.times is None:
+            return self.first_frame / self.fps
+        from pvdm.video.timeline import timeline
+
+        return float(timeline(self.times).seconds[self.first_frame])

@@ -57,12 +57,13 @@ def read_frames(
 ) -> np.ndarray:
     """The frames at `indices` (any order, repeats allowed): (t, h, w, 3) uint8 RGB.
 
-    info: The result of `probe` for this file, if known; a still needs it. `InputError` if the path cannot be read or an
-    index is not in [0, frames).
+    info: The result of `probe` for this file, if known; a still needs it. Of a span, indices count from its first
+    frame. `InputError` if the path cannot be read or an index is not in [0, frames).
     """
     is_still = _is_still(info)
     path = Path(path) if is_still else _existing(path)
     unique, order = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
+    unique = _in_file(path, unique, info)
     if is_still or path.is_dir():
         paths = [path] if is_still else frame_folder.frame_paths(path)
         _check_range(path, unique, len(paths))
@@ -95,9 +96,10 @@ def read_covering(
         return resize_and_crop(read_frames(path, [0], info=info), *size, crop).repeat(1, len(indices), 1, 1)
     path = _existing(path)
     if path.is_dir():
-        return resize_and_crop(read_frames(path, indices), *size, crop)
+        return resize_and_crop(read_frames(path, indices, info=info), *size, crop)
     index = _index(path, info)
     unique, order = np.unique(indices, return_inverse=True)
+    unique = _in_file(path, unique, info)
     _check_range(path, unique, index.frames)
     check_crop(crop)
     video = torch.from_numpy(decoder(reader, index).read_covering(path, unique, index, size, crop))
@@ -127,6 +129,14 @@ def _ascending(unique: np.ndarray, order: np.ndarray) -> bool:
 def _index(path: Path, info: VideoInfo | None) -> PacketIndex:
     known = PacketIndex.unpack(info.index) if info is not None and info.index else None
     return known or packet_index(path)
+
+
+def _in_file(path: Path, indices: np.ndarray, info: VideoInfo | None) -> np.ndarray:
+    """The numbers in the file of frames that are counted from the start of a span; InputError outside the span."""
+    if info is None or info.is_still:
+        return indices
+    _check_range(path, indices, info.frames)
+    return indices + info.first_frame
 
 
 def _is_still(info: VideoInfo | None) -> bool:

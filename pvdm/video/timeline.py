@@ -105,6 +105,16 @@ def timeline(text: str) -> Timeline:
         raise ValueError(f"{text[:20]} is not a timeline") from error
 
 
+@lru_cache(maxsize=64)
+def timeline_of_span(text: str, first: int, frames: int) -> Timeline:
+    """The timeline of `frames` frames from `first` on, starting at 0."""
+    whole = timeline(text)
+    if frames == len(whole.seconds):
+        return whole
+    seconds = whole.seconds[first : first + frames]
+    return Timeline(seconds - seconds[0])
+
+
 def pack(values: np.ndarray) -> str:
     """Integers as a short text: their differences, most of which are equal, compressed."""
     return b64encode(zlib.compress(np.diff(values, prepend=0).astype("<i8").tobytes(), 9)).decode()
