@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> None:
         missing = encode(
             plan,
             options.output,
-            root=data.path,
+            root=data.root,
             generator=generator,
             batch_size=options.batch_size,
             workers=worker.default_workers(processes_here()) if workers is None else workers,

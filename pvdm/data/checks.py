@@ -21,7 +21,7 @@ def long_enough(index: Index, clip: ClipShape) -> Index:
     """The same index, with the videos that are shorter than a clip among the bad ones."""
     causes = [_too_short(video, clip) for video in index.videos]
     pairs = list(zip(index.videos, causes, strict=True))
-    short = [BadVideo(video.path, cause) for video, cause in pairs if cause]
+    short = [BadVideo(video.path, cause, video.info.first_frame) for video, cause in pairs if cause]
     return Index([video for video, cause in pairs if not cause], [*index.bad, *short])
 
 
@@ -54,14 +54,19 @@ def _too_short(video: Video, clip: ClipShape) -> str | None:
         if clip.last_start(video.info) >= 0:
             return None
     except InputError as error:  # the pace of a clip is in seconds, and the video does not record its own
-        return f"{video.path} cannot give such clips ({error.problem})"
+        return f"{_named(video)} cannot give such clips ({error.problem})"
     if clip.fps and video.info.timeline:
         length, needed = video.info.timeline.seconds[-1], (clip.frames - 1) / clip.fps
-        return f"{video.path} lasts {length:.3g} s, less than the {needed:.3g} s of a clip of {clip.frames} frames"
+        return f"{_named(video)} lasts {length:.3g} s, less than the {needed:.3g} s of a clip of {clip.frames} frames"
     return (
-        f"{video.path} has {video.info.frames} frames, fewer than the {clip.span(video.info)} that a clip of "
+        f"{_named(video)} has {video.info.frames} frames, fewer than the {clip.span(video.info)} that a clip of "
         f"{clip.frames} frames spans"
     )
+
+
+def _named(video: Video) -> str:
+    """Its path, and of a span where it begins."""
+    return f"{video.path} from frame {video.info.first_frame} on" if video.info.first_frame else str(video.path)
 
 
 def log_findings(path: Path, splits: Splits, index: Index, *, clip: ClipShape, reader: Reader) -> None:

@@ -105,12 +105,14 @@ class DataOptions:
     """Every option of a data set, by the names that users give; `samples`, `splits` and `loading` group them.
 
     Args:
-        path: Folder of the data set; the layout scenes needs none.
+        path: Folder of the data set, or a selection of pvdm select; the layout scenes needs none.
         layout: folder (any videos; sub-folders named `train` and `val`, if there are any, are the splits), classes (the
             same with a folder per class; videos beside these folders, or in one named unlabeled, are used without a
             label), ucf101 or skytimelapse (as published), scenes (rendered, without files), pictures (each picture file
-            is a video that stands still), or latents (the output of `pvdm encode` for any of these, for stage 2). auto
-            recognizes the published layouts and treats everything else as folder.
+            is a video that stands still), catalogue (the clips that `pvdm select` chose, or those of `pvdm curate` that
+            the default selection leaves; each is a span of a file), or latents (the output of `pvdm encode` for any of
+            these, for stage 2). auto recognizes the published layouts and catalogues, and treats everything else as
+            folder.
         scenes: The scenes of the layout scenes.
         mix: Several data sets instead of one, each with path, layout, weight and options of its own; training takes
             them in proportion to their weights.

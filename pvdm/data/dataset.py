@@ -60,7 +60,8 @@ class ClipDataset:
     augmented. `InputError` if a video is shorter than one clip.
 
     With `captioned`, samples have a caption: one of their video's, drawn in training and the first in validation, or
-    what is seen in the target of a scene. `tracks` says what they have of each frame of the target.
+    what is seen in the target of a scene. With `scored`, they have the motion score of their video. `tracks` says what
+    they have of each frame of the target.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class ClipDataset:
         clips_per_video: int | None = None,
         reader: Reader = "auto",
         captioned: bool = False,
+        scored: bool = False,
         tracks: FrameTracks = FrameTracks(),
     ) -> None:
         if seed < 0:
@@ -84,7 +86,7 @@ class ClipDataset:
         _check_videos(videos, clip)
         self.clip, self.sample = clip, clip.longer(clips)
         self.seed, self.training, self.augmentation, self.reader = seed, training, augmentation, reader
-        self.captioned, self.tracks = captioned, tracks
+        self.captioned, self.scored, self.tracks = captioned, scored, tracks
         self.videos = VideoTable(videos)
         self._counts = np.array([clips_per_video or self._room(video)[1] for video in videos])
         self._ends = np.cumsum(self._counts)
@@ -94,13 +96,13 @@ class ClipDataset:
 
     def __getitem__(self, key: int | SampleKey) -> dict:
         """dict(video: (3, t, h, w) uint8, path: str, start: int, fps: float, key: (3,) int64, has_context: bool,
-        label: int), caption: str, if captioned, and what `FrameTracks.of` gives.
+        label: int), caption: str, if captioned, motion: float, if scored, and what `FrameTracks.of` gives.
 
         key: an index (of epoch 0) or a `SampleKey`. The key of the result is (seed, epoch, index), which determines
         all further randomness of the sample. `start` is the first frame that was read, `fps` the rate of the clip, NaN
         if its video records none. Without `has_context` all frames before the target are zeros. `label` is the index of
-        the class, `NO_LABEL` if the video has none; `caption` is "" for none. `IndexError` outside the dataset,
-        `InputError` that names the file if it cannot be decoded.
+        the class, `NO_LABEL` if the video has none; `caption` is "" for none, and `motion` NaN. `IndexError` outside
+        the dataset, `InputError` that names the file if it cannot be decoded.
         """
         import torch
 
@@ -114,12 +116,13 @@ class ClipDataset:
         return {
             **self._content(number, placement),
             "path": str(self._path(number, epoch)),
-            "start": placement.start,
+            "start": video.info.first_frame + placement.start,
             "fps": float("nan") if fps is None else float(fps),
             "key": torch.tensor([self.seed, epoch, index]),
             "has_context": self.has_context(video),
             "label": NO_LABEL if video.label is None else video.label,
             **({"caption": self._caption(number, placement, index)} if self.captioned else {}),
+            **({"motion": float("nan") if video.motion is None else video.motion} if self.scored else {}),
             **self.tracks.of(
                 self._path(number, epoch), video.info, self._target(video, placement), mirrored=placement.flip
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,12 +25,26 @@ A, B = TypeVar("A"), TypeVar("B")
 
 @dataclass(frozen=True)
 class Video:
-    """A video file or a folder of frames, what `probe` says of it, the index of its class, if any, and its captions."""
+    """A video file, a span of one, or a folder of frames, with what is known of it.
+
+    Args:
+        path: Of the file or folder.
+        info: What `probe` says of it; see `VideoInfo` for a span.
+        label: The index of its class, if any.
+        captions: Its captions.
+        motion: Its motion score, if it has one.
+    """
 
     path: Path
     info: VideoInfo
     label: int | None = None
     captions: tuple[str, ...] = ()
+    motion: float | None = None
+
+    @property
+    def key(self) -> tuple[Path, int]:
+        """The path and the first frame, which identify a video."""
+        return self.path, self.info.first_frame
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,12 @@ class BadVideo:
 
     path: Path
     cause: str
+    first_frame: int = 0
+
+    @property
+    def key(self) -> tuple[Path, int]:
+        """The path and the first frame, which identify a video."""
+        return self.path, self.first_frame
 
 
 @dataclass(frozen=True)
@@ -50,9 +70,9 @@ class Index:
 
     def of(self, entries: Sequence[Entry]) -> Index:
         """The index of these videos alone, in their order."""
-        good, bad = ({video.path: video for video in videos} for videos in (self.videos, self.bad))
-        paths = [entry.path for entry in entries]
-        return Index([good[path] for path in paths if path in good], [bad[path] for path in paths if path in bad])
+        good, bad = ({video.key: video for video in videos} for videos in (self.videos, self.bad))
+        keys = [entry.key for entry in entries]
+        return Index([good[key] for key in keys if key in good], [bad[key] for key in keys if key in bad])
 
 
 def index_videos(
@@ -91,11 +111,30 @@ def _look_up(entry: Entry, cache: IndexCache) -> Video | BadVideo:
         return Video(entry.path, scene_info(entry.path), entry.label)
     try:
         mark = cache.mark(entry.path)
+        if entry.known and entry.known.mark == mark:
+            return _clip(entry, entry.known.info)
         info = cache.get(entry.path, mark) or _read(entry.path)
     except (InputError, OSError, MemoryError) as error:
-        return BadVideo(entry.path, _cause(entry.path, error))
+        return BadVideo(entry.path, _cause(entry.path, error), entry.key[1])
     cache.put(entry.path, mark, info)
+    if entry.known:
+        return _checked(entry, info)
     return Video(entry.path, info, entry.label)
+
+
+def _checked(entry: Entry, info: VideoInfo) -> Video | BadVideo:
+    """The clip of a file with another time than it was curated with, if it is still the same video."""
+    known = entry.known
+    now, end = (info.height, info.width, info.times), known.info.first_frame + known.info.frames
+    is_as_long = info.frames >= end if known.file_frames is None else info.frames == known.file_frames
+    if is_as_long and now == (known.info.height, known.info.width, known.info.times):
+        return _clip(entry, replace(known.info, index=info.index))
+    cause = f"{entry.path} has changed since it was curated (pvdm curate takes it in again)"
+    return BadVideo(entry.path, cause, known.info.first_frame)
+
+
+def _clip(entry: Entry, info: VideoInfo) -> Video:
+    return Video(entry.path, info, entry.label, motion=entry.known.motion)
 
 
 def _read(path: Path) -> VideoInfo:
@@ -112,7 +151,7 @@ def _first_damage(video: Video) -> BadVideo | None:
         for start in range(0, frames, at_once):
             read_frames(video.path, range(start, min(start + at_once, frames)), info=video.info)
     except (InputError, MemoryError) as error:
-        return BadVideo(video.path, _cause(video.path, error))
+        return BadVideo(video.path, _cause(video.path, error), video.info.first_frame)
     return None
 
 

@@ -33,7 +33,9 @@ class VideoTable(Sequence[Video]):
         self._paths = _Texts(os.fsencode(video.path) for video in videos)
         self._sizes = np.array([(info.frames, info.height, info.width) for info in infos], np.int64).reshape(-1, 3)
         self._rates = np.array([np.nan if info.fps is None else info.fps for info in infos])
+        self._firsts = np.array([info.first_frame for info in infos], np.int64)
         self.labels = np.array([NO_LABEL if video.label is None else video.label for video in videos], np.int64)
+        self._motions = np.array([np.nan if video.motion is None else video.motion for video in videos])
         # Files of one length and codec mostly have the same index, and those of constant rate have no times.
         self._indices = _RepeatedTexts(info.index or "" for info in infos)
         self._times = _RepeatedTexts(info.times or "" for info in infos)
@@ -62,9 +64,16 @@ class VideoTable(Sequence[Video]):
         frames, height, width = self._sizes[number].tolist()
         rate, label = float(self._rates[number]), int(self.labels[number])
         index, times = self._indices[number] or None, self._times[number] or None
-        info = VideoInfo(frames, height, width, None if np.isnan(rate) else rate, index, times)
-        captions = tuple(self._captions[number].splitlines())
-        return Video(Path(os.fsdecode(self._paths[number])), info, None if label == NO_LABEL else label, captions)
+        first = int(self._firsts[number])
+        info = VideoInfo(frames, height, width, None if np.isnan(rate) else rate, index, times, first)
+        captions, motion = tuple(self._captions[number].splitlines()), float(self._motions[number])
+        return Video(
+            Path(os.fsdecode(self._paths[number])),
+            info,
+            None if label == NO_LABEL else label,
+            captions,
+            None if np.isnan(motion) else motion,
+        )
 
 
 class _Texts:

@@ -15,7 +15,7 @@ from pvdm.data.description import DataCard, fingerprint
 from pvdm.data.index import Index, Video, index_videos
 from pvdm.data.index_cache import IndexCache
 from pvdm.data.latents.encoding_plan import are_latents
-from pvdm.data.layouts.captions import with_captions
+from pvdm.data.layouts.captions import FoundCaptions, with_captions, with_known_captions
 from pvdm.data.layouts.layout_registry import LAYOUTS, GivenLayout, find_splits
 from pvdm.data.layouts.splits import Part, SplitOptions, Splits
 from pvdm.data.scenes.scene_dataset import SceneDataset
@@ -34,7 +34,7 @@ class VideoCollection(ClipCollection):
     """Videos or folders of frames below `path`.
 
     Args:
-        path: Folder of the data set.
+        path: Folder of the data set, or a catalogue of clips.
         samples: What a sample is, and which of them are taken.
         layout: How the folder is organized; auto recognizes the published layouts.
         splits: Which videos are for what; its seed is that of order and augmentation, too.
@@ -100,9 +100,11 @@ class VideoCollection(ClipCollection):
         splits, index = self.find()
         if self.samples.balanced and splits.classes is None:
             raise InputError("the data have no classes to balance", "set data.layout classes or data.balanced false")
-        index = long_enough(index, self.clip)
+        unreadable, index = index.bad, long_enough(index, self.clip)
         training, validation = index.of(splits.training), index.of(splits.validation).videos
-        check_share(len(splits.entries), index.bad, self.max_bad_share)
+        # How long the clips of a catalogue are depends on where their files were cut, so short ones are no fault.
+        bad = unreadable if splits.layout == "catalogue" else index.bad
+        check_share(len(splits.entries), bad, self.max_bad_share)
         check_share(len(splits.training), training.bad, 1)
         if log:
             log_findings(self.path, splits, index, clip=self.clip, reader=self.reader)
@@ -133,6 +135,11 @@ class VideoCollection(ClipCollection):
         return self.discovered
 
     @property
+    def root(self) -> Path:
+        """The folder that the videos lie in, which a catalogue names; after `find`."""
+        return self.find()[0].root or self.path
+
+    @property
     def layout(self) -> str:
         """The layout that the data are read as; that which `auto` recognized after `find`."""
         return self.discovered[0].layout if isinstance(self.discovered, tuple) else self.given_layout
@@ -152,10 +159,15 @@ class VideoCollection(ClipCollection):
                 "absent": len(splits.absent),
             },
             "classes": None if self.classes is None else len(self.classes),
-            "files": fingerprint(entry.path for entry in splits.entries),
+            "files": fingerprint({entry.path for entry in splits.entries}),
             "samples": len(self.training),
             "clip": {**self.clip.to_dict(), "clips": self.samples.clips},
+            **({"selection": dict(splits.selection)} if splits.selection else {}),
         }
+
+    def find_captions(self) -> FoundCaptions:
+        """The captions of all videos; `InputError` if there are none."""
+        return self._captions(*self.find())
 
     def _find_and_index(self) -> tuple[Splits, Index]:
         """Finds the files, and reads those that the cache does not know."""
@@ -176,7 +188,7 @@ class VideoCollection(ClipCollection):
 
     def _captioned(self, splits: Splits, index: Index) -> tuple[Splits, Index]:
         """With captions, and notes on videos without one and on captions without a video."""
-        found = with_captions(index, self.path)
+        found = self._captions(splits, index)
         notes, videos = [], len(index.videos)
         if found.captioned < videos:
             notes.append(f"{videos - found.captioned} of {videos} videos have no caption")
@@ -184,6 +196,11 @@ class VideoCollection(ClipCollection):
             some = f"such as {found.unknown[0]}"
             notes.append(f"{len(found.unknown)} captioned files are no videos of these splits, {some}")
         return replace(splits, notes=(*splits.notes, *notes)), found.index
+
+    def _captions(self, splits: Splits, index: Index) -> FoundCaptions:
+        if splits.layout == "catalogue":
+            return with_known_captions(index, splits.entries, self.path)
+        return with_captions(index, self.path)
 
     def _dataset(self, videos: list[Video], *, training: bool) -> ClipDataset:
         is_renewed = training and self.layout == "scenes" and self.splits.scenes.endless
@@ -197,5 +214,6 @@ class VideoCollection(ClipCollection):
             clips_per_video=self.samples.clips_per_video if training else None,
             reader=self.reader,
             captioned=self.captions,
+            scored=any(video.motion is not None for video in self.find()[1].videos),
             tracks=self.tracks,
         )

@@ -52,16 +52,16 @@ def plan_of(videos: VideoCollection, autoencoder: VideoAutoencoder, settings: Ma
     splits, index = videos.find()
     training = videos.training.videos
     validation = long_enough(index, videos.clip).of(splits.validation).videos
-    encoded = list({video.path: video for video in (*training, *validation)}.values())
-    number = {video.path: i for i, video in enumerate(encoded)}
+    encoded = list({video.key: video for video in (*training, *validation)}.values())
+    number = {video.key: i for i, video in enumerate(encoded)}
     return LatentPlan(
         autoencoder={"sha256": digest_of(autoencoder), "config": stored_fields(size)},
         settings=settings,
         clip=videos.clip,
         latent=(size.latent_channels, size.latent_shape.positions),
-        videos=[replace(video, path=_relative(video.path, videos.path)) for video in encoded],
+        videos=[replace(video, path=_relative(video.path, videos.root)) for video in encoded],
         training=len(training),
-        validation=[number[video.path] for video in validation],
+        validation=[number[video.key] for video in validation],
         classes=videos.classes,
         data=videos.describe(),
     )

@@ -38,7 +38,7 @@ def choose(videos: Sequence[Video], count: int) -> list[Video]:
     for place in np.random.default_rng(0).permutation(len(videos)):
         by_class[videos[place].label].append(videos[place])
     in_turn = [video for group in zip_longest(*by_class.values()) for video in group if video is not None]
-    return sorted(in_turn[:count], key=lambda video: (-1 if video.label is None else video.label, video.path))
+    return sorted(in_turn[:count], key=lambda video: (-1 if video.label is None else video.label, *video.key))
 
 
 def _draw(sheet: Image.Image, corner: tuple[int, int], video: Video, classes: Sequence[str] | None) -> None:
@@ -53,7 +53,7 @@ def _draw(sheet: Image.Image, corner: tuple[int, int], video: Video, classes: Se
 def _picture(video: Video) -> Image.Image:
     """The middle frame, scaled into a cell; if it cannot be decoded, a cell that says so."""
     try:
-        (frame,) = read_frames(video.path, [video.info.frames // 2])
+        (frame,) = read_frames(video.path, [video.info.frames // 2], info=video.info)
     except InputError:
         empty = Image.new("RGB", CELL, FAINT)
         _write(empty, (8, CELL[1] // 2 - 8), "cannot be decoded", PAPER)

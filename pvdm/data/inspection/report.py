@@ -8,7 +8,6 @@ from typing import Any
 
 from pvdm.data import BadVideo, long_enough
 from pvdm.data.inspection.statistics import caption_statistics, class_counts, count_unlabelled, statistics
-from pvdm.data.layouts.captions import with_captions
 from pvdm.data.video_collection import VideoCollection
 from pvdm.errors import InputError
 
@@ -42,7 +41,7 @@ def data_report(data: VideoCollection, damaged: Sequence[BadVideo] = ()) -> dict
         },
         "classes": splits.classes and {name: class_counts(split, splits.classes) for name, split in videos.items()},
         "unlabelled": splits.classes and {name: count_unlabelled(split) for name, split in videos.items()},
-        "captions": caption_statistics(with_captions(index, data.path)) if has_files else None,
+        "captions": caption_statistics(data.find_captions()) if has_files else None,
         "absent": {"count": len(splits.absent), "listed": splits.listed, "first": [str(p) for p in splits.absent[:10]]},
         "left_out": dict(splits.left_out),
         "notes": list(splits.notes),

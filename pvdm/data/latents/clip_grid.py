@@ -52,7 +52,8 @@ class ClipGrid:
         return place, (place + lag) % self.rows(info)  # only of a loop is the target ever an earlier row
 
     def _layout(self, info: VideoInfo) -> _Layout:
-        return _layout(self.clip, self.stride, info.frames, info.fps, info.times)
+        span = info.first_frame if info.times else 0
+        return _layout(self.clip, self.stride, info.frames, info.fps, info.times, span)
 
 
 class _Layout(NamedTuple):
@@ -67,9 +68,9 @@ class _Layout(NamedTuple):
 
 
 @lru_cache(maxsize=1 << 16)
-def _layout(clip: ClipShape, stride: int, frames: int, fps: float | None, times: str | None) -> _Layout:
+def _layout(clip: ClipShape, stride: int, frames: int, fps: float | None, times: str | None, first: int) -> _Layout:
     """Cached, since many of a million videos have the same length."""
-    info = VideoInfo(frames, 1, 1, fps, times=times)
+    info = VideoInfo(frames, 1, 1, fps, times=times, first_frame=first)
     last = clip.longer(2).last_start(info)
     if last < 0:
         return _Layout(clip.last_start(info) // stride + 1, 0, False)

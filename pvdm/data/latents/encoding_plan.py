@@ -145,6 +145,8 @@ class LatentPlan:
         """The content of the index, JSON-able."""
         captions = [list(video.captions) for video in self.videos]
         own = {"captions": captions} if any(captions) else {}
+        motions = [video.motion for video in self.videos]
+        own |= {"motion": motions} if any(motion is not None for motion in motions) else {}
         return {"format": FORMAT, "version": VERSION, **self._content(), "data": dict(self.data), **own}
 
     @classmethod
@@ -161,9 +163,13 @@ class LatentPlan:
             None if stored["classes"] is None else tuple(stored["classes"]),
             stored["data"],
         )
-        if captions := stored.get("captions"):
-            pairs = zip(plan.videos, captions, strict=True)
-            plan = replace(plan, videos=VideoTable([replace(video, captions=tuple(own)) for video, own in pairs]))
+        if "captions" in stored or "motion" in stored:
+            count = len(plan.videos)
+            own = zip(
+                plan.videos, stored.get("captions") or [()] * count, stored.get("motion") or [None] * count, strict=True
+            )
+            videos = [replace(video, captions=tuple(told), motion=motion) for video, told, motion in own]
+            plan = replace(plan, videos=VideoTable(videos))
         if not 0 < plan.training <= len(plan.videos) or not plan.clips > 0 or len(plan.latent) != 2:
             raise ValueError("there are no clips")
         return plan
@@ -176,7 +182,7 @@ class LatentPlan:
     def _content(self) -> dict[str, Any]:
         """Everything that the latents depend on, which excludes the location of the videos."""
         infos = [video.info for video in self.videos]
-        has_times = any(info.times for info in infos)
+        has_times, are_spans = any(info.times for info in infos), any(info.first_frame for info in infos)
         return {
             "autoencoder": dict(self.autoencoder),
             "settings": dict(self.settings),
@@ -187,6 +193,7 @@ class LatentPlan:
                 "label": [video.label for video in self.videos],
                 **{name: [getattr(info, name) for info in infos] for name in ("frames", "height", "width", "fps")},
                 **({"times": [info.times for info in infos]} if has_times else {}),
+                **({"first_frame": [info.first_frame for info in infos]} if are_spans else {}),
             },
             "training": self.training,
             "validation": list(self.validation),
@@ -207,5 +214,11 @@ def _shown(value: Any) -> str:
 def _videos(columns: Mapping[str, Sequence[Any]]) -> VideoTable:
     names = ("path", "label", "frames", "height", "width", "fps")
     times = columns.get("times") or [None] * len(columns["path"])
-    rows = zip(*(columns[name] for name in names), times, strict=True)
-    return VideoTable([Video(Path(path), VideoInfo(*info, times=time), label) for path, label, *info, time in rows])
+    firsts = columns.get("first_frame") or [0] * len(columns["path"])
+    rows = zip(*(columns[name] for name in names), times, firsts, strict=True)
+    return VideoTable(
+        [
+            Video(Path(path), VideoInfo(*info, times=time, first_frame=first), label)
+            for path, label, *info, time, first in rows
+        ]
+    )

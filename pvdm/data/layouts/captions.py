@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pvdm.data.index import Index, Video
+from pvdm.data.layouts.splits import Entry
 from pvdm.errors import InputError
 
 TABLE = "captions.csv"
@@ -44,6 +45,17 @@ def with_captions(index: Index, root: Path) -> FoundCaptions:
         raise InputError(f"none of the {len(videos)} videos of {root} has a caption", remedy)
     known = {*(_name(video.path, root) for video in videos), *(_name(bad.path, root) for bad in index.bad)}
     return FoundCaptions(Index(videos, index.bad), captioned, sorted(table.keys() - known))
+
+
+def with_known_captions(index: Index, entries: Iterable[Entry], root: Path) -> FoundCaptions:
+    """Adds the captions that a catalogue has of its clips; `InputError` if it has none."""
+    known = {entry.key: entry.known.captions for entry in entries if entry.known}
+    videos = [replace(video, captions=known[video.key]) for video in index.videos]
+    captioned = sum(bool(video.captions) for video in videos)
+    if not captioned:
+        remedy = "make some with pvdm curate --steps captions, or set data.captions false"
+        raise InputError(f"none of the {len(videos)} clips of {root} has a caption", remedy)
+    return FoundCaptions(Index(videos, index.bad), captioned, [])
 
 
 def words_of(text: str) -> list[str]:

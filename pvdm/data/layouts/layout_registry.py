@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
+from pvdm.data.layouts.catalogue import find_catalogue, is_catalogue
 from pvdm.data.layouts.classes import find_classes
 from pvdm.data.layouts.folder import find_folder
 from pvdm.data.layouts.picture_folder import find_pictures
@@ -31,7 +32,7 @@ from pvdm.data.layouts.splits import SplitOptions, Splits
 from pvdm.data.layouts.ucf101 import LISTS, find_ucf101, is_ucf101
 from pvdm.errors import InputError
 
-Layout = Literal["folder", "classes", "ucf101", "skytimelapse", "scenes", "pictures"]
+Layout = Literal["folder", "classes", "ucf101", "skytimelapse", "scenes", "pictures", "catalogue"]
 GivenLayout = Literal["auto", Layout]
 
 
@@ -78,6 +79,7 @@ LAYOUTS: dict[Layout, KnownLayout] = {
     "skytimelapse": KnownLayout(find_skytimelapse, is_skytimelapse, "its folders"),
     "scenes": KnownLayout(find_scenes, is_scenes, "the numbers of the scenes", has_classes=True),
     "pictures": KnownLayout(find_pictures),
+    "catalogue": KnownLayout(find_catalogue, is_catalogue),
 }
 """Every layout; `auto` takes the first that recognizes the folder, and `folder` if none does."""
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pvdm.errors import InputError, check_range
+from pvdm.video import VideoInfo
 
 Part = Literal["train", "test", "both"]
 """Values of the option `part`: which splits training takes, or which are measured."""
@@ -83,11 +84,36 @@ class SplitOptions:
 
 
 @dataclass(frozen=True)
+class KnownClip:
+    """What a catalogue says of a clip, so that its file need not be opened to index it.
+
+    Args:
+        info: Of its span of the file.
+        file_frames: Frames of the whole file; None if they were not recorded.
+        mark: `IndexCache.mark` of the file that was curated.
+        captions: Of the clip.
+        motion: Its motion score, in hundredths of the short side in half a second; None if it has none.
+    """
+
+    info: VideoInfo
+    file_frames: int | None
+    mark: str
+    captions: tuple[str, ...] = ()
+    motion: float | None = None
+
+
+@dataclass(frozen=True)
 class Entry:
-    """A video file or a folder of frames, and the index of its class, if there are classes."""
+    """A video file or a folder of frames, the index of its class, and what is known of a clip that is a span of it."""
 
     path: Path
     label: int | None = None
+    known: KnownClip | None = None
+
+    @property
+    def key(self) -> tuple[Path, int]:
+        """The path and the first frame, which identify a video."""
+        return self.path, self.known.info.first_frame if self.known else 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +130,8 @@ class Splits:
         left_out: Files that look like videos or frames and are not used, counted by suffix.
         notes: What the user should know about the data set, a line each.
         layout: The layout that found them.
+        root: The folder of the videos, if it is not that of the data set.
+        selection: What a catalogue's clips were selected by, for the card of a model.
     """
 
     training: list[Entry]
@@ -115,6 +143,8 @@ class Splits:
     left_out: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     layout: str = "folder"
+    root: Path | None = None
+    selection: Mapping[str, Any] | None = None
 
     @property
     def entries(self) -> list[Entry]:

@@ -33,6 +33,7 @@ class MixedClips:
     ) -> None:
         self.sets, self.weights = list(sets), weights
         self.captioned = any(clips.captioned for clips in sets)
+        self.scored = any(clips.scored for clips in sets)
         self.tracks = FrameTracks.union(clips.tracks for clips in sets)
         self._ends = np.cumsum([len(clips) for clips in sets])
         self._labels = [np.array([*known, NO_LABEL]) for known in labels]  # the last is taken by -1, which is NO_LABEL
@@ -52,7 +53,8 @@ class MixedClips:
         sample = clips[SampleKey(epoch, index - int(self._ends[number]) + len(clips))]
         label = int(self._labels[number][sample["label"]])
         whole = {**sample, "key": torch.tensor([clips.seed, epoch, index]), "label": label}
-        return {**({"caption": ""} if self.captioned else {}), **self.tracks.absent(clips.clip.frames), **whole}
+        own = {**({"caption": ""} if self.captioned else {}), **({"motion": float("nan")} if self.scored else {})}
+        return {**own, **self.tracks.absent(clips.clip.frames), **whole}
 
     def fixed(self) -> MixedClips:
         """The same sets, read as validation reads them; see `ClipDataset.fixed`."""

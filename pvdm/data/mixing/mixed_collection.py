@@ -91,8 +91,8 @@ class MixedCollection(ClipCollection):
     def describe(self) -> dict[str, Any]:
         sets = [videos.describe() for videos in self.sets]
         counts = sum((Counter(each["videos"]) for each in sets), Counter())
-        paths = (entry.path for videos in self.sets for entry in videos.find()[0].entries)
-        shown = ("layout", "split", "part", "card", "videos", "clip")
+        paths = {entry.path for videos in self.sets for entry in videos.find()[0].entries}
+        shown = ("layout", "split", "part", "card", "videos", "clip", "selection")
         return {
             "layout": "mix",
             "split": None,
@@ -104,7 +104,7 @@ class MixedCollection(ClipCollection):
             "samples": len(self.training),
             "clip": {**self.clip.to_dict(), "clips": self.samples.clips},
             "mix": [
-                {"weight": weight, **{name: each[name] for name in shown}}
+                {"weight": weight, **{name: each[name] for name in shown if name in each}}
                 for weight, each in zip(self.weights, sets, strict=True)
             ],
         }

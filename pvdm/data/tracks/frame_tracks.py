@@ -45,7 +45,7 @@ class FrameTracks:
         camera: (t, 18) float32, has_camera: bool; sound: (t, d) float32, has_sound: bool.
         """
         found = self.absent(len(frames))
-        if self.cameras and (camera := camera_of(video, frames)) is not None:
+        if self.cameras and (camera := camera_of(video, frames + info.first_frame)) is not None:
             vectors = (camera.mirrored() if mirrored else camera).vectors()
             found |= {"camera": _tensor(vectors), "has_camera": True}
         if self.sound and (heard := sound_of(video, info, frames, self.sound)) is not None:
@@ -88,8 +88,9 @@ def _camera_file(video: Path) -> Path | None:
 def _has_camera(video: Video) -> bool:
     """InputError if it is of another length."""
     path = _camera_file(video.path)
-    if path is not None and len(read_camera(path)) < video.info.frames:
-        problem = f"{path} is of {len(read_camera(path))} frames, and its video has {video.info.frames}"
+    needed = video.info.first_frame + video.info.frames
+    if path is not None and len(read_camera(path)) < needed:
+        problem = f"{path} is of {len(read_camera(path))} frames, and its video has {needed}"
         raise InputError(problem, "give an entry for each frame of the video")
     return path is not None
 

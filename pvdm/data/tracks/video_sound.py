@@ -23,7 +23,7 @@ def sound_of(video: Path, info: VideoInfo, frames: np.ndarray, encoder: str) -> 
     """(t, d) float32 of what is heard around some frames of a video; None if its sound does not reach the last."""
     if not info.fps or (read := _sound_reader(video)) is None:
         return None
-    times = info.timeline.seconds[frames] if info.timeline else frames / info.fps
+    times = (info.timeline.seconds[frames] if info.timeline else frames / info.fps) + info.start_seconds
     step = float(np.ptp(times)) / (len(times) - 1) if np.ptp(times) > 0 else 1 / info.fps
     try:
         vectors, end = sound_vectors(sound_encoder(encoder), read, times, step)

@@ -11,7 +11,7 @@ from pvdm.data.layouts.layout_registry import LAYOUTS
 from pvdm.evaluation.clips.video_set import VideoSet
 from pvdm.generation import VideoGenerator
 
-PUBLISHED = tuple(name for name, layout in LAYOUTS.items() if layout.recognize)
+PUBLISHED = tuple(name for name, layout in LAYOUTS.items() if layout.split_by)
 """Layouts that identify a data set."""
 ENOUGH = 0.5
 """Share of the videos that must be in the training data, in any part of it, for both to count as the same data."""

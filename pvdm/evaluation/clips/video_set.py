@@ -68,8 +68,9 @@ class VideoSet:
         entries = splits.train_on(part).training if has_splits else splits.entries
         for note in splits.notes:
             logger.warning("%s: %s", root, note)
-        cache = IndexCache.of(root)
-        index = index_videos(sorted(entries, key=lambda entry: _name(entry.path, root)), cache=cache, progress=True)
+        cache, root = IndexCache.of(root), splits.root or root
+        entries = sorted(entries, key=lambda entry: (_name(entry.path, root), entry.key[1]))
+        index = index_videos(entries, cache=cache, progress=True)
         cache.save()
         if index.bad:
             raise InputError(first_causes(index.bad), "repair or remove it, so that the result says what was measured")
@@ -80,8 +81,10 @@ class VideoSet:
         return cls(root, layout, part if has_splits else None, tuple(index.videos), **official, loop=loop)
 
     def name(self, video: Video) -> str:
-        """Path below the root."""
-        return _name(video.path, self.root)
+        """Path below the root, and the first and last frame of a clip of a catalogue."""
+        first = video.info.first_frame
+        span = f":{first}-{first + video.info.frames - 1}" if self.layout == "catalogue" else ""
+        return _name(video.path, self.root) + span
 
     @cached_property
     def digest(self) -> str:
