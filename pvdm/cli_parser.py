@@ -90,6 +90,10 @@ COMMANDS = {
         "report what a data set holds, what is damaged, and the clips that training would take",
         "my_videos --size 128x128 --fps 12 --output report",
     ),
+    "select": Verb(
+        "select clips of a catalogue by an expression over their scores, as a data set for training",
+        'catalogue --where "cuts == 0 and motion > 0.3 and text_area < 0.07" --output selection.parquet',
+    ),
     "configs": Verb(
         "list, print or copy the configs that come with the package",
         "copy autoencoder diffusion --output configs",
