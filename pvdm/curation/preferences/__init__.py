@@ -1,0 +1,1 @@
+"""What people prefer: blind pairs of videos, their votes, and Elo ratings."""
