@@ -7,9 +7,9 @@ import pytest
 from curation.small_catalogue import Plain, catalogue
 from PIL import Image
 
+from pvdm.curation.report.clip_thumbnails import clips_to_show, write_thumbnails
 from pvdm.curation.report.report_columns import numbers, scores_of, usable
 from pvdm.curation.report.score_scales import ABSENT
-from pvdm.curation.report.clip_thumbnails import clips_to_show, write_thumbnails
 from pvdm.errors import InputError
 
 

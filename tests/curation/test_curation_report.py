@@ -11,10 +11,10 @@ import pytest
 from curation.small_catalogue import METADATA, Plain, catalogue, clip
 
 from pvdm.curation.report import report_data
+from pvdm.curation.report.clip_thumbnails import write_thumbnails
 from pvdm.curation.report.curation_report import TEMPLATES, write_report
 from pvdm.curation.report.report_columns import categories_of, numbers, scores_of, usable
 from pvdm.curation.report.report_data import script_data
-from pvdm.curation.report.clip_thumbnails import write_thumbnails
 from pvdm.data.catalogue.clip_table import ClipTable, table_of
 from pvdm.data.catalogue.where import passing
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from curation.small_catalogue import Plain, catalogue
 
+from pvdm.curation.report.clip_thumbnails import write_thumbnails
 from pvdm.curation.report.curation_report import write_report
 from pvdm.curation.report.report_columns import usable
-from pvdm.curation.report.clip_thumbnails import write_thumbnails
 from pvdm.data.catalogue.selection import seconds_of, select
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
