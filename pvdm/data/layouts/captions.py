@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pvdm.data.index import Index, Video
+from pvdm.data.index import Index
 from pvdm.data.layouts.splits import Entry
 from pvdm.errors import InputError
 
@@ -37,8 +37,8 @@ def with_captions(index: Index, root: Path) -> FoundCaptions:
     `clip.mp4` there may be `clip.txt`, with a caption on each line, or `clip.json`, with `caption` or `captions`.
     `InputError` for a file that cannot be read as that, and if no video has a caption.
     """
-    table = _table(root / TABLE)
-    videos = [replace(video, captions=tuple(_captions(video, root, table))) for video in index.videos]
+    table = read_table(root)
+    videos = [replace(video, captions=tuple(captions_of(video.path, root, table))) for video in index.videos]
     captioned = sum(bool(video.captions) for video in videos)
     if not captioned:
         remedy = f"put {TABLE} into it, or files such as clip.txt beside its videos, or set data.captions false"
@@ -58,28 +58,15 @@ def with_known_captions(index: Index, entries: Iterable[Entry], root: Path) -> F
     return FoundCaptions(Index(videos, index.bad), captioned, [])
 
 
-def words_of(text: str) -> list[str]:
-    """The words of a text in lower case, without punctuation."""
-    return WORD.findall(text.lower())
+def captions_of(video: Path, root: Path, table: Mapping[str, Sequence[str]]) -> list[str]:
+    """The captions of a video below a data set's folder: its table's, see `read_table`, and those beside the video."""
+    texts = [*table.get(_name(video, root), ()), *_beside(video)]
+    return [" ".join(text.split()) for text in texts if text.strip()]
 
 
-def vocabulary(texts: Iterable[str]) -> tuple[str, ...]:
-    """All words of some texts, in alphabetical order."""
-    return tuple(sorted({word for text in texts for word in words_of(text)}))
-
-
-def _captions(video: Video, root: Path, table: dict[str, list[str]]) -> Iterable[str]:
-    """The captions of a video: the table's, and those of the files beside it."""
-    texts = [*table.get(_name(video.path, root), ()), *_beside(video.path)]
-    return (" ".join(text.split()) for text in texts if text.strip())
-
-
-def _name(path: Path, root: Path) -> str:
-    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
-
-
-def _table(path: Path) -> dict[str, list[str]]:
-    """The captions of each file of a table; empty without one."""
+def read_table(root: Path) -> dict[str, list[str]]:
+    """The captions of each file in the table of a data set's folder; empty without one. Errors: see `with_captions`."""
+    path = root / TABLE
     if not path.is_file():
         return {}
     captions: dict[str, list[str]] = {}
@@ -92,6 +79,20 @@ def _table(path: Path) -> dict[str, list[str]]:
     except csv.Error as error:
         raise InputError(f"{path} is not a table of comma-separated values ({error})", "mend it") from error
     return captions
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in lower case, without punctuation."""
+    return WORD.findall(text.lower())
+
+
+def vocabulary(texts: Iterable[str]) -> tuple[str, ...]:
+    """All words of some texts, in alphabetical order."""
+    return tuple(sorted({word for text in texts for word in words_of(text)}))
+
+
+def _name(path: Path, root: Path) -> str:
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 def _text(path: Path) -> str:
