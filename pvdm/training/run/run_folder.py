@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -70,17 +71,19 @@ class ConfigOfRun(SaveConfigCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         folder = trainer.log_dir  # a collective call: all processes must make it
         if trainer.is_global_zero:
-            write_through(Path(folder) / self.config_filename, self._text().encode())
+            write_through(Path(folder) / self.config_filename, self._text.encode())
         self.already_saved = True
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        checkpoint[SETTINGS] = self._text()
+        checkpoint[SETTINGS] = self._text
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         if SETTINGS in checkpoint and trainer.state.fn == TrainerFn.FITTING and trainer.is_global_zero:
-            tell_changes(checkpoint[SETTINGS], self._text())
+            tell_changes(checkpoint[SETTINGS], self._text)
 
+    @cached_property
     def _text(self) -> str:
+        """Made once: it would cost each checkpoint a tenth of a second."""
         return self.parser.dump(self.config, skip_none=False)
 
 
