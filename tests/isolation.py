@@ -34,6 +34,7 @@ IMPORTED = (
     "pvdm.commands.sample",
     "pvdm.generation.released",
     "pvdm.generation.generator",
+    "pvdm.training.autoencoder_training",
     "pvdm.training.cli.command",
     "pvdm.video.clip",
     "pvdm.video.writer",
@@ -41,6 +42,9 @@ IMPORTED = (
     "tensorboard.compat.proto.event_pb2",
     "torch.utils.tensorboard",
 )
+
+READ_ONCE = ("-c", "configs/diffusion.yaml", "--data.path=", "--model.autoencoder=")
+"""Options of `pvdm fit`; reading them for the first time takes a third longer."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ def serve() -> None:
     """Answers each line of standard input, a job, with a line, its end."""
     for name in IMPORTED:
         import_module(name)
+    import_module("pvdm.training.cli.command").parsed(READ_ONCE)
     gc.freeze()  # so that no child goes through what is imported
     atexit.register(gc.unfreeze)  # else extension modules report leaks when the process ends
     for line in sys.stdin:

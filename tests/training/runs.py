@@ -23,6 +23,7 @@ import torch
 from PIL import Image, ImageSequence
 from pytest import LogCaptureFixture
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from training.miniature import arguments
 
 from pvdm.cli import main
 from pvdm.training.callbacks.averaging import RAW
@@ -33,7 +34,9 @@ PATIENCE = 120
 SERVER = """
 import atexit, gc, json, os, sys, torch, torch.utils.tensorboard
 from pvdm.cli import main
-import pvdm.training.cli.command
+import pvdm.training.autoencoder_training
+from pvdm.training.cli.command import parsed
+parsed(sys.argv[1:])
 gc.freeze()
 atexit.register(gc.unfreeze)  # else extension modules report leaks when the process ends
 for line in sys.stdin:
@@ -52,7 +55,9 @@ for line in sys.stdin:
     print(json.dumps(pids), flush=True)
     print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]), flush=True)
 """
-"""Has imported everything once, and forks processes for each command: importing takes longer than training."""
+"""Has imported everything and read a command line once, and forks processes for each command: that takes longer than
+training.
+"""
 
 
 @dataclass
@@ -102,7 +107,8 @@ class Forks:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.count = folder, 0
-        self.server = subprocess.Popen([sys.executable, "-c", SERVER], stdin=-1, stdout=-1, text=True)
+        read_once = arguments("fit", "diffusion", folder / "run", folder, model__autoencoder=folder)[1:]
+        self.server = subprocess.Popen([sys.executable, "-c", SERVER, *read_once], stdin=-1, stdout=-1, text=True)
 
     def start(self, arguments: list[str], *, processes: int = 1, last: Sequence[object] = ()) -> Run:
         """`last`: more arguments for the last of the processes."""
