@@ -24,7 +24,7 @@ from pvdm.curation.steps.main_colors import is_black_and_white, main_colors
 from pvdm.curation.steps.main_motion import Motion, motion_of, pair_positions
 from pvdm.curation.steps.picture_labels import PictureLabels, categories
 from pvdm.errors import InputError
-from pvdm.video import probe
+from pvdm.video import VideoInfo, probe
 
 
 @pytest.fixture(scope="module")
@@ -294,8 +294,10 @@ def test_motion_is_told_where_it_is_clear(motion, sentence):
     assert list(describe(motion)) == sentence
 
 
-def test_a_still_picture_has_no_motion(clip):
+def test_still_and_tiny_pictures_have_no_motion(clip):
     one = ClipFrames(clip.path, clip.info, 3, 3, clip.file)
+    tiny = ClipFrames(clip.path, VideoInfo(40, 12, 64, 20.0), 3, 9, clip.file)
+    assert pair_positions(tiny) == []
     assert pair_positions(one) == [] and motion_of(one, np.zeros((0, 96, 160, 3), np.uint8)) is None
 
 

@@ -58,7 +58,7 @@ def test_a_text_is_read_and_its_share_is_that_of_its_box(step):
 
 
 def test_a_larger_text_takes_more(step):
-    small, large = (step.score(clip_of(*[drawn("Hello", scale=scale)] * 3))["text_area"] for scale in (0.7, 1.6))
+    small, large = (covered([step.read(drawn("Hello", scale=scale))], SIZE) for scale in (0.7, 1.6))
     assert 0 < 3 * small < large
 
 
@@ -66,6 +66,11 @@ def test_pictures_without_text_have_none(step):
     noise = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
     found = step.score(clip_of(drawn(), noise, np.zeros((*SIZE, 3), np.uint8)))
     assert found == {"text_area": 0, "text": "", "watermark_area": 0, "watermark": ""}
+
+
+@pytest.mark.parametrize("size", [(2, 2), (8, 40), (4, 3000), (1000, 16)])
+def test_pictures_of_odd_sizes_are_read(step, size):
+    assert step.read(np.zeros((*size, 3), np.uint8)) == []
 
 
 def test_a_web_address_counts_as_a_watermark(step):

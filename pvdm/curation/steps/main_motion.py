@@ -14,6 +14,9 @@ PLACES = (0.25, 0.5, 0.75)
 
 PAIR_SECONDS = 0.2
 SHORT_SIDE = 128
+LEAST_SIDE = 32
+"""The flow of smaller pictures is not told: OpenCV's DIS refuses them, or ends the process (12x64, OpenCV 5.0)."""
+
 STILL = 0.03
 """A slower pixel, in short sides of the picture a second, does not move: noise has such flow."""
 
@@ -39,8 +42,8 @@ class Motion:
 
 
 def pair_positions(clip: ClipFrames) -> list[float]:
-    """Where the frames of the pairs are, in [0, 1]; none for a clip whose rate is not known or that has one frame."""
-    if not clip.info.fps or clip.frames < 2:
+    """Where the frames of the pairs are, in [0, 1]; none for a clip that is too small or of one frame."""
+    if not clip.info.fps or clip.frames < 2 or min(clip.info.height, clip.info.width) < LEAST_SIDE:
         return []
     half = min(PAIR_SECONDS / clip.seconds, 0.5) / 2
     return [place + side for place in PLACES for side in (-half, half)]

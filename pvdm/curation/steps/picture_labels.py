@@ -45,7 +45,7 @@ class PictureLabels:
     def __call__(self, picture: np.ndarray) -> tuple[str, float]:
         """The likeliest label of a picture, (h, w, 3) uint8 RGB, and its probability, the mean with the mirrored one.
 
-        InputError if the weights cannot be read.
+        The picture has sides of at least LEAST_SIDE. InputError if the weights cannot be read.
         """
         import torch
 

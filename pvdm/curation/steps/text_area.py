@@ -29,6 +29,9 @@ DETECTION_SIDE = 320
 LARGEST_SIDE = 640
 """Frames are read no larger than this short side."""
 
+FLATTEST = 64
+"""The most that a picture may be longer than wide; RapidOCR fails at others."""
+
 LEAST_CHARACTERS = 2
 LEAST_CONFIDENCE = 0.6
 SHORT, CONFIDENCE_IF_SHORT = 4, 0.8
@@ -117,6 +120,8 @@ class TextStep:
 
     def read(self, frame: np.ndarray) -> list[TextBox]:
         """The texts of a frame, (h, w, 3) uint8 RGB, from top to bottom."""
+        if max(frame.shape[:2]) > FLATTEST * min(frame.shape[:2]):
+            return []
         found = self._reader(np.ascontiguousarray(frame[..., ::-1]))
         if found.txts is None or found.boxes is None:
             return []
