@@ -1,12 +1,14 @@
 """The step `clip`: cosines and ratings as plain equations give them, by a small random CLIP."""
 
+import argparse
+
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from pvdm.curation.clip_frames import ClipFrames
-from pvdm.curation.steps.image_text_similarity import ClipModel, SimilarityStep
+from pvdm.curation.steps.image_text_similarity import ClipModel, SimilarityStep, add_clip_options, clip_model
 from pvdm.errors import InputError
 from pvdm.video import VideoInfo
 
@@ -97,6 +99,14 @@ def test_heads_that_do_not_fit_are_refused(weights, tmp_path, tensors, message):
         save_file(tensors, tmp_path / "head")
     with pytest.raises(InputError, match=message):
         SimilarityStep(ClipModel(weights, tmp_path / "head")).score(clip_with())
+
+
+def test_options():
+    parser = argparse.ArgumentParser()
+    add_clip_options(parser)
+    assert clip_model(parser.parse_args([])) == ClipModel()
+    given = parser.parse_args(["--clip-model", "a/b", "--aesthetic-head", "c"])
+    assert clip_model(given) == ClipModel("a/b", "c")
 
 
 def test_without_weights_the_step_says_what_it_needs(tmp_path, weights):

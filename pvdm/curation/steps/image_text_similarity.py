@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -92,6 +93,18 @@ class SimilarityStep:
 
         head = self.model.aesthetic_head
         return load_head(Path(head), self._networks.width) if head else None
+
+
+def add_clip_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the step `clip`, in a group of their own."""
+    group = parser.add_argument_group("CLIP", "weights of the step clip, whose scores are absent without them")
+    group.add_argument("--clip-model", metavar="MODEL", help="CLIP: a folder or a name on the Hub (extra text)")
+    group.add_argument("--aesthetic-head", metavar="FILE", help="safetensors of linear layers that rate an embedding")
+
+
+def clip_model(options: argparse.Namespace) -> ClipModel:
+    """The weights of parsed options."""
+    return ClipModel(options.clip_model, options.aesthetic_head)
 
 
 class _Clip:
