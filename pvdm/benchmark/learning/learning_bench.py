@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pvdm.benchmark.bench_folder import claim_folder, store_json
 from pvdm.benchmark.learning.cosine_transform import cosine_transform_psnr
 from pvdm.benchmark.learning.learning_figures import TEST_CLIPS, Judge, RealClips, linear_code_psnr, reconstruction
 from pvdm.benchmark.learning.learning_report import SHOWN, comparison, strip, table
@@ -26,7 +27,6 @@ from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.evaluation.features.detectors import load_detector
 from pvdm.evaluation.results import hardware, versions
-from pvdm.files.atomic_write import remove, replacing
 from pvdm.generation import VideoGenerator
 from pvdm.training.cli.budgeted_training import BudgetedRun
 from pvdm.training.cli.command import parsed
@@ -127,22 +127,7 @@ def _claim(options: argparse.Namespace, recipes: Sequence[Recipe]) -> None:
     names = ("root", "layout", "set", "budget", "seeds", "real_clips", "detector")
     key = {name: getattr(options, name) for name in names}
     key["recipes"] = {recipe.name: [asdict(stage) for stage in recipe.stages] for recipe in recipes}
-    key = json.loads(json.dumps(key, default=str))
-    mark = options.output / MARK
-    found = json.loads(mark.read_text(encoding="utf-8")) if mark.is_file() else None
-    if found == key:
-        return
-    if options.output.is_dir() and any(options.output.iterdir()):
-        if found is None or not options.overwrite:
-            other = [name for name in key if found and found.get(name) != key[name]]
-            what = f"a bench of other {', '.join(other)}" if found else "other files"
-            raise InputError(
-                f"{options.output} holds {what}", "choose another --output" + (", or pass --overwrite" if found else "")
-            )
-        for name in (RUNS, WORK, RESULTS, TABLE, PICTURE):
-            remove(options.output / name)
-    options.output.mkdir(parents=True, exist_ok=True)
-    _store(mark, key)
+    claim_folder(options.output, MARK, key, overwrite=options.overwrite, parts=(RUNS, WORK, RESULTS, TABLE, PICTURE))
 
 
 def _trained_and_measured(run: BudgetedRun, *, file: Path, settings: Mapping[str, Any], device: str) -> dict[str, Any]:
@@ -155,7 +140,7 @@ def _trained_and_measured(run: BudgetedRun, *, file: Path, settings: Mapping[str
             torch.set_num_threads(1)
         logger.info("%s: measuring", run.name)
         known = {"settings": dict(settings), **_measured(run, RealClips.load(file), settings, device)}
-        _store(done, known)
+        store_json(done, known)
     return {"recipe": run.recipe.name, "seed": run.seed, "stages": stages, **known}
 
 
@@ -206,7 +191,7 @@ def _write(
         "comparison": compared,
         "runs": [_without_draws(run) for run in runs],
     }
-    _store(options.output / RESULTS, content)
+    store_json(options.output / RESULTS, content)
     text = table(runs, compared, beside)
     (options.output / TABLE).write_text(text, encoding="utf-8")
     shown = [(f"{run['recipe']}, seed {run['seed']}", options.output / RUNS, run) for run in runs]
@@ -224,8 +209,3 @@ def _without_draws(run: Mapping[str, Any]) -> dict[str, Any]:
     parts: Iterable[str] = ("samples", "extension")
     short = {name: {key: value for key, value in run[name].items() if key != "draws"} for name in parts if name in run}
     return {**run, **short}
-
-
-def _store(file: Path, content: Mapping[str, Any]) -> None:
-    with replacing(file, overwrite=True) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -217,7 +217,7 @@ class Judge:
     def _sampled(self, generator: VideoGenerator) -> tuple[Tally, Tensor]:
         tally, shown = Tally(), None
         videos = [(0, index) for index in range(self.samples)]
-        labels = _labels(generator, self.samples)
+        labels = labels_in_turn(generator, self.samples)
         for clips in generator.batches(videos, batch_size=BATCH, labels=labels, sampler=self.sampler):
             tally.add(clips, self.detector)
             shown = clips if shown is None else shown
@@ -226,7 +226,7 @@ class Judge:
     def _extended(self, generator: VideoGenerator) -> tuple[Tally, float]:
         """Windows of a clip's length with a border of clips in the middle of each, and the seams."""
         tally, jumps, frames = Tally(), [], generator.frames
-        labels = _labels(generator, self.extended)
+        labels = labels_in_turn(generator, self.extended)
         for start in range(0, self.extended, BATCH):
             videos = [(1, index) for index in range(start, min(start + BATCH, self.extended))]
             options = {"videos": videos, "labels": labels and labels[start : start + BATCH], "sampler": self.sampler}
@@ -263,7 +263,7 @@ def _windows(frames: int) -> Iterator[int]:
     return (frames // 2 + frames * number for number in range(EXTENDED_CLIPS - 1))
 
 
-def _labels(generator: VideoGenerator, count: int) -> list[int] | None:
+def labels_in_turn(generator: VideoGenerator, count: int) -> list[int] | None:
     """The classes in turn; None for a model without classes."""
     return [index % generator.class_count for index in range(count)] if generator.class_count else None
 
