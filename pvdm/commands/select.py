@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from pvdm.commands.terminal.export_option import add_export_option, export_chosen
 from pvdm.commands.terminal.shared_options import positive
 from pvdm.data.catalogue.presets import FRAMES, PRESETS, PresetName
 from pvdm.errors import InputError
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", type=Path, help="where the videos are now, if they have moved")
     parser.add_argument("--output", type=Path, required=True, help="the selection, a .parquet file for data.path")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    add_export_option(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -60,6 +62,7 @@ def run(options: argparse.Namespace) -> None:
     root = _root(options.root or clips.root)
     kept = selected.clips
     write_clips(options.output, kept.table, {**kept.metadata, "root": root}, overwrite=options.overwrite)
+    export_chosen(kept.having(kept.table, root=root), options.export_clips)
 
 
 def _root(folder: Path) -> str:
