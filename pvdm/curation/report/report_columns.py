@@ -20,7 +20,7 @@ MOST_CHOICES = 12
 """Different texts of a column up to which they are a category."""
 
 SIZES = ("fps", "height", "width")
-NO_SCORES = ({*SPAN} - {*SIZES}) | {*FILE_FACTS, "cuts", "text", "error"}
+NO_SCORES = ({*SPAN} - {*SIZES}) | {*FILE_FACTS, "cuts", "text", "watermark", "error"}
 NOT_MEASURED = "not measured"
 NO_CUTS, NO_DUPLICATES = "cuts == 0", "not duplicate_of"
 

@@ -21,6 +21,8 @@ WORDS = {
     "frozen": Words("Movement", "Longest standstill", "seconds without a change"),
     "shake": Words("Movement", "Shaking", "strength of camera shifts back and forth"),
     "text_area": Words("Text", "Text", "share of the picture in boxes of text"),
+    "watermark_area": Words("Text", "Watermark", "share of the picture in web addresses and the like"),
+    "text_similarity": Words("Text", "Caption fits", "similarity of picture and caption by CLIP"),
     "brightness": Words("Picture", "Brightness", "mean luma, 0 is black and 1 white"),
     "contrast": Words("Picture", "Contrast", "spread of the luma"),
     "sharpness": Words("Picture", "Sharpness", "variance of the Laplacian at a fixed size; low is blurred"),
