@@ -87,10 +87,15 @@ def _export(row: Mapping[str, Any], root: Path, folder: Path) -> bool:
     _check_source(source, row["file_size"])
     for rest in place.glob(f".{glob.escape(name)}.*"):  # of a run that was killed
         remove(rest)
+    text = place / f"{name}.txt"
     if row.get("captions"):
-        _write_captions(place / f"{name}.txt", row["captions"])
-    if not _copied(row, source, place / f"{name}{source.suffix.lower()}"):
-        _encode(row, source, place / f"{name}{ENCODED}")
+        _write_captions(text, row["captions"])  # before the video, which marks a clip as done
+    try:
+        if not _copied(row, source, place / f"{name}{source.suffix.lower()}"):
+            _encode(row, source, place / f"{name}{ENCODED}")
+    except _Unusable:
+        remove(text)
+        raise
     return True
 
 

@@ -72,12 +72,16 @@ def test_of_very_many_clips_the_page_has_a_sample(tmp_path, monkeypatch):
 
 def test_columns_of_user_steps_and_odd_values_are_shown(tmp_path):
     rows = [{**clip(i, np.random.default_rng(i)), "</script>": i / 7, "mood": "a" if i % 2 else "b"} for i in range(9)]
+    rows = [{**row, "hash": 2**62 + 2**40 * i + 1} for i, row in enumerate(rows)]
     table = table_of(rows)
     table = table.append_column("odd", pa.array([float("nan"), float("inf"), None, *range(6)], pa.float32()))
     clips = ClipTable(table, METADATA, tmp_path / "clips.parquet")
     assert np.isinf(numbers(table, "odd")).sum() == 1
+    data = script_data(table, {}, "pvdm select x")
+    assert {"odd", "hash"} < {score["name"] for score in data["scores"]}
+    assert "mood" in {category["name"] for category in data["categories"]}
     page = write_report(clips, tmp_path, {}).read_text()
-    assert "mood" in page and "<code></script></code>" not in page
+    assert "&lt;/script&gt; (its name cannot stand in an expression)" in page
 
 
 def test_templates_name_no_host():

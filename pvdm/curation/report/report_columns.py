@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -59,13 +60,16 @@ def numbers(table: pa.Table, name: str) -> np.ndarray:
     """A column, or `seconds`, as (n,) floats of its own precision, NaN where it has no value."""
     values = column(name, table)
     kind = values.type if kinds.is_floating(values.type) else pa.float64()
-    return values.cast(kind).to_numpy(zero_copy_only=False)
+    return values.cast(kind, safe=False).to_numpy(zero_copy_only=False)  # whole numbers above 2^53 are rounded
 
 
 def scores_of(table: pa.Table) -> tuple[list[Score], dict[str, str]]:
     """The scores by which clips differ, group by group, and why the other numbers are not among them."""
     found, left_out = [], {}
     for name, whole in _numeric(table.schema):
+        if not _can_be_named(name):
+            left_out[name] = "its name cannot stand in an expression"
+            continue
         values = numbers(table, name)
         if scale := scale_of(values, whole=whole):
             found.append(Score(name, values, scale, whole))
@@ -93,8 +97,13 @@ def _place(name: str) -> tuple[int, int]:
 
 def categories_of(table: pa.Table) -> list[Category]:
     """What else tells clips apart; the page begins without unsure cuts and without duplicates."""
-    found = (_category(field, table[field.name]) for field in table.schema)
+    found = (_category(field, table[field.name]) for field in table.schema if _can_be_named(field.name))
     return [category for category in found if category]
+
+
+def _can_be_named(name: str) -> bool:
+    """Whether a column can be part of an expression."""
+    return name.isidentifier() and not keyword.iskeyword(name)
 
 
 def _category(field: pa.Field, values: pa.ChunkedArray) -> Category | None:

@@ -77,7 +77,7 @@ def _score(place: int, score: Score, rows: np.ndarray) -> dict[str, Any]:
         "name": score.name,
         "group": words.group,
         "title": words.title,
-        "whole": score.whole,
+        "isWhole": score.whole,
         "edges": score.scale.labels,
         "ends": [f"{np.nanmin(score.values):.3g}", f"{np.nanmax(score.values):.3g}"],
         "levels": _packed(score.scale.levels(score.values)[rows], np.uint8),

@@ -69,7 +69,7 @@ class Card {
     article.querySelector(".left").setAttribute("d", bars(histogram(score.places, score.most, left), this.highest));
     this.remove.hidden = !isLimited(score);
     article.querySelector(".kept").textContent = isLimited(score)
-      ? `Keeps ${bounds(score).join(" and ")}; this limit alone leaves out ${clipsOf(score.alone)}.` : "No limit.";
+      ? `Keeps ${bounds(score).join(" and ")}; this limit alone leaves out ${clipsOf(whole(score.alone))}.` : "No limit.";
     this.showNear(article.querySelector(".near"));
   }
 

@@ -5,6 +5,9 @@ const unpack = (text) => Uint8Array.from(atob(text), (letter) => letter.charCode
 const floats = (text) => new Float32Array(unpack(text).buffer);
 const ABSENT = 255;
 
+/** The number of clips that a number of those on the page stands for. */
+const whole = (number) => Math.round(number * data.of / data.clips);
+
 const seconds = floats(data.seconds);
 const means = Object.entries(data.means).map(([name, text]) => ({ name, values: floats(text) }));
 const scores = data.scores.map((score) => ({
@@ -39,7 +42,7 @@ function countAll() {
   let clips = 0, time = 0;
   for (let row = 0; row < data.clips; row++) if (refusals[row] === 0) { rows[clips++] = row; time += seconds[row]; }
   left = rows.subarray(0, clips);
-  return { clips: Math.round(clips * data.of / data.clips), hours: time * data.of / data.clips / 3600 };
+  return { clips: whole(clips), hours: time * data.of / data.clips / 3600 };
 }
 
 /** The mean of those clips that are left and have a value; null if none. */
@@ -61,10 +64,10 @@ function histogram(places, bars, rows) {
 
 // ---- The same limits as an expression.
 
-function bounds({ name, edges, low, high, most, whole }) {
+function bounds({ name, edges, low, high, most, isWhole }) {
   const from = low > 0 ? edges[low - 1] : null, below = high < most ? edges[high - 1] : null;
-  if (whole && from !== null && Number(below) === Number(from) + 1) return [`${name} == ${from}`];
-  const last = whole && below !== null ? `${name} <= ${Number(below) - 1}` : `${name} < ${below}`;
+  if (isWhole && from !== null && Number(below) === Number(from) + 1) return [`${name} == ${from}`];
+  const last = isWhole && below !== null ? `${name} <= ${Number(below) - 1}` : `${name} < ${below}`;
   return [...(from === null ? [] : [`${name} >= ${from}`]), ...(below === null ? [] : [last])];
 }
 

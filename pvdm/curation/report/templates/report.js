@@ -30,7 +30,7 @@ const show = (what, text) => all(`[data-left="${what}"]`).forEach((place) => { p
 /** The number of all clips of each choice. */
 function countChoices(group) {
   const { places, choices } = categories[group.dataset.category], counts = histogram(places, choices.length, everyRow);
-  all("[data-count]", group).forEach((place, choice) => { place.textContent = count(counts[choice]); });
+  all("[data-count]", group).forEach((place, choice) => { place.textContent = count(whole(counts[choice])); });
 }
 
 /** Said to screen readers when a handle comes to rest, not while it moves. */
