@@ -13,8 +13,10 @@ from training.miniature import AUTOENCODER, arguments
 from pvdm.cli import main
 from pvdm.data.catalogue.clip_table import CLIPS, read_clips
 from pvdm.data.latents.latent_folder import open_latents
+from pvdm.evaluation.clips.protocol_clips import is_model, source_of
 from pvdm.evaluation.clips.video_clips import VideoClips
 from pvdm.evaluation.clips.video_set import VideoSet
+from pvdm.evaluation.protocols import PROTOCOLS
 from pvdm.generation import VideoGenerator
 
 SPANS = {
@@ -156,7 +158,10 @@ def test_inspect_reports_the_clips(select, tmp_path, capsys):
     assert (
         sum(part["videos"] for part in parts) == 5 and sum(part["frames"] for part in parts) == 15 + 25 + 17 + 20 + 50
     )
+    assert report["selection"]["where"] == "not error and frames > 6 and cuts == 0" and report["notes"] == []
     assert (tmp_path / "report" / "contact_sheet.jpg").is_file()
+    assert main(["inspect", str(clips.path), *map(str, options[:4])]) == 0
+    assert "selection: 5 of 8 clips, not error and frames > 6 and cuts == 0" in capsys.readouterr().out
 
 
 def test_evaluation_takes_clips_within_their_spans(select, frame_numbers):
@@ -176,6 +181,14 @@ def test_evaluation_takes_clips_within_their_spans(select, frame_numbers):
             numbers = frame_numbers(clip.video.permute(1, 2, 3, 0).numpy())
             assert np.diff(numbers).tolist() == [1] * 7
             assert info.first_frame <= numbers[0] and numbers[-1] < info.first_frame + info.frames
+
+
+def test_evaluation_recognizes_a_selection(select):
+    clips, _ = select("--where", "frames > 16 and cuts == 0")
+    assert not is_model(clips.path) and not is_model("absent/selection.parquet")
+    source = source_of(clips.path, PROTOCOLS["coherence/16f"], role="real", num=4)(0)
+    described = source.describe()
+    assert (described["layout"], described["videos"], described["path"]) == ("catalogue", 4, str(clips.root))
 
 
 def test_training_and_encoding_read_it_and_the_card_tells(select, tmp_path, monkeypatch, caplog, frame_numbers):

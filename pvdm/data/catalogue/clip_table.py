@@ -111,6 +111,17 @@ class ClipTable:
         """What these clips were selected by; None for a whole catalogue."""
         return self.metadata.get("selection")
 
+    def values(self, name: str) -> list[Any]:
+        """The values of a column; of a text that clips share there is one object."""
+        column = self.table.column(name)
+        if not pa.types.is_dictionary(column.type):
+            return column.to_pylist()
+        values: list[Any] = []
+        for chunk in column.chunks:
+            texts = chunk.dictionary.to_pylist()
+            values += [None if place is None else texts[place] for place in chunk.indices.to_pylist()]
+        return values
+
     def having(self, table: pa.Table, **metadata: Any) -> ClipTable:
         """The same with another table, and with these metadata changed."""
         return replace(self, table=table, metadata={**self.metadata, **metadata})

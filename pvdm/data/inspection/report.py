@@ -35,6 +35,7 @@ def data_report(data: VideoCollection, damaged: Sequence[BadVideo] = ()) -> dict
         "part": data.part,
         "clip": {**data.clip.to_dict(), "clips": clips},
         "card": asdict(data.card),
+        **({"selection": dict(splits.selection)} if splits.selection else {}),
         "parts": {
             name: {"found": len(entries[name]), **statistics(split, data.clip, clips, per_video[name])}
             for name, split in videos.items()
@@ -72,6 +73,7 @@ def table(report: Mapping[str, Any]) -> str:
         f"{report['path']}: layout {report['layout']}{split}, training on part {report['part']}",
         f"clip: {clip['frames']} frames of {clip['height']}x{clip['width']} (height x width), {pace}, "
         f"{clip['clips']} in a sample",
+        *_selection(report.get("selection")),
         "",
         *_columns(list(_figures(report["parts"], clip))),
         *_classes(report["classes"], report["unlabelled"]),
@@ -85,6 +87,13 @@ def table(report: Mapping[str, Any]) -> str:
         *_validation(report),
     ]
     return "\n".join(lines)
+
+
+def _selection(selection: Mapping[str, Any] | None) -> Iterator[str]:
+    """What the clips of a catalogue were selected by."""
+    if selection:
+        preset = f" (preset {selection['preset']})" if selection.get("preset") else ""
+        yield f"selection: {selection.get('kept')} of {selection.get('of')} clips{preset}, {selection.get('where')}"
 
 
 def _validation(report: Mapping[str, Any]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pvdm.data.layouts.folder import FolderContent, divided, splits_of
@@ -65,7 +65,11 @@ def _clips(files: Sequence[Entry], by_file: Mapping[Path, Sequence[Entry]]) -> l
 
 
 def _notes(found: ClipTable, clips: ClipTable) -> Iterator[str]:
-    """What the default leaves out of a catalogue."""
+    """What the default leaves out of a catalogue, and that duplicates are in a selection."""
+    copies = sum(map(bool, clips.values("duplicate_of"))) if "duplicate_of" in clips.table.column_names else 0
+    if copies:
+        others = "which may be in another split (not duplicate_of leaves them out)"
+        yield f"{copies:,} clips are duplicates of others, {others}"
     if found.selection is None and len(clips) < len(found):
         where = clips.selection["where"]
         yield f"{len(found) - len(clips):,} of {len(found):,} clips are left out by the default selection ({where})"
@@ -74,36 +78,35 @@ def _notes(found: ClipTable, clips: ClipTable) -> Iterator[str]:
 def _by_file(clips: ClipTable) -> dict[Path, list[Entry]]:
     """The clips of each file in the order of their frames."""
     names = [name for name in (*NEEDED, *FACTS, *OPTIONAL) if name in clips.table.column_names]
-    entries: dict[Path, list[Entry]] = defaultdict(list)
-    root, texts = clips.root, {}
-    for batch in clips.table.select(names).to_batches():
-        for row in batch.to_pylist():
-            # Equal texts of the clips of a file become one object.
-            shared = {name: texts.setdefault(row[name], row[name]) for name in ("file_index", "file_times")}
-            entry = _entry(root, {**row, **shared}, clips.path)
-            entries[entry.path].append(entry)
-    return {path: sorted(those, key=lambda entry: entry.key) for path, those in entries.items()}
+    columns = [clips.values(name) for name in names]
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for values in zip(*columns, strict=True):
+        row = dict(zip(names, values, strict=True))
+        _check(row, clips.path)
+        rows[row["file"]].append(row)
+    root, by_file = clips.root, {}
+    for file, those in rows.items():
+        path = root / file
+        by_file[path] = [_entry(path, row) for row in sorted(those, key=lambda row: row["first_frame"])]
+    return by_file
 
 
-def _entry(root: Path, row: Mapping[str, Any], table: Path) -> Entry:
-    """InputError if a row is no span of a file below the root."""
-    _check(row, table)
+def _entry(path: Path, row: Mapping[str, Any]) -> Entry:
     captions = tuple(" ".join(text.split()) for text in row.get("captions") or () if text and text.strip())
     motion = row.get("motion")
     mark = f"{row['file_size']} {row['file_modified']}"
     known = KnownClip(_info(row), row["file_frames"], mark, captions, None if motion != motion else motion)
-    return Entry(root / row["file"], known=known)
+    return Entry(path, known=known)
 
 
 def _check(row: Mapping[str, Any], table: Path) -> None:
-    """InputError as of `_entry`."""
-    first, last, frames = row["first_frame"], row["last_frame"], row["file_frames"]
+    """InputError if a row is no span of a file below the root."""
+    file, first, last, frames = row["file"], row["first_frame"], row["last_frame"], row["file_frames"]
     is_whole = all(row[name] is not None for name in NEEDED)
     if not is_whole or not 0 <= first <= last or (frames is not None and last >= frames):
-        problem = f"{table} has a clip of frames {first} to {last} of {row['file']}, which has {frames}"
+        problem = f"{table} has a clip of frames {first} to {last} of {file}, which has {frames}"
         raise InputError(problem, "curate the file again (pvdm curate), or leave the clip out (pvdm select)")
-    file = PurePosixPath(row["file"])
-    if file.is_absolute() or ".." in file.parts:
+    if file.startswith("/") or ".." in file.split("/"):
         raise InputError(f"{table} names {file}, which is not below its root", "give paths below it")
 
 

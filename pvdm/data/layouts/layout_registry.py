@@ -114,7 +114,7 @@ def find_splits(root: str | Path, layout: GivenLayout = "folder", options: Split
 def _find_recognized(root: Path, options: SplitOptions) -> Splits:
     layout = "folder" if options.folders else layout_of(root)
     splits = find_splits(root, layout, options)
-    if layout == "scenes":
+    if layout in ("scenes", "catalogue"):
         return splits  # there is no folder that could be read otherwise
     if layout != "folder":
         split_by = (LAYOUTS[layout].split_by or "its folders or at random").format(split=options.split)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pvdm.data import Layout, Part, layout_of
+from pvdm.data.layouts.catalogue import SUFFIX
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.evaluation.clips.model_clips import LoadedModel, ReconstructedClips, SampledClips, check_fits, checkpoints_in
@@ -157,6 +158,8 @@ def is_model(path: str | Path) -> bool:
     path = Path(path)
     if path.is_dir():
         return (path / CONFIG).is_file() or bool(checkpoints_in(path))
+    if path.suffix == SUFFIX:  # of a selection of clips
+        return False
     is_hub_name = re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(path)) and not path.parent.exists()
     return path.is_file() or path.suffix == ".ckpt" or bool(is_hub_name) or is_packaged_name(path)
 

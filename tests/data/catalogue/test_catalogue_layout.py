@@ -229,6 +229,14 @@ def test_the_default_of_a_catalogue_leaves_out_cuts_duplicates_and_errors(root, 
     assert "3 of 5 clips are left out by the default selection" in caplog.text
 
 
+def test_duplicates_in_a_selection_are_told(root, tmp_path, caplog):
+    folder = write_catalogue(tmp_path / "catalogue", root, {"a.mp4": [(0, 14), (15, 30, {"duplicate_of": "x"})]})
+    kept = select(read_clips(folder), where="frames > 1").clips
+    write_clips(tmp_path / "selection.parquet", kept.table, kept.metadata)
+    collection(tmp_path / "selection.parquet").setup()
+    assert "1 clips are duplicates of others, which may be in another split" in caplog.text
+
+
 def test_clips_that_are_too_short_are_left_out_however_many(catalogue, caplog):
     data = collection(catalogue, frames=16, validation_fraction=0.0)
     data.setup()
