@@ -87,7 +87,7 @@ PRESETS: dict[str, Preset] = {
             Share("motion", 0.25, "lowest", "near-still clips teach a model to stand still"),
             Share("text_area", 0.25, "highest", "models would write, too"),
             Share("aesthetics", 0.25, "lowest", "preferred by people (Elo of trained models)"),
-            Share("similarity", 0.50, "lowest", "captions that do not fit"),
+            Share("text_similarity", 0.50, "lowest", "captions that do not fit"),
         ),
     ),
     "open-sora": Preset(
