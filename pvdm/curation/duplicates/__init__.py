@@ -1,0 +1,1 @@
+"""Clips that show the same: perceptual hashes and their search."""

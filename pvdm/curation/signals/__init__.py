@@ -1,0 +1,1 @@
+"""Motion, stillness and quality of clips, from one decoding pass."""
