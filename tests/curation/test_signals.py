@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from pvdm.curation.duplicates.picture_hash import distance
 from pvdm.curation.signals.clip_scores import clip_scores
-from pvdm.curation.signals.letterbox import bars
+from pvdm.curation.signals.letterbox import bars, likely_bars
 from pvdm.curation.signals.picture_quality import blocking, colorfulness, flat_tone, sharpness
 from pvdm.curation.signals.signal_recorder import SignalRecorder
 from pvdm.video import VideoInfo
@@ -200,6 +201,17 @@ def test_bars_of_a_turned_video_are_those_displayed(turns):
     shown = cv2.cvtColor(with_bars(texture(6), 40, 20, 0, 64), cv2.COLOR_RGB2GRAY)
     found = bars(np.ascontiguousarray(np.rot90(shown, -turns)), scaled(shown, 90))
     np.testing.assert_allclose(found * [420, 420, 704, 704], [40, 20, 0, 64], atol=0.01)
+
+
+def test_bars_are_remembered_in_the_dark():
+    """Hashes with bars and without agree, also where a part of the picture is black."""
+    bright, dark = texture(6, HEIGHT, WIDTH), texture(6, HEIGHT, WIDTH)
+    dark[:100] = 0
+    frames = [bright] * 13 + [dark] * 13
+    hashes = [record(clip)["frame_hash"] for clip in (frames, [with_bars(frame, 30, 30, 0, 0) for frame in frames])]
+    assert distance(*hashes).max() <= 2
+    known = np.float32([[0.1, 0.2, np.nan, np.nan], [np.nan, 0.3, 0.4, np.nan]])
+    np.testing.assert_array_equal(likely_bars(known), np.float32([0.1, 0.3, 0.4, 0.4]))
 
 
 def test_dark_scenes_and_black_pictures_have_no_crop():

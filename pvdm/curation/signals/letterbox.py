@@ -29,8 +29,10 @@ def bars(luma: np.ndarray, upright: np.ndarray) -> np.ndarray:
             degrees the coded one is to be turned.
     """
     black = cv2.compare(luma, BLACK, cv2.CMP_LE)
-    wide = [_extent(_shares(black, axis)) for axis in (0, 1)]
-    rows, columns = _shares(black[:, wide[0]], 1), _shares(black[wide[1]], 0)  # without the bars at the other sides
+    rows, columns = _shares(black, 1), _shares(black, 0)
+    tall, wide = _extent(rows), _extent(columns)
+    if tall != slice(0, len(rows)) and wide != slice(0, len(columns)):  # each without the bars at the other sides
+        rows, columns = _shares(black[:, wide], 1), _shares(black[tall], 0)
     clockwise = np.array([_bar(profile) for profile in (rows, columns[::-1], rows[::-1], columns)], np.float32)
     if np.nan_to_num(clockwise).any():
         clockwise = np.roll(clockwise, -_turns(luma, upright))
@@ -38,10 +40,20 @@ def bars(luma: np.ndarray, upright: np.ndarray) -> np.ndarray:
     return np.array([top, bottom, left, right])
 
 
+def likely_bars(past: np.ndarray) -> np.ndarray:
+    """(4,) without NaN: the newest known of (n, 4), oldest first; else the opposite side's; else none."""
+    newest = past[-1]
+    for older in past[::-1]:
+        if not np.isnan(newest).any():
+            return newest
+        newest = np.where(np.isnan(newest), older, newest)
+    return np.nan_to_num(np.where(np.isnan(newest), newest[[1, 0, 3, 2]], newest))
+
+
 def without_bars(picture: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """A view of (h, w, ...) without its bars; unknown ones (NaN) count as none."""
+    """A view of (h, w, ...) without its bars, given as shares (4,)."""
     height, width = picture.shape[:2]
-    top, bottom, left, right = np.rint(np.nan_to_num(shares) * (height, height, width, width)).astype(int)
+    top, bottom, left, right = np.rint(shares * (height, height, width, width)).astype(int)
     return picture[top : height - bottom, left : width - right]
 
 
@@ -53,7 +65,7 @@ def _shares(black: np.ndarray, axis: int) -> np.ndarray:
 def _extent(black: np.ndarray) -> slice:
     """From the first to the last row or column that is not of a bar; all if there is none."""
     lighter = np.flatnonzero(black < BAR)
-    return slice(lighter[0], lighter[-1] + 1) if len(lighter) else slice(None)
+    return slice(int(lighter[0]), int(lighter[-1]) + 1) if len(lighter) else slice(0, len(black))
 
 
 def _bar(black: np.ndarray) -> float:

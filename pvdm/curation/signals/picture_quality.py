@@ -42,9 +42,11 @@ def _on_grid(steps: np.ndarray) -> float:
 
 
 def colorfulness(picture: np.ndarray) -> float:
-    """Hasler and Suesstrunk, 2003, at half size: about 0 (gray) to above 100; picture: (h, w, 3) uint8 RGB."""
-    size = max(1, picture.shape[1] // 2), max(1, picture.shape[0] // 2)
-    red, green, blue = cv2.split(cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32))
+    """Hasler and Suesstrunk, 2003, of every fourth pixel of every fourth row: 0 (gray) to above 100.
+
+    picture: (h, w, 3) uint8 RGB.
+    """
+    red, green, blue = cv2.split(picture[::4, ::4].astype(np.float32))
     (mean_rg, std_rg), (mean_yb, std_yb) = map(_mean_and_deviation, (red - green, (red + green) / 2 - blue))
     return float(np.hypot(std_rg, std_yb) + 0.3 * np.hypot(mean_rg, mean_yb))
 

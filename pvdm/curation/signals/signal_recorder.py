@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from typing import Any
 
 import cv2
 import numpy as np
 
 from pvdm.curation.duplicates.picture_hash import SIDE, picture_hash, thumbnail
-from pvdm.curation.signals.letterbox import bars, without_bars
+from pvdm.curation.signals.frame_changes import UNCHANGED
+from pvdm.curation.signals.letterbox import bars, likely_bars, without_bars
 from pvdm.curation.signals.picture_quality import blocking, colorfulness, flat_tone, light, sharpness
 
 FLOW_SIDE, WIDEST = 128, 3
 """Flow is measured at this short side, and a long side of at most three times that."""
+
+REMEMBERED = 7
+"""Samples, 3.5 s: bars that cannot be seen in the dark are where they were."""
 
 BLOCK = 8
 """Changes are averaged over squares of this many pixels of the small frames."""
@@ -21,8 +25,8 @@ BLOCK = 8
 CHANGED = 3
 """Levels of gray by which a square has changed."""
 
-POINTS = (np.stack(np.meshgrid(*2 * [np.arange(6)]), axis=-1).reshape(-1, 1, 2).astype(np.float32) + 0.5) * (SIDE / 6)
-"""Where thumbnails are tracked, (36, 1, 2)."""
+POINTS = (np.stack(np.meshgrid(*2 * [np.arange(5)]), axis=-1).reshape(-1, 1, 2).astype(np.float32) + 0.5) * (SIDE / 5)
+"""Where thumbnails are tracked, (25, 1, 2)."""
 
 TRACKING = {"winSize": (11, 11), "maxLevel": 1, "criteria": (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 5, 0.03)}
 SHAPES: dict[str, tuple[int, ...]] = {
@@ -48,6 +52,7 @@ class SignalRecorder:
     def __init__(self) -> None:
         self._rows: dict[str, list[Any]] = defaultdict(list)
         self._bars = np.zeros(4, np.float32)
+        self._past_bars: deque[np.ndarray] = deque(maxlen=REMEMBERED)
         self._gray: np.ndarray | None = None
         self._thumbnail: tuple[tuple[int, int], np.ndarray] | None = None
         self._waiting = False
@@ -66,12 +71,14 @@ class SignalRecorder:
     def sample(self, number: int, seconds: float, picture: np.ndarray, luma: np.ndarray) -> None:
         """picture: (h, w, 3) uint8 RGB, upright, short side 256 or less; luma: (H, W) uint8, the plane as coded."""
         gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        self._bars = bars(luma, gray)
+        found = bars(luma, gray)
+        self._past_bars.append(found)
+        self._bars = likely_bars(np.array(self._past_bars))
         content = np.ascontiguousarray(without_bars(gray, self._bars))
         brightness, contrast = light(content)
         values = {
             "flow": self._length_of_flow(gray),
-            "bars": self._bars,
+            "bars": found,
             "brightness": brightness,
             "contrast": contrast,
             "sharpness": sharpness(content, min(gray.shape)),
@@ -97,8 +104,7 @@ class SignalRecorder:
             return
         content = without_bars(self._gray, self._bars)
         now = content.shape, thumbnail(content)
-        has_changed = self._rows["frame_peak"][-1] > 0
-        before = self._thumbnail if has_changed else None
+        before = self._thumbnail if self._rows["frame_peak"][-1] > UNCHANGED else None
         self._rows["frame_shift"].append(_shift(before, now, min(self._gray.shape)))
         self._rows["frame_hash"].append(picture_hash(now[1]))
         self._thumbnail, self._waiting = now, False
@@ -119,8 +125,7 @@ def _for_flow(gray: np.ndarray) -> np.ndarray:
     middle = gray[top : top + longest, left : left + longest]
     height, width = middle.shape
     factor = FLOW_SIDE / min(height, width)
-    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    return cv2.resize(middle, (round(width * factor), round(height * factor)), interpolation=way)
+    return cv2.resize(middle, (round(width * factor), round(height * factor)), interpolation=cv2.INTER_LINEAR)
 
 
 def _change(before: np.ndarray | None, after: np.ndarray) -> tuple[float, float]:
