@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pvdm.curation.duplicates.hashed_clip import clip_hashes
 from pvdm.curation.duplicates.picture_hash import distance
 from pvdm.curation.signals.clip_scores import clip_scores
 from pvdm.curation.signals.letterbox import bars, likely_bars
@@ -278,3 +279,13 @@ def test_a_clip_between_two_samples_says_what_it_can():
     assert np.isnan(clip["motion"])
     assert np.isnan(clip["brightness"])
     assert (clip["static"], clip["kind"]) == (0, "video")
+
+
+def test_frames_of_one_time_and_clips_without_frames_do_no_harm():
+    arrays = record(shaking()[:20])
+    facts = VideoInfo(20, HEIGHT, WIDTH, 25.0)
+    arrays["frame_seconds"] = np.zeros(20)
+    assert clip_scores(arrays, 0, 19, facts=facts)["frozen"] == 0
+    none = clip_scores(arrays, 100, 120, facts=facts)
+    assert np.isnan([none["motion"], none["sharpness"]]).all()
+    assert len(clip_hashes(arrays, 100, 120)) == 0

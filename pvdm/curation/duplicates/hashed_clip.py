@@ -30,14 +30,17 @@ class HashedClip:
 
 
 def clip_hashes(arrays: Mapping[str, np.ndarray], first: int, last: int) -> np.ndarray:
-    """(n,) uint64: the picture hashes of the frames nearest to 0, 1/8, 2/8 ... s of the clip.
+    """(n,) uint64: the picture hashes of the frames nearest to 0, 1/8, 2/8 ... s of the clip; none without frames.
 
     Args:
         arrays: `frame_number`, `frame_seconds` and `frame_hash` of `SignalRecorder`.
         first, last: The clip's frames, inclusive.
     """
     frames = slice(*np.searchsorted(arrays["frame_number"], [first, last + 1]))
-    seconds = arrays["frame_seconds"][frames] - arrays["frame_seconds"][frames.start]
+    seconds = arrays["frame_seconds"][frames]
+    if not len(seconds):
+        return np.empty(0, np.uint64)
+    seconds = seconds - seconds[0]
     ticks = np.arange(int(seconds[-1] * RATE) + 1) / RATE
     nearest = np.searchsorted((seconds[1:] + seconds[:-1]) / 2, ticks)
     return arrays["frame_hash"][frames][nearest]

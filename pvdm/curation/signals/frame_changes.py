@@ -18,6 +18,9 @@ HELD = 0.4
 TREMBLING = 2 / 3
 """Seconds: a smooth path is a parabola over this time; a hand trembles faster."""
 
+SHORTEST = 1e-3
+"""Seconds between frames; some files give several the same time."""
+
 FEWEST = 8
 """Frames that a path needs."""
 
@@ -60,8 +63,8 @@ class FrameChanges:
     @property
     def held(self) -> float:
         """The share of time in runs of at least 0.4 s without a change."""
-        still = np.array(self._still_seconds())
-        return float(still[still >= HELD].sum() / self.intervals.sum()) if len(still) else 0.0
+        still, total = np.array(self._still_seconds()), self.intervals.sum()
+        return float(still[still >= HELD].sum() / total) if total > 0 else 0.0
 
     @property
     def steps(self) -> np.ndarray:
@@ -77,7 +80,8 @@ class FrameChanges:
         path = np.cumsum(self.shift[self.moved], axis=0, dtype=np.float64)
         if len(path) < FEWEST:
             return 0.0
-        window = max(5, round(TREMBLING / float(np.median(self.intervals))) | 1)
+        interval = max(SHORTEST, float(np.median(self.intervals)))
+        window = max(5, round(TREMBLING / interval) | 1)
         window = min(window, (len(path) - 1) | 1)
         offset = path - savgol_filter(path, window, 2, axis=0)
         return float(np.sqrt(np.median((offset**2).sum(1))))
