@@ -13,7 +13,7 @@ from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion.process import q_sample
 from pvdm.diffusion.schedule import NoiseSchedule
 
-PARTS = ("label", "text", "camera", "sound", "hint", "context")
+PARTS = ("label", "scores", "text", "camera", "sound", "hint", "context")
 """The parts of a condition, in the order in which guidance removes them."""
 
 ROWS = ("camera", "sound")
@@ -49,6 +49,9 @@ class Condition:
         sound: vectors of what is heard around each frame, (b, t, d), float (`pvdm.data.tracks.sound_features`); None if
             no sample has one.
         sound_mask: (b,), bool, like `camera_mask`.
+        scores: numbers of each sample's clip, (b, n), float, in the order of the network's names; None if no sample has
+            one.
+        scores_mask: (b, n), bool, which of the scores are given; a sample without any has none.
     """
 
     context: Tensor | None = None
@@ -67,6 +70,8 @@ class Condition:
     camera_mask: Tensor | None = None
     sound: Tensor | None = None
     sound_mask: Tensor | None = None
+    scores: Tensor | None = None
+    scores_mask: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.context is not None and self.context.ndim != 3:
@@ -81,6 +86,7 @@ class Condition:
         _check_mask("label_mask", self.label_mask, "label", self.label)
         self._check_hint()
         self._check_text()
+        self._check_scores()
         for name in ROWS:
             rows = getattr(self, name)
             if rows is not None and (rows.ndim != 3 or not rows.is_floating_point()):
@@ -113,6 +119,16 @@ class Condition:
                 raise ValueError(f"{problem}; they must be states (b, n, d) and torch.bool (b, n)")
         if self.negative is not None and (self.text is None or self.text.shape != self.negative.shape):
             raise ValueError("a negative text is given; give a text of the same shape, too")
+
+    def _check_scores(self) -> None:
+        scores, mask = self.scores, self.scores_mask
+        if (scores is None) != (mask is None):
+            raise ValueError("scores and scores_mask belong together; give both, or neither")
+        if scores is None:
+            return
+        if scores.ndim != 2 or not scores.is_floating_point() or mask.shape != scores.shape or mask.dtype != torch.bool:
+            problem = f"scores are {scores.dtype} {tuple(scores.shape)} and their mask {mask.dtype} {tuple(mask.shape)}"
+            raise ValueError(f"{problem}; they must be floats (b, n) and torch.bool (b, n)")
 
     @classmethod
     def of(cls, value: Condition | Tensor | None) -> Condition:
@@ -154,21 +170,24 @@ class Condition:
         keep_text: Tensor | None = None,
         keep_camera: Tensor | None = None,
         keep_sound: Tensor | None = None,
+        keep_scores: Tensor | None = None,
     ) -> Condition:
         """Removes the context where `keep` is False, and likewise the other parts.
 
         All are (b,), bool; None removes nothing. Absent parts stay absent.
         """
         kept = {"context": keep, "label": keep_label, "camera": keep_camera, "sound": keep_sound}
-        for part, mask in {**kept, "hint": keep_hint, "text": keep_text}.items():
+        by_element = {"hint": keep_hint, "text": keep_text, "scores": keep_scores}
+        for part, mask in {**kept, **by_element}.items():
             _check_mask("mask" if part == "context" else f"{part}_mask", mask, part, getattr(self, part), optional=True)
         masks = {
             name: getattr(self, name) if getattr(self, part) is None else _both(getattr(self, name), kept[part])
             for name, part in MASKS.items()
         }
-        known = self.known if self.known is None or keep_hint is None else self.known & keep_hint[:, None]
-        text_mask = self.text_mask if self.text is None or keep_text is None else self.text_mask & keep_text[:, None]
-        return replace(self, **masks, known=known, text_mask=text_mask)
+        for name, keep_part in (("known", keep_hint), ("text_mask", keep_text), ("scores_mask", keep_scores)):
+            mask = getattr(self, name)
+            masks[name] = mask if mask is None or keep_part is None else mask & keep_part[:, None]
+        return replace(self, **masks)
 
     def without(self, *parts: str) -> Condition:
         """This condition with these of its `given` parts masked; its tensors stay, so that it can be joined with this.

@@ -46,6 +46,7 @@ def make_denoise(
     prompt_guidance: float = 0.0,
     camera_guidance: float = 0.0,
     sound_guidance: float = 0.0,
+    scores_guidance: float = 0.0,
     hint_guidance: float = 0.0,
     clamp: bool = True,
     bound: float | None = 1.0,
@@ -64,6 +65,7 @@ def make_denoise(
         prompt_guidance: weight of guidance by the text.
         camera_guidance: weight of guidance by the camera.
         sound_guidance: weight of guidance by the sound.
+        scores_guidance: weight of guidance by the scores.
         hint_guidance: weight of guidance by the hint.
         clamp: clamp the clean latent to the autoencoder's range, as released; the noise stays as predicted.
         bound: largest magnitude of the autoencoder's latents; None if they have no bound, and nothing is clamped.
@@ -72,7 +74,7 @@ def make_denoise(
     """
     condition, limit = Condition.of(condition), bound if clamp else None
     own_weights = {"context": guidance, "label": label_guidance, "text": prompt_guidance, "hint": hint_guidance}
-    own_weights |= {"camera": camera_guidance, "sound": sound_guidance}
+    own_weights |= {"camera": camera_guidance, "sound": sound_guidance, "scores": scores_guidance}
     weights, joined = guidance_terms(condition, own_weights)
 
     def denoise(x: Tensor, t: Tensor) -> Prediction:
@@ -97,7 +99,7 @@ def guidance_terms(condition: Condition, weights: Mapping[str, float]) -> tuple[
 
         out(y, h, c) + w_y [out(y, h, c) - out(h, c)] + w_h [out(h, c) - out(c)] + w_c [out(c) - out()],
 
-    and likewise with a text, which gives way to the negative text, if there is one, a camera and a sound. This is
+    and likewise with scores, a text, which gives way to the negative text, if there is one, a camera and a sound. It is
     classifier-free guidance (Ho & Salimans 2022, arXiv 2207.12598, eq. 6) by several conditions, composed as in
     InstructPix2Pix (Brooks et al. 2023, arXiv 2211.09800, eq. 3, whose scales are 1 + w). With one of them alone it is
     (1 + w) out(c) - w out().

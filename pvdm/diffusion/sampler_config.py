@@ -53,6 +53,7 @@ class SamplerConfig:
         prompt_guidance: Weight of guidance by the prompt, towards it from the negative prompt or from none.
         camera_guidance: Weight of guidance by the camera, with the rest unchanged.
         sound_guidance: Weight of guidance by the sound, with the rest unchanged.
+        scores_guidance: Weight of guidance by the scores, with the rest unchanged.
         hint_guidance: Weight of guidance by given frames, with the rest unchanged.
         hint_noise: Noise, sigma / alpha, that is added to the latent of given frames; 0 is none. A model that was
             trained with `hint_noise` is told.
@@ -85,6 +86,7 @@ class SamplerConfig:
     camera_guidance: float = 0.0
     sound_guidance: float = 0.0
     hint_passes: int = 2
+    scores_guidance: float = 0.0
 
     def __post_init__(self) -> None:
         if self.name not in SAMPLER_NAMES:

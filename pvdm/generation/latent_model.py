@@ -109,6 +109,7 @@ class LatentModel(AdaptedModel):
             prompt_guidance=sampler.prompt_guidance,
             camera_guidance=sampler.camera_guidance,
             sound_guidance=sampler.sound_guidance,
+            scores_guidance=sampler.scores_guidance,
             hint_guidance=sampler.hint_guidance,
             clamp=sampler.clamp,
             bound=self.autoencoder.latent_bound,
@@ -175,6 +176,7 @@ class LatentModel(AdaptedModel):
         network = loaded[name].to(self.device)
 
         takes = {"label": network.config.classes, **{part: getattr(network.config, f"{part}_width") for part in ROWS}}
+        takes["scores"] = network.config.scores == self.denoiser.config.scores
         lacking = [part for part, there in takes.items() if not there]
         absent = {name: None for part in lacking for name in (part, f"{part}_mask")}
 

@@ -99,7 +99,10 @@ def _is_pace(value: Any) -> bool:
 
 
 def _is_like(value: Any, default: Any, name: str) -> bool:
-    """Whether a value has the type of the default and a possible size; always true where the default is None."""
+    """Whether a value has the type of the default and a possible size; always true where the default is None.
+
+    An empty tuple stands for one of names.
+    """
     if isinstance(default, bool):
         return isinstance(value, bool)
     if isinstance(default, int):
@@ -107,6 +110,8 @@ def _is_like(value: Any, default: Any, name: str) -> bool:
         return _is_whole(value, least=least, most=MAX_LAYERS if name in LAYERS else MAX_SIZE)
     if isinstance(default, float):
         return _is_number(value)
+    if default == ():
+        return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
     if isinstance(default, tuple):
         return isinstance(value, (list, tuple)) and len(value) > 0 and all(_is_whole(item, least=1) for item in value)
     return default in (None, MISSING) or isinstance(value, type(default))

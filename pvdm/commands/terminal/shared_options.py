@@ -39,6 +39,7 @@ SOLVER = {
     "prompt_guidance": 0.0,
     "camera_guidance": 0.0,
     "sound_guidance": 0.0,
+    "scores_guidance": 0.0,
     "hint_guidance": 0.0,
     "hint_noise": 0.0,
     "hint_passes": SamplerConfig().hint_passes,
@@ -150,6 +151,7 @@ def _add_guidance(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--prompt-guidance", type=float, help="weight of guidance by the prompt; 0 turns it off")
     group.add_argument("--camera-guidance", type=float, help="weight of guidance by the camera; 0 turns it off")
     group.add_argument("--sound-guidance", type=float, help="weight of guidance by the sound; 0 turns it off")
+    group.add_argument("--scores-guidance", type=float, help="weight of guidance by the scores; 0 turns it off")
     group.add_argument("--hint-guidance", type=float, help="weight of guidance by given frames; 0 turns it off")
     group.add_argument(
         "--hint-noise",
@@ -227,6 +229,7 @@ def sampler_of(options: argparse.Namespace, generator: VideoGenerator, *, steps:
         prompt_guidance=options.prompt_guidance,
         camera_guidance=options.camera_guidance,
         sound_guidance=options.sound_guidance,
+        scores_guidance=options.scores_guidance,
         hint_guidance=options.hint_guidance,
         hint_noise=options.hint_noise,
         hint_passes=options.hint_passes,

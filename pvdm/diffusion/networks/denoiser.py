@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion.condition import ROWS, Condition
 from pvdm.diffusion.networks.blocks import LevelEmbedding, timestep_embedding, zero
+from pvdm.diffusion.networks.clip_scores import ScoreEmbedding, check_scores, embedded_scores
 from pvdm.diffusion.networks.frame_rows import FrameRows, check_rows, planes_of_rows
 from pvdm.diffusion.networks.text_tokens import TextEmbedding, TextTokens, check_text, embedded_text
 from pvdm.errors import ArgumentError
@@ -32,6 +33,7 @@ class DenoiserConfig:
         sound_width: Numbers of a frame's sound, which training with `sound` sets; None for a network without.
         plane_times: Whether content and motion may have noise of different levels, which training with `planes_apart`
             sets.
+        scores: Names of the scores of a clip, such as motion, which training with `scores` sets.
     """
 
     classes: int | None = None
@@ -44,6 +46,7 @@ class DenoiserConfig:
     plane_times: bool = False
     camera_width: int | None = None
     sound_width: int | None = None
+    scores: tuple[str, ...] = ()
 
     def check_parts(self, width: int) -> None:
         """ArgumentError for impossible sizes of these parts in a network whose positions have `width` channels."""
@@ -52,6 +55,7 @@ class DenoiserConfig:
             raise ArgumentError(f"classes is {self.classes}", remedy, option="classes")
         check_text(self, width)
         check_rows(self)
+        object.__setattr__(self, "scores", check_scores(self.scores))
 
 
 class Denoiser(nn.Module):
@@ -73,6 +77,7 @@ class Denoiser(nn.Module):
         "attend_text.",
         "embed_camera.",
         "embed_sound.",
+        "embed_scores.",
     )
     """Parts of the names of weights that start without effect, which those of an older network may lack."""
 
@@ -91,10 +96,13 @@ class Denoiser(nn.Module):
         self.embed_camera, self.embed_sound = (
             FrameRows(width, config.frame_patch, channels) if width else None for width in rows.values()
         )
+        self.embed_scores = ScoreEmbedding(config.scores, channels, size) if config.scores else None
         self._time_channels = channels
 
     def embed(self, z: Tensor, t: Tensor, condition: Condition) -> tuple[Tensor, TextTokens | None]:
-        """The embedding (b, e) of time, noise levels, text and label, as of ADM (Dhariwal & Nichol 2021), and the text.
+        """The embedding (b, e) of time, noise levels, text, scores and label, as of ADM (Dhariwal & Nichol 2021).
+
+        With it come the tokens of the text; None without one.
 
         t: (b,) for all planes; or (b, 2) of content and of motion, for a network with `plane_times`.
         """
@@ -110,7 +118,7 @@ class Denoiser(nn.Module):
         if self.embed_hint_level is not None:
             embedding = embedding + self.embed_hint_level(condition.hint_levels(len(z), z.device), embedding)
         text, pooled = embedded_text(self.embed_text, condition, z.dtype)
-        embedding = embedding + pooled
+        embedding = embedding + pooled + embedded_scores(self.embed_scores, condition, z.dtype)
         if (given := condition.labels(len(z), self.config.classes)) is None:
             return embedding, text
         label, mask = given
