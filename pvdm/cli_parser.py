@@ -90,6 +90,10 @@ COMMANDS = {
         "report what a data set holds, what is damaged, and the clips that training would take",
         "my_videos --size 128x128 --fps 12 --output report",
     ),
+    "curate": Verb(
+        "turn a folder of raw video into a catalogue of clips: cuts, scores, captions, duplicates",
+        "raw_videos --output catalogue",
+    ),
     "select": Verb(
         "select clips of a catalogue by an expression over their scores, as a data set for training",
         'catalogue --where "cuts == 0 and motion > 0.3 and text_area < 0.07" --output selection.parquet',
@@ -132,8 +136,11 @@ class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFo
 class CommandParser(argparse.ArgumentParser):
     """Raises `InputError` where argparse would print its usage and exit.
 
-    An option's `type` raises `InputError` for a value that it refuses; any other exception is a bug.
+    An option's `type` raises `InputError` for a value that it refuses; any other exception is a bug. `usual_part` is
+    the one of its subcommands that is meant where none is named.
     """
+
+    usual_part: str | None = None
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"formatter_class": Help, "allow_abbrev": False, "exit_on_error": False, **options})
@@ -142,6 +149,8 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:
         self._values = argparse.Namespace() if namespace is None else namespace
+        if self.usual_part and not (args and args[0] in self._subparsers._group_actions[0].choices):
+            args = [self.usual_part, *(args or ())]
         try:
             return super().parse_known_args(args, self._values)
         except argparse.ArgumentError as error:

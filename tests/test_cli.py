@@ -105,9 +105,10 @@ def test_zero_is_a_default_like_others(capsys):
 def test_there_is_a_parser_of_every_verb_and_each_of_our_options_is_explained():
     found = dict(cli.parsers())
     parts = [f"benchmark {name}" for name in ("ucf101", "skytimelapse", "speed", "solvers", "learning")]
+    parts += [f"curate {name}" for name in ("raw", "compare", "vote", "elo")]
     assert sorted(found) == sorted([*cli.TRAINING, *cli.COMMANDS, *parts])
     for name, parser in found.items():
-        assert parser.format_usage().startswith(f"usage: pvdm {name} ")
+        assert parser.format_usage().startswith(f"usage: pvdm {name.removesuffix(' raw')} ")  # as it need not be named
         assert name in parts or parser.epilog.startswith(f"Example: pvdm {name} ")
         if name in cli.TRAINING:
             assert {"data.path", "model", "trainer.max_steps"} <= {action.dest for action in parser._actions}

@@ -8,10 +8,10 @@ import pytest
 
 from pvdm.curation.duplicates.hashed_clip import clip_hashes
 from pvdm.curation.duplicates.picture_hash import distance
-from pvdm.curation.signals.clip_scores import clip_scores
 from pvdm.curation.signals.letterbox import bars, likely_bars
 from pvdm.curation.signals.picture_quality import blocking, colorfulness, flat_tone, sharpness
 from pvdm.curation.signals.signal_recorder import SignalRecorder
+from pvdm.curation.signals.signal_scores import clip_scores
 from pvdm.video import VideoInfo
 
 HEIGHT, WIDTH, FPS = 180, 320, 25

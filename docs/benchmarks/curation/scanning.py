@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import av
 import numpy as np
 
-from pvdm.curation.signals.clip_scores import clip_scores
 from pvdm.curation.signals.signal_recorder import SignalRecorder
+from pvdm.curation.signals.signal_scores import clip_scores
 from pvdm.video import VideoInfo
 
 SUFFIXES = {".avi", ".mp4", ".mkv", ".webm"}

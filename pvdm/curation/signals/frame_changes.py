@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.signal import savgol_filter
 
 UNCHANGED = 2.0
 """No square of a frame changes by more than this many levels of gray, but by what codecs do to a still picture."""
@@ -77,6 +76,8 @@ class FrameChanges:
 
         Frames that repeat the one before are no part of the path: a rate converter puts them in.
         """
+        from scipy.signal import savgol_filter  # imports as long as all else together
+
         path = np.cumsum(self.shift[self.moved], axis=0, dtype=np.float64)
         if len(path) < FEWEST:
             return 0.0

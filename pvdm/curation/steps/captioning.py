@@ -35,6 +35,7 @@ class CaptionStep:
     """
 
     name = "captions"
+    reads_scores = True
     columns: ClassVar[dict[str, str]] = {"captions": "list<string>", "caption_sources": "list<string>"}
 
     def __init__(self, models: CaptionModels | None = None) -> None:

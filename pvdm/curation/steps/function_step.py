@@ -34,6 +34,7 @@ class FunctionStep:
             module is found as by `import`, and in the working directory.
     """
 
+    reads_scores = True
     columns: Mapping[str, str] = {}
 
     def __init__(self, name: str) -> None:

@@ -46,6 +46,7 @@ class SimilarityStep:
     """
 
     name = "clip"
+    reads_scores = True
 
     def __init__(self, model: ClipModel | None = None) -> None:
         self.model = model or ClipModel()

@@ -82,6 +82,7 @@ class TextStep:
     """
 
     name = "text"
+    reads_scores = False
     columns: ClassVar[dict[str, str]] = {
         "text_area": "float32",
         "text": "string",
