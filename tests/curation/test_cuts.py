@@ -117,7 +117,7 @@ def shake(video: np.ndarray) -> np.ndarray:
 
 def caption(video: np.ndarray) -> np.ndarray:
     video = video.copy()
-    video[40:, 70:84, 20:140] = 250
+    video[40:, 76:83, 40:120:3] = 250
     return video
 
 
@@ -204,7 +204,8 @@ def test_the_arbiter_sees_a_tenth_of_the_frames_at_most():
 
 def test_neighbors_without_the_largest():
     values = np.array([1.0, 1, 1, 9, 5, 9, 3, 1, 1])
-    assert around(values, 2)[4] == pytest.approx((1 + 9 + 3) / 3)
+    mean, largest = around(values, 2)
+    assert (mean[4], largest[4]) == pytest.approx(((1 + 9 + 3) / 3, 9))
 
 
 def test_lowest_of_those_after():

@@ -26,8 +26,8 @@ from pvdm.curation.cuts.windows import (
 )
 
 HALF, SEED, VIDEOS = 0, 1, 16
-INVERSE_PENALTY, WEIGHT = 0.1, 6
-"""Of L2 on standardized features; weight of a true transition."""
+INVERSE_PENALTY, CUT_WEIGHT, DISSOLVE_WEIGHT = 0.1, 10, 6
+"""Of L2 on standardized features; weights of a true transition."""
 
 CHANGED = 4.0
 """Step or content score of the frames that are learned from."""
@@ -36,10 +36,10 @@ SLACK, LONGER = 3, 6
 """Frames by which a window may begin early or end late, and by which it may be longer than the dissolve in it."""
 
 
-def fitted(features: np.ndarray, labels: np.ndarray) -> LogisticModel:
+def fitted(features: np.ndarray, labels: np.ndarray, weight: float) -> LogisticModel:
     """A logistic model of features as they are."""
     mean, deviation = features.mean(0), features.std(0)
-    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=500, class_weight={0: 1, 1: WEIGHT})
+    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=500, class_weight={0: 1, 1: weight})
     model.fit((features - mean) / deviation, labels)
     weights = model.coef_[0] / deviation
     return LogisticModel(float(model.intercept_[0] - weights @ mean), tuple(weights.tolist()))
@@ -102,9 +102,9 @@ def main() -> None:
     known = [(FrameEvidence(arrays), joints) for arrays, joints in videos]
     known += [(frames, []) for frames in lit] + list(cut_data.alike(shots, np.random.default_rng(HALF)))
     rows, labels = zip(*(cut_rows(frames, joints) for frames, joints in known), strict=True)
-    cuts = fitted(np.concatenate(rows), np.concatenate(labels))
+    cuts = fitted(np.concatenate(rows), np.concatenate(labels), CUT_WEIGHT)
     rows, labels = zip(*(dissolve_rows(frames, joints, cuts) for frames, joints in known), strict=True)
-    dissolves = fitted(np.concatenate(rows), np.concatenate(labels))
+    dissolves = fitted(np.concatenate(rows), np.concatenate(labels), DISSOLVE_WEIGHT)
     for name, model, features in (("CUTS", cuts, CUT_FEATURES), ("DISSOLVES", dissolves, DISSOLVE_FEATURES)):
         print(f"{name} = LogisticModel({model.bias:.2f}, {tuple(round(weight, 2) for weight in model.weights)})")
         print("   ", dict(zip(features, (round(weight, 2) for weight in model.weights), strict=True)))

@@ -2,7 +2,7 @@
 
     python measure_cuts.py DATA FOLDER [--half 1] [--seed 2] [--videos 16] [--joints-only]
 
-DATA and FOLDER: see fit_cuts.py, whose half of the sources is the other one. Prints figures as JSON.
+DATA and FOLDER: see fit_cuts.py, whose half of the sources is the other one. Prints figures, a line of JSON each.
 """
 
 from __future__ import annotations
@@ -188,11 +188,9 @@ def main() -> None:
     parts: dict[str, Callable[..., dict[str, object]]] = {"joints": on_joints}
     if not options.joints_only:
         parts |= {"single shots": on_single_shots, "sintel": on_sintel}
-    figures = {
-        name: {kind: part(options, kind == "with TransNetV2") for kind in ("evidence alone", "with TransNetV2")}
-        for name, part in parts.items()
-    }
-    print(json.dumps(figures, indent=1))
+    for name, part in parts.items():
+        for kind in ("evidence alone", "with TransNetV2"):
+            print(json.dumps({f"{name}, {kind}": part(options, kind == "with TransNetV2")}), flush=True)
 
 
 if __name__ == "__main__":

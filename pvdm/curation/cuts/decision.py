@@ -23,9 +23,9 @@ from pvdm.curation.cuts.windows import (
     dissolve_windows,
 )
 
-CUTS = LogisticModel(-5.04, (0.13, 0.62, 0.93, 2.0, -6.13, 1.27, -3.25, -5.84))
+CUTS = LogisticModel(-4.83, (0.09, 0.43, 0.98, 1.71, 0.95, -5.9, 1.07, -3.48, -5.79))
 DISSOLVES = LogisticModel(
-    20.47, (-0.94, 9.06, -10.02, -3.83, -3.79, -5.33, -23.6, -1.0, 1.65, 3.14, -1.87, 1.32, -13.96, -3.27, 0.95)
+    20.48, (-0.95, 9.09, -10.01, -3.84, -3.77, -5.34, -23.63, -1.01, 1.65, 3.14, -1.87, 1.33, -13.99, -3.27, 0.94)
 )
 """Weights of the features, fitted by docs/benchmarks/curation/fit_cuts.py."""
 
@@ -54,8 +54,8 @@ NEAR = 3
 BLENDED = 2
 """Frames between two cuts at most that are one transition."""
 
-SURE = 0.3
-"""Log odds from which a transition is sure."""
+UNSURE, SURE = -0.5, 0.0
+"""Log odds from which a transition is reported, and from which it is sure."""
 
 
 def find_transitions(arrays: Mapping[str, np.ndarray], arbiter: Arbiter | None = None) -> list[Transition]:
@@ -91,7 +91,7 @@ def _found(frames: FrameEvidence, arbiter: Arbiter | None) -> list[Transition]:
     candidates = _apart(cuts + dissolve_candidates(frames, closed))
     if arbiter is not None:
         candidates = heard(candidates, arbiter, len(frames))
-    likely = _joined([each for each in candidates if each.log_odds > 0])
+    likely = _joined([each for each in candidates if each.log_odds > UNSURE])
     found = [Transition(each.first, each.last, each.kind, sure=each.log_odds > SURE) for each in likely]
     return sorted((*fades, *cuts_beside(frames, fades), *found), key=lambda each: (each.first, each.last))
 
@@ -135,7 +135,7 @@ def cut_candidates(frames: FrameEvidence, closed: np.ndarray) -> list[Candidate]
 
 def _slides(frames: FrameEvidence) -> np.ndarray:
     """Where a picture that stands still gives way to one with other edges, however alike the two are: (n,) bool."""
-    still = (around(frames.content, REACH) < STILL) & (around(frames.step, REACH) < STILL)
+    still = (around(frames.content, REACH)[0] < STILL) & (around(frames.step, REACH)[0] < STILL)
     return still & (frames.kept < SLIDE_KEPT) & (frames.step > SLIDE_STEP)
 
 

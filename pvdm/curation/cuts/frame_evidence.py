@@ -111,12 +111,12 @@ def _one_sided(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.abs(change.mean(1)) / (np.abs(change).mean(1) + 1)
 
 
-def around(values: np.ndarray, reach: int) -> np.ndarray:
-    """Mean of the neighbors of each value within `reach`, without the largest, which may be another cut: (n,)."""
+def around(values: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of the neighbors of each value within `reach`: the mean without the largest, which may be another cut, and it."""
     padded = np.pad(values.astype(np.float64), reach, mode="edge")
     total, most = np.zeros(len(values)), np.full(len(values), -np.inf)
     for shift in range(2 * reach + 1):
         if shift != reach:
             neighbor = padded[shift : shift + len(values)]
             total, most = total + neighbor, np.maximum(most, neighbor)
-    return (total - most) / (2 * reach - 1)
+    return (total - most) / (2 * reach - 1), most

@@ -14,7 +14,7 @@ REACH = 6
 LENGTHS = (5, 6, 8, 10, 13, 16, 20, 25, 32, 42)
 """Frames from the last before a dissolve to the first after it, for which it is looked for."""
 
-CUT_FEATURES = ("step", "jump", "content", "content_jump", "correlation", "stays", "kept", "flash")
+CUT_FEATURES = ("step", "jump", "content", "content_jump", "content_peak", "correlation", "stays", "kept", "flash")
 DISSOLVE_FEATURES = (
     *("change", "straight", "off_line", "outside", "largest", "correlation", "detail", "detail_ends"),
     *("content_slow", "histogram", "length", "stays", "flash", "one_sided", "steady"),
@@ -24,8 +24,8 @@ DISSOLVE_FEATURES = (
 def cut_features(frames: FrameEvidence, number: np.ndarray) -> np.ndarray:
     """Of the frames `number` (n,) as the first after a cut: (n, len(CUT_FEATURES)) float64."""
     step, content, reach = frames.step, frames.content, REACH * frames.pace
-    jump = np.log((step + 0.5) / (around(step, reach) + 0.5))
-    content_jump = np.log((content + 1.0) / (around(content, reach) + 1.0))
+    jump = np.log((step + 0.5) / (around(step, reach)[0] + 0.5))
+    content_jump, content_peak = (np.log((content + 1) / (others + 1)) for others in around(content, reach))
     stays = persistence(frames, number - 1, number) / (step[number] + 1)
     return np.stack(
         (
@@ -33,6 +33,7 @@ def cut_features(frames: FrameEvidence, number: np.ndarray) -> np.ndarray:
             jump[number],
             np.log1p(content[number]),
             content_jump[number],
+            content_peak[number],
             frames.correlation(number, number - 1),
             stays,
             frames.kept[number],
