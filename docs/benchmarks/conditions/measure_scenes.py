@@ -12,6 +12,8 @@ import argparse
 import json
 import tempfile
 import wave
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,11 +26,11 @@ from torch import Tensor
 from pvdm import VideoGenerator
 from pvdm.conditions.blurred_clips import enlarged
 from pvdm.conditions.cameras import CameraPath
-from pvdm.data.scenes import MOTIONS, ScenePath
+from pvdm.data.scenes import MOTIONS, RenderedScene, ScenePath, scene_of
 from pvdm.data.scenes.rendered_scene import FPS
-from pvdm.data.scenes.scene_videos import read_clip, scene_camera, scene_caption, scene_sound
+from pvdm.data.scenes.scene_videos import read_clip, scene_camera, scene_sound
 from pvdm.diffusion import SamplerConfig
-from pvdm.evaluation.scene_reading import agreements, read_bodies
+from pvdm.evaluation.scene_reading import Claim, agreement, claims_of, read_bodies, read_scene
 from pvdm.video import ClipShape
 
 SEED = 3_000_017
@@ -44,18 +46,26 @@ SHARP = 0.012
 """By how much of the picture's height a body's way bends at a bounce, from one frame to the next."""
 
 
-def captions_and_clips(count: int) -> tuple[list[str], Tensor]:
+def captioned_scenes(count: int) -> list[RenderedScene]:
     """Scenes of one body with a still camera that have a body in their caption."""
-    captions, clips = [], []
-    number = 0
-    while len(clips) < count:
-        path = ScenePath(SEED, number, 16, bodies=1, camera="still").path
-        caption = scene_caption(path, SHAPE, np.arange(16))
-        if agreements([], caption):
-            captions.append(caption)
-            clips.append(read_clip(path, SHAPE))
+    scenes, number = [], 0
+    while len(scenes) < count:
+        made = scene_of(ScenePath(SEED, number, 16, bodies=1, camera="still").path, SHAPE)
+        if claims_of(made.caption):
+            scenes.append(made)
         number += 1
-    return captions, torch.stack(clips)
+    return scenes
+
+
+def rendered(scenes: Sequence[RenderedScene]) -> Tensor:
+    """(n, 3, t, h, w) uint8."""
+    return torch.from_numpy(np.stack([made.frames for made in scenes])).permute(0, 4, 1, 2, 3).contiguous()
+
+
+def claim_of(made: RenderedScene) -> Claim:
+    """What the caption says of the only body, and the directions that are as true of it."""
+    (claim,) = claims_of(made.caption)
+    return replace(claim, directions=(*claim.directions, *made.facts[0].also))
 
 
 def turntables(count: int) -> tuple[Tensor, list[CameraPath]]:
@@ -72,23 +82,25 @@ def small_clips(clips: Tensor) -> Tensor:
     return small.round().clamp(0, 255).byte().unflatten(0, (len(clips), -1)).transpose(1, 2)
 
 
-def read_right(clips: Tensor, captions: list[str]) -> dict[str, float]:
-    """The share of clips in which each property of the caption is read; one that it does not name counts as right."""
+def read_right(clips: Tensor, claims: list[Claim]) -> dict[str, float]:
+    """The share of clips in which each property of a claim is read; one that it does not name counts as right."""
     found = [
-        agreements(read_bodies(clip.permute(1, 2, 3, 0).numpy())[:1], caption)[0]
-        for clip, caption in zip(clips, captions, strict=True)
+        agreement(read_scene(clip.permute(1, 2, 3, 0).numpy()), claim)
+        for clip, claim in zip(clips, claims, strict=True)
     ]
     return {name: sum(getattr(each, name) is not False for each in found) / len(found) for name in PROPERTIES}
 
 
 def text(generator: VideoGenerator, count: int, sampler: SamplerConfig, seed: int) -> dict[str, Any]:
     """Clips by captions of scenes that training never saw, read back."""
-    captions, real = captions_and_clips(count)
+    scenes = captioned_scenes(count)
+    real, claims = rendered(scenes), [claim_of(each) for each in scenes]
+    captions = [each.caption for each in scenes]
     made = generator.sample(count, prompt=captions, seed=seed, sampler=sampler, batch_size=BATCH)
     return {
-        **read_right(made, captions),
-        "real clips": read_right(real, captions),
-        "captions of others": read_right(made, captions[1:] + captions[:1]),
+        **read_right(made, claims),
+        "real clips": read_right(real, claims),
+        "captions of others": read_right(made, claims[1:] + claims[:1]),
         "motion": motion(made) / motion(real),
     }
 
@@ -177,7 +189,7 @@ def write_sound(file: Path, samples: np.ndarray) -> None:
 
 def upscaled(generator: VideoGenerator, count: int, sampler: SamplerConfig, seed: int) -> dict[str, float]:
     """Clips of 16 pixels a side, made larger."""
-    _, real = captions_and_clips(count)
+    real = rendered(captioned_scenes(count))
     small = small_clips(real)
     bicubic = torch.stack([enlarged(clip, (64, 64)) for clip in small])
     made = torch.stack(
@@ -209,7 +221,7 @@ def main() -> None:
         if what in options.only:
             figures[what] = measure(generator, options.clips, sampler, options.seed)
     if "given" in options.only:
-        _, clips = captions_and_clips(options.clips)
+        clips = rendered(captioned_scenes(options.clips))
         figures["given"] = {
             name: given_figures(generator, clips, frames, sampler, options.seed) for name, frames in KINDS.items()
         }

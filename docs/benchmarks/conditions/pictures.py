@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from measure_scenes import captions_and_clips, small_clips, turntables
+from measure_scenes import captioned_scenes, rendered, small_clips, turntables
 from measured_frames import KINDS, completed
 from PIL import Image, ImageDraw, ImageFont
 from sprites_reader import clips_of
@@ -111,7 +111,8 @@ def of_sprites(generator: VideoGenerator, folder: Path, sampler: SamplerConfig) 
 
 
 def of_scenes(generator: VideoGenerator, tasks: Sequence[str], sampler: SamplerConfig) -> dict[str, list[Row]]:
-    captions, clips = captions_and_clips(SHOWN)
+    scenes = captioned_scenes(SHOWN)
+    captions, clips = [made.caption for made in scenes], rendered(scenes)
     found: dict[str, list[Row]] = {}
     if "text" in tasks:
         found["text"] = text_rows(generator, captions, clips, sampler)

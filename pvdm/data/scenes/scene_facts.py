@@ -23,6 +23,9 @@ RETURNED = 0.4
 DOUBT = 1.5
 """Factor within which a threshold makes a direction unclear."""
 
+TOLERANCE = 1.25
+"""Factor within which a threshold makes two directions equally true, as the diagonal does of right and away."""
+
 
 @dataclass(frozen=True)
 class BodyFacts:
@@ -36,6 +39,7 @@ class BodyFacts:
         is_clear: Whether the direction stays the same if all its thresholds change by half.
         area: Share of the picture that it covers, the mean of all frames.
         is_whole: Whether it is seen in all frames, and away from the borders of the picture.
+        also: The directions that are as true of it, those that it has if thresholds change by a quarter.
     """
 
     color: str
@@ -45,6 +49,7 @@ class BodyFacts:
     is_clear: bool
     area: float
     is_whole: bool
+    also: tuple[Direction, ...] = ()
 
 
 def facts_of(body: Body, mask: np.ndarray, camera: Camera, times: np.ndarray) -> BodyFacts:
@@ -53,14 +58,16 @@ def facts_of(body: Body, mask: np.ndarray, camera: Camera, times: np.ndarray) ->
     mask: (t, h, w) bool, with at least one pixel. times: (t,) seconds.
     """
     border = mask[:, [0, -1]].any() or mask[:, :, [0, -1]].any()
+    direction = direction_of(body, camera, times)
     return BodyFacts(
         color=body.surface.color,
         shape=body.shape,
         place=middle_of(mask),
-        direction=direction_of(body, camera, times),
-        is_clear=_is_clear(body, camera, times),
+        direction=direction,
+        is_clear=len(_directions(body, camera, times, DOUBT)) == 1,
         area=float(mask.mean()),
         is_whole=bool(mask.any(axis=(1, 2)).all() and not border),
+        also=tuple(sorted(_directions(body, camera, times, TOLERANCE) - {direction})),
     )
 
 
@@ -113,11 +120,11 @@ def _sense(
     return names[0] if abs(net) < returned * extent else names[1] if net > 0 else names[2]
 
 
-def _is_clear(body: Body, camera: Camera, times: np.ndarray) -> bool:
-    found = {
+def _directions(body: Body, camera: Camera, times: np.ndarray, factor: float) -> set[Direction]:
+    """The directions that a body has if each threshold is multiplied or divided by a factor."""
+    return {
         direction_of(body, camera, times, noticed=NOTICED * noticed, returned=RETURNED * returned, turn=turn)
-        for noticed in (1 / DOUBT, DOUBT)
-        for returned in (1 / DOUBT, DOUBT)
-        for turn in (1 / DOUBT, DOUBT)
+        for noticed in (1 / factor, factor)
+        for returned in (1 / factor, factor)
+        for turn in (1 / factor, factor)
     }
-    return len(found) == 1

@@ -71,7 +71,7 @@ def claims_of(caption: str) -> list[Claim]:
 def agreement(reading: BodyReading | None, wanted: Claim | BodyFacts) -> Agreement:
     """Which properties of a reading are as they should be; None, no body, agrees with nothing."""
     place = wanted.place if isinstance(wanted, BodyFacts) else None
-    directions = (wanted.direction,) if isinstance(wanted, BodyFacts) else wanted.directions
+    directions = (wanted.direction, *wanted.also) if isinstance(wanted, BodyFacts) else wanted.directions
     return Agreement(
         color=None if wanted.color is None else reading is not None and reading.color == wanted.color,
         shape=None if wanted.shape is None else reading is not None and reading.shape == wanted.shape,
@@ -80,8 +80,8 @@ def agreement(reading: BodyReading | None, wanted: Claim | BodyFacts) -> Agreeme
     )
 
 
-def agreements(readings: Sequence[BodyReading], wanted: str | Sequence[BodyFacts]) -> list[Agreement]:
-    """For each body of a caption, or of a scene, which of its properties are read.
+def agreements(readings: Sequence[BodyReading], wanted: str | Sequence[Claim | BodyFacts]) -> list[Agreement]:
+    """For each body of a caption, of claims or of a scene, which of its properties are read.
 
     Bodies and readings are paired one to one, those that agree in most properties first, and else in their order.
     """

@@ -50,11 +50,12 @@ def test_a_direction_near_a_threshold_is_not_clear():
         motion = replace(body.motion, place=(0.0, 0.0), reach=reach, heading=heading - made.world.camera.azimuth)
         changed = replace(made.world, bodies=(replace(body, motion=motion),))
         (found,) = replace(made, world=changed).facts
-        return found.direction, found.is_clear
+        return found.direction, found.is_clear, *found.also
 
     assert facts(20.0, 0.0) == ("right", True) and facts(20.0, np.pi / 2) == ("towards", True)
-    assert facts(20.0, 0.7) == ("right", False) and facts(20.0, 0.87) == ("towards", False)
-    assert facts(0.1, 0.0) == ("none", True) and facts(0.8, 0.0) == ("none", False)
+    assert facts(20.0, 0.76) == ("right", False, "towards") and facts(20.0, 0.87) == ("towards", False, "right")
+    assert facts(20.0, 0.7) == ("right", False) and facts(20.0, 0.95) == ("towards", False)
+    assert facts(0.1, 0.0) == ("none", True) and facts(0.8, 0.0) == ("none", False, "right")
 
 
 def test_number_of_bodies_and_camera_can_be_chosen():
