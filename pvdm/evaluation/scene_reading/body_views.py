@@ -33,13 +33,18 @@ def moments_of(masks: Tensor) -> Tensor:
 def track_of(masks: Tensor) -> Tensor:
     """(n, t, 11): place, logarithms of both extents, root of the area, their changes, and the share at the border.
 
+    All are 0 where the mask is empty. Small changes are magnified, since a body that goes away moves by few pixels.
+
     masks: (n, t, h, w) float in [0, 1].
     """
     x, y, wide, tall, area = moments_of(masks).unbind(-1)
+    seen = (area > 0).float()[..., None]
     rim = masks[..., [0, -1], :].sum((-2, -1)) + masks[..., [0, -1]].sum((-2, -1))
     extents = ((8 * extent + 0.05).log() for extent in (wide, tall))
-    values = torch.stack([2 * x, 2 * y, *extents, 8 * area.sqrt()], dim=-1)
-    return torch.cat([values, 4 * (values - values.mean(1, keepdim=True)), rim[..., None] / 16], dim=-1)
+    values = torch.stack([2 * x, 2 * y, *extents, 8 * area.sqrt()], dim=-1) * seen
+    usual = values.sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp(min=1)
+    changes = 2 * torch.asinh(8 * (values - usual)) * seen
+    return torch.cat([values, changes, rim[..., None] / 16], dim=-1)
 
 
 def glances_of(frames: Tensor, masks: Tensor) -> Tensor:

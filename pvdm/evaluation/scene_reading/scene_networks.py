@@ -56,7 +56,7 @@ class Painter(nn.Module):
 class Recognizer(nn.Module):
     """A classifier of pictures of one body: its color and its shape."""
 
-    def __init__(self, widths: tuple[int, int, int, int] = (16, 24, 32, 40)) -> None:
+    def __init__(self, widths: tuple[int, int, int, int] = (16, 32, 48, 64)) -> None:
         super().__init__()
         a, b, c, d = widths
         self.body = nn.Sequential(_block(4, a), _block(a, b, 2), _block(b, c, 2), _block(c, d, 2))
@@ -75,22 +75,29 @@ class Recognizer(nn.Module):
 class Follower(nn.Module):
     """Where a body goes over a clip, also before a moving camera: from its track and some of the frames."""
 
-    def __init__(self, frames: int = 16, glances: int = 4, features: int = 11) -> None:
+    def __init__(self, frames: int = 16, glances: int = 4, features: int = 11, width: int = 128) -> None:
         super().__init__()
         self.look = nn.Sequential(
             _block(2 * glances, 12, 2), _block(12, 16, 2), _block(16, 20, 2), _block(20, 16, 2), nn.Flatten()
         )
-        self.seen = nn.Sequential(nn.Linear(16 * 16, 24), nn.ReLU(inplace=True))
+        self.seen = nn.Sequential(nn.Linear(16 * 16, 48), nn.ReLU(inplace=True))
         self.head = nn.Sequential(
-            nn.Linear(24 + frames * features, 40), nn.ReLU(inplace=True), nn.Linear(40, 40), nn.ReLU(inplace=True)
+            nn.Linear(48 + frames * features, width),
+            nn.ReLU(inplace=True),
+            nn.Linear(width, width),
+            nn.ReLU(inplace=True),
         )
-        self.direction, self.way = nn.Linear(40, len(DIRECTIONS)), nn.Linear(40, 2)
+        self.way = nn.Linear(width, 3 * frames)
+        self.direction = nn.Sequential(
+            nn.Linear(width + 3 * frames, width // 2), nn.ReLU(inplace=True), nn.Linear(width // 2, len(DIRECTIONS))
+        )
 
     def forward(self, glances: Tensor, track: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the directions (n, 9), and meters to the right and ahead from the first to the last frame (n, 2).
+        """Logits of the directions (n, 9), and the way (n, 16, 3): meters to the right, up and ahead from its mean.
 
         glances: (n, 8, 64, 64) float: the gray of four frames in [-1, 1] and the body's mask in them in [0, 1].
         track: (n, 16, 11) float, as `track_of` gives it.
         """
         x = self.head(torch.cat([self.seen(self.look(glances)), track.flatten(1)], dim=1))
-        return self.direction(x), self.way(x)
+        way = self.way(x)
+        return self.direction(torch.cat([x, way], dim=1)), way.unflatten(1, (-1, 3))

@@ -31,7 +31,7 @@ LEAST = 16
 """Pixels of a frame that a body must cover on average to be read."""
 
 WEIGHTS = Path(__file__).parent / "scene_reader.safetensors"
-SHA256 = "252b67af2b8b47f4f6f9e2d4098d26f9c7b5594e9d5c12b24169db08914b91ca"
+SHA256 = "ed12b46b10e46ace6aea753ce14e02771ec02392f5b0e433e06ac19cfa9c15b3"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class SceneReader(nn.Module):
     def read(self, clip: np.ndarray) -> list[BodyReading]:
         """The bodies of a clip, the one that covers most first; see `read_bodies`."""
         frames = _frames(clip)
-        masks = bodies_in(self.painter(frames).argmax(dim=1))
+        masks = bodies_in(self.painter(frames))
         if not len(masks):
             return []
         shown = frames.expand(len(masks), *frames.shape)
@@ -121,15 +121,18 @@ def read_scene(clip: np.ndarray) -> BodyReading | None:
     return next(iter(read_bodies(clip)), None)
 
 
-def bodies_in(colors: Tensor) -> Tensor:
-    """(n, t, h, w): the masks of the bodies that are large enough, the largest first.
+def bodies_in(logits: Tensor) -> Tensor:
+    """(n, t, h, w) in [0, 1]: the masks of the bodies that are large enough, the largest first; their edges are soft.
 
-    colors: (t, h, w) integer: 0 where no body is, or the number of the color, from 1 to 10.
+    logits: (t, 11, h, w), as `Painter` gives them.
     """
-    masks = torch.stack([(colors == number).float() for number in range(1, 1 + len(COLOR_NAMES))])
-    areas = masks.sum((1, 2, 3))
+    colors = logits.argmax(1)
+    areas = torch.bincount(colors.flatten(), minlength=logits.shape[1])
+    areas[0] = 0
     order = areas.argsort(descending=True)
-    return masks[order[areas[order] >= LEAST * len(colors)]]
+    order = order[areas[order] >= LEAST * len(logits)]
+    best = (colors == order[:, None, None, None]).float()
+    return nn.functional.max_pool2d(best, 3, 1, 1) * logits.softmax(1)[:, order].transpose(0, 1)
 
 
 def _check(clip: np.ndarray) -> None:
