@@ -82,7 +82,10 @@ PRESETS: dict[str, Preset] = {
         "at most 7% of the picture in boxes of text; then out go the 25% with the least motion, the 25% with the most "
         "text, the 25% with the lowest aesthetics and the 50% with the lowest similarity of picture and caption",
         "the thresholds themselves, which are those shares of your own clips, and those of the cut detectors",
-        (Condition("text_area <= 0.07", "clips with more than 7% of their area in boxes of text are out"),),
+        (
+            Condition("text_area <= 0.07", "clips with more than 7% of their area in boxes of text are out"),
+            Condition("watermark_area <= 0.07", "web addresses and the like, which pvdm counts apart, are text there"),
+        ),
         (
             Share("motion", 0.25, "lowest", "near-still clips teach a model to stand still"),
             Share("text_area", 0.25, "highest", "models would write, too"),
