@@ -87,6 +87,7 @@ def test_shares_are_those_of_the_clips_that_pass_the_conditions(tmp_path):
     assert [one.title for one in shares] == ["25% with the lowest motion out", "25% with the highest text_area out"]
     assert shares[0].expression == "motion >= 0.5" and shares[0].clips == 5
     assert [missing.split(" (")[0] for missing in selected.not_applied] == [
+        "watermark_area <= 0.07",
         "25% with the lowest aesthetics out",
         "50% with the lowest text_similarity out",
     ]
