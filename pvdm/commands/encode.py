@@ -115,6 +115,7 @@ def _ready(options: argparse.Namespace) -> tuple[VideoCollection, int | None, Vi
 
 def _plan(data: VideoCollection, generator: VideoGenerator, options: argparse.Namespace) -> LatentPlan:
     """The plan of the encoding; InputError if the videos or their sizes do not fit."""
+    from pvdm.data.tracks.sample_scores import MOTION
     from pvdm.training.latent_encoding import plan_of
 
     size = generator.autoencoder.config
@@ -129,6 +130,8 @@ def _plan(data: VideoCollection, generator: VideoGenerator, options: argparse.Na
     }
     if options.hints:
         settings["hints"] = options.hints
+    if measured := [name for name in data.scores.names if name == MOTION]:
+        settings["scores"] = measured
     return plan_of(data, generator.autoencoder, settings)
 
 

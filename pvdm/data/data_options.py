@@ -15,6 +15,7 @@ from pvdm.data.layouts.layout_registry import GivenLayout
 from pvdm.data.layouts.splits import Part, SceneOptions, SplitFolders, SplitOptions
 from pvdm.data.scenes.scene_videos import scene_frames
 from pvdm.data.tracks.frame_tracks import FrameTracks
+from pvdm.data.tracks.sample_scores import SampleScores
 from pvdm.data.tracks.sound_features import encoder_name
 from pvdm.errors import InputError, check_range
 from pvdm.video import ClipShape, ColorJitter, Reader
@@ -72,7 +73,7 @@ class MixedSet:
         layout: See data.layout.
         weight: Share of the training samples, in the unit of the other sets' weights.
         scenes, split, part, stride, fps, loop, validation_fraction, training_folders, validation_folders: See data.*.
-        max_bad_share, clips_per_video, random_crop, horizontal_flip, captions, cameras, sound: See data.*.
+        max_bad_share, clips_per_video, random_crop, horizontal_flip, captions, cameras, sound, scores: See data.*.
     """
 
     path: Path | None = None
@@ -94,6 +95,7 @@ class MixedSet:
     captions: bool | None = None
     cameras: bool | None = None
     sound: bool | str | None = None
+    scores: list[str] | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.weight < math.inf:
@@ -155,6 +157,8 @@ class DataOptions:
         sound: Give samples what is heard around each frame, for a model with sound: of the videos' own tracks, of files
             such as clip.wav beside them, or of scenes. true is the spectrum (mel); a folder or a name on the Hub is an
             encoder of transformers, such as wav2vec 2.0 (pvdm[text]).
+        scores: Give samples these scores, for a model with scores: motion, the mean difference of neighboring frames of
+            the target in percent of the range of values; fps, its frames per second; or columns of a catalogue.
         card: Description of the data, which is stored with the model.
         seed: Seed of order and augmentation; that of the run.
     """
@@ -189,6 +193,7 @@ class DataOptions:
     captions: bool = False
     cameras: bool = False
     sound: bool | str = False
+    scores: list[str] | None = None
     card: DataCard = field(default_factory=DataCard)
     seed: int = 0
 
@@ -200,7 +205,7 @@ class DataOptions:
         if self.loop and self.layout == "scenes":
             raise InputError("scenes are no cycles", "leave out data.loop; scenes are as long as samples need")
         check_range(0, 1, max_bad_share=self.max_bad_share)
-        _ = self.samples, self.splits, self.loading  # which check their values
+        _ = self.samples, self.splits, self.loading, self.clip_scores  # which check their values
 
     @property
     def samples(self) -> SampleOptions:
@@ -229,6 +234,11 @@ class DataOptions:
     def tracks(self) -> FrameTracks:
         """What samples have of each frame beside its pixels."""
         return FrameTracks(self.cameras, encoder_name(self.sound))
+
+    @property
+    def clip_scores(self) -> SampleScores:
+        """Which scores samples have."""
+        return SampleScores(tuple(self.scores or ()))
 
     @property
     def loading(self) -> LoadingOptions:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from pvdm.data.sampler import SampleKey
 from pvdm.data.scenes.scene_videos import is_scene, read_clip, scene_caption, scene_words
 from pvdm.data.table import NO_LABEL, VideoTable
 from pvdm.data.tracks.frame_tracks import FrameTracks
+from pvdm.data.tracks.sample_scores import SampleScores, motion_of
 from pvdm.data.validation_samples import spread_evenly
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter, Reader, change_colors
@@ -61,7 +62,7 @@ class ClipDataset:
 
     With `captioned`, samples have a caption: one of their video's, drawn in training and the first in validation, or
     what is seen in the target of a scene. With `scored`, they have the motion score of their video. `tracks` says what
-    they have of each frame of the target.
+    they have of each frame of the target, and `scores` which scores of it.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class ClipDataset:
         captioned: bool = False,
         scored: bool = False,
         tracks: FrameTracks = FrameTracks(),
+        scores: SampleScores = SampleScores(),
     ) -> None:
         if seed < 0:
             raise InputError(f"the seed is {seed}", "give a number of 0 or more")
@@ -86,7 +88,7 @@ class ClipDataset:
         _check_videos(videos, clip)
         self.clip, self.sample = clip, clip.longer(clips)
         self.seed, self.training, self.augmentation, self.reader = seed, training, augmentation, reader
-        self.captioned, self.scored, self.tracks = captioned, scored, tracks
+        self.captioned, self.scored, self.tracks, self.scores = captioned, scored, tracks, scores
         self.videos = VideoTable(videos)
         self._counts = np.array([clips_per_video or self._room(video)[1] for video in videos])
         self._ends = np.cumsum(self._counts)
@@ -96,7 +98,8 @@ class ClipDataset:
 
     def __getitem__(self, key: int | SampleKey) -> dict:
         """dict(video: (3, t, h, w) uint8, path: str, start: int, fps: float, key: (3,) int64, has_context: bool,
-        label: int), caption: str, if captioned, motion: float, if scored, and what `FrameTracks.of` gives.
+        label: int), caption: str, if captioned, motion: float, if scored, and what `FrameTracks.of` and
+        `SampleScores.of` give.
 
         key: an index (of epoch 0) or a `SampleKey`. The key of the result is (seed, epoch, index), which determines
         all further randomness of the sample. `start` is the first frame that was read, `fps` the rate of the clip, NaN
@@ -113,8 +116,9 @@ class ClipDataset:
         video = self.videos[number]
         placement = self._placement(number, epoch, index)
         fps = self.clip.output_fps(video.info, placement.start)
+        content = self._content(number, placement)
         return {
-            **self._content(number, placement),
+            **content,
             "path": str(self._path(number, epoch)),
             "start": video.info.first_frame + placement.start,
             "fps": float("nan") if fps is None else float(fps),
@@ -126,6 +130,7 @@ class ClipDataset:
             **self.tracks.of(
                 self._path(number, epoch), video.info, self._target(video, placement), mirrored=placement.flip
             ),
+            **self.scores.of(video, fps, lambda: self._motion(number, placement, content)),
         }
 
     def fixed(self) -> ClipDataset:
@@ -177,6 +182,10 @@ class ClipDataset:
             return video.captions[0]
         chosen = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(placement.epoch, index, CAPTION)))
         return str(chosen.choice(video.captions))
+
+    def _motion(self, number: int, placement: Placement, content: Mapping[str, Any]) -> float:
+        """The motion of the target."""
+        return float(motion_of(content["video"][:, -self.clip.frames :]))
 
     def _path(self, number: int, epoch: int) -> Path:
         """The path of a video in an epoch."""

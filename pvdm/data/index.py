@@ -33,6 +33,7 @@ class Video:
         label: The index of its class, if any.
         captions: Its captions.
         motion: Its motion score, if it has one.
+        columns: The numbers that a catalogue says of it, by name in alphabetical order.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Video:
     label: int | None = None
     captions: tuple[str, ...] = ()
     motion: float | None = None
+    columns: tuple[tuple[str, float], ...] = ()
 
     @property
     def key(self) -> tuple[Path, int]:

@@ -40,6 +40,8 @@ class VideoTable(Sequence[Video]):
         self._indices = _RepeatedTexts(info.index or "" for info in infos)
         self._times = _RepeatedTexts(info.times or "" for info in infos)
         self._captions = _RepeatedTexts("\n".join(video.captions) for video in videos)
+        names = sorted({name for video in videos for name, _ in video.columns})
+        self._columns = {name: np.array([dict(video.columns).get(name, np.nan) for video in videos]) for name in names}
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -67,12 +69,14 @@ class VideoTable(Sequence[Video]):
         first = int(self._firsts[number])
         info = VideoInfo(frames, height, width, None if np.isnan(rate) else rate, index, times, first)
         captions, motion = tuple(self._captions[number].splitlines()), float(self._motions[number])
+        known = ((name, float(values[number])) for name, values in self._columns.items())
         return Video(
             Path(os.fsdecode(self._paths[number])),
             info,
             None if label == NO_LABEL else label,
             captions,
             None if np.isnan(motion) else motion,
+            tuple((name, value) for name, value in known if not np.isnan(value)),
         )
 
 

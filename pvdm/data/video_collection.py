@@ -21,6 +21,7 @@ from pvdm.data.layouts.splits import Part, SplitOptions, Splits
 from pvdm.data.scenes.scene_dataset import SceneDataset
 from pvdm.data.scenes.scene_videos import ROOT
 from pvdm.data.tracks.frame_tracks import FrameTracks
+from pvdm.data.tracks.sample_scores import SampleScores
 from pvdm.errors import InputError
 from pvdm.video import Reader
 from pvdm.video.decoding import decord as decord_reading
@@ -44,6 +45,7 @@ class VideoCollection(ClipCollection):
         card: What the user says of the data.
         captions: Whether samples have captions.
         tracks: What samples have of each frame.
+        scores: Which scores samples have.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class VideoCollection(ClipCollection):
         card: DataCard = DataCard(),
         captions: bool = False,
         tracks: FrameTracks = FrameTracks(),
+        scores: SampleScores = SampleScores(),
     ) -> None:
         super().__init__(ROOT if layout == "scenes" else path, samples, card)
         if reader == "decord":
@@ -67,7 +70,7 @@ class VideoCollection(ClipCollection):
             raise InputError(f"layout {layout} has no classes to balance", "set data.layout classes or balanced false")
         self.given_layout, self.splits, self.part = layout, splits, part
         self.max_bad_share, self.reader, self.captions = max_bad_share, reader, captions
-        self.tracks = tracks
+        self.tracks, self.scores = tracks, scores
         self.discovered: tuple[Splits, Index] | InputError | None = None
         """The result of `discover`; with several processes, that of the first."""
         self.has_validation = False
@@ -92,6 +95,7 @@ class VideoCollection(ClipCollection):
             card=options.card,
             captions=options.captions,
             tracks=options.tracks,
+            scores=options.clip_scores,
         )
 
     def setup(self, *, log: bool = True) -> None:
@@ -181,9 +185,10 @@ class VideoCollection(ClipCollection):
         cache = IndexCache.of(self.path)
         index = index_videos(splits.entries, cache=cache, progress=True)
         cache.save()
+        scored = self.scores.notes(index.videos, self.clip, self.path)
         if splits.layout == "scenes":
             return splits, index
-        splits = replace(splits, notes=(*splits.notes, *self.tracks.notes(index, self.path)))
+        splits = replace(splits, notes=(*splits.notes, *self.tracks.notes(index, self.path), *scored))
         return self._captioned(splits, index) if self.captions else (splits, index)
 
     def _captioned(self, splits: Splits, index: Index) -> tuple[Splits, Index]:
@@ -216,4 +221,5 @@ class VideoCollection(ClipCollection):
             captioned=self.captions,
             scored=any(video.motion is not None for video in self.find()[1].videos),
             tracks=self.tracks,
+            scores=self.scores,
         )

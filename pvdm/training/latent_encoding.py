@@ -22,8 +22,9 @@ from pvdm.conditions.hints import hint_clip
 from pvdm.data import long_enough
 from pvdm.data.latents.encoding_plan import LatentPlan, Shard
 from pvdm.data.latents.latent_folder import begin, finish
-from pvdm.data.latents.shards import DTYPES, tensor_name, write_shard
+from pvdm.data.latents.shards import DTYPES, MOTION, tensor_name, write_shard
 from pvdm.data.latents.window_reader import WindowReader
+from pvdm.data.tracks.sample_scores import motion_of
 from pvdm.data.video_collection import VideoCollection
 from pvdm.errors import InputError
 from pvdm.files.weights import sha256_of_state
@@ -153,13 +154,15 @@ class ShardEncoder:
     def __call__(self, shard: Shard, report: Callable[[int], None] | None = None) -> dict[str, Tensor]:
         """The tensors of the shard, on the CPU: "latents" (n, c, l), and "mirrored" if some clips are mirrored.
 
-        Those of the hints of the plan follow, see `tensor_name`.
+        Those of the hints of the plan follow, see `tensor_name`, and "motion" (n,) if it is measured.
 
         report: Called after each batch with the number of clips that are done.
         """
         latents: dict[str, list[Tensor]] = defaultdict(list)
         clips, done = self.reader.clips(shard), 0
         while batch := list(islice(clips, self.batch_size)):
+            if MOTION in self.plan.measured:
+                latents[MOTION].append(motion_of(torch.stack(batch)).float())
             video = self._on_device(torch.stack(batch))
             mirrored = min(max(shard.mirrored - done, 0), len(batch))
             for hint in (None, *self.plan.hints):

@@ -8,6 +8,7 @@ import pytest
 from pvdm.data import Augmentation, DataCard, DataOptions, SceneOptions, SplitFolders, SplitOptions
 from pvdm.data.data_options import LoadingOptions, SampleOptions, parse_options
 from pvdm.data.tracks.frame_tracks import FrameTracks
+from pvdm.data.tracks.sample_scores import SampleScores
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter
 
@@ -38,6 +39,7 @@ OTHERS = {
     "color_jitter": ColorJitter(hue=0.1),
     "captions": True,
     "cameras": True,
+    "scores": ["motion", "fps"],
     "sound": "encoder",
     "card": DataCard("mine"),
     "seed": 9,
@@ -52,6 +54,7 @@ def test_every_option_reaches_its_group():
     assert options.samples == SampleOptions(clip, 2, 7, None, True, Augmentation(True, True, ColorJitter(hue=0.1)))
     assert options.splits == SplitOptions(2, 0.3, SplitFolders(("a", "b"), ("c",)), 9, SceneOptions(videos=9))
     assert options.loading == LoadingOptions(3, 0, 5)
+    assert options.clip_scores == SampleScores(("motion", "fps"))
     assert options.tracks == FrameTracks(cameras=True, sound="encoder")
     assert DataOptions(Path("videos"), stride=4).samples.clip.stride == 4
 

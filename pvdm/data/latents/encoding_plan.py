@@ -17,6 +17,9 @@ from pvdm.data.latents.clip_grid import ClipGrid
 from pvdm.data.table import VideoTable
 from pvdm.video import ClipShape, VideoInfo
 
+OF_DATA = ("scores",)
+"""Settings that are not given to `pvdm encode` itself, but as `data.*`."""
+
 FORMAT, VERSION = "pvdm-latents", 1
 SHARDS = "latents-*.safetensors"
 NAMED = 3
@@ -49,7 +52,8 @@ class LatentPlan:
     Args:
         autoencoder: {"sha256": digest of weights and sizes, "config": sizes}.
         settings: {"stride", "flips", "dtype", "precision", "clips_per_shard"} as `pvdm encode` takes them, and "hints",
-            a list of `first`, `last` and `ends`, if hints of these given frames are stored, too.
+            a list of `first`, `last` and `ends`, if hints of these given frames are stored, too; likewise "scores", a
+            list of those that need pixels.
         clip: Shape and pace of a clip.
         latent: (c, l), the shape of a flat latent.
         videos: The training videos, and then those that are for validation only.
@@ -94,6 +98,11 @@ class LatentPlan:
         """The kinds of given frames whose hints are stored beside each clip."""
         return tuple(self.settings.get("hints", ()))
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The scores that are stored beside each clip."""
+        return tuple(self.settings.get("scores", ()))
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that the latents depend on; stored in every shard."""
@@ -133,7 +142,7 @@ class LatentPlan:
                 before, now = there[group].get(name), here[group].get(name)
                 if before != now:
                     clause = f"is {_shown(before)} there and {_shown(now)} here"
-                    differences.append(f"{_option(prefix, name)} {clause}")
+                    differences.append(f"{_option('data.' if name in OF_DATA else prefix, name)} {clause}")
         if there["autoencoder"] != here["autoencoder"]:
             differences.append("they are of another autoencoder")
         names = ("videos", "training", "validation", "classes", "latent")
@@ -143,8 +152,9 @@ class LatentPlan:
 
     def to_json(self) -> dict[str, Any]:
         """The content of the index, JSON-able."""
-        captions = [list(video.captions) for video in self.videos]
-        own = {"captions": captions} if any(captions) else {}
+        said = {"captions": [list(video.captions) for video in self.videos]}
+        said["columns"] = [dict(video.columns) for video in self.videos]
+        own = {name: each for name, each in said.items() if any(each)}
         motions = [video.motion for video in self.videos]
         own |= {"motion": motions} if any(motion is not None for motion in motions) else {}
         return {"format": FORMAT, "version": VERSION, **self._content(), "data": dict(self.data), **own}
@@ -157,19 +167,12 @@ class LatentPlan:
             stored["settings"],
             ClipShape(**stored["clip"]),
             tuple(stored["latent"]),
-            _videos(stored["videos"]),
+            _described(_videos(stored["videos"]), stored),
             stored["training"],
             stored["validation"],
             None if stored["classes"] is None else tuple(stored["classes"]),
             stored["data"],
         )
-        if "captions" in stored or "motion" in stored:
-            count = len(plan.videos)
-            own = zip(
-                plan.videos, stored.get("captions") or [()] * count, stored.get("motion") or [None] * count, strict=True
-            )
-            videos = [replace(video, captions=tuple(told), motion=motion) for video, told, motion in own]
-            plan = replace(plan, videos=VideoTable(videos))
         if not 0 < plan.training <= len(plan.videos) or not plan.clips > 0 or len(plan.latent) != 2:
             raise ValueError("there are no clips")
         return plan
@@ -209,6 +212,18 @@ def _option(prefix: str, name: str) -> str:
 def _shown(value: Any) -> str:
     """A setting as it is given on the command line."""
     return " ".join(value) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _described(videos: VideoTable, stored: Mapping[str, Any]) -> VideoTable:
+    """The videos with the captions, the motions and the columns that an index has of them."""
+    absent = {"captions": (), "motion": None, "columns": ()}
+    said = (stored.get(name) or [none] * len(videos) for name, none in absent.items())
+    return VideoTable(
+        [
+            replace(video, captions=tuple(told), motion=motion, columns=tuple(dict(known).items()))
+            for video, told, motion, known in zip(videos, *said, strict=True)
+        ]
+    )
 
 
 def _videos(columns: Mapping[str, Sequence[Any]]) -> VideoTable:

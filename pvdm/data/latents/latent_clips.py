@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from pvdm.data.latents.encoding_plan import LatentPlan
 from pvdm.data.latents.shards import ShardReader
 from pvdm.data.scenes.scene_videos import ROOT
 from pvdm.data.tracks.frame_tracks import FrameTracks
+from pvdm.data.tracks.sample_scores import SampleScores
 
 
 class LatentClips(ClipDataset):
@@ -30,7 +31,7 @@ class LatentClips(ClipDataset):
         folder: The folder of the shards.
         plan: What it holds.
         numbers: Which of the plan's videos.
-        seed, training, clips_per_video, captioned, tracks: As for `ClipDataset`.
+        seed, training, clips_per_video, captioned, tracks, scores: As for `ClipDataset`.
         horizontal_flip: Mirror half of the samples of training.
     """
 
@@ -46,6 +47,7 @@ class LatentClips(ClipDataset):
         clips_per_video: int | None = None,
         captioned: bool = False,
         tracks: FrameTracks = FrameTracks(),
+        scores: SampleScores = SampleScores(),
     ) -> None:
         super().__init__(
             [plan.videos[number] for number in numbers],
@@ -58,6 +60,7 @@ class LatentClips(ClipDataset):
             captioned=captioned,
             scored=any(video.motion is not None for video in plan.videos),
             tracks=tracks,
+            scores=scores,
         )
         self._plan, self._read_row = plan, ShardReader(folder, plan)
         self._first_rows = np.array([plan.rows_of(number).start for number in numbers])  # no objects, see VideoTable
@@ -69,6 +72,11 @@ class LatentClips(ClipDataset):
     def _placement(self, number: int, epoch: int, index: int) -> Placement:
         placement = super()._placement(number, epoch, index)
         return replace(placement, start=self._plan.grid.nearest(placement.start, self.videos[number].info))
+
+    def _motion(self, number: int, placement: Placement, content: Mapping[str, Any]) -> float:
+        """As of the frames that were encoded."""
+        _, target = self._plan.grid.sample(placement.start, self.videos[number].info)
+        return self._read_row.motion(int(self._first_rows[number]) + target)
 
     def _content(self, number: int, placement: Placement) -> dict[str, Any]:
         context, target = self._plan.grid.sample(placement.start, self.videos[number].info)

@@ -17,6 +17,7 @@ from pvdm.data.latents.latent_clips import LatentClips
 from pvdm.data.latents.latent_folder import open_latents
 from pvdm.data.layouts.splits import Part, SplitOptions
 from pvdm.data.tracks.frame_tracks import FrameTracks
+from pvdm.data.tracks.sample_scores import MOTION, SampleScores
 from pvdm.errors import InputError
 from pvdm.video import ClipShape, ColorJitter
 
@@ -40,9 +41,10 @@ class LatentCollection(ClipCollection):
         card: DataCard = DataCard(),
         captions: bool = False,
         tracks: FrameTracks = FrameTracks(),
+        scores: SampleScores = SampleScores(),
     ) -> None:
         super().__init__(path, samples, card)
-        self.captions, self.tracks = captions, tracks
+        self.captions, self.tracks, self.scores = captions, tracks, scores
         self.splits, self.part = splits, part
         self.plan: LatentPlan | None = None
 
@@ -57,6 +59,7 @@ class LatentCollection(ClipCollection):
             card=options.card,
             captions=options.captions,
             tracks=options.tracks,
+            scores=options.clip_scores,
         )
 
     @property
@@ -78,6 +81,10 @@ class LatentCollection(ClipCollection):
         if self.tracks != FrameTracks() and plan.data["layout"] != "scenes":
             problem = f"the latents in {self.path} are not of scenes, and know nothing of single frames"
             raise InputError(problem, "leave out data.cameras and data.sound, or give the videos as data.path")
+        self.scores.notes(plan.videos, plan.clip, self.path)
+        if MOTION in self.scores.names and MOTION not in plan.measured:
+            problem = f"the latents in {self.path} have no score {MOTION}"
+            raise InputError(problem, f"encode the videos again with data.scores '[{MOTION}]', or leave it out")
         if log:
             self._log_differences(plan)
         self.plan, self.classes = plan, plan.classes
@@ -104,7 +111,7 @@ class LatentCollection(ClipCollection):
     def describe(self) -> dict[str, Any]:
         """Description of the videos, with the user's own card instead of theirs; after `setup`."""
         card = {name: text for name, text in asdict(self.card).items() if text is not None}
-        names = ("stride", "flips", "dtype", "precision", "hints")
+        names = ("stride", "flips", "dtype", "precision", "hints", "scores")
         settings = {name: self.plan.settings[name] for name in names if name in self.plan.settings}
         return {
             **self.plan.data,
@@ -167,4 +174,5 @@ class LatentCollection(ClipCollection):
             clips_per_video=self.samples.clips_per_video if training else None,
             captioned=self.captions,
             tracks=self.tracks,
+            scores=self.scores,
         )

@@ -23,6 +23,9 @@ PLAIN, MIRRORED = "latents", "mirrored"
 Those of hints have the same names, followed by the kind of their given frames, see `tensor_name`.
 """
 
+MOTION = "motion"
+"""The tensor of the motion of each clip, (rows,) float32, if it was measured; it is that of the mirrored clip, too."""
+
 REPAIR = "run the pvdm encode command that made it again to repair it"
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 LARGEST = 1000
@@ -78,12 +81,24 @@ class ShardReader:
         try:
             latent = _mapped(self, shard).get_slice(tensor_name(hint, mirrored=mirrored))[row - shard.first]
         except (OSError, SafetensorError, ValueError) as error:
-            if (cause := outside_cause(error)) or (isinstance(error, FileNotFoundError) and path.is_file()):
-                raise unread(path, cause or "the system does not open it") from error
-            raise InputError(f"{path} is damaged or incomplete", REPAIR) from error
+            raise self._refusal(path, error) from error
         if not latent.abs().amax() <= LARGEST:  # also true of NaN
             raise InputError(f"{path} is damaged (a latent is outside of [-{LARGEST}, {LARGEST}])", REPAIR)
         return latent
+
+    def motion(self, row: int) -> float:
+        """The motion of a clip, see `motion_of`; InputError that names the file if it is missing or damaged."""
+        shard = self.plan.shard_of(row)
+        try:
+            return float(_mapped(self, shard).get_slice(MOTION)[row - shard.first])
+        except (OSError, SafetensorError, ValueError) as error:
+            raise self._refusal(self.folder / shard.file, error) from error
+
+    def _refusal(self, path: Path, error: Exception) -> InputError:
+        """What a user can do about a file that cannot be read."""
+        if (cause := outside_cause(error)) or (isinstance(error, FileNotFoundError) and path.is_file()):
+            return unread(path, cause or "the system does not open it")
+        return InputError(f"{path} is damaged or incomplete", REPAIR)
 
 
 @lru_cache(maxsize=MAPPED)
@@ -101,6 +116,7 @@ def _open(path: Path, shard: Shard, plan: LatentPlan) -> Any:
         for mirrored, rows in ((False, shard.stop - shard.first), (True, shard.mirrored))
         if rows
     }
+    expected |= {name: [shard.stop - shard.first] for name in plan.measured}
     shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     digest, _, _ = (file.metadata() or {}).get("digest", "").partition(" ")
     if shapes != expected or digest != plan.digest:

@@ -16,6 +16,7 @@ from pvdm.data.index import Video
 from pvdm.data.sampler import SampleKey
 from pvdm.data.table import NO_LABEL
 from pvdm.data.tracks.frame_tracks import FrameTracks
+from pvdm.data.tracks.sample_scores import SampleScores
 from pvdm.data.validation_samples import equal_shares
 
 
@@ -35,6 +36,7 @@ class MixedClips:
         self.captioned = any(clips.captioned for clips in sets)
         self.scored = any(clips.scored for clips in sets)
         self.tracks = FrameTracks.union(clips.tracks for clips in sets)
+        self.scores = SampleScores.union(clips.scores for clips in sets)
         self._ends = np.cumsum([len(clips) for clips in sets])
         self._labels = [np.array([*known, NO_LABEL]) for known in labels]  # the last is taken by -1, which is NO_LABEL
 
@@ -53,6 +55,7 @@ class MixedClips:
         sample = clips[SampleKey(epoch, index - int(self._ends[number]) + len(clips))]
         label = int(self._labels[number][sample["label"]])
         whole = {**sample, "key": torch.tensor([clips.seed, epoch, index]), "label": label}
+        whole |= self.scores.filled(sample)
         own = {**({"caption": ""} if self.captioned else {}), **({"motion": float("nan")} if self.scored else {})}
         return {**own, **self.tracks.absent(clips.clip.frames), **whole}
 

@@ -1,1 +1,1 @@
-"""What is known of each frame beside its pixels, as one vector: the camera, and what is heard."""
+"""What is known of a clip beside its pixels: of each frame a camera and what is heard, and scores of the whole."""

@@ -69,7 +69,7 @@ class FrameTracks:
         if not with_camera:
             remedy = "put files such as clip.camera.csv beside its videos, or set data.cameras false"
             raise InputError(f"none of the {len(index.videos)} videos of {root} has a camera", remedy)
-        return _lacking(len(index.videos), with_camera, "camera")
+        return lacking(len(index.videos), with_camera, "camera")
 
 
 def camera_of(video: Path, frames: np.ndarray) -> CameraPath | None:
@@ -95,7 +95,8 @@ def _has_camera(video: Video) -> bool:
     return path is not None
 
 
-def _lacking(videos: int, given: int, name: str) -> Iterable[str]:
+def lacking(videos: int, given: int, name: str) -> Sequence[str]:
+    """A sentence if some of the videos do not have what is named."""
     return [] if given == videos else [f"{videos - given} of {videos} videos have no {name}"]
 
 

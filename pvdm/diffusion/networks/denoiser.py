@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion.condition import ROWS, Condition
 from pvdm.diffusion.networks.blocks import LevelEmbedding, timestep_embedding, zero
-from pvdm.diffusion.networks.clip_scores import ScoreEmbedding, check_scores, embedded_scores
 from pvdm.diffusion.networks.frame_rows import FrameRows, check_rows, planes_of_rows
+from pvdm.diffusion.networks.score_embedding import ScoreEmbedding, check_scores, embedded_scores
 from pvdm.diffusion.networks.text_tokens import TextEmbedding, TextTokens, check_text, embedded_text
 from pvdm.errors import ArgumentError
 
