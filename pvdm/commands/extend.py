@@ -14,9 +14,12 @@ from pvdm.commands.terminal.condition_options import (
     add_audio,
     add_keyframes,
     add_prompt,
+    add_scores,
     add_tracks,
     keyframes_of,
     prompts_of,
+    rate_of,
+    scores_of,
     tracks_of,
 )
 from pvdm.commands.terminal.progress_bars import SamplingBar
@@ -67,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N=TEXT",
         help="prompts of all videos by the frames of the output from which they hold, counted from 0",
     )
+    add_scores(parser)
     add_keyframes(parser)
     add_tracks(parser)
     add_cuda_graphs(parser)
@@ -111,7 +115,8 @@ class Extension:
         self.labels = labels_of(options, self.generator, len(options.seeds))
         self.sampler = sampler_of(options, self.generator)
         self.later_sampler = sampler_of(options, self.generator, steps=options.later_steps)
-        self.fps = self.source.fps if self.source else options.fps or self.generator.fps
+        self.scores = scores_of(options, self.generator)
+        self.fps = self.source.fps if self.source else rate_of(options, self.scores, self.generator)
         given, own = keyframes_of(options, self.generator, options.frames), options.frames - self.missing
         self.keyframes, tracks = (
             given and given.after(own),
@@ -175,6 +180,7 @@ class Extension:
             keyframes=self.keyframes,
             keep_given=self.options.keep_given,
             tracks=self.tracks,
+            scores=self.scores,
             sampler=self.sampler,
             later_sampler=self.later_sampler,
             progress=bar.sampling,

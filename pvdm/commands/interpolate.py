@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from contextlib import ExitStack, closing
 
-from pvdm.commands.terminal.condition_options import add_prompt
+from pvdm.commands.terminal.condition_options import add_prompt, add_scores
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.shared_options import (
     add_model,
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also make the video's own frames anew, as the autoencoder gives them",
     )
     add_prompt(parser)
+    add_scores(parser)
     add_sampler(parser)
 
 

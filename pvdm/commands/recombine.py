@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pvdm import video
 from pvdm.cli_parser import finite
-from pvdm.commands.terminal.condition_options import add_prompt, prompts_of
+from pvdm.commands.terminal.condition_options import add_prompt, add_scores, prompts_of, scores_of
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.shared_options import (
     add_model,
@@ -63,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=natural, default=0, help="seed of the noise")
     add_prompt(parser)
+    add_scores(parser)
     add_sampler(parser)
 
 
@@ -89,6 +90,7 @@ def _recombine(options: argparse.Namespace) -> None:
         sampler=sampler_of(options, generator),
         label=label,
         prompt=prompt,
+        scores=scores_of(options, generator),
     )
     videos = [(options.seed, index) for index in range(len(outputs))]
     with ExitStack() as stack:

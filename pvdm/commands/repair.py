@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from pvdm import video
-from pvdm.commands.terminal.condition_options import add_prompt
+from pvdm.commands.terminal.condition_options import add_prompt, add_scores
 from pvdm.commands.terminal.shared_options import (
     add_model,
     add_sampler,
@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=natural, default=0, help="seed of the noise")
     add_prompt(parser)
+    add_scores(parser)
     add_sampler(parser)
 
 

@@ -14,9 +14,12 @@ from pvdm.commands.terminal.condition_options import (
     add_audio,
     add_keyframes,
     add_prompt,
+    add_scores,
     add_tracks,
     keyframes_of,
     prompts_of,
+    rate_of,
+    scores_of,
     tracks_of,
 )
 from pvdm.commands.terminal.progress_bars import SamplingBar
@@ -72,7 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     seeds.add_argument("--seeds", type=natural, nargs="+", help="several seeds; samples video 0 of each")
     parser.add_argument("--batch-size", type=positive, default=4, help="clips sampled at once")
     parser.add_argument(
-        "--fps", type=rate, help="frame rate of the files, frames per second; by default that of the training clips"
+        "--fps",
+        type=rate,
+        help="frame rate of the files, frames per second; by default the score fps, if it is given, or that of the "
+        "training clips",
     )
     parser.add_argument(
         "--format",
@@ -86,6 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="rows and columns of the clips in one file, as in 4x4; by default nearly square",
     )
     add_prompt(parser)
+    add_scores(parser)
     add_keyframes(parser)
     add_tracks(parser)
     add_cuda_graphs(parser)
@@ -152,7 +159,8 @@ class Samples:
         self.labels = labels_of(options, self.generator, len(videos))
         self.prompts = prompts_of(options, len(videos))
         self.generator.check_prompts(self.prompts, len(videos), options.negative_prompt)
-        self.fps = options.fps or self.generator.fps
+        self.scores = scores_of(options, self.generator)
+        self.fps = rate_of(options, self.scores, self.generator)
         self.keyframes = keyframes_of(options, self.generator, self.generator.frames)
         self.tracks = tracks_of(options, self.generator, self.generator.frames, self.fps)
 
@@ -180,6 +188,7 @@ class Samples:
         options = {"labels": labels, "sampler": self.sampler, "progress": bar.sampling}
         options |= {"prompts": prompts, "negative_prompt": self.options.negative_prompt}
         options |= {"keyframes": self.keyframes, "keep_given": self.options.keep_given, "tracks": self.tracks}
+        options["scores"] = self.scores
         with closing(self.generator.batches(videos, batch_size=self.options.batch_size, **options)) as batches:
             for batch in batches:
                 yield from batch
@@ -198,7 +207,8 @@ class Samples:
             }
             for file, (seed, index), label, prompt in zip(files, self.videos, labels, prompts, strict=True)
         ]
-        return record(self.options, self.generator, self.sampler, self.sha256, said)
+        found = record(self.options, self.generator, self.sampler, self.sha256, said)
+        return {**found, "fps": self.fps, **({"scores": self.scores} if self.scores else {})}
 
 
 def _write_folder(samples: Samples, options: argparse.Namespace, shared: Processes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from contextlib import ExitStack, closing
 
-from pvdm.commands.terminal.condition_options import add_prompt
+from pvdm.commands.terminal.condition_options import add_prompt, add_scores
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.shared_options import (
     add_model,
@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also make the coarse content anew, instead of the details alone",
     )
     add_prompt(parser)
+    add_scores(parser)
     add_sampler(parser)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -27,10 +29,16 @@ Label = int | str
 Prompts = str | Sequence[str | None] | Mapping[int, str] | None
 """One for each video, one for all, or several for all by the numbers of the frames from which they hold."""
 
+Scores = Mapping[str, float]
+"""Numbers by the names of a model's scores, such as motion and fps."""
+
 NAMED = {"camera": "cameras", "sound": "sound"}
 
 SUGGESTIONS = 3
 """Class names that the message about an unknown one shows."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class ConditionedModel(StoredModel):
@@ -51,6 +59,48 @@ class ConditionedModel(StoredModel):
         is_given = [label is not None for label in each]
         mask = None if all(is_given) else torch.tensor(is_given, device=self.device)
         return Condition(label=label, label_mask=mask)
+
+    def described(
+        self,
+        videos: int,
+        *,
+        labels: Label | Sequence[Label | None] | None = None,
+        prompts: str | Sequence[str | None] | None = None,
+        negative_prompt: str | None = None,
+        scores: Scores | None = None,
+    ) -> Condition:
+        """The condition of `videos` videos of these classes, prompts and scores."""
+        condition = self.scored(self.class_condition(labels, videos), scores, videos)
+        return self.prompted(condition, prompts, videos, negative_prompt)
+
+    def scored(self, condition: Condition, scores: Scores | None, videos: int) -> Condition:
+        """The condition of `videos` videos with these scores, and without those that are not named.
+
+        InputError as of `check_scores`; logs a warning for one that few of the training clips had.
+        """
+        if not scores:
+            return condition
+        self.check_scores(scores)
+        for name, value in scores.items():
+            low, high = self.score_ranges.get(name, (value, value))
+            if not low <= value <= high:
+                logger.warning("%s %g is unusual: 90 %% of the training clips had %g to %g", name, value, low, high)
+        names = self.denoiser.config.scores
+        values = torch.tensor([float(scores.get(name, 0)) for name in names], device=self.device)
+        mask = torch.tensor([name in scores for name in names], device=self.device)
+        return replace(condition, scores=values.expand(videos, -1), scores_mask=mask.expand(videos, -1))
+
+    def check_scores(self, scores: Scores) -> None:
+        """InputError for a score that the denoiser was not trained with, or that is not finite."""
+        self.check_can_continue(None)
+        own = self.denoiser.config.scores
+        for name, value in scores.items():
+            if name not in own:
+                problem = f"this model was not trained with a score {name}: it takes {self.takes}"
+                known = f"give {' or '.join(own)}" if own else "leave it out"
+                raise InputError(problem, f"{known}, or train with model.scores")
+            if not math.isfinite(value):
+                raise InputError(f"the score {name} is {value}", "give a finite number")
 
     def hinted(self, condition: Condition, keyframes: Keyframes | None, start: int, videos: int) -> Condition:
         """The condition of `videos` clips from frame `start` on with the keyframes in them as hint.

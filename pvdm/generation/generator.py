@@ -19,7 +19,7 @@ from pvdm.conditions.tracks import Tracks
 from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
-from pvdm.generation.conditioned_model import Label, Prompts
+from pvdm.generation.conditioned_model import Label, Prompts, Scores
 from pvdm.generation.tasks.video_tasks import VideoTasks
 from pvdm.runtime.prefetch import prefetch
 from pvdm.runtime.progress_callback import Progress
@@ -51,6 +51,7 @@ class VideoGenerator(VideoTasks):
         keep_given: bool = False,
         camera: Camera | None = None,
         sound: str | Path | None = None,
+        scores: Scores | None = None,
         batch_size: int | None = None,
         sampler: SamplerConfig | SamplerName | None = None,
         progress: Progress | None = None,
@@ -73,6 +74,7 @@ class VideoGenerator(VideoTasks):
             camera: The camera of all clips: `orbit:0..360` or `orbit:0..360@20`, azimuths from the first frame to the
                 last and an elevation, in degrees; a file of angles or poses; or a `CameraPath`.
             sound: A file whose sound all clips have, at the model's frame rate.
+            scores: Scores of all clips, such as `{"motion": 4, "fps": 12}`; those that are not named are left open.
             batch_size: Clips sampled at once; all by default.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             progress: Called after each step with (steps done, steps) of the clip.
@@ -88,7 +90,7 @@ class VideoGenerator(VideoTasks):
             "keep_given": keep_given,
             "tracks": self.tracks(self.frames, camera=camera, sound=sound),
         }
-        options |= {"prompts": prompt, "negative_prompt": negative_prompt}
+        options |= {"prompts": prompt, "negative_prompt": negative_prompt, "scores": scores}
         return torch.cat(list(self.batches(videos, batch_size=size, **options)))
 
     def batches(
@@ -102,11 +104,13 @@ class VideoGenerator(VideoTasks):
         keyframes: Keyframes | None = None,
         keep_given: bool = False,
         tracks: Tracks | None = None,
+        scores: Scores | None = None,
         sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Tensor]:
         """Yields a new clip for each (seed, index), batch by batch: (b, 3, t, h, w) uint8 on the CPU."""
-        condition = self.prompted(self.class_condition(labels, len(videos)), prompts, len(videos), negative_prompt)
+        told = {"labels": labels, "prompts": prompts, "negative_prompt": negative_prompt, "scores": scores}
+        condition = self.described(len(videos), **told)
         condition = self.hinted(condition, keyframes, 0, len(videos))
         condition, solver = self.tracked(condition, tracks, 0, len(videos)), sampler or SamplerConfig()
 
@@ -136,6 +140,7 @@ class VideoGenerator(VideoTasks):
         keyframes: Mapping[int, Picture] | None = None,
         camera: Camera | None = None,
         sound: str | Path | None = None,
+        scores: Scores | None = None,
         sampler: SamplerConfig | SamplerName | None = None,
         num_frames: int | None = None,
         **options: Any,
@@ -156,6 +161,7 @@ class VideoGenerator(VideoTasks):
             keyframes: Pictures by the numbers of the frames of the result, from 0; those of the video are its own.
             camera: The camera of all frames of the result, see `sample`; of a clip, only its own frames count.
             sound: A file whose sound the result has, see `sample`.
+            scores: Scores of all new clips, see `sample`.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             num_frames: Another name for `frames`.
             options: `later_sampler`, `keep_given` and `progress` of `stream`.
@@ -175,7 +181,7 @@ class VideoGenerator(VideoTasks):
         options["tracks"] = tracks and tracks.after(head.shape[2])
         if isinstance(prompt, Mapping):
             prompt = {number - head.shape[2]: text for number, text in prompt.items()}
-        options |= {"prompts": prompt, "negative_prompt": negative_prompt}
+        options |= {"prompts": prompt, "negative_prompt": negative_prompt, "scores": scores}
         new = self.stream(num_frames=missing, context=video, videos=[(seed, 0)], **options)
         return torch.cat([head, *new], dim=2)[0]
 
@@ -191,6 +197,7 @@ class VideoGenerator(VideoTasks):
         keyframes: Keyframes | None = None,
         keep_given: bool = False,
         tracks: Tracks | None = None,
+        scores: Scores | None = None,
         sampler: SamplerConfig | None = None,
         later_sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
@@ -213,12 +220,13 @@ class VideoGenerator(VideoTasks):
             keyframes: Pictures of the new frames, counted from 0, that all videos have.
             keep_given: See `sample`.
             tracks: The camera and the sound of the new frames, that all videos have.
+            scores: Scores of all clips, see `sample`.
             sampler: Sampler of the first clip.
             later_sampler: Sampler of all later clips; by default that of the first.
             progress: Called after each step with (steps done, steps) of the clip, by the thread that samples.
         """
-        of_class = self.class_condition(labels, len(videos))
-        told = self.prompted_clips(of_class, prompts, len(videos), negative_prompt)
+        scored = self.described(len(videos), labels=labels, scores=scores)
+        told = self.prompted_clips(scored, prompts, len(videos), negative_prompt)
         start = None if context is None else self.encode_context(context).expand(len(videos), -1, -1)
         first, later = sampler or SamplerConfig(), later_sampler or sampler or SamplerConfig()
 

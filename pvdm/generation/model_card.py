@@ -150,6 +150,8 @@ def _inputs(config: Mapping[str, Any], most_classes: float, most_words: float) -
     yield "text encoder", f"{text['encoder']}, up to {text['tokens']} tokens" if text else "none"
     if text and text["encoder"] == WORDS:
         yield "words", _named(len(text["words"]), text["words"], most_words)
+    if sizes.scores:
+        yield "scores", ", ".join(_scores(sizes.scores, config.get("score_ranges") or {}))
     for name, is_taken in (
         ("given frames", sizes.hints),
         ("upscaling", sizes.blurred_hints),
@@ -159,6 +161,13 @@ def _inputs(config: Mapping[str, Any], most_classes: float, most_words: float) -
         yield name, "yes" if is_taken else "no"
     weight = config["diffusion"].get("autoguidance")
     yield "autoguidance", f"{weight:g}, by early weights in the model" if weight else "none"
+
+
+def _scores(names: Sequence[str], ranges: Mapping[str, Sequence[float]]) -> Iterable[str]:
+    """Each with what 90 % of the training clips had, where that is known."""
+    for name in names:
+        low, high = ranges.get(name, (None, None))
+        yield name if low is None else f"{name} {low:g} to {high:g}"
 
 
 def _named(count: int, names: Sequence[str], most: float) -> str:
@@ -216,6 +225,10 @@ def example_commands(config: Mapping[str, Any], model: str = "MODEL") -> Iterabl
     if text:
         prompt = shlex.quote(" ".join(text["words"][:2]) if text["encoder"] == WORDS else "a person walks")
         yield f"pvdm sample {name} --prompt {prompt} --prompt-guidance 2 --output told.mp4"
+    if sizes.scores:
+        ranges = config.get("score_ranges") or {}
+        scores = (f"{score}={ranges.get(score, (1, 1))[1]:g}" for score in sizes.scores)
+        yield f"pvdm sample {name} --score {' '.join(scores)} --output scored.mp4"
     if sizes.hints:
         yield f"pvdm sample {name} --first-frame picture.png --output moving.mp4"
         yield f"pvdm sample {name} --first-frame a.png --last-frame b.png --output between.mp4"

@@ -68,6 +68,8 @@ def _problems(config: Mapping[str, Any]) -> list[str]:
         problems.append(f"fps is {config['fps']!r}")
     if not _is_whole(config.get("training_step", 0), least=0):
         problems.append(f"training_step is {config['training_step']!r}")
+    if not _are_ranges(config.get("score_ranges")):
+        problems.append(f"score_ranges are {config['score_ranges']!r}")
     for name in PARTS:
         part = config.get(name)
         if isinstance(part, Mapping):
@@ -96,6 +98,15 @@ def _problems_of_part(part: Mapping[str, Any], name: str) -> list[str]:
 def _is_pace(value: Any) -> bool:
     """None where no training video recorded its rate."""
     return value is None or (_is_number(value) and 0 < value <= 1000)
+
+
+def _are_ranges(value: Any) -> bool:
+    """None for a model without scores."""
+    pairs = value.values() if isinstance(value, Mapping) else ()
+    is_mapping = value is None or isinstance(value, Mapping)
+    return is_mapping and all(
+        isinstance(pair, (list, tuple)) and len(pair) == 2 and all(map(_is_number, pair)) for pair in pairs
+    )
 
 
 def _is_like(value: Any, default: Any, name: str) -> bool:

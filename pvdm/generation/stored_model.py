@@ -60,6 +60,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         data: Description of the training data, JSON-able: source, license, counts, clips.
         text: The encoder of its prompts; None for a model without text.
         sound: The encoder of what it hears, see `sound_encoder`; None for a model without sound.
+        score_ranges: Between which two values 90 % of the training clips had each score of the denoiser.
     """
 
     source: str = "the model"
@@ -79,6 +80,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         data: Mapping[str, Any] | None = None,
         text: TextConfig | None = None,
         sound: str | None = None,
+        score_ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         super().__init__()
         self.autoencoder = speed_up(AUTOENCODERS[type(autoencoder)](autoencoder))
@@ -90,7 +92,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         self.training_step = training_step
         self.classes = tuple(classes) if classes else None
         self.data = dict(data) if data else None
-        self.text, self.sound = text, sound
+        self.text, self.sound, self.score_ranges = text, sound, dict(score_ranges or {})
         if self.classes and len(self.classes) != self.class_count:
             problem = f"{len(self.classes)} classes have names, the denoiser has {self.class_count or 'none'}"
             raise ArgumentError(problem, "give one name for each class of the denoiser", option="classes")
@@ -141,6 +143,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             "a prompt": self.text,
             "a camera": config.camera_width,
             "sound": config.sound_width,
+            f"scores ({', '.join(config.scores)})": config.scores,
             "given frames": config.hints,
             "video of low resolution": config.blurred_hints,
             "content or motion of a video": config.plane_times,
@@ -177,6 +180,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             "data": self.data,
             **({"text": asdict(self.text)} if self.text else {}),
             **({"sound": self.sound} if self.sound else {}),
+            **({"score_ranges": self.score_ranges} if self.score_ranges else {}),
             "versions": {name: version(name) for name in ("pvdm", "torch")},
         }
 
@@ -184,9 +188,9 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """A model of these sizes with new weights; InputError if the configuration is not one of `to_config`.
 
-        `classes`, `data`, `text` and `sound` are optional: older configurations lack them.
+        `classes`, `data`, `text`, `sound` and `score_ranges` are optional: older configurations lack them.
         """
-        optional = {"classes", "data", "sound"}
+        optional = {"classes", "data", "sound", "score_ranges"}
         known = {
             "format",
             "autoencoder",

@@ -1,4 +1,4 @@
-"""Options of what a video is to show: prompts, given frames, cameras and sound."""
+"""Options of what a video is to show: prompts, scores, given frames, cameras and sound."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pvdm.cli_parser import finite
 from pvdm.errors import InputError
 
 if TYPE_CHECKING:
     from pvdm.conditions.keyframes import Keyframes
     from pvdm.conditions.tracks import Tracks
     from pvdm.generation import VideoGenerator
+
+
+FASTEST = 1000
+"""Frames per second that no file has."""
 
 
 def add_prompt(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -41,6 +46,44 @@ def prompts_of(options: argparse.Namespace, videos: int) -> list[str] | None:
     if len(given) > videos:
         raise InputError(f"there are {len(given)} prompts for {videos} video(s)", "give each --prompt a video")
     return [given[index % len(given)] for index in range(videos)]
+
+
+def add_scores(parser: argparse.ArgumentParser) -> None:
+    """Numbers that a clip is to have, for a model that was trained with them."""
+    parser.add_argument(
+        "--score",
+        nargs="+",
+        action="extend",
+        metavar="NAME=NUMBER",
+        help="scores of all clips, as in motion=4 fps=12, for a model with scores; pvdm models MODEL says what its "
+        "training clips had",
+    )
+
+
+def scores_of(options: argparse.Namespace, generator: VideoGenerator) -> dict[str, float]:
+    """The scores of all clips, if there are any; InputError if one is no number, or is given twice or not taken."""
+    if options.score is None and options.scores_guidance:
+        raise InputError("--scores-guidance is given without --score", "give a --score, or leave it out")
+    scores: dict[str, float] = {}
+    for text in options.score or ():
+        name, equals, number = text.partition("=")
+        if not equals:
+            raise InputError(f"--score is {text}", "give a name and a number, as in motion=4")
+        if name in scores:
+            raise InputError(f"two numbers are given for the score {name}", "give one")
+        scores[name] = finite(number)
+    generator.check_scores(scores)
+    return scores
+
+
+def rate_of(options: argparse.Namespace, scores: dict[str, float], generator: VideoGenerator) -> float:
+    """The frame rate of new files: --fps, or the score of this name, or that of the model."""
+    from pvdm.data.tracks.sample_scores import FPS
+
+    rate = options.fps or scores.get(FPS) or generator.fps
+    if not 0 < rate < FASTEST:
+        raise InputError(f"the score {FPS} is {rate:g}", f"give frames per second, above 0 and below {FASTEST}")
+    return rate
 
 
 def add_keyframes(parser: argparse.ArgumentParser) -> None:

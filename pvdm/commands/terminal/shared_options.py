@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pvdm.cli_parser import finite, whole
-from pvdm.commands.terminal.condition_options import prompts_of
+from pvdm.commands.terminal.condition_options import prompts_of, scores_of
 from pvdm.diffusion.sampler_config import (
     DDIM_STEPS,
     FEW_STEPS,
@@ -254,9 +254,9 @@ def labels_of(options: argparse.Namespace, generator: VideoGenerator, videos: in
 
 
 def of_one_video(options: argparse.Namespace, generator: VideoGenerator) -> dict[str, Any]:
-    """Sampler, seed, class and prompts of a command that makes one video."""
+    """Sampler, seed, class, prompts and scores of a command that makes one video."""
     (label,), (prompt,) = labels_of(options, generator, 1) or [None], prompts_of(options, 1) or [None]
-    told = {"prompt": prompt, "negative_prompt": options.negative_prompt}
+    told = {"prompt": prompt, "negative_prompt": options.negative_prompt, "scores": scores_of(options, generator)}
     return {"sampler": sampler_of(options, generator), "seed": options.seed, "label": label, **told}
 
 

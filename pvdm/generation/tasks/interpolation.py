@@ -11,7 +11,7 @@ from torch import Tensor
 from pvdm.conditions.hints import with_given
 from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.errors import InputError
-from pvdm.generation.conditioned_model import Label
+from pvdm.generation.conditioned_model import Label, Scores
 from pvdm.generation.latent_model import LatentModel
 from pvdm.runtime.progress_callback import Progress
 
@@ -27,10 +27,11 @@ class Interpolation:
         label: Class of the video, by index or name.
         prompt: What is to be seen in the video.
         negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
+        scores: Scores of all clips, such as `{"motion": 4}`.
         batch_size: Clips sampled at once.
         keep_given: Whether the video's own frames stay exactly, and their neighbors are adjusted to them.
 
-    InputError for a factor or a model that does not fit, or a prompt that it cannot follow.
+    InputError for a factor or a model that does not fit, or a prompt or a score that it cannot follow.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Interpolation:
         label: Label | None = None,
         prompt: str | None = None,
         negative_prompt: str | None = None,
+        scores: Scores | None = None,
         batch_size: int = 4,
         keep_given: bool = True,
     ) -> None:
@@ -51,9 +53,8 @@ class Interpolation:
             problem = f"the factor is {factor}"
             raise InputError(problem, f"give 2 to {generator.frames - 1}, for clips have {generator.frames} frames")
         self.generator, self.factor, self.sampler, self.seed = generator, factor, sampler, seed
-        self.told = generator.prompted(
-            generator.class_condition(label, batch_size), prompt, batch_size, negative_prompt
-        )
+        told = {"labels": label, "prompts": prompt, "negative_prompt": negative_prompt, "scores": scores}
+        self.told = generator.described(batch_size, **told)
         self.batch_size, self.keep_given = batch_size, keep_given
         self.intervals = (generator.frames - 1) // factor
         """Pairs of neighboring frames of the video that one clip fills."""

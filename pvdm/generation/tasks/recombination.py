@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.errors import InputError, check_range
-from pvdm.generation.conditioned_model import Label
+from pvdm.generation.conditioned_model import Label, Scores
 from pvdm.generation.latent_model import LatentModel
 from pvdm.runtime.progress_callback import Progress
 from pvdm.video import check_pixels
@@ -40,6 +40,7 @@ class Recombination:
         sampler: The sampler.
         label: Class of the videos, by index or name.
         prompt: What is to be seen.
+        scores: Scores of all clips, such as `{"motion": 4}`.
 
     InputError for a model without such times, a video shorter than a clip, or neither of both.
     """
@@ -57,6 +58,7 @@ class Recombination:
         sampler: SamplerConfig = SamplerConfig(),
         label: Label | None = None,
         prompt: str | None = None,
+        scores: Scores | None = None,
     ) -> None:
         generator.check_recombines()
         if content is None and motion is None:
@@ -70,7 +72,8 @@ class Recombination:
             if video is not None:
                 check_pixels(video, "3 n h w", what=f"the {what}")
                 generator.check_can_continue(video)
-        self.generator, self.sampler, self.label, self.prompt = generator, sampler, label, prompt
+        self.generator, self.sampler = generator, sampler
+        self.told = {"labels": label, "prompts": prompt, "scores": scores}
         self.content, self.motion, self.guidance = content, motion, (content_guidance, motion_guidance)
         self.content_noise = None if content is None else content_noise
         self.motion_noise = None if motion is None else motion_noise
@@ -87,7 +90,7 @@ class Recombination:
         progress: Called after each step with (steps done, steps) of each clip.
         """
         generator, count = self.generator, len(videos)
-        condition = generator.prompted(generator.class_condition(self.label, count), self.prompt, count)
+        condition = generator.described(count, **self.told)
         latent = before = None
         for clip in range(self.frames // generator.frames):
             noise = VideoNoise([(*video, clip) for video in videos])

@@ -11,7 +11,7 @@ from torch import Tensor
 from pvdm.conditions.hints import with_given
 from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.errors import InputError
-from pvdm.generation.conditioned_model import Label
+from pvdm.generation.conditioned_model import Label, Scores
 from pvdm.generation.latent_model import LatentModel
 from pvdm.runtime.progress_callback import Progress
 
@@ -32,8 +32,9 @@ class Repair:
         label: Class of the video, by index or name.
         prompt: What is to be seen in the video.
         negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
+        scores: Scores of all clips, such as `{"motion": 4}`.
 
-    InputError for a model that does not take given frames, or a prompt that it cannot follow.
+    InputError for a model that does not take given frames, or a prompt or a score that it cannot follow.
     """
 
     def __init__(
@@ -45,10 +46,12 @@ class Repair:
         label: Label | None = None,
         prompt: str | None = None,
         negative_prompt: str | None = None,
+        scores: Scores | None = None,
     ) -> None:
         generator.check_takes_frames()
         self.generator, self.sampler, self.seed = generator, sampler, seed
-        self.told = generator.prompted(generator.class_condition(label, 1), prompt, 1, negative_prompt)
+        told = {"labels": label, "prompts": prompt, "negative_prompt": negative_prompt, "scores": scores}
+        self.told = generator.described(1, **told)
 
     def run(
         self, video: Iterable[Tensor], missing: Collection[int], progress: Progress | None = None

@@ -12,7 +12,7 @@ from torch import Tensor
 from pvdm.conditions.blurred_clips import enlarged, with_blur_of
 from pvdm.diffusion import Condition, SamplerConfig, VideoNoise
 from pvdm.errors import InputError
-from pvdm.generation.conditioned_model import Label
+from pvdm.generation.conditioned_model import Label, Scores
 from pvdm.generation.latent_model import LatentModel
 from pvdm.runtime.progress_callback import Progress
 from pvdm.video import check_pixels
@@ -34,10 +34,11 @@ class Upscaling:
         label: Class of the video, by index or name.
         prompt: What is to be seen in the video.
         negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
+        scores: Scores of all clips, such as `{"motion": 4}`.
         keep_given: Whether the result has the coarse content of the small video exactly, and only its details are new.
             Without it, nothing moves the result towards that video (`hint_passes`), which may be a bad copy.
 
-    InputError for a model that does not take given frames, or a prompt that it cannot follow.
+    InputError for a model that does not take given frames, or a prompt or a score that it cannot follow.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Upscaling:
         label: Label | None = None,
         prompt: str | None = None,
         negative_prompt: str | None = None,
+        scores: Scores | None = None,
         keep_given: bool = True,
     ) -> None:
         generator.check_upscales()
         self.generator, self.sampler, self.seed, self.keep_given = generator, sampler, seed, keep_given
-        self.told = generator.prompted(generator.class_condition(label, 1), prompt, 1, negative_prompt)
+        told = {"labels": label, "prompts": prompt, "negative_prompt": negative_prompt, "scores": scores}
+        self.told = generator.described(1, **told)
 
     def clips(self, frames: int) -> int:
         """Number of clips that a video of so many frames takes."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from pvdm.diffusion import SamplerConfig
 from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
-from pvdm.generation.conditioned_model import Label
+from pvdm.generation.conditioned_model import Label, Scores
 from pvdm.generation.latent_model import LatentModel
 from pvdm.generation.tasks.interpolation import Interpolation
 from pvdm.generation.tasks.recombination import Recombination
@@ -34,6 +34,7 @@ class VideoTasks(LatentModel):
         label: Label | None = None,
         prompt: str | None = None,
         negative_prompt: str | None = None,
+        scores: Scores | None = None,
         keep_given: bool = True,
         batch_size: int = 4,
         sampler: SamplerConfig | SamplerName | None = None,
@@ -53,7 +54,7 @@ class VideoTasks(LatentModel):
             video = read_video(video, size=self.size)
         check_pixels(video, "3 n h w", what="the video")
         options = {"seed": seed, "label": label, "keep_given": keep_given, "batch_size": batch_size}
-        options |= {"prompt": prompt, "negative_prompt": negative_prompt}
+        options |= {"prompt": prompt, "negative_prompt": negative_prompt, "scores": scores}
         task = Interpolation(self, factor, sampler=self._sampler(sampler, steps), **options)
         return torch.cat(list(task.run([video], progress)), dim=1)
 
@@ -66,6 +67,7 @@ class VideoTasks(LatentModel):
         label: Label | None = None,
         prompt: str | None = None,
         negative_prompt: str | None = None,
+        scores: Scores | None = None,
         keep_given: bool = True,
         sampler: SamplerConfig | SamplerName | None = None,
         progress: Progress | None = None,
@@ -84,7 +86,7 @@ class VideoTasks(LatentModel):
         video = read_video(video) if isinstance(video, (str, Path)) else video
         check_pixels(video, "3 n h w", what="the video")
         options = {"seed": seed, "label": label, "keep_given": keep_given}
-        options |= {"prompt": prompt, "negative_prompt": negative_prompt}
+        options |= {"prompt": prompt, "negative_prompt": negative_prompt, "scores": scores}
         task = Upscaling(self, sampler=self._sampler(sampler, steps), **options)
         return torch.cat(list(task.run([video], progress)), dim=1)
 
@@ -111,8 +113,8 @@ class VideoTasks(LatentModel):
             steps: Evaluations of the network per clip; by default those of the sampler.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             progress: Called after each step with (steps done, steps) of each clip.
-            options: `content_noise`, `motion_noise`, `content_guidance`, `motion_guidance`, `label` and `prompt` of
-                `Recombination`.
+            options: `content_noise`, `motion_noise`, `content_guidance`, `motion_guidance`, `label`, `prompt` and
+                `scores` of `Recombination`.
         """
         if num_videos < 1:
             raise InputError(f"num_videos is {num_videos}", "give at least 1")
