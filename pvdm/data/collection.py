@@ -14,6 +14,10 @@ from pvdm.data.description import DataCard
 from pvdm.errors import InputError
 from pvdm.video import ClipShape
 
+MEASURED = 128
+"""Most samples whose scores are measured."""
+QUANTILES = (0.05, 0.95)
+
 
 class ClipCollection(ABC):
     """Samples for training and for validation; base of the collections of videos and of cached latents.
@@ -54,6 +58,19 @@ class ClipCollection(ABC):
     def measured_training(self) -> ClipDataset:
         """The training samples as validation reads its own, to be measured beside them; after `setup`."""
         return self.training.fixed()
+
+    @property
+    def score_ranges(self) -> dict[str, tuple[float, float]]:
+        """The 5 % and the 95 % quantile of each score, of some 100 training samples; without those that none has."""
+        samples = self.training.fixed()
+        scores = [samples[index]["scores"] for index in samples.evenly_spread(MEASURED).tolist()]
+        values = {name: np.array([float(each[name]) for each in scores]) for name in samples.scores.names}
+        known = {name: each[~np.isnan(each)] for name, each in values.items()}
+        return {
+            name: tuple(float(f"{value:.4g}") for value in np.quantile(each, QUANTILES))
+            for name, each in known.items()
+            if each.size
+        }
 
     @property
     def validated(self) -> np.ndarray:

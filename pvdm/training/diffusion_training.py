@@ -36,7 +36,7 @@ from pvdm.runtime.recomputation import set_activation_checkpointing
 from pvdm.training.automatic_updates import AutomaticUpdates
 from pvdm.training.batches.conditioning import Conditioning
 from pvdm.training.batches.sample_rng import drawn_by, noise_like, plane_times, times
-from pvdm.training.data import LatentData
+from pvdm.training.data import ClipData, LatentData
 from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.reductions import SampleMeans
 from pvdm.training.warm_start import WarmStart
@@ -52,8 +52,8 @@ class DiffusionTraining(AutomaticUpdates):
 
     Validation computes the unweighted loss at fixed timesteps: `val/loss_no_context` (and `val/loss`, the same) of all
     samples without any condition, `val/loss_context` with the context alone of those that have one, and
-    `val/loss_label`, `val/loss_text` (the caption), `val/loss_camera` and `val/loss_sound` likewise. With
-    `given_frames`, `val/loss_hint` is that with the first and the last frame alone.
+    `val/loss_label`, `val/loss_text` (the caption), `val/loss_camera`, `val/loss_sound` and `val/loss_scores` likewise.
+    With `given_frames`, `val/loss_hint` is that with the first and the last frame alone.
 
     Args:
         autoencoder: Exported folder or stage-1 checkpoint.
@@ -79,14 +79,16 @@ class DiffusionTraining(AutomaticUpdates):
         sound: Whether the denoiser takes what is heard around each frame: true for its spectrum, or the encoder, as in
             data.sound, which it needs.
         sound_dropout: Probability that a sample is trained without its sound, independently of the rest.
+        scores: Names of the scores that the denoiser takes, such as motion and fps: those of data.scores.
+        score_dropout: Probability that a sample is trained without one of its scores, each independently of the rest.
         planes_apart: Share of the samples whose content and motion have noise of different levels, so that the model
             can make either for the other (`pvdm recombine`); 0 trains a denoiser with one level for both.
         min_snr_gamma: Weights the training loss of each timestep by Min-SNR-gamma (Hang et al. 2023, who use 5); None
             turns it off.
         validation_times: Number of evenly spaced timesteps at which the validation loss is computed.
         sampler: Sampler of `predict`.
-        predict_given: Frames of each clip that `predict` gives the model beside class, caption, camera and sound:
-            first, last, or both ends; None gives no frame.
+        predict_given: Frames of each clip that `predict` gives the model beside class, caption, camera, sound
+            and scores: first, last, or both ends; None gives no frame.
         activation_checkpointing: Activations that the backward pass recomputes to save memory: true for all, false for
             none, or a list of residual, attention and across (docs/usage.md says what each saves).
         max_skipped: Training ends after this many skipped updates in a row. An update is skipped if its loss or its
@@ -125,6 +127,8 @@ class DiffusionTraining(AutomaticUpdates):
         camera_dropout: float = 0.1,
         sound: bool | str = False,
         sound_dropout: float = 0.1,
+        scores: list[str] | None = None,
+        score_dropout: float = 0.1,
         planes_apart: float = 0.0,
         min_snr_gamma: float | None = None,
         validation_times: int = 8,
@@ -155,6 +159,7 @@ class DiffusionTraining(AutomaticUpdates):
         encoder, rows = encoder_name(sound), {"camera": camera, "sound": sound}
         parts |= {"camera_width": CAMERA_WIDTH if camera else denoiser.camera_width}
         parts |= {"sound_width": sound_width(encoder) if encoder else denoiser.sound_width}
+        parts |= {"scores": tuple(scores or denoiser.scores)}
         denoiser = replace(denoiser, **shape, **parts)
         self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.pace, text=text, sound=encoder)
         self.generator.autoencoder.load_state_dict(first_stage.autoencoder.state_dict())
@@ -173,6 +178,8 @@ class DiffusionTraining(AutomaticUpdates):
             rows=[part for part, given in rows.items() if given],
             camera_dropout=camera_dropout,
             sound_dropout=sound_dropout,
+            scores=denoiser.scores if scores else (),
+            score_dropout=score_dropout,
         )
         self.planes_apart, self.predict_given = planes_apart, predict_given
         self.min_snr_gamma, self.validation_times = min_snr_gamma, validation_times
@@ -189,6 +196,10 @@ class DiffusionTraining(AutomaticUpdates):
             self.trainer.datamodule.check_autoencoder(self.generator.autoencoder)
         for part in self.conditioning.rows:
             self._check_rows(part)
+        if isinstance(self.trainer.datamodule, ClipData):
+            self.conditioning.check_scores(self.sets())
+            if self.conditioning.scores and stage == "fit":
+                self.generator.score_ranges = self.trainer.datamodule.collection.score_ranges
         if self.conditioning.is_told:
             self.generator.text = with_words(self.generator.text, self._captions())
         if stage == "fit" and self.warm_start:
@@ -298,7 +309,7 @@ class DiffusionTraining(AutomaticUpdates):
         check_range(1, timesteps, **{"sampler.steps": self.sampler.completed(timesteps).steps})
 
     def predict_step(self, batch: dict[str, Any], batch_idx: int) -> dict[str, Any]:
-        """A sampled clip for each clip of the data, of the same class, caption, camera, sound and given frames, if any.
+        """A sampled clip for each clip of the data, of the same class, caption, camera, sound, scores and given frames.
 
         They are (b, 3, t, h, w) uint8.
         """

@@ -100,14 +100,17 @@ class AdapterTraining(DiffusionTraining):
         )
         self.generator.classes = tuple(config["classes"]) if config.get("classes") else None
         self.generator.sound = config.get("sound")
+        self.generator.score_ranges = config.get("score_ranges") or {}
         self.generator.text = TextConfig(**config["text"]) if config.get("text") else None
         self.generator.denoiser.requires_grad_(False)
         self.adapter = LowRankAdapter(self.generator.denoiser, adapter)
         self.adapter.attach(self.generator.denoiser)
 
     def setup(self, stage: str) -> None:
-        """Captions are optional here, even for a model of text."""
+        """Captions are optional here, even for a model of text, and so are scores."""
         self.conditioning.has_captions = all(clips.captioned for clips in self.sets())
+        if any(clips.scores.names for clips in self.sets()):
+            self.conditioning.scores = self.generator.denoiser.config.scores
         super().setup(stage)
 
     def classes_of(self, data: ClipCollection) -> tuple[str, ...] | None:

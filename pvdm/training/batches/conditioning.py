@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -10,12 +10,22 @@ import torch
 from torch import Tensor
 
 from pvdm.conditions.given_frames import MEASURED, GivenFrames, given_ends
+from pvdm.data import ClipDataset
 from pvdm.data.table import NO_LABEL
 from pvdm.diffusion import Condition, TimeDistribution
 from pvdm.errors import InputError, check_range
 from pvdm.generation import VideoGenerator
 from pvdm.training.batches.batch import content, hint_of, latents_of, on_device
-from pvdm.training.batches.sample_rng import Draw, blur_factors, captions, keep, known_frames, noise_like, times
+from pvdm.training.batches.sample_rng import (
+    Draw,
+    blur_factors,
+    captions,
+    keep,
+    keep_each,
+    known_frames,
+    noise_like,
+    times,
+)
 
 
 @dataclass
@@ -33,6 +43,9 @@ class Conditioning:
     rows: Sequence[str] = ()
     camera_dropout: float = 0.1
     sound_dropout: float = 0.1
+    scores: Sequence[str] = ()
+    """Those of the denoiser, in its order, or none."""
+    score_dropout: float = 0.1
     has_captions: bool = True
     """Whether batches have captions, which a model of text then takes."""
 
@@ -54,6 +67,7 @@ class Conditioning:
             "label": self.generator.class_count is not None,
             "text": self.is_told,
             **dict.fromkeys(self.rows, True),
+            "scores": bool(self.scores),
             "hint": self.given_frames is not None,
         }
         return [name for name, there in is_there.items() if there]
@@ -68,6 +82,9 @@ class Conditioning:
             condition = self.told(condition, batch, told, keep(batch, self.text_dropout, Draw.TEXT))
         for part, dropout, purpose in self._dropouts():
             condition = self.with_rows(condition, part, batch, keep(batch, dropout, purpose))
+        if self.scores:
+            kept_scores = keep_each(batch, self.score_dropout, len(self.scores), Draw.SCORES)
+            condition = self.scored(condition, batch, kept_scores)
         if self.given_frames is not None:
             known = known_frames(batch, self.given_frames, self.generator.frames)
             condition, kept = self.hinted(condition, target, batch, known), kept | known.any(1)
@@ -90,18 +107,23 @@ class Conditioning:
         for part in self.rows:
             alone = self.with_rows(Condition(), part, batch, everyone)
             cases[part] = (alone, getattr(alone, f"{part}_mask"))
+        if self.scores:
+            scored = self.scored(Condition(), batch)
+            cases["scores"] = (scored, scored.scores_mask.any(1))
         if "hint" in self.names:
             cases["hint"] = (self.given(batch, MEASURED), on_device(batch, everyone))
         return target, cases
 
     def prediction(self, batch: Mapping[str, Any], given: str | None) -> Condition:
-        """The labels, captions, cameras and sounds of the samples, and the hints of the frames of one kind, if any."""
+        """Labels, captions, cameras, sounds, scores of the samples, and the hints of the frames of one kind, if any."""
         everyone = torch.ones(len(content(batch)), dtype=torch.bool)
         condition = self.labelled(Condition(), batch, everyone)
         if self.is_told:
             condition = self.told(condition, batch, captions(batch), everyone)
         for part in self.rows:
             condition = self.with_rows(condition, part, batch, everyone)
+        if self.scores:
+            condition = self.scored(condition, batch)
         if given is None:
             return condition
         hints = self.given(batch, given)
@@ -160,6 +182,20 @@ class Conditioning:
         """The condition with the vectors of frames that `kept` (b,) marks; a sample without any keeps none."""
         mask = on_device(batch, kept) & batch[f"has_{part}"]
         return replace(condition, **{part: batch[part].float(), f"{part}_mask": mask})
+
+    def scored(self, condition: Condition, batch: Mapping[str, Any], kept: Tensor | None = None) -> Condition:
+        """The condition with the scores that `kept` (b, n) marks, or all; those that the data lack, NaN, are absent."""
+        scores = torch.stack([batch["scores"][name] for name in self.scores], dim=1)
+        known = scores.isfinite()
+        return replace(condition, scores=scores, scores_mask=known if kept is None else known & on_device(batch, kept))
+
+    def check_scores(self, sets: Iterable[ClipDataset]) -> None:
+        """InputError unless the samples have the scores that the model takes, and no others."""
+        for clips in sets:
+            if set(clips.scores.names) != set(self.scores):
+                there, here = (", ".join(names) or "none" for names in (clips.scores.names, self.scores))
+                problem = f"data.scores is {there}, and model.scores {here}"
+                raise InputError(problem, "give both the same names, or leave out both")
 
     def _dropouts(self) -> list[tuple[str, float, Draw]]:
         own = {"camera": (self.camera_dropout, Draw.CAMERA), "sound": (self.sound_dropout, Draw.SOUND)}

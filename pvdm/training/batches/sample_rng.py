@@ -40,6 +40,7 @@ class Draw(IntEnum):
     BLUR = 14
     CAMERA = 15
     SOUND = 16
+    SCORES = 17
 
 
 def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:
@@ -71,6 +72,11 @@ def keep(batch: Mapping[str, Any], dropout: float, purpose: Draw) -> Tensor:
     The draw of a part, such as `Draw.CONTEXT`, is independent of those of others.
     """
     return torch.tensor([bool(draw.random() >= dropout) for draw in _draws(batch, purpose)])
+
+
+def keep_each(batch: Mapping[str, Any], dropout: float, count: int, purpose: Draw) -> Tensor:
+    """`keep` of each of `count` things of a sample, independently: (b, count) bool, on the CPU."""
+    return torch.from_numpy(np.stack([draw.random(count) >= dropout for draw in _draws(batch, purpose)]))
 
 
 def captions(batch: Mapping[str, Any], clause_dropout: float = 0.0) -> list[str]:
