@@ -74,7 +74,7 @@ class VideoGenerator(VideoTasks):
             camera: The camera of all clips: `orbit:0..360` or `orbit:0..360@20`, azimuths from the first frame to the
                 last and an elevation, in degrees; a file of angles or poses; or a `CameraPath`.
             sound: A file whose sound all clips have, at the model's frame rate.
-            scores: Scores of all clips, such as `{"motion": 4, "fps": 12}`; those that are not named are left open.
+            scores: Scores of all clips, such as `{"motion": 2, "fps": 12}`; those that are not named are left open.
             batch_size: Clips sampled at once; all by default.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             progress: Called after each step with (steps done, steps) of the clip.

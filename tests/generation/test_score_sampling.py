@@ -133,7 +133,7 @@ def test_the_commands_take_scores(model, generator, tmp_path, make_video):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--score|motion", "--score is motion; give a name and a number, as in motion=4"),
+        ("--score|motion", "--score is motion; give a name and a number, as in motion=2"),
         ("--score|motion=much", "much is not a finite number"),
         ("--score|motion=1|--score|motion=2", "two numbers are given for the score motion; give one"),
         ("--score|speed=1", "this model was not trained with a score speed"),

@@ -55,7 +55,7 @@ def add_scores(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         metavar="NAME=NUMBER",
-        help="scores of all clips, as in motion=4 fps=12, for a model with scores; pvdm models MODEL says what its "
+        help="scores of all clips, as in motion=2 fps=12, for a model with scores; pvdm models MODEL says what its "
         "training clips had",
     )
 
@@ -68,7 +68,7 @@ def scores_of(options: argparse.Namespace, generator: VideoGenerator) -> dict[st
     for text in options.score or ():
         name, equals, number = text.partition("=")
         if not equals:
-            raise InputError(f"--score is {text}", "give a name and a number, as in motion=4")
+            raise InputError(f"--score is {text}", "give a name and a number, as in motion=2")
         if name in scores:
             raise InputError(f"two numbers are given for the score {name}", "give one")
         scores[name] = finite(number)

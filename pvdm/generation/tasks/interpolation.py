@@ -27,7 +27,7 @@ class Interpolation:
         label: Class of the video, by index or name.
         prompt: What is to be seen in the video.
         negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
-        scores: Scores of all clips, such as `{"motion": 4}`.
+        scores: Scores of all clips, such as `{"motion": 2}`.
         batch_size: Clips sampled at once.
         keep_given: Whether the video's own frames stay exactly, and their neighbors are adjusted to them.
 

@@ -40,7 +40,7 @@ class Recombination:
         sampler: The sampler.
         label: Class of the videos, by index or name.
         prompt: What is to be seen.
-        scores: Scores of all clips, such as `{"motion": 4}`.
+        scores: Scores of all clips, such as `{"motion": 2}`.
 
     InputError for a model without such times, a video shorter than a clip, or neither of both.
     """

@@ -32,7 +32,7 @@ class Repair:
         label: Class of the video, by index or name.
         prompt: What is to be seen in the video.
         negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
-        scores: Scores of all clips, such as `{"motion": 4}`.
+        scores: Scores of all clips, such as `{"motion": 2}`.
 
     InputError for a model that does not take given frames, or a prompt or a score that it cannot follow.
     """

@@ -34,7 +34,7 @@ class Upscaling:
         label: Class of the video, by index or name.
         prompt: What is to be seen in the video.
         negative_prompt: What `prompt_guidance` of the sampler leads away from, instead of no prompt.
-        scores: Scores of all clips, such as `{"motion": 4}`.
+        scores: Scores of all clips, such as `{"motion": 2}`.
         keep_given: Whether the result has the coarse content of the small video exactly, and only its details are new.
             Without it, nothing moves the result towards that video (`hint_passes`), which may be a bad copy.
 
