@@ -228,7 +228,8 @@ class DataOptions:
         else:
             frames = self.scenes.frames or scene_frames(samples.clip.longer(self.clips))
         scenes = replace(self.scenes, frames=frames)
-        return SplitOptions(self.split, self.validation_fraction, self._folders, self.seed, scenes)
+        columns = self.clip_scores.columns
+        return SplitOptions(self.split, self.validation_fraction, self._folders, self.seed, scenes, columns)
 
     @property
     def tracks(self) -> FrameTracks:

@@ -136,7 +136,7 @@ def _checked(entry: Entry, info: VideoInfo) -> Video | BadVideo:
 
 
 def _clip(entry: Entry, info: VideoInfo) -> Video:
-    return Video(entry.path, info, entry.label, motion=entry.known.motion)
+    return Video(entry.path, info, entry.label, motion=entry.known.motion, columns=entry.known.columns)
 
 
 def _read(path: Path) -> VideoInfo:

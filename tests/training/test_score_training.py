@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from pvdm.cli import main
 from pvdm.diffusion import SamplerConfig
 from pvdm.generation import VideoGenerator
+from pvdm.training import AdapterTraining
 from pvdm.training.batches.sample_rng import Draw, keep_each
 
 NAMES = ["motion", "fps"]
@@ -78,6 +79,10 @@ def test_fit_learns_scores_of_videos_and_of_latents_alike(command, tmp_path):
     assert loaded.denoiser.config == generator.denoiser.config
     assert loaded.score_ranges["motion"] == list(generator.score_ranges["motion"])
     assert loaded.sample(1, scores={"motion": 1}, steps=2).shape == (1, 3, 4, 16, 16)
+
+    adapted = AdapterTraining(tmp_path / "model")
+    assert adapted.generator.denoiser.config.scores == ("motion", "fps") and adapted.conditioning.scores == ()
+    assert adapted.generator.score_ranges == loaded.score_ranges
 
     latents = tmp_path / "latents"
     assert main([*command("encode", "diffusion", **BOTH), "--output", str(latents), "--stride", "1"]) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ def find_catalogue(root: Path, options: SplitOptions = SplitOptions()) -> Splits
 
     found = read_clips(root)
     clips = for_training(found)
-    by_file = _by_file(clips)
+    by_file = _by_file(clips, options.columns)
     present = [path for path in sorted(by_file) if path.exists()]
     if not present:
         raise InputError(
@@ -75,9 +76,9 @@ def _notes(found: ClipTable, clips: ClipTable) -> Iterator[str]:
         yield f"{len(found) - len(clips):,} of {len(found):,} clips are left out by the default selection ({where})"
 
 
-def _by_file(clips: ClipTable) -> dict[Path, list[Entry]]:
-    """The clips of each file in the order of their frames."""
-    names = [name for name in (*NEEDED, *FACTS, *OPTIONAL) if name in clips.table.column_names]
+def _by_file(clips: ClipTable, wanted: Sequence[str]) -> dict[Path, list[Entry]]:
+    """The clips of each file in the order of their frames, with the numbers of the columns that are wanted."""
+    names = [name for name in dict.fromkeys((*NEEDED, *FACTS, *OPTIONAL, *wanted)) if name in clips.table.column_names]
     columns = [clips.values(name) for name in names]
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for values in zip(*columns, strict=True):
@@ -87,16 +88,23 @@ def _by_file(clips: ClipTable) -> dict[Path, list[Entry]]:
     root, by_file = clips.root, {}
     for file, those in rows.items():
         path = root / file
-        by_file[path] = [_entry(path, row) for row in sorted(those, key=lambda row: row["first_frame"])]
+        by_file[path] = [_entry(path, row, wanted) for row in sorted(those, key=lambda row: row["first_frame"])]
     return by_file
 
 
-def _entry(path: Path, row: Mapping[str, Any]) -> Entry:
+def _entry(path: Path, row: Mapping[str, Any], wanted: Sequence[str]) -> Entry:
     captions = tuple(" ".join(text.split()) for text in row.get("captions") or () if text and text.strip())
     motion = row.get("motion")
     mark = f"{row['file_size']} {row['file_modified']}"
-    known = KnownClip(_info(row), row["file_frames"], mark, captions, None if motion != motion else motion)
+    own = None if motion != motion else motion
+    known = KnownClip(_info(row), row["file_frames"], mark, captions, own, _numbers(row, wanted))
     return Entry(path, known=known)
+
+
+def _numbers(row: Mapping[str, Any], names: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """The finite numbers in these columns of a row, by name in alphabetical order."""
+    values = ((name, row.get(name)) for name in sorted(names))
+    return tuple((name, float(value)) for name, value in values if isinstance(value, (int, float)) and isfinite(value))
 
 
 def _check(row: Mapping[str, Any], table: Path) -> None:

@@ -71,6 +71,7 @@ class SplitOptions:
         folders: The folders of each split; None to decide by their names.
         seed: Of the random split.
         scenes: The scenes of the layout `scenes`.
+        columns: Names of the columns of a catalogue whose numbers its clips are to have.
     """
 
     split: int = 1
@@ -78,6 +79,7 @@ class SplitOptions:
     folders: SplitFolders | None = None
     seed: int = 0
     scenes: SceneOptions = field(default_factory=SceneOptions)
+    columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_range(1, 3, split=self.split)
@@ -93,6 +95,7 @@ class KnownClip:
         mark: `IndexCache.mark` of the file that was curated.
         captions: Of the clip.
         motion: Its motion score, in hundredths of the short side in half a second; None if it has none.
+        columns: The numbers of `SplitOptions.columns` that it has, by name in alphabetical order.
     """
 
     info: VideoInfo
@@ -100,6 +103,7 @@ class KnownClip:
     mark: str
     captions: tuple[str, ...] = ()
     motion: float | None = None
+    columns: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,11 @@ class SampleScores:
         if repeated := [name for name in self.names if self.names.count(name) > 1]:
             raise InputError(f"data.scores names {repeated[0]} twice", "name it once")
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names that are columns of a catalogue."""
+        return tuple(name for name in self.names if name not in (MOTION, FPS))
+
     @classmethod
     def union(cls, scores: Iterable[SampleScores]) -> SampleScores:
         """What any of them has."""

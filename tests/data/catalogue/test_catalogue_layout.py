@@ -175,6 +175,21 @@ def test_captions_and_motion_scores_travel_with_the_samples(selection):
     assert motions["a.mp4", 0] == 1.5 and motions["a.mp4", 15] == 0.5 and np.isnan(motions["c.mp4", 0])
 
 
+def test_numbers_of_a_column_are_scores_of_its_clips(catalogue):
+    spans = {"a.mp4": [(0, 14, {"sharpness": 1.5}), (15, 39)], "c.mp4": [(0, 39, {"sharpness": 0.25})]}
+    folder = write_catalogue(catalogue.parent / "scored", catalogue.parent / "videos", spans)
+    data = collection(folder, validation_fraction=0.0, scores=["sharpness", "motion"])
+    data.setup()
+    assert [dict(video.columns) for video in data.training.videos] == [{"sharpness": 1.5}, {}, {"sharpness": 0.25}]
+    samples = [data.training[index]["scores"] for index in range(len(data.training))]
+    assert samples[0]["sharpness"] == 1.5 and samples[-1]["sharpness"] == 0.25
+    assert any(each["sharpness"].isnan() for each in samples) and all(each["motion"] > 0 for each in samples)
+    assert "1 of 3 videos have no score sharpness" in data.find()[0].notes
+    for name in ("kind", "beauty"):
+        with pytest.raises(InputError, match=f"none of the 3 videos of .* has a score {name}; name motion, fps or"):
+            collection(folder, scores=[name]).setup()
+
+
 def test_samples_without_scores_or_captions_have_none(root, tmp_path, caplog):
     folder = write_catalogue(tmp_path / "catalogue", root, {"a.mp4": [(0, 20)], "c.mp4": [(0, 20)]})
     data = collection(folder)
