@@ -17,6 +17,7 @@ import torch
 
 from pvdm import VideoGenerator
 from pvdm.data.tracks.sample_scores import motion_of
+from pvdm.diffusion import SamplerConfig
 from pvdm.video import probe, read_video, write_video
 
 FRAMES = 32
@@ -36,16 +37,20 @@ def write_clips(source: Path, folder: Path) -> None:
         write_video(folder / f"{number:04d}_{path.parent.name}_{path.stem}.mp4", video, fps=10)
 
 
-def measure(model: str, file: Path) -> None:
+def measure(model: str, file: Path, guidance: float) -> None:
     """The mean motion of samples for each score that is asked for, with the same noise, and without any."""
     generator, figures = VideoGenerator.load(model), {}
     low, high = generator.score_ranges["motion"]
-    for asked in (None, *(round(low + share * (high - low), 2) for share in (0, 0.25, 0.5, 0.75, 1))):
-        clips = generator.sample(CLIPS, scores=None if asked is None else {"motion": asked})
+    for asked in (None, *np.linspace(low, high, 5).tolist()):
+        scores = None if asked is None else {"motion": asked}
+        clips = generator.sample(CLIPS, scores=scores, sampler=SamplerConfig(scores_guidance=guidance))
         motions = motion_of(clips)
-        figures[str(asked)] = {"mean": round(float(motions.mean()), 3), "std": round(float(motions.std()), 3)}
-        print(asked, figures[str(asked)], flush=True)
-    file.write_text(json.dumps({"clips": CLIPS, "range": [low, high], "motion": figures}, indent=2) + "\n")
+        name = "none" if asked is None else f"{asked:.3g}"
+        figures[name] = {"mean": round(float(motions.mean()), 3), "std": round(float(motions.std()), 3)}
+        print(name, figures[name], flush=True)
+    file.write_text(
+        json.dumps({"clips": CLIPS, "guidance": guidance, "range": [low, high], "motion": figures}, indent=2) + "\n"
+    )
 
 
 if __name__ == "__main__":
@@ -53,8 +58,9 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=("clips", "figures"))
     parser.add_argument("source")
     parser.add_argument("output", type=Path)
+    parser.add_argument("--guidance", type=float, default=0.0, help="weight of guidance by the score")
     options = parser.parse_args()
     if options.what == "clips":
         write_clips(Path(options.source), options.output)
     else:
-        measure(options.source, options.output)
+        measure(options.source, options.output, options.guidance)
