@@ -158,7 +158,8 @@ class DataOptions:
             such as clip.wav beside them, or of scenes. true is the spectrum (mel); a folder or a name on the Hub is an
             encoder of transformers, such as wav2vec 2.0 (pvdm[text]).
         scores: Give samples these scores, for a model with scores: motion, the mean difference of neighboring frames of
-            the target in percent of the range of values; fps, its frames per second; or columns of a catalogue.
+            the target in percent of the range of values; fps, its frames per second; or columns of a catalogue, of
+            which motion is called flow.
         card: Description of the data, which is stored with the model.
         seed: Seed of order and augmentation; that of the run.
     """

@@ -61,7 +61,7 @@ class ClipDataset:
     augmented. `InputError` if a video is shorter than one clip.
 
     With `captioned`, samples have a caption: one of their video's, drawn in training and the first in validation, or
-    what is seen in the target of a scene. With `scored`, they have the motion score of their video. `tracks` says what
+    what is seen in the target of a scene. `tracks` says what
     they have of each frame of the target, and `scores` which scores of it.
     """
 
@@ -77,7 +77,6 @@ class ClipDataset:
         clips_per_video: int | None = None,
         reader: Reader = "auto",
         captioned: bool = False,
-        scored: bool = False,
         tracks: FrameTracks = FrameTracks(),
         scores: SampleScores = SampleScores(),
     ) -> None:
@@ -88,7 +87,7 @@ class ClipDataset:
         _check_videos(videos, clip)
         self.clip, self.sample = clip, clip.longer(clips)
         self.seed, self.training, self.augmentation, self.reader = seed, training, augmentation, reader
-        self.captioned, self.scored, self.tracks, self.scores = captioned, scored, tracks, scores
+        self.captioned, self.tracks, self.scores = captioned, tracks, scores
         self.videos = VideoTable(videos)
         self._counts = np.array([clips_per_video or self._room(video)[1] for video in videos])
         self._ends = np.cumsum(self._counts)
@@ -98,7 +97,7 @@ class ClipDataset:
 
     def __getitem__(self, key: int | SampleKey) -> dict:
         """dict(video: (3, t, h, w) uint8, path: str, start: int, fps: float, key: (3,) int64, has_context: bool,
-        label: int), caption: str, if captioned, motion: float, if scored, and what `FrameTracks.of` and
+        label: int), caption: str, if captioned, and what `FrameTracks.of` and
         `SampleScores.of` give.
 
         key: an index (of epoch 0) or a `SampleKey`. The key of the result is (seed, epoch, index), which determines
@@ -126,7 +125,6 @@ class ClipDataset:
             "has_context": self.has_context(video),
             "label": NO_LABEL if video.label is None else video.label,
             **({"caption": self._caption(number, placement, index)} if self.captioned else {}),
-            **({"motion": float("nan") if video.motion is None else video.motion} if self.scored else {}),
             **self.tracks.of(
                 self._path(number, epoch), video.info, self._target(video, placement), mirrored=placement.flip
             ),

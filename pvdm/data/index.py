@@ -32,7 +32,6 @@ class Video:
         info: What `probe` says of it; see `VideoInfo` for a span.
         label: The index of its class, if any.
         captions: Its captions.
-        motion: Its motion score, if it has one.
         columns: The numbers that a catalogue says of it, by name in alphabetical order.
     """
 
@@ -40,7 +39,6 @@ class Video:
     info: VideoInfo
     label: int | None = None
     captions: tuple[str, ...] = ()
-    motion: float | None = None
     columns: tuple[tuple[str, float], ...] = ()
 
     @property
@@ -136,7 +134,7 @@ def _checked(entry: Entry, info: VideoInfo) -> Video | BadVideo:
 
 
 def _clip(entry: Entry, info: VideoInfo) -> Video:
-    return Video(entry.path, info, entry.label, motion=entry.known.motion, columns=entry.known.columns)
+    return Video(entry.path, info, entry.label, columns=entry.known.columns)
 
 
 def _read(path: Path) -> VideoInfo:

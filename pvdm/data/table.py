@@ -35,7 +35,6 @@ class VideoTable(Sequence[Video]):
         self._rates = np.array([np.nan if info.fps is None else info.fps for info in infos])
         self._firsts = np.array([info.first_frame for info in infos], np.int64)
         self.labels = np.array([NO_LABEL if video.label is None else video.label for video in videos], np.int64)
-        self._motions = np.array([np.nan if video.motion is None else video.motion for video in videos])
         # Files of one length and codec mostly have the same index, and those of constant rate have no times.
         self._indices = _RepeatedTexts(info.index or "" for info in infos)
         self._times = _RepeatedTexts(info.times or "" for info in infos)
@@ -68,14 +67,13 @@ class VideoTable(Sequence[Video]):
         index, times = self._indices[number] or None, self._times[number] or None
         first = int(self._firsts[number])
         info = VideoInfo(frames, height, width, None if np.isnan(rate) else rate, index, times, first)
-        captions, motion = tuple(self._captions[number].splitlines()), float(self._motions[number])
+        captions = tuple(self._captions[number].splitlines())
         known = ((name, float(values[number])) for name, values in self._columns.items())
         return Video(
             Path(os.fsdecode(self._paths[number])),
             info,
             None if label == NO_LABEL else label,
             captions,
-            None if np.isnan(motion) else motion,
             tuple((name, value) for name, value in known if not np.isnan(value)),
         )
 

@@ -219,7 +219,6 @@ class VideoCollection(ClipCollection):
             clips_per_video=self.samples.clips_per_video if training else None,
             reader=self.reader,
             captioned=self.captions,
-            scored=any(video.motion is not None for video in self.find()[1].videos),
             tracks=self.tracks,
             scores=self.scores,
         )

@@ -155,8 +155,6 @@ class LatentPlan:
         said = {"captions": [list(video.captions) for video in self.videos]}
         said["columns"] = [dict(video.columns) for video in self.videos]
         own = {name: each for name, each in said.items() if any(each)}
-        motions = [video.motion for video in self.videos]
-        own |= {"motion": motions} if any(motion is not None for motion in motions) else {}
         return {"format": FORMAT, "version": VERSION, **self._content(), "data": dict(self.data), **own}
 
     @classmethod
@@ -215,13 +213,13 @@ def _shown(value: Any) -> str:
 
 
 def _described(videos: VideoTable, stored: Mapping[str, Any]) -> VideoTable:
-    """The videos with the captions, the motions and the columns that an index has of them."""
-    absent = {"captions": (), "motion": None, "columns": ()}
+    """The videos with the captions and the columns that an index has of them."""
+    absent = {"captions": (), "columns": ()}
     said = (stored.get(name) or [none] * len(videos) for name, none in absent.items())
     return VideoTable(
         [
-            replace(video, captions=tuple(told), motion=motion, columns=tuple(dict(known).items()))
-            for video, told, motion, known in zip(videos, *said, strict=True)
+            replace(video, captions=tuple(told), columns=tuple(dict(known).items()))
+            for video, told, known in zip(videos, *said, strict=True)
         ]
     )
 

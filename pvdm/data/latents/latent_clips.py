@@ -58,7 +58,6 @@ class LatentClips(ClipDataset):
             augmentation=Augmentation(horizontal_flip=horizontal_flip and plan.settings["flips"]),
             clips_per_video=clips_per_video,
             captioned=captioned,
-            scored=any(video.motion is not None for video in plan.videos),
             tracks=tracks,
             scores=scores,
         )

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 SUFFIX = ".parquet"
 NEEDED = ("file", "first_frame", "last_frame", "height", "width")
 FACTS = ("fps", "file_frames", "file_index", "file_times", "file_size", "file_modified")
-OPTIONAL = ("captions", "motion")
+CAPTIONS = "captions"
+SCORES = {"flow": "motion"}
+"""Scores that have another name than their column, as `motion` is measured of each sample."""
 
 
 def find_catalogue(root: Path, options: SplitOptions = SplitOptions()) -> Splits:
@@ -78,7 +80,8 @@ def _notes(found: ClipTable, clips: ClipTable) -> Iterator[str]:
 
 def _by_file(clips: ClipTable, wanted: Sequence[str]) -> dict[Path, list[Entry]]:
     """The clips of each file in the order of their frames, with the numbers of the columns that are wanted."""
-    names = [name for name in dict.fromkeys((*NEEDED, *FACTS, *OPTIONAL, *wanted)) if name in clips.table.column_names]
+    needed = dict.fromkeys((*NEEDED, *FACTS, CAPTIONS, *(SCORES.get(name, name) for name in wanted)))
+    names = [name for name in needed if name in clips.table.column_names]
     columns = [clips.values(name) for name in names]
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for values in zip(*columns, strict=True):
@@ -93,17 +96,15 @@ def _by_file(clips: ClipTable, wanted: Sequence[str]) -> dict[Path, list[Entry]]
 
 
 def _entry(path: Path, row: Mapping[str, Any], wanted: Sequence[str]) -> Entry:
-    captions = tuple(" ".join(text.split()) for text in row.get("captions") or () if text and text.strip())
-    motion = row.get("motion")
+    captions = tuple(" ".join(text.split()) for text in row.get(CAPTIONS) or () if text and text.strip())
     mark = f"{row['file_size']} {row['file_modified']}"
-    own = None if motion != motion else motion
-    known = KnownClip(_info(row), row["file_frames"], mark, captions, own, _numbers(row, wanted))
+    known = KnownClip(_info(row), row["file_frames"], mark, captions, _numbers(row, wanted))
     return Entry(path, known=known)
 
 
 def _numbers(row: Mapping[str, Any], names: Sequence[str]) -> tuple[tuple[str, float], ...]:
     """The finite numbers in these columns of a row, by name in alphabetical order."""
-    values = ((name, row.get(name)) for name in sorted(names))
+    values = ((name, row.get(SCORES.get(name, name))) for name in sorted(names))
     return tuple((name, float(value)) for name, value in values if isinstance(value, (int, float)) and isfinite(value))
 
 

@@ -94,7 +94,6 @@ class KnownClip:
         file_frames: Frames of the whole file; None if they were not recorded.
         mark: `IndexCache.mark` of the file that was curated.
         captions: Of the clip.
-        motion: Its motion score, in hundredths of the short side in half a second; None if it has none.
         columns: The numbers of `SplitOptions.columns` that it has, by name in alphabetical order.
     """
 
@@ -102,7 +101,6 @@ class KnownClip:
     file_frames: int | None
     mark: str
     captions: tuple[str, ...] = ()
-    motion: float | None = None
     columns: tuple[tuple[str, float], ...] = ()
 
 

@@ -34,7 +34,6 @@ class MixedClips:
     ) -> None:
         self.sets, self.weights = list(sets), weights
         self.captioned = any(clips.captioned for clips in sets)
-        self.scored = any(clips.scored for clips in sets)
         self.tracks = FrameTracks.union(clips.tracks for clips in sets)
         self.scores = SampleScores.union(clips.scores for clips in sets)
         self._ends = np.cumsum([len(clips) for clips in sets])
@@ -56,7 +55,7 @@ class MixedClips:
         label = int(self._labels[number][sample["label"]])
         whole = {**sample, "key": torch.tensor([clips.seed, epoch, index]), "label": label}
         whole |= self.scores.filled(sample)
-        own = {**({"caption": ""} if self.captioned else {}), **({"motion": float("nan")} if self.scored else {})}
+        own = {"caption": ""} if self.captioned else {}
         return {**own, **self.tracks.absent(clips.clip.frames), **whole}
 
     def fixed(self) -> MixedClips:

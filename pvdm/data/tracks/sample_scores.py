@@ -27,7 +27,7 @@ class SampleScores:
     """Which scores samples have.
 
     Args:
-        names: `motion`, `fps`, or columns of a catalogue.
+        names: `motion`, `fps`, or columns of a catalogue, whose `motion` is called `flow` here.
     """
 
     names: tuple[str, ...] = ()

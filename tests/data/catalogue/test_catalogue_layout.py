@@ -153,10 +153,10 @@ def test_folders_of_splits_are_heeded(make_video, tmp_path):
     assert [len(split) for split in (splits.training, splits.validation)] == [2, 1]
 
 
-def test_captions_and_motion_scores_travel_with_the_samples(selection):
-    data = collection(selection, validation_fraction=0.0, captions=True)
+def test_captions_and_the_flow_of_the_catalogue_travel_with_the_samples(selection):
+    data = collection(selection, validation_fraction=0.0, captions=True, scores=["flow"])
     data.setup()
-    told, motions = {}, {}
+    told, flows = {}, {}
     for epoch in range(8):
         for index in range(len(data.training)):
             sample = data.training[SampleKey(epoch, index)]
@@ -164,7 +164,7 @@ def test_captions_and_motion_scores_travel_with_the_samples(selection):
             (key,) = (key for key in spans if key[0] == sample["path"] and sample["start"] in spans[key])
             key = (Path(key[0]).name, key[1])
             told.setdefault(key, set()).add(sample["caption"])
-            motions[key] = sample["motion"]
+            flows[key] = sample["scores"]["flow"]
     assert told == {
         ("a.mp4", 0): {"one", "two"},
         ("a.mp4", 15): {""},
@@ -172,7 +172,7 @@ def test_captions_and_motion_scores_travel_with_the_samples(selection):
         ("b.mp4", 5): {"three"},
         ("c.mp4", 0): {""},
     }
-    assert motions["a.mp4", 0] == 1.5 and motions["a.mp4", 15] == 0.5 and np.isnan(motions["c.mp4", 0])
+    assert flows["a.mp4", 0] == 1.5 and flows["a.mp4", 15] == 0.5 and np.isnan(flows["c.mp4", 0])
 
 
 def test_numbers_of_a_column_are_scores_of_its_clips(catalogue):
@@ -194,7 +194,7 @@ def test_samples_without_scores_or_captions_have_none(root, tmp_path, caplog):
     folder = write_catalogue(tmp_path / "catalogue", root, {"a.mp4": [(0, 20)], "c.mp4": [(0, 20)]})
     data = collection(folder)
     data.setup()
-    assert "motion" not in data.training[0] and "caption" not in data.training[0]
+    assert "scores" not in data.training[0] and "caption" not in data.training[0]
     with pytest.raises(InputError, match=r"none of the 2 clips of .* has a caption"):
         collection(folder, captions=True).setup()
 
@@ -206,13 +206,13 @@ def test_sidecars_of_whole_files_are_no_captions_of_clips(selection, root):
     assert sorted(data.training.captions()) == ["one", "three", "two"]
 
 
-def test_a_mix_gives_all_samples_a_motion_score(selection, root):
+def test_a_mix_gives_all_samples_the_flow_of_some(selection, root):
     options = {"frames": 4, "height": 16, "width": 24, "validation_fraction": 0.0}
-    sets = [MixedSet(path=selection, layout="catalogue"), MixedSet(path=root, layout="folder")]
+    sets = [MixedSet(path=selection, layout="catalogue", scores=["flow"]), MixedSet(path=root, layout="folder")]
     data = MixedCollection.of(DataOptions(mix=sets, **options))
     data.setup()
-    motions = torch.tensor([data.training[index]["motion"] for index in range(len(data.training))])
-    assert motions.isnan().any() and not motions.isnan().all()
+    flows = torch.tensor([data.training[index]["scores"]["flow"] for index in range(len(data.training))])
+    assert flows.isnan().any() and not flows.isnan().all()
     assert data.describe()["mix"][0]["selection"]["where"] == "not error and frames > 6"
 
 
@@ -333,7 +333,7 @@ def test_clips_are_encoded_within_their_spans(selection, frame_numbers, pace, st
     data = collection(selection, validation_fraction=0.0, clips=2, **pace)
     plan = LatentPlan.from_json(json.loads(json.dumps(plan_of(data, stride).to_json())))
     assert plan.digest == plan_of(data, stride).digest
-    assert [video.motion for video in plan.videos] == [video.motion for video in data.training.videos]
+    assert [video.columns for video in plan.videos] == [video.columns for video in data.training.videos]
     reader = WindowReader(plan, data.root)
     for shard in plan.shards():
         clips = reader.clips(shard)
@@ -351,4 +351,4 @@ def test_a_plan_of_whole_videos_is_what_it_was(make_video, tmp_path):
     options = DataOptions(path=tmp_path / "whole", frames=4, height=16, width=24, layout="folder")
     stored = plan_of(VideoCollection.of(options), 4).to_json()
     assert set(stored["videos"]) == {"path", "label", "frames", "height", "width", "fps"}
-    assert not {"motion", "captions"} & set(stored)
+    assert not {"columns", "captions"} & set(stored)
