@@ -37,7 +37,7 @@ HELP = {
         "clips to sample (default: 4)",
         "the same at any batch size",
         "clips sampled at once (default: 4)",
-        "frame rate of the files, frames per second; by default that of the training clips",
+        "frame rate of the files, frames per second; by default the score fps, if it is given",
         "(default: mp4)",
     ],
     "extend": [

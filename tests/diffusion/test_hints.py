@@ -127,7 +127,8 @@ def test_a_hint_is_noised_dropped_cut_and_joined_like_the_other_parts():
     assert both.part(slice(1, 3)).known.sum(1).tolist() == [2, 0]
     assert condition.given == ["hint", "context"]
     with pytest.raises(
-        ValueError, match="frame is no part of a condition; give one of label, text, camera, sound, hint, context"
+        ValueError,
+        match="frame is no part of a condition; give one of label, scores, text, camera, sound, hint, context",
     ):
         condition.without("frame")
 

@@ -109,8 +109,6 @@ def quiet_transformers() -> ModuleType:
 
 def check_pretrained(name: str, *, option: str | None = None) -> None:
     """InputError if `transformers` is absent or knows no model of this name, which is a folder if it looks like one."""
-    if find_spec("transformers") is None:
-        raise InputError(f"{name} needs transformers", "pip install 'pvdm[text]'", option=option)
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
@@ -118,6 +116,8 @@ def check_pretrained(name: str, *, option: str | None = None) -> None:
             raise InputError(problem, "give a folder in the layout of the Hub", option=option)
     elif len(folder.parts) > 2 or name.startswith((".", "~")) or folder.is_absolute():
         raise InputError(f"there is no folder {name}", "give an existing one, or a name on the Hub", option=option)
+    if find_spec("transformers") is None:
+        raise InputError(f"{name} needs transformers", "pip install 'pvdm[text]'", option=option)
     try:
         quiet_transformers().AutoConfig.from_pretrained(name)
     except FAILURES as error:
