@@ -40,11 +40,13 @@ def score_chunk(plan: Plan, step: ClipStep, file: RawFile, rows: Sequence[Row]) 
     run.
     """
     found, failed = scored(plan, step, file, rows), None
+    names = [each.name for each in plan.clip_steps]
+    earlier = [scored(plan, before, file, rows) for before in plan.clip_steps[: names.index(step.name)]]
     for i, row in enumerate(rows):
         if found[i] is None:
-            clip = clip_of(plan, file, row, {**row, **_earlier(plan, step, file, rows, i)})
+            known = {column: value for each in earlier for column, value in (each[i] or {}).items()}
             try:
-                found[i] = _in_this_process(step).score(clip)
+                found[i] = _in_this_process(step).score(clip_of(plan, file, row, {**row, **known}))
             except InputError as error:
                 failed = failed or error
     plan.ledger.put(_key(step, file, rows), _settings(plan, step), Entry({"rows": found}))
@@ -56,16 +58,6 @@ def clip_of(plan: Plan, file: RawFile, row: Mapping[str, Any], scores: Mapping[s
     """The frames of a clip, by its row."""
     first, last = row["first_frame"], row["last_frame"]
     return ClipFrames(plan.root / file.file, file.info, first, last, file.file, scores)
-
-
-def _earlier(plan: Plan, step: ClipStep, file: RawFile, rows: Sequence[Row], i: int) -> Row:
-    """The columns of a clip that the steps before this one have found."""
-    columns: Row = {}
-    for before in plan.clip_steps:
-        if before.name == step.name:
-            break
-        columns |= scored(plan, before, file, rows)[i] or {}
-    return columns
 
 
 def _settings(plan: Plan, step: ClipStep) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pvdm.curation.curation_plan import Plan
 from pvdm.curation.engines.task import Task
 from pvdm.curation.scan.file_clips import FileClips, is_scanned, known_clips
 from pvdm.curation.scan.file_scan import segments
-from pvdm.curation.scan.raw_files import RawFile, known_file, list_files
+from pvdm.curation.scan.raw_files import RawFile, is_text, known_file, list_files, shown
 from pvdm.curation.tasks import ClipsTask, SegmentTask, StepTask, StudyTask
 
 Failures = dict[str, str]
@@ -55,7 +55,8 @@ def curate(plan: Plan, engine: Engine, *, progress: bool = True) -> Curated:
     hold up the others.
     """
     run = _Run(engine, progress)
-    names = [file for file in list_files(plan.root) if plan.shard is None or plan.shard.has(file)]
+    listed = [file for file in list_files(plan.root) if plan.shard is None or plan.shard.has(file)]
+    names = [name for name in listed if is_text(name)]
     unknown = [name for name in names if known_file(plan.ledger, plan.root, name) is None]
     failures = run.failures("read", (StudyTask(plan, name) for name in unknown))
     files = [file for name in names if (file := known_file(plan.ledger, plan.root, name))]
@@ -69,32 +70,25 @@ def curate(plan: Plan, engine: Engine, *, progress: bool = True) -> Curated:
         for task, why in run(step.name, _scorings(plan, step, good)):
             if why:
                 missed[step.name, task.file.digest] = why
-    return Curated(good, {name: why for name, why in failures.items() if name not in {f.file for f, _ in good}}, missed)
+    usable = {file.file for file, _ in good}
+    failures = {name: why for name, why in failures.items() if name not in usable}
+    odd = {shown(name): "its name is not in UTF-8, rename it" for name in listed if not is_text(name)}
+    return Curated(good, failures | odd, missed)
 
 
-def scores_of(plan: Plan, file: RawFile, clips: FileClips) -> Iterator[dict[str, Any]]:
-    """The rows of a file's clips with the columns of all steps."""
-    good = chunks(clips)
-    found = {step.name: [row for rows in good for row in scored(plan, step, file, rows)] for step in plan.clip_steps}
+def scores_of(plan: Plan, file: RawFile, clips: FileClips) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """The rows of a file's clips with the columns of all steps, and the names of the steps that have none of a clip."""
+    parts = chunks(clips)
+    found = {step.name: [row for rows in parts for row in scored(plan, step, file, rows)] for step in plan.clip_steps}
     number = 0
     for row in clips.rows:
-        columns = dict(row)
-        if "error" not in row:
-            for rows in found.values():
-                columns |= rows[number] or {}
-            number += 1
-        yield columns
-
-
-def lacking(plan: Plan, file: RawFile, clips: FileClips) -> Iterator[list[str]]:
-    """The names of the steps whose columns each clip of a file lacks."""
-    good = chunks(clips)
-    found = {step.name: [row for rows in good for row in scored(plan, step, file, rows)] for step in plan.clip_steps}
-    number = 0
-    for row in clips.rows:
-        is_good = "error" not in row
-        yield [name for name, rows in found.items() if is_good and rows[number] is None]
-        number += is_good
+        if "error" in row:
+            yield dict(row), []
+            continue
+        own = {name: rows[number] for name, rows in found.items()}
+        number += 1
+        columns = {column: value for each in own.values() for column, value in (each or {}).items()}
+        yield {**row, **columns}, [name for name, each in own.items() if each is None]
 
 
 class _Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -16,6 +17,8 @@ from pvdm.errors import InputError
 from pvdm.files.atomic_write import replacing
 
 RESULT = "result"
+DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged file raises."""
 
 
 class LedgerError(InputError):
@@ -42,22 +45,27 @@ class Ledger:
 
     def get(self, key: str, settings: Mapping[str, Any]) -> Entry | None:
         """The result under a key, or None if there is none that was made with these settings."""
+        return self._read(key, settings, with_arrays=True)
+
+    def has(self, key: str, settings: Mapping[str, Any]) -> bool:
+        """Whether there is a result that was made with these settings; its arrays are not read."""
+        return self._read(key, settings, with_arrays=False) is not None
+
+    def _read(self, key: str, settings: Mapping[str, Any], *, with_arrays: bool) -> Entry | None:
         try:
             with np.load(self._path(key), allow_pickle=False) as stored:
                 content = json.loads(stored[RESULT].tobytes())
                 if content["settings"] != _plain(settings):
                     return None
-                return Entry(content["values"], {name: stored[name] for name in stored.files if name != RESULT})
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+                names = content["arrays"] if with_arrays else []
+                return Entry(content["values"], {name: stored[name] for name in names})
+        except DAMAGE:
             return None
-
-    def has(self, key: str, settings: Mapping[str, Any]) -> bool:
-        """Whether there is a result that was made with these settings."""
-        return self.get(key, settings) is not None
 
     def put(self, key: str, settings: Mapping[str, Any], entry: Entry) -> None:
         """Writes a result; `LedgerError` if the disk is full or refuses."""
-        content = json.dumps({"settings": _plain(settings), "values": entry.values}).encode()
+        said = {"settings": _plain(settings), "values": entry.values, "arrays": list(entry.arrays)}
+        content = json.dumps(said).encode()
         buffer = BytesIO()
         np.savez_compressed(buffer, **{RESULT: np.frombuffer(content, np.uint8)}, **entry.arrays)
         try:

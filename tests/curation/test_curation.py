@@ -126,6 +126,18 @@ def test_a_run_that_is_killed_resumes_to_the_same(raw, catalogue, tmp_path):
     assert read_clips(tmp_path / "made").table.equals(read_clips(catalogue).table)
 
 
+def test_a_name_that_is_no_text_is_listed_and_the_rest_goes_on(raw, tmp_path):
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    (folder / "still.mp4").symlink_to(raw / "still.mp4")
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.mp4")).symlink_to(raw / "one.mp4")
+    assert curate(folder, tmp_path / "made", steps="motion") == 0
+    assert {row["file"]: row["error"] for row in rows_of(tmp_path / "made")} == {
+        "caf\\udce9.mp4": "its name is not in UTF-8, rename it",
+        "still.mp4": None,
+    }
+
+
 def test_clips_of_another_catalogue_are_duplicates(raw, catalogue, tmp_path):
     folder = tmp_path / "raw"
     folder.mkdir()

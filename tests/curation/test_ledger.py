@@ -40,6 +40,18 @@ def test_every_truncation_counts_as_absent(tmp_path):
         assert ledger.get("a", {}) is None
 
 
+def test_every_changed_byte_counts_as_absent_or_changes_nothing(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.put("a", {}, Entry({"x": 2}, {"y": np.arange(100)}))
+    whole = bytearray((tmp_path / "a.npz").read_bytes())
+    for place in range(len(whole)):
+        changed = whole.copy()
+        changed[place] ^= 0xFF
+        (tmp_path / "a.npz").write_bytes(changed)
+        found = ledger.get("a", {})
+        assert found is None or (found.values == {"x": 2} and set(found.arrays) == {"y"})
+
+
 def test_what_cannot_be_written_is_said_with_its_place(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(LedgerError, match=r"a\.npz cannot be written"):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from pvdm.curation.curation import Curated, lacking, scores_of
+from pvdm.curation.curation import Curated, scores_of
 from pvdm.curation.curation_plan import Plan
 from pvdm.curation.scan.file_clips import FileClips
 from pvdm.curation.scan.raw_files import ASSUMED_RATE, RawFile
@@ -45,8 +45,7 @@ def _clips(plan: Plan, curated: Curated, file: RawFile, clips: FileClips, copy: 
         "file_size": file.size,
         "file_modified": file.modified,
     }
-    each = zip(scores_of(plan, file, clips), lacking(plan, file, clips), clips.hashes, strict=True)
-    for columns, missing, hashes in each:
+    for (columns, missing), hashes in zip(scores_of(plan, file, clips), clips.hashes, strict=True):
         first, last = columns["first_frame"], columns["last_frame"]
         name = f"{file.digest[:16]}:{first}-{last}" + (f"@{copy}" if copy > 1 else "")
         times = {

@@ -60,6 +60,16 @@ def list_files(root: Path) -> list[str]:
     return files
 
 
+def is_text(name: str) -> bool:
+    """Whether a file's name is valid UTF-8, which a table needs."""
+    return name == shown(name)
+
+
+def shown(name: str) -> str:
+    """A file's name with bytes that are not UTF-8 as escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def known_file(ledger: Ledger, root: Path, file: str) -> RawFile | None:
     """What the ledger says of a file that has not changed since, else None."""
     try:
