@@ -9,9 +9,7 @@ demo: $(VENV)/.installed
 	$(BIN)/pvdm demo --output demo/
 
 test: $(VENV)/.installed-test
-	# A process per core, a thread each; freed memory is kept, as asking the system for it again takes longer.
-	OMP_NUM_THREADS=1 MALLOC_TRIM_THRESHOLD_=4000000000 MALLOC_MMAP_THRESHOLD_=1000000000 \
-	  $(BIN)/python -m pytest -n auto --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal  # a process per core, a thread each
 
 docs: $(VENV)/.installed
 	$(BIN)/python tools/api_reference.py
