@@ -1,4 +1,5 @@
 from .condition import Condition
+from .consistency import Jump, clean_of_step, draw_jump, jumps, moved, pseudo_huber
 from .denoise import Denoise, Network, make_denoise
 from .networks.joint_transformer import JointTransformer, TransformerConfig
 from .networks.unet import TriplaneUNet, UNetConfig
@@ -14,7 +15,7 @@ from .parameterization import (
 )
 from .process import diffusion_loss, posterior, q_sample
 from .sampler_config import GRIDS, Grid, SamplerConfig
-from .samplers import SAMPLERS, sample, sample_ddim, sample_ddpm, sample_dpmpp_2m, sample_unipc
+from .samplers import SAMPLERS, sample, sample_consistency, sample_ddim, sample_ddpm, sample_dpmpp_2m, sample_unipc
 from .schedule import DiffusionConfig, Level, NoiseSchedule, Parameterization
 from .time_grids import TimeDistribution, time_grid
 
@@ -27,6 +28,7 @@ __all__ = [
     "DiffusionConfig",
     "Grid",
     "JointTransformer",
+    "Jump",
     "Level",
     "Network",
     "NetworkOutput",
@@ -40,12 +42,18 @@ __all__ = [
     "TriplaneUNet",
     "UNetConfig",
     "VideoNoise",
+    "clean_of_step",
     "diffusion_loss",
+    "draw_jump",
+    "jumps",
     "make_denoise",
     "min_snr_weight",
+    "moved",
     "posterior",
+    "pseudo_huber",
     "q_sample",
     "sample",
+    "sample_consistency",
     "sample_ddim",
     "sample_ddpm",
     "sample_dpmpp_2m",

@@ -52,6 +52,8 @@ class Condition:
         scores: numbers of each sample's clip, (b, n), float, in the order of the network's names; None if no sample has
             one.
         scores_mask: (b, n), bool, which of the scores are given; a sample without any has none.
+        steps: in how many steps each sample is made, (b,), int64, 0 for those of any number; None means that for all.
+            It tells a network tuned for few steps (`pvdm.diffusion.consistency`) where the step is to end.
     """
 
     context: Tensor | None = None
@@ -72,6 +74,7 @@ class Condition:
     sound_mask: Tensor | None = None
     scores: Tensor | None = None
     scores_mask: Tensor | None = None
+    steps: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.context is not None and self.context.ndim != 3:

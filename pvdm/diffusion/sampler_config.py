@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 
 from pvdm.errors import ArgumentError
 
-SamplerName = Literal["ddpm", "ddim", "dpmpp_2m", "unipc"]
+SamplerName = Literal["ddpm", "ddim", "dpmpp_2m", "unipc", "consistency"]
 SAMPLER_NAMES: tuple[SamplerName, ...] = get_args(SamplerName)
 Grid = Literal["uniform", "quadratic", "cubic", "karras", "logsnr"]
 GRIDS: tuple[Grid, ...] = get_args(Grid)
@@ -32,6 +32,7 @@ DEFAULTS: dict[SamplerName, Defaults] = {
     "ddim": Defaults(DDIM_STEPS, "uniform", takes_eta=True),
     "dpmpp_2m": Defaults(FEW_STEPS, FEW_STEPS_GRID),
     "unipc": Defaults(FEW_STEPS, FEW_STEPS_GRID),
+    "consistency": Defaults(None, FEW_STEPS_GRID),
 }
 
 
@@ -41,9 +42,10 @@ class SamplerConfig:
 
     Args:
         name: "unipc" or "dpmpp_2m" (DPM-Solver++(2M)), good from about 10 steps; "ddim" or "ddpm" (ancestral), used in
-            the paper.
+            the paper; "consistency" for a model that was tuned for few steps. By default the last for the numbers of
+            steps of such a model, and unipc otherwise.
         steps: Network evaluations, at most the number of timesteps; by default 20, for ddim 100, for ddpm all
-            timesteps.
+            timesteps, for consistency the most that the model was tuned for.
         eta: Noise of DDIM in [0, 1]; 0 is deterministic. Other samplers have none.
         guidance: Weight w of classifier-free guidance by the context, (1 + w) * conditional - w * unconditional; 0
             turns it off.
@@ -69,7 +71,7 @@ class SamplerConfig:
             2404.07724); by default at all.
     """
 
-    name: SamplerName = "unipc"
+    name: SamplerName | None = None
     steps: int | None = None
     eta: float = 0.0
     guidance: float = 0.0
@@ -89,7 +91,7 @@ class SamplerConfig:
     scores_guidance: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.name not in SAMPLER_NAMES:
+        if self.name is not None and self.name not in SAMPLER_NAMES:
             raise ArgumentError(
                 f"the sampler is {self.name!r}", f"it must be one of {', '.join(SAMPLER_NAMES)}", option="name"
             )
@@ -114,15 +116,33 @@ class SamplerConfig:
                 problem, remedy = f"guidance_interval is {low:g} to {high:g}", "give two values, the lower first"
                 raise ArgumentError(problem, remedy, option="guidance_interval")
         check_eta(self.eta)
-        if self.eta != 0 and not DEFAULTS[self.name].takes_eta:
-            problem = f"eta {self.eta} belongs to ddim, not to {self.name}"
+        if self.eta != 0 and not DEFAULTS[self.name or "unipc"].takes_eta:
+            problem = f"eta {self.eta} belongs to ddim, not to {self.name or 'unipc'}"
             raise ArgumentError(problem, "leave it out, or choose ddim", option="eta")
 
-    def completed(self, timesteps: int) -> SamplerConfig:
-        """This configuration with steps and grid filled in, for a model with this many timesteps."""
-        own = DEFAULTS[self.name]
-        steps = min(own.steps or timesteps, timesteps)
-        return replace(self, steps=self.steps or steps, grid=self.grid or own.grid)
+    def completed(self, timesteps: int, few_steps: tuple[int, ...] = ()) -> SamplerConfig:
+        """This configuration with name, steps and grid filled in.
+
+        Args:
+            timesteps: Of the model.
+            few_steps: Numbers of steps that the model was tuned for, rising.
+
+        ArgumentError for the sampler consistency with any other number of steps, or with another grid.
+        """
+        takes_few = bool(few_steps) and (self.steps is None or self.steps in few_steps)
+        name: SamplerName = self.name or ("consistency" if takes_few else "unipc")
+        own = DEFAULTS[name]
+        if name != "consistency":
+            steps = self.steps or min(own.steps or timesteps, timesteps)
+            return replace(self, name=name, steps=steps, grid=self.grid or own.grid)
+        if not takes_few:
+            problem = f"consistency in {self.steps or 'few'} steps"
+            tuned = f"choose {', '.join(map(str, few_steps))}" if few_steps else "this model was not tuned for any"
+            raise ArgumentError(problem, f"{tuned}, or another sampler", option="steps" if few_steps else "name")
+        if self.grid not in (None, own.grid):
+            problem = f"the grid is {self.grid} for the sampler consistency"
+            raise ArgumentError(problem, "leave it out: the model was tuned for one", option="grid")
+        return replace(self, name=name, steps=self.steps or few_steps[-1], grid=own.grid)
 
 
 def check_grid(name: str) -> None:

@@ -15,7 +15,8 @@ from torch import Tensor
 from pvdm.autoencoder import Triplane
 from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise, sample
 from pvdm.diffusion.condition import ROWS
-from pvdm.diffusion.denoise import WeakGuide
+from pvdm.diffusion.consistency import steps_of
+from pvdm.diffusion.denoise import Denoise, WeakGuide
 from pvdm.diffusion.kept_planes import KeptPlanes
 from pvdm.diffusion.sampler_config import CONTEXT_NOISE
 from pvdm.diffusion.time_grids import time_of_sigma
@@ -91,14 +92,31 @@ class LatentModel(AdaptedModel):
         InputError also if a value on the way is not finite.
         """
         self.check_can_continue(None)
-        sampler = self.completed(sampler)
+        sampler = self.completed(sampler if kept is None else not_few(sampler))
         start = noise.normal((self.denoiser.config.latent_channels, self.denoiser.shape.positions), device=self.device)
         condition = self._noised(Condition.of(condition), sampler, noise)
         condition = self._noised_hint(condition, sampler, noise)
+        if sampler.name == "consistency":
+            condition = replace(condition, steps=steps_of(sampler.steps, len(start), self.device))
+        start = start if kept is None else kept.start(start)
+        denoise = self.denoise_of(condition, sampler, kept)
+        peaks: list[Tensor] = []
+
+        def observed(x: Tensor, t: Tensor) -> Prediction:
+            """Records the peak of each step, for clamping hides infinity; only the end waits for the device."""
+            prediction = denoise(x, t)
+            peaks.append(prediction.noise.abs().amax().float())
+            return prediction
+
+        latent = sample(observed, start, sampler, schedule=self.schedule, noise=noise, progress=progress)
+        self.check_result(torch.stack([*peaks, latent.abs().amax().float()]), "sampling")
+        return latent if kept is None else kept.result(latent)
+
+    def denoise_of(self, condition: Condition, sampler: SamplerConfig, kept: KeptPlanes | None = None) -> Denoise:
+        """What a completed sampler sees of the network: its parameterization, guidance and clamping are applied."""
         network, weak = self._graphed or self.denoiser, self._weak_guide(sampler)
         if kept is not None:
-            start, network = kept.start(start), kept.network(network)
-            weak = weak and weak._replace(network=kept.network(weak.network))
+            network, weak = kept.network(network), weak and weak._replace(network=kept.network(weak.network))
         denoise = make_denoise(
             network,
             self.schedule,
@@ -116,18 +134,7 @@ class LatentModel(AdaptedModel):
             weak=weak,
             interval=sampler.guidance_interval,
         )
-        denoise = denoise if kept is None else kept.denoise(denoise)
-        peaks: list[Tensor] = []
-
-        def observed(x: Tensor, t: Tensor) -> Prediction:
-            """Records the peak of each step, for clamping hides infinity; only the end waits for the device."""
-            prediction = denoise(x, t)
-            peaks.append(prediction.noise.abs().amax().float())
-            return prediction
-
-        latent = sample(observed, start, sampler, schedule=self.schedule, noise=noise, progress=progress)
-        self.check_result(torch.stack([*peaks, latent.abs().amax().float()]), "sampling")
-        return latent if kept is None else kept.result(latent)
+        return denoise if kept is None else kept.denoise(denoise)
 
     def kept_planes(
         self,
@@ -150,13 +157,14 @@ class LatentModel(AdaptedModel):
         return KeptPlanes(latent, mask, tuple(levels), own, self.schedule, guidance)
 
     def completed(self, sampler: SamplerConfig) -> SamplerConfig:
-        """The sampler with all that it leaves to this model: steps, grid, and weight of autoguidance.
+        """The sampler with all that it leaves to this model: name, steps, grid, and weight of autoguidance.
 
-        InputError for autoguidance without a weak model.
+        InputError for autoguidance without a weak model, and for steps that the sampler cannot take with this model.
         """
-        complete = sampler.completed(self.diffusion.timesteps)
-        if complete.autoguidance is None:
-            return replace(complete, autoguidance=self.diffusion.autoguidance if self.guide else 0.0)
+        complete = sampler.completed(self.diffusion.timesteps, self.denoiser.config.few_steps)
+        if complete.autoguidance is None:  # that of few steps has been distilled
+            is_guided = self.guide is not None and complete.name != "consistency"
+            return replace(complete, autoguidance=self.diffusion.autoguidance if is_guided else 0.0)
         if complete.autoguidance and complete.weak_model is None and self.guide is None:
             problem = f"autoguidance is {complete.autoguidance:g}, and this model holds no early weights to guide it"
             raise InputError(problem, "give a weak model, or leave autoguidance out")
@@ -285,6 +293,13 @@ class LatentModel(AdaptedModel):
     def _pixels(self, decoded: Tensor) -> Tensor:
         """Floats in [-1, 1] -> uint8 on the CPU; InputError if they are not finite, which would become black."""
         return to_uint8(self.check_result(decoded, "decoding")).cpu()
+
+
+def not_few(sampler: SamplerConfig) -> SamplerConfig:
+    """The sampler for a clip of which a part is kept, for which no model is tuned in few steps; InputError for that."""
+    if sampler.name == "consistency":
+        raise InputError("the sampler consistency cannot keep content or motion", "choose another, such as unipc")
+    return replace(sampler, name=sampler.name or "unipc")
 
 
 def check_weak(model: StoredModel, weak: StoredModel, name: str) -> None:

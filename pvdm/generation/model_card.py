@@ -159,6 +159,8 @@ def _inputs(config: Mapping[str, Any], most_classes: float, most_words: float) -
         ("noise in the context", sizes.context_levels),
     ):
         yield name, "yes" if is_taken else "no"
+    counts = ", ".join(map(str, sizes.few_steps))
+    yield "few steps", f"tuned for {counts}" if counts else "not tuned for any"
     weight = config["diffusion"].get("autoguidance")
     yield "autoguidance", f"{weight:g}, by early weights in the model" if weight else "none"
 

@@ -24,6 +24,9 @@ MAX_LAYERS = 1000
 LAYERS = ("depth", "projection_depth", "blocks_per_level", "encoder_depth", "decoder_depth", "text_layers")
 """Limits, so that a damaged number does not build a network that exceeds memory or takes an hour."""
 
+COUNTS = ("few_steps",)
+"""Tuples of whole numbers that may be empty; any other that may be is of names."""
+
 MAY_BE_ZERO = ("text_layers",)
 """Numbers of layers that may be 0."""
 
@@ -110,10 +113,7 @@ def _are_ranges(value: Any) -> bool:
 
 
 def _is_like(value: Any, default: Any, name: str) -> bool:
-    """Whether a value has the type of the default and a possible size; always true where the default is None.
-
-    An empty tuple stands for one of names.
-    """
+    """Whether a value has the type of the default and a possible size; always true where the default is None."""
     if isinstance(default, bool):
         return isinstance(value, bool)
     if isinstance(default, int):
@@ -121,6 +121,8 @@ def _is_like(value: Any, default: Any, name: str) -> bool:
         return _is_whole(value, least=least, most=MAX_LAYERS if name in LAYERS else MAX_SIZE)
     if isinstance(default, float):
         return _is_number(value)
+    if name in COUNTS:
+        return isinstance(value, (list, tuple)) and all(_is_whole(item, least=1) for item in value)
     if default == ():
         return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
     if isinstance(default, tuple):

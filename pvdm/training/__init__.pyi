@@ -6,6 +6,7 @@ from .callbacks.generalization_gap import GeneralizationGap
 from .callbacks.prediction import WriteVideos
 from .callbacks.throughput import Throughput
 from .callbacks.video_log import VideoLog
+from .consistency_training import ConsistencyTraining
 from .data import ClipData, LatentData, VideoData, data_module
 from .diffusion_training import DiffusionTraining
 from .gan.adversary import AdversaryConfig
@@ -18,6 +19,7 @@ __all__ = [
     "AutoencoderTraining",
     "AveragedWeights",
     "ClipData",
+    "ConsistencyTraining",
     "DiffusionTraining",
     "EarlyStopping",
     "GeneralizationGap",

@@ -25,7 +25,7 @@ from pvdm.diffusion import (
 )
 
 MEAN, DEVIATION = 0.4, 0.5
-DETERMINISTIC = ("unipc", "dpmpp_2m")
+DETERMINISTIC = ("dpmpp_2m", "unipc", "consistency")
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ class DenoiserConfig:
         plane_times: Whether content and motion may have noise of different levels, which training with `planes_apart`
             sets.
         scores: Names of the scores of a clip, such as motion, which training with `scores` sets.
+        few_steps: Numbers of steps that it makes clips in, which consistency tuning sets.
     """
 
     classes: int | None = None
@@ -47,6 +48,7 @@ class DenoiserConfig:
     camera_width: int | None = None
     sound_width: int | None = None
     scores: tuple[str, ...] = ()
+    few_steps: tuple[int, ...] = ()
 
     def check_parts(self, width: int) -> None:
         """ArgumentError for impossible sizes of these parts in a network whose positions have `width` channels."""
@@ -56,6 +58,7 @@ class DenoiserConfig:
         check_text(self, width)
         check_rows(self)
         object.__setattr__(self, "scores", check_scores(self.scores))
+        object.__setattr__(self, "few_steps", tuple(self.few_steps))
 
 
 class Denoiser(nn.Module):
@@ -78,6 +81,7 @@ class Denoiser(nn.Module):
         "embed_camera.",
         "embed_sound.",
         "embed_scores.",
+        "embed_steps.",
     )
     """Parts of the names of weights that start without effect, which those of an older network may lack."""
 
@@ -97,6 +101,7 @@ class Denoiser(nn.Module):
             FrameRows(width, config.frame_patch, channels) if width else None for width in rows.values()
         )
         self.embed_scores = ScoreEmbedding(config.scores, channels, size) if config.scores else None
+        self.embed_steps = zero(nn.Embedding(len(config.few_steps), size)) if config.few_steps else None
         self._time_channels = channels
 
     def embed(self, z: Tensor, t: Tensor, condition: Condition) -> tuple[Tensor, TextTokens | None]:
@@ -119,10 +124,21 @@ class Denoiser(nn.Module):
             embedding = embedding + self.embed_hint_level(condition.hint_levels(len(z), z.device), embedding)
         text, pooled = embedded_text(self.embed_text, condition, z.dtype)
         embedding = embedding + pooled + embedded_scores(self.embed_scores, condition, z.dtype)
+        embedding = embedding + self._embedded_steps(condition, embedding)
         if (given := condition.labels(len(z), self.config.classes)) is None:
             return embedding, text
         label, mask = given
         return embedding + (self.embed_label(label) * mask[:, None]).to(embedding.dtype), text
+
+    def _embedded_steps(self, condition: Condition, like: Tensor) -> Tensor | float:
+        """Of the samples made in few steps, (b, e) like `like`; ValueError for another number than the network's."""
+        if condition.steps is None:
+            return 0.0
+        counts = torch.tensor(self.config.few_steps, device=like.device)
+        is_count = condition.steps[:, None] == counts
+        if not is_count.is_cuda and (unknown := condition.steps[(condition.steps > 0) & ~is_count.any(1)]).numel():
+            raise ValueError(f"{int(unknown[0])} steps are none of {list(self.config.few_steps)}, the network's")
+        return is_count.to(like.dtype) @ self.embed_steps.weight.to(like.dtype)
 
     def hint(self, condition: Condition, dtype: torch.dtype) -> Triplane | None:
         """The planes of the hint; ValueError if there is one and the network takes none."""

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from pvdm.conditions.given_frames import GivenFrames
-from pvdm.conditions.text import TextConfig
-from pvdm.data.collection import ClipCollection
-from pvdm.diffusion import DiffusionConfig, SamplerConfig, TimeDistribution
+from pvdm.diffusion import SamplerConfig, TimeDistribution
 from pvdm.diffusion.adapters.adapter_file import StoredAdapter
 from pvdm.diffusion.adapters.low_rank import AdapterConfig, LowRankAdapter, named_by_layer
 from pvdm.errors import InputError
 from pvdm.files.weights import sha256_of_weights
 from pvdm.generation.model_files import ADAPTER
-from pvdm.generation.stored_config import denoiser_config
-from pvdm.training.diffusion_training import DiffusionTraining
+from pvdm.training.fine_tuning import FineTuning
 from pvdm.training.optimization import OptimizerConfig
 from pvdm.training.run.sharding import ShardedStrategy
-from pvdm.training.warm_start import read_model
 
 FILE = "adapter.safetensors"
 """The averaged adapter of the newest checkpoint, in the folder of the run."""
@@ -28,7 +24,7 @@ FILE = "adapter.safetensors"
 logger = logging.getLogger(__name__)
 
 
-class AdapterTraining(DiffusionTraining):
+class AdapterTraining(FineTuning):
     """Fine-tunes a whole model by a `LowRankAdapter` alone: only the adapter is trained, averaged and written.
 
     The model brings its sizes, noise process and latents; data and validation are those of `DiffusionTraining`. Each
@@ -75,59 +71,25 @@ class AdapterTraining(DiffusionTraining):
         activation_checkpointing: bool | str | tuple[str, ...] = False,
         max_skipped: int = 20,
     ) -> None:
-        config, _ = read_model(init_from)
-        if not config.get("denoiser"):
-            raise InputError(f"{init_from} is a stage-1 autoencoder without a denoiser", "give a model of stage 2")
-        denoiser = denoiser_config(config["denoiser"])
         super().__init__(
             init_from,
-            denoiser=denoiser,
-            diffusion=replace(DiffusionConfig(**config["diffusion"]), autoguidance=0.0),  # the guide is not trained
+            context_noise=context_noise,
+            given_frames=given_frames,
             optimizer=optimizer,
             times=times,
             loss=loss,
             context_dropout=context_dropout,
-            context_noise=context_noise if denoiser.context_levels else None,
             label_dropout=label_dropout,
-            given_frames=given_frames if denoiser.hints else None,
             hint_noise=hint_noise,
             min_snr_gamma=min_snr_gamma,
             validation_times=validation_times,
             sampler=sampler,
             activation_checkpointing=activation_checkpointing,
             max_skipped=max_skipped,
-            init_from=init_from,
         )
-        self.generator.classes = tuple(config["classes"]) if config.get("classes") else None
-        self.generator.sound = config.get("sound")
-        self.generator.score_ranges = config.get("score_ranges") or {}
-        self.generator.text = TextConfig(**config["text"]) if config.get("text") else None
         self.generator.denoiser.requires_grad_(False)
         self.adapter = LowRankAdapter(self.generator.denoiser, adapter)
         self.adapter.attach(self.generator.denoiser)
-
-    def setup(self, stage: str) -> None:
-        """Captions are optional here, even for a model of text, and so are scores."""
-        self.conditioning.has_captions = all(clips.captioned for clips in self.sets())
-        if any(clips.scores.names for clips in self.sets()):
-            self.conditioning.scores = self.generator.denoiser.config.scores
-        super().setup(stage)
-
-    def classes_of(self, data: ClipCollection) -> tuple[str, ...] | None:
-        """Those of the model, for data without classes, which are of no particular one; else as in `DiffusionTraining`.
-
-        InputError, too, if the data's classes have other names.
-        """
-        own = self.generator.classes
-        if data.classes is None:
-            return own
-        found = super().classes_of(data)
-        if own is not None and found != own:
-            raise InputError(
-                f"the data have the classes {', '.join(found[:3])}, ..., and the model {', '.join(own[:3])}, ...",
-                "give data without classes, such as data.layout folder, or with those of the model",
-            )
-        return found
 
     def configure_model(self) -> None:
         """InputError if the strategy shards the network: an adapter is small."""

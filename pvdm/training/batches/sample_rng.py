@@ -41,6 +41,7 @@ class Draw(IntEnum):
     CAMERA = 15
     SOUND = 16
     SCORES = 17
+    JUMP = 18
 
 
 def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:
@@ -62,7 +63,7 @@ def times(
     purpose: Draw = Draw.TIME,
 ) -> Tensor:
     """A timestep of the schedule for each sample: (b,) int64; `has_context` says which samples keep their context."""
-    pairs = zip(_draws(batch, purpose), has_context, strict=False)
+    pairs = zip(draws(batch, purpose), has_context, strict=False)
     return on_device(batch, [distribution.draw(draw, schedule, has_context=bool(kept)) for draw, kept in pairs])
 
 
@@ -71,12 +72,12 @@ def keep(batch: Mapping[str, Any], dropout: float, purpose: Draw) -> Tensor:
 
     The draw of a part, such as `Draw.CONTEXT`, is independent of those of others.
     """
-    return torch.tensor([bool(draw.random() >= dropout) for draw in _draws(batch, purpose)])
+    return torch.tensor([bool(draw.random() >= dropout) for draw in draws(batch, purpose)])
 
 
 def keep_each(batch: Mapping[str, Any], dropout: float, count: int, purpose: Draw) -> Tensor:
     """`keep` of each of `count` things of a sample, independently: (b, count) bool, on the CPU."""
-    return torch.from_numpy(np.stack([draw.random(count) >= dropout for draw in _draws(batch, purpose)]))
+    return torch.from_numpy(np.stack([draw.random(count) >= dropout for draw in draws(batch, purpose)]))
 
 
 def captions(batch: Mapping[str, Any], clause_dropout: float = 0.0) -> list[str]:
@@ -84,7 +85,7 @@ def captions(batch: Mapping[str, Any], clause_dropout: float = 0.0) -> list[str]
     texts = batch["caption"]
     if clause_dropout == 0:
         return list(texts)
-    pairs = zip((text.split(",") for text in texts), _draws(batch, Draw.CLAUSES), strict=True)
+    pairs = zip((text.split(",") for text in texts), draws(batch, Draw.CLAUSES), strict=True)
     return [",".join(part for part in clauses if draw.random() >= clause_dropout) for clauses, draw in pairs]
 
 
@@ -95,7 +96,7 @@ def plane_times(batch: Mapping[str, Any], t: Tensor, share: float, timesteps: in
     that the network learns either given the other.
     """
     both = t[:, None].repeat(1, 2).cpu()
-    for row, draw in zip(both, _draws(batch, Draw.PLANES), strict=True):
+    for row, draw in zip(both, draws(batch, Draw.PLANES), strict=True):
         is_apart, which, place = draw.random() < share, draw.integers(2), draw.random()
         if is_apart:
             row[which] = int(timesteps * place**2)
@@ -104,18 +105,18 @@ def plane_times(batch: Mapping[str, Any], t: Tensor, share: float, timesteps: in
 
 def known_frames(batch: Mapping[str, Any], given: GivenFrames, frames: int) -> Tensor:
     """Which frames of each sample's clip are given: (b, frames) bool, on the CPU."""
-    return torch.from_numpy(np.stack([given.draw(draw, frames) for draw in _draws(batch, Draw.GIVEN_FRAMES)]))
+    return torch.from_numpy(np.stack([given.draw(draw, frames) for draw in draws(batch, Draw.GIVEN_FRAMES)]))
 
 
 def blur_factors(batch: Mapping[str, Any], given: GivenFrames, known: Tensor) -> list[float]:
     """By how much each sample's clip, of which the frames `known` (b, t) are given, is blurred; 1 is not at all."""
-    pairs = zip(_draws(batch, Draw.BLUR), known.numpy(), strict=True)
+    pairs = zip(draws(batch, Draw.BLUR), known.numpy(), strict=True)
     return [given.draw_factor(draw, frames) for draw, frames in pairs]
 
 
 def frame_choice(batch: Mapping[str, Any], frames: int, count: int) -> Tensor:
     """Indices of `count` different frames for each sample: (b, count) int64."""
-    chosen = [draw.choice(frames, size=min(count, frames), replace=False) for draw in _draws(batch, Draw.FRAMES)]
+    chosen = [draw.choice(frames, size=min(count, frames), replace=False) for draw in draws(batch, Draw.FRAMES)]
     return on_device(batch, np.stack(chosen))
 
 
@@ -129,5 +130,6 @@ def drawn_by(batch: Mapping[str, Any]) -> Iterator[None]:
         yield
 
 
-def _draws(batch: Mapping[str, Any], purpose: Draw) -> Iterator[np.random.Generator]:
+def draws(batch: Mapping[str, Any], purpose: Draw) -> Iterator[np.random.Generator]:
+    """The generator of each sample for a purpose."""
     return (generator_of((*key, purpose)) for key in keys(batch))
