@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvdm.cli_parser import finite
-from pvdm.commands.terminal.shared_options import add_output
+from pvdm.commands.terminal.shared_options import add_output, positive
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import check_output
 from pvdm.generation.model_files import check_model
@@ -31,6 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="length of the average, relative to the training, such as 0.1; for a checkpoint of a run with "
         "averaging.power (default: the average in the checkpoint)",
     )
+    parser.add_argument(
+        "--search-steps",
+        type=positive,
+        nargs="+",
+        metavar="STEPS",
+        help="search the timesteps at which this model makes clips best in these numbers of steps, such as 4 8; the "
+        "exported model takes them",
+    )
     parser.add_argument("--half-precision", action="store_true", help="store float16 weights, half the size")
 
 
@@ -42,6 +52,8 @@ def run(options: argparse.Namespace) -> None:
     generator = VideoGenerator.load(options.model)
     if options.ema_length is not None:
         _average_anew(generator, options.model, options.ema_length)
+    if options.search_steps:
+        _search(generator, options.search_steps)
     generator.save_pretrained(
         options.output,
         half_precision=options.half_precision,
@@ -49,6 +61,21 @@ def run(options: argparse.Namespace) -> None:
         model_card_kwargs={"license": options.license},
     )
     logger.info("the model is in %s", options.output)
+
+
+def _search(generator: VideoGenerator, counts: Sequence[int]) -> None:
+    """Stores the timesteps found for each number of steps in the model; InputError for one without a denoiser."""
+    from pvdm.generation.step_search import search_times
+
+    if generator.denoiser is None:
+        raise InputError("--search-steps is for a model that samples", "leave it out, or give a model of stage 2")
+    kept = {len(times): times for times in generator.diffusion.searched_times}
+    for count in sorted(set(counts)):
+        found = search_times(generator, count)
+        kept[count] = found.times
+        logger.info("%d steps: %s, error %.4f, and %.4f before", count, found.times, found.error, found.usual)
+    times = tuple(kept[count] for count in sorted(kept))
+    generator.diffusion = replace(generator.diffusion, searched_times=times)
 
 
 def _average_anew(generator: VideoGenerator, checkpoint: str, length: float) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
 from pvdm.errors import ArgumentError
@@ -60,7 +62,8 @@ class SamplerConfig:
         hint_noise: Noise, sigma / alpha, that is added to the latent of given frames; 0 is none. A model that was
             trained with `hint_noise` is told.
         hint_passes: How often the sampled latent is moved towards the given frames, see `LatentModel.consistent`.
-        grid: Spacing of the timesteps, see `time_grid`; by default "cubic", for ddim and ddpm "uniform".
+        grid: Spacing of the timesteps, see `time_grid`, or the timesteps themselves, falling; by default those that
+            were searched for the model and this number of steps, if any, else "cubic", for ddim and ddpm "uniform".
         context_noise: Noise, sigma / alpha, that is added to the context, for a model trained with such noise; by
             default 0.1, and 0 is none.
         autoguidance: Weight w of guidance by a weak version of the model, (1 + w) * own - w * weak (arXiv 2406.02507).
@@ -80,7 +83,7 @@ class SamplerConfig:
     prompt_guidance: float = 0.0
     hint_guidance: float = 0.0
     hint_noise: float = 0.0
-    grid: Grid | None = None
+    grid: Grid | tuple[int, ...] | None = None
     context_noise: float | None = None
     autoguidance: float | None = None
     weak_model: str | None = None
@@ -99,7 +102,13 @@ class SamplerConfig:
             raise ArgumentError(f"steps is {self.steps}", "choose at least 1", option="steps")
         if self.hint_passes < 0:
             raise ArgumentError(f"hint_passes is {self.hint_passes}", "choose 0 or more", option="hint_passes")
-        if self.grid is not None:
+        if isinstance(self.grid, (list, tuple)):
+            object.__setattr__(self, "grid", check_times(self.grid))
+            if self.steps not in (None, len(self.grid)):
+                problem = f"there are {len(self.grid)} timesteps for {self.steps} steps"
+                raise ArgumentError(problem, "give as many, or leave steps out", option="grid")
+            object.__setattr__(self, "steps", len(self.grid))
+        elif self.grid is not None:
             check_grid(self.grid)
         for name in ("context_noise", "hint_noise"):
             value = getattr(self, name)
@@ -120,12 +129,15 @@ class SamplerConfig:
             problem = f"eta {self.eta} belongs to ddim, not to {self.name or 'unipc'}"
             raise ArgumentError(problem, "leave it out, or choose ddim", option="eta")
 
-    def completed(self, timesteps: int, few_steps: tuple[int, ...] = ()) -> SamplerConfig:
+    def completed(
+        self, timesteps: int, few_steps: tuple[int, ...] = (), searched: tuple[tuple[int, ...], ...] = ()
+    ) -> SamplerConfig:
         """This configuration with name, steps and grid filled in.
 
         Args:
             timesteps: Of the model.
             few_steps: Numbers of steps that the model was tuned for, rising.
+            searched: Timesteps that were searched for the model and unipc, for several numbers of steps.
 
         ArgumentError for the sampler consistency with any other number of steps, or with another grid.
         """
@@ -134,7 +146,8 @@ class SamplerConfig:
         own = DEFAULTS[name]
         if name != "consistency":
             steps = self.steps or min(own.steps or timesteps, timesteps)
-            return replace(self, name=name, steps=steps, grid=self.grid or own.grid)
+            grids = {len(times): times for times in searched} if name == "unipc" else {}
+            return replace(self, name=name, steps=steps, grid=self.grid or grids.get(steps, own.grid))
         if not takes_few:
             problem = f"consistency in {self.steps or 'few'} steps"
             tuned = f"choose {', '.join(map(str, few_steps))}" if few_steps else "this model was not tuned for any"
@@ -149,6 +162,15 @@ def check_grid(name: str) -> None:
     """ArgumentError unless `name` is one of the grids."""
     if name not in GRIDS:
         raise ArgumentError(f"the grid is {name!r}", f"it must be one of {', '.join(GRIDS)}", option="grid")
+
+
+def check_times(times: Sequence[int]) -> tuple[int, ...]:
+    """Timesteps of a grid; ArgumentError unless there are some, and they fall strictly and are at least 0."""
+    are_whole = all(isinstance(time, int) and time >= 0 for time in times)
+    if not times or not are_whole or any(later >= earlier for earlier, later in pairwise(times)):
+        remedy = "give whole numbers from 0 on, each smaller than the one before"
+        raise ArgumentError(f"the timesteps are {list(times)}", remedy, option="grid")
+    return tuple(times)
 
 
 def check_eta(eta: float) -> None:

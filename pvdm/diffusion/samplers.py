@@ -61,7 +61,7 @@ def sample_ddpm(
     schedule: NoiseSchedule,
     steps: int,
     noise: NoiseSource,
-    grid: Grid = "uniform",
+    grid: Grid | tuple[int, ...] = "uniform",
     progress: Progress | None = None,
 ) -> Tensor:
     """Ancestral sampling, DDPM (arXiv 2006.11239) algorithm 2, over any grid; no noise at the last step."""
@@ -80,7 +80,7 @@ def sample_ddim(
     steps: int,
     eta: float = 0.0,
     noise: NoiseSource | None = None,
-    grid: Grid = "uniform",
+    grid: Grid | tuple[int, ...] = "uniform",
     progress: Progress | None = None,
 ) -> Tensor:
     """DDIM (arXiv 2010.02502) eq. 12: eta 0 is deterministic, eta 1 as noisy as ancestral sampling."""
@@ -101,7 +101,7 @@ def sample_dpmpp_2m(
     *,
     schedule: NoiseSchedule,
     steps: int,
-    grid: Grid = "uniform",
+    grid: Grid | tuple[int, ...] = "uniform",
     progress: Progress | None = None,
 ) -> Tensor:
     """DPM-Solver++(2M) (arXiv 2211.01095) algorithm 2: data prediction, multistep, second order.
@@ -121,7 +121,7 @@ def sample_unipc(
     *,
     schedule: NoiseSchedule,
     steps: int,
-    grid: Grid = "uniform",
+    grid: Grid | tuple[int, ...] = "uniform",
     order: int = 2,
     progress: Progress | None = None,
 ) -> Tensor:
@@ -150,7 +150,7 @@ def sample_consistency(
     *,
     schedule: NoiseSchedule,
     steps: int,
-    grid: Grid = "cubic",
+    grid: Grid | tuple[int, ...] = "cubic",
     progress: Progress | None = None,
 ) -> Tensor:
     """Multistep consistency sampling (Heek et al. 2024, arXiv 2403.06807) algorithm 2, for a network tuned for it.

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pvdm.diffusion.sampler_config import check_times
 from pvdm.errors import ArgumentError
 
 Parameterization = Literal["eps", "x0", "v"]
@@ -30,6 +31,8 @@ class DiffusionConfig:
         autoguidance: Weight of guidance by the model's own early weights, its `guide`, that sampling has by default
             (Karras et al. 2024, arXiv 2406.02507); training then keeps them, see `AveragedWeights`. 0, as released, is
             a model without a guide.
+        searched_times: Timesteps of UniPC that were searched for this model (`pvdm export --search-steps`), each tuple
+            for as many steps.
     """
 
     timesteps: int = 1000
@@ -38,6 +41,7 @@ class DiffusionConfig:
     prediction: Parameterization = "eps"
     border_fade: int = 0
     autoguidance: float = 0.0
+    searched_times: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         if self.timesteps < 1:
@@ -46,6 +50,7 @@ class DiffusionConfig:
             bounds = f"linear_start {self.linear_start} and linear_end {self.linear_end}"
             raise ArgumentError(bounds, "give values with 0 < linear_start <= linear_end < 1", option="linear_start")
         check_parameterization(self.prediction)
+        object.__setattr__(self, "searched_times", tuple(check_times(times) for times in self.searched_times))
         if self.border_fade < 0:
             raise ArgumentError(f"border_fade is {self.border_fade}", "it must be at least 0", option="border_fade")
         if not 0 <= self.autoguidance < math.inf:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pvdm.diffusion.sampler_config import Grid, check_grid
+from pvdm.diffusion.sampler_config import Grid, check_grid, check_times
 from pvdm.diffusion.schedule import Level, NoiseSchedule
 from pvdm.errors import ArgumentError
 from pvdm.runtime.progress_callback import Progress
@@ -39,7 +39,7 @@ class Step(NamedTuple):
 
 
 def walk(
-    x: Tensor, schedule: NoiseSchedule, steps: int, *, grid: Grid, progress: Progress | None = None
+    x: Tensor, schedule: NoiseSchedule, steps: int, *, grid: Grid | tuple[int, ...], progress: Progress | None = None
 ) -> Iterator[Step]:
     """The steps of a grid for a batch like x (b, c, l); `progress` is called after each with (steps done, steps)."""
     levels = [schedule.level(time) for time in time_grid(schedule, steps, grid=grid)]
@@ -49,7 +49,7 @@ def walk(
             progress(done, steps)
 
 
-def time_grid(schedule: NoiseSchedule, steps: int, *, grid: Grid = "uniform") -> list[int]:
+def time_grid(schedule: NoiseSchedule, steps: int, *, grid: Grid | tuple[int, ...] = "uniform") -> list[int]:
     """The steps + 1 times that a sampler visits, strictly falling from T-1 to -1; ValueError for too many steps.
 
     * uniform: the integer parts of linspace(-1, T-1, steps + 1), as released.
@@ -59,12 +59,18 @@ def time_grid(schedule: NoiseSchedule, steps: int, *, grid: Grid = "uniform") ->
       (arXiv 2206.00364) eq. 5.
     * logsnr: log(alpha / sigma) rises evenly between these two, the logSNR steps of DPM-Solver (arXiv 2206.00927).
 
-    The last two end at time 0 before the clean latent, the others where their power takes them.
+    The last two end at time 0 before the clean latent, the others where their power takes them. A grid may also be the
+    steps' timesteps themselves.
     """
     timesteps = schedule.config.timesteps
     if not 1 <= steps <= timesteps:
         remedy = f"with {timesteps} diffusion times choose 1 to {timesteps}"
         raise ArgumentError(f"{steps} sampling steps", remedy, option="steps")
+    if isinstance(grid, tuple):
+        if len(check_times(grid)) != steps or grid[0] >= timesteps:
+            remedy = f"give {steps} of 0 to {timesteps - 1}"
+            raise ArgumentError(f"the timesteps are {list(grid)}", remedy, option="grid")
+        return [*grid, -1]
     check_grid(grid)
     if grid == "uniform":  # in integers, for a floating-point linspace may fall just short of one and be truncated
         return [n * timesteps // steps - 1 for n in range(steps, -1, -1)]

@@ -161,7 +161,9 @@ class LatentModel(AdaptedModel):
 
         InputError for autoguidance without a weak model, and for steps that the sampler cannot take with this model.
         """
-        complete = sampler.completed(self.diffusion.timesteps, self.denoiser.config.few_steps)
+        complete = sampler.completed(
+            self.diffusion.timesteps, self.denoiser.config.few_steps, self.diffusion.searched_times
+        )
         if complete.autoguidance is None:  # that of few steps has been distilled
             is_guided = self.guide is not None and complete.name != "consistency"
             return replace(complete, autoguidance=self.diffusion.autoguidance if is_guided else 0.0)

@@ -121,8 +121,10 @@ def _is_like(value: Any, default: Any, name: str) -> bool:
         return _is_whole(value, least=least, most=MAX_LAYERS if name in LAYERS else MAX_SIZE)
     if isinstance(default, float):
         return _is_number(value)
+    if name == "searched_times":
+        return isinstance(value, (list, tuple)) and all(_is_like(times, (), "few_steps") for times in value)
     if name in COUNTS:
-        return isinstance(value, (list, tuple)) and all(_is_whole(item, least=1) for item in value)
+        return isinstance(value, (list, tuple)) and all(_is_whole(item, least=0) for item in value)
     if default == ():
         return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
     if isinstance(default, tuple):
