@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+from browsing import launched
 from isolation import Isolation
 from PIL import Image
 
@@ -85,6 +87,13 @@ def isolation() -> Iterator[Isolation]:
     """Runs commands in processes of their own; the one that they are forked from takes seconds to start."""
     with Isolation() as run:
         yield run
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser for `browsing.opened`."""
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import csv
 import re
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from benchmark.small_report import figure, small_results, video, write_benchmark
+from browsing import PATIENCE, opened
 
 from pvdm.benchmark.report import write_report
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser is installed ({', '.join(NAMES)})")
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 MODELS = ("Generated · 400/400, ddim · 16 frames", "Other model · 16 frames")
 FRONTS = ("ink", "soft", "accent", "warn", "good", "reference", *(f"c{index}" for index in range(6)))
-PATIENCE = 20_000
-"""Milliseconds to wait for anything, on a machine that has other work."""
 
 
 @pytest.fixture(scope="module")
@@ -40,52 +33,28 @@ def report(tmp_path_factory) -> Path:
     return write_report(write_benchmark(tmp_path_factory.mktemp("report"), content))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS, timeout=PATIENCE)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def desk(browser, report) -> Iterator[sync_api.Page]:
+def desk(browser, report) -> Iterator[Page]:
     """The page on a wide screen."""
     with opened(browser, report, width=1280, height=900) as page:
         yield page
 
 
-@contextmanager
-def opened(browser, report: Path, *, width: int, height: int) -> Iterator[sync_api.Page]:
-    """The page; in the end nobody must have been asked for anything, and the console be silent."""
-    page = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True).new_page()
-    page.set_default_timeout(PATIENCE)
-    complaints = []
-    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: complaints.append(request.url))
-    page.goto(report.as_uri())
-    yield page
-    page.context.close()
-    own = (report.as_uri(), "blob:", "data:")
-    assert [complaint for complaint in complaints if not complaint.startswith(own)] == []
-
-
-def visible_clips(page: sync_api.Page) -> list[str]:
+def visible_clips(page: Page) -> list[str]:
     return page.eval_on_selector_all(
         ".clip", "all => all.filter(clip => clip.offsetParent).map(clip => clip.dataset.kind + clip.dataset.class)"
     )
 
 
-def time_of(page: sync_api.Page, selector: str) -> float:
+def time_of(page: Page, selector: str) -> float:
     return page.eval_on_selector(selector, "video => video.currentTime")
 
 
-def wait_for_playing(page: sync_api.Page, selector: str) -> None:
+def wait_for_playing(page: Page, selector: str) -> None:
     wait_until(page, lambda: time_of(page, selector) > 0.04)
 
 
-def wait_until(page: sync_api.Page, holds: Callable[[], bool]) -> None:
+def wait_until(page: Page, holds: Callable[[], bool]) -> None:
     """Asks again and again; the page's policy forbids Playwright's own way, which is `eval`."""
     for _ in range(PATIENCE // 20):
         if holds():
@@ -152,7 +121,7 @@ def test_two_models_are_offered_first_and_only_videos_of_one_length(desk):
     assert not any("40 frames" in option for option in offered)
 
 
-def judge(page: sync_api.Page, keys: str) -> list[str]:
+def judge(page: Page, keys: str) -> list[str]:
     """Presses the keys, one a pair, and returns what the page's comparison held while it did."""
     seen = []
     for key in keys:
@@ -163,7 +132,7 @@ def judge(page: sync_api.Page, keys: str) -> list[str]:
     return seen
 
 
-def downloaded(page: sync_api.Page, button: str) -> list[dict[str, str]]:
+def downloaded(page: Page, button: str) -> list[dict[str, str]]:
     with page.expect_download() as download:
         page.locator(button).click()
     assert download.value.suggested_filename == "pvdm-votes.csv"
@@ -230,7 +199,7 @@ def test_a_phone_s_menu_is_whole(browser, report):
         assert phone.eval_on_selector("#how h2", "title => title.getBoundingClientRect().top") >= 0
 
 
-def column(page: sync_api.Page, section: str, number: int) -> list[str]:
+def column(page: Page, section: str, number: int) -> list[str]:
     """A column of the first table of a section."""
     rows = page.locator(f"{section} table").first.locator("tbody tr")
     return rows.evaluate_all("(rows, number) => rows.map(row => row.cells[number].textContent)", number)

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from browsing import opened
 from curation.small_catalogue import Plain, catalogue
 
 from pvdm.curation.report.clip_thumbnails import write_thumbnails
 from pvdm.curation.report.curation_report import write_report
 from pvdm.curation.report.report_columns import usable
 from pvdm.data.catalogue.selection import seconds_of, select
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser is installed ({', '.join(NAMES)})")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-PATIENCE = 30_000
-"""Milliseconds to wait for anything, on a machine that has other work."""
 
 
 @pytest.fixture(scope="module")
@@ -35,29 +25,6 @@ def clips(tmp_path_factory):
 def report(clips) -> Path:
     folder = clips.path.parent
     return write_report(clips, folder, write_thumbnails(clips.table, folder / "thumbnails", Plain, most=60))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS, timeout=PATIENCE)
-        yield browser
-        browser.close()
-
-
-@contextmanager
-def opened(browser, report: Path, width: int = 1280, **options) -> Iterator[sync_api.Page]:
-    """The page; in the end nobody must have been asked for anything, and the console be silent."""
-    context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-    context.set_default_timeout(PATIENCE)
-    tab, complaints = context.new_page(), []
-    tab.on("console", lambda message: complaints.append(message.text))
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.on("request", lambda request: complaints.append(request.url))
-    tab.goto(report.as_uri())
-    yield tab
-    context.close()
-    assert [said for said in complaints if not said.startswith((report.as_uri(), "data:"))] == []
 
 
 def settle(tab) -> None:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from browsing import PATIENCE
 
 from pvdm.curation.preferences.blind_pairs import write_pairs
 from pvdm.curation.preferences.vote_server import vote_server
 from pvdm.curation.preferences.votes import VOTES, VoteLog
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser is installed ({', '.join(NAMES)})")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-PATIENCE = 30_000
-"""Milliseconds to wait for anything, on a machine that has other work."""
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
 @pytest.fixture
@@ -45,16 +41,8 @@ def served(folder: Path, port: int = 0) -> Iterator[int]:
         thread.join()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS, timeout=PATIENCE)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def tab(browser) -> Iterator[sync_api.Page]:
+def tab(browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 390, "height": 800})
     context.set_default_timeout(PATIENCE)
     yield context.new_page()

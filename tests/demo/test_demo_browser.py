@@ -6,43 +6,25 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import browsing
 import pytest
 
 from pvdm.demo.demo_folder import Demo
 from pvdm.demo.demo_page import write_page
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser is installed ({', '.join(NAMES)})")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 TEXTS = ("h2", "td", ".soft", ".kicker", ".content", ".motion", ".good", ".bad", "figcaption")
-PATIENCE = 30_000
-"""Milliseconds to wait for anything, on a machine that has other work."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS, timeout=PATIENCE)
-        yield browser
-        browser.close()
 
 
 @contextmanager
-def opened(browser, page: Path, width: int = 1280, **options) -> Iterator[sync_api.Page]:
-    """The page from its file; in the end nothing outside must have been asked for, and the console be silent."""
-    context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-    context.set_default_timeout(PATIENCE)
-    tab, asked, said = context.new_page(), [], []
-    tab.on("request", lambda request: asked.append(request.url))
-    tab.on("console", lambda message: said.append(message.text))
-    tab.on("pageerror", lambda error: said.append(str(error)))
-    tab.goto(page.as_uri())
-    yield tab
-    context.close()
-    assert not said and all(url.startswith("file:") for url in asked)
+def opened(browser, page: Path, width: int = 1280, **options) -> Iterator[Page]:
+    """The page, which may ask for the files beside it."""
+    with browsing.opened(browser, page, width=width, own=(page.parent.as_uri(),), **options) as tab:
+        yield tab
 
 
 def test_videos_start_by_themselves_and_can_be_paused(browser, demo):
