@@ -14,6 +14,9 @@ import pytest
 from raw_heap import heap, shot, spans, write
 
 from pvdm.cli import main
+from pvdm.curation.curation import Curated
+from pvdm.curation.curation_plan import Plan
+from pvdm.curation.folder.catalogue_folder import write_catalogue
 from pvdm.data.catalogue.clip_table import read_clips
 
 STEPS = "cuts,motion,quality,duplicates"
@@ -142,6 +145,15 @@ def test_clips_of_another_catalogue_are_duplicates(raw, catalogue, tmp_path):
     (folder / "again.mp4").symlink_to(raw / "joined.mp4")
     assert curate(folder, tmp_path / "made", "--against", str(catalogue)) == 0
     assert [row["duplicate_of"].startswith("catalogue/") for row in rows_of(tmp_path / "made")] == [True] * 3
+
+
+def test_files_that_the_latest_run_does_not_make_are_deleted(tmp_path):
+    nothing = Curated([], {"a.mp4": "it holds no frame"})
+    write_catalogue(Plan(tmp_path, tmp_path / "made", ("duplicates",)), nothing)
+    (tmp_path / "made" / ".clips.123.parquet").touch()  # of a run that was killed
+    assert (tmp_path / "made" / "hashes.parquet").exists()
+    write_catalogue(Plan(tmp_path, tmp_path / "made", ("motion",)), nothing)
+    assert {path.name for path in (tmp_path / "made").iterdir()} == {"clips.parquet", "README.md", "report.html"}
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from pvdm.curation.clip_frames import ClipFrames
 from pvdm.curation.curation import Curated
 from pvdm.curation.curation_plan import Plan
 from pvdm.curation.folder.catalogue_rows import HASHES, Row, rows_of
+from pvdm.curation.folder.hash_table import FILE as HASHES_FILE
 from pvdm.curation.folder.hash_table import mark_duplicates, write_hashes
 from pvdm.curation.report.clip_thumbnails import write_thumbnails
-from pvdm.curation.report.curation_report import write_report
+from pvdm.curation.report.curation_report import REPORT, write_report
 from pvdm.curation.scan.scan_steps import clip_settings
 from pvdm.data.catalogue.clip_table import CLIPS, ClipTable, read_clips, table_of, write_clips
-from pvdm.files.atomic_write import write_through
+from pvdm.files.atomic_write import remove, write_through
 from pvdm.video import VideoInfo
 
 CARD, THUMBNAILS = "README.md", "thumbnails"
@@ -25,12 +26,15 @@ CARD, THUMBNAILS = "README.md", "thumbnails"
 def write_catalogue(plan: Plan, curated: Curated, *, against: Sequence[Path] = ()) -> tuple[ClipTable, str]:
     """Writes all files of a catalogue, and returns its table and what it holds, in a line.
 
-    Those of an earlier run are replaced, each in one step. Clips that are in the catalogues `against` are duplicates.
+    Those of an earlier run are replaced, each in one step; what this run does not make is deleted. Clips that are in
+    the catalogues `against` are duplicates.
     """
     rows = rows_of(plan, curated)
     if "duplicates" in plan.scan_steps:
         mark_duplicates(rows, against)
         write_hashes(plan.output, rows)
+    else:
+        remove(plan.output / HASHES_FILE)
     rows = [{name: value for name, value in row.items() if name != HASHES} for row in rows]
     types = {name: kind for step in plan.clip_steps for name, kind in step.columns.items()}
     metadata = {"root": str(plan.root.resolve()), "steps": _steps(plan)}
@@ -39,7 +43,15 @@ def write_catalogue(plan: Plan, curated: Curated, *, against: Sequence[Path] = (
     write_through(plan.output / CARD, _card(clips, rows).encode())
     pictures = write_thumbnails(clips.table, plan.output / THUMBNAILS, lambda row: _frames(clips.root, row))
     write_report(clips, plan.output, pictures)
+    _remove_temporary(plan.output)
     return clips, _summary(rows)
+
+
+def _remove_temporary(folder: Path) -> None:
+    """Deletes what a killed run has left of the files that `replacing` writes."""
+    for name in map(Path, (CLIPS, HASHES_FILE, CARD, REPORT)):
+        for path in folder.glob(f".{name.stem}.*{name.suffix}"):
+            remove(path)
 
 
 def _steps(plan: Plan) -> dict[str, Any]:
