@@ -236,6 +236,17 @@ def test_transnet_sees_a_cut(make_joined_file: Callable[..., Path]):
 
 
 @needs_weights
+def test_logits_are_those_of_the_package():
+    import torch
+
+    frames = torch.randint(0, 256, (9, 27, 48, 3), dtype=torch.uint8, generator=torch.manual_seed(0))
+    network = load_network()
+    with torch.inference_mode():
+        expected, _ = network._network(frames[None])
+        torch.testing.assert_close(network(frames), expected[0, :, 0])
+
+
+@needs_weights
 def test_loading_leaves_the_generators_alone():
     import torch
 

