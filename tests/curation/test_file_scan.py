@@ -1,12 +1,16 @@
 """A scan in segments gives what one pass gives; frames that cannot be decoded are left out."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from raw_heap import write
 
+from pvdm.curation.curation_plan import Plan
 from pvdm.curation.ledger import Entry, Ledger
 from pvdm.curation.scan import file_scan
+from pvdm.curation.scan.file_clips import is_scanned, known_clips, note_clips, note_segment
 from pvdm.curation.scan.file_scan import Segment, merged_scan, sampled, scan_segment, segments
 from pvdm.curation.scan.raw_files import RawFile, known_file, list_files, study_file
 from pvdm.errors import InputError
@@ -80,3 +84,41 @@ def test_files_are_listed_sorted_without_folders_of_frames(tmp_path, make_video,
     assert list_files(tmp_path / "raw") == ["a.mkv", "b/c.mp4"]
     with pytest.raises(InputError, match="folders of frames alone"):
         list_files(tmp_path / "raw" / "frames")
+
+
+def test_notes_on_a_file_that_changes_meanwhile_are_not_kept(tmp_path, make_video):
+    path = make_video("raw/a.mp4", frames=8)
+    plan = Plan(path.parent, tmp_path / "made", ("motion",))
+    study_file(plan.ledger, plan.root, "a.mp4")
+    file = known_file(plan.ledger, plan.root, "a.mp4")
+    make_video("raw/a.mp4", frames=9)
+    (segment,) = segments(file)
+    with pytest.raises(InputError, match=r"a\.mp4 changed while it was read; run the same command again"):
+        note_segment(plan, file, segment)
+    assert not is_scanned(plan, file, segment)
+    path.unlink()
+    with pytest.raises(InputError, match=r"a\.mp4 cannot be decoded"):
+        note_segment(plan, file, segment)
+
+
+def test_links_to_nothing_and_pipes_are_refused_without_opening_them(tmp_path):
+    (tmp_path / "gone.mp4").symlink_to("nothing.mp4")
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    assert list_files(tmp_path) == ["gone.mp4", "loop.mp4", "pipe.mp4"]
+    for name, why in (("gone", "cannot be read"), ("loop", "cannot be read"), ("pipe", "is no file")):
+        with pytest.raises(InputError, match=rf"{name}\.mp4 {why}"):
+            study_file(Ledger(tmp_path / "ledger"), tmp_path, f"{name}.mp4")
+
+
+def test_a_file_that_is_blank_throughout_is_listed_with_the_cause(tmp_path):
+    write(tmp_path / "raw" / "a.mp4", np.full((12, 48, 64, 3), 90, np.uint8))
+    plan = Plan(tmp_path / "raw", tmp_path / "made", ("cuts",))
+    study_file(plan.ledger, plan.root, "a.mp4")
+    file = known_file(plan.ledger, plan.root, "a.mp4")
+    for segment in segments(file):
+        note_segment(plan, file, segment)
+    note_clips(plan, file)
+    found = known_clips(plan, file)
+    blank = {"first_frame": 0, "last_frame": 11, "cuts": 0, "error": "all of it is blank or fades"}
+    assert found.rows == [blank] and len(found.hashes) == 1

@@ -10,12 +10,12 @@ import numpy as np
 from pvdm.curation.curation_plan import Plan
 from pvdm.curation.ledger import Entry
 from pvdm.curation.scan.file_scan import Segment, merged_scan, scan_segment
-from pvdm.curation.scan.raw_files import RawFile
+from pvdm.curation.scan.raw_files import RawFile, check_unchanged
 from pvdm.curation.scan.scan_steps import clip_settings, hashes, joints, recorders, scan_settings, scores
 from pvdm.curation.scan.spans import Span, spans_between
 from pvdm.errors import InputError
 
-DAMAGED = "its frames are damaged"
+DAMAGED, BLANK = "its frames are damaged", "all of it is blank or fades"
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ def is_scanned(plan: Plan, file: RawFile, segment: Segment) -> bool:
 def note_segment(plan: Plan, file: RawFile, segment: Segment) -> None:
     """Scans a segment into the ledger."""
     notes = scan_segment(plan.root / file.file, file, segment, recorders(plan))
+    check_unchanged(plan.root, file)
     plan.ledger.put(segment.key(file), scan_settings(plan), Entry({}, notes))
 
 
@@ -48,8 +49,12 @@ def note_clips(plan: Plan, file: RawFile) -> None:
     if arrays is None:
         raise InputError(f"{file.file} has not been scanned whole", "run the same command again")
     spans = spans_between(joints(plan, file, arrays), arrays["frame_number"], file.info.frames)
+    check_unchanged(plan.root, file)
     rows = [_row(plan, file, arrays, span) for span in spans]
     each = [np.empty(0, np.uint64) if span.damaged else hashes(plan, arrays, span) for span in spans]
+    if not spans:
+        rows = [{"first_frame": 0, "last_frame": file.info.frames - 1, "cuts": 0, "error": BLANK}]
+        each = [np.empty(0, np.uint64)]
     stored = {
         "hashes": np.concatenate([np.empty(0, np.uint64), *each]),
         "ends": np.cumsum([len(part) for part in each]),

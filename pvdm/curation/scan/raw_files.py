@@ -54,7 +54,7 @@ def list_files(root: Path) -> list[str]:
 
     Folders of frames are no files. InputError if the folder is missing or holds no video file.
     """
-    files = [path.relative_to(root).as_posix() for path in find_videos(root) if path.is_file()]
+    files = [path.relative_to(root).as_posix() for path in find_videos(root) if not path.is_dir()]
     if not files:
         raise InputError(f"{root} holds folders of frames alone", "give a folder of video files")
     return files
@@ -89,11 +89,30 @@ def study_file(ledger: Ledger, root: Path, file: str) -> None:
     path = root / file
     try:
         settings = _settings(path)
+        if not path.is_file():
+            raise InputError(f"{path} is no file", "move it away")
         info = probe(path)
         digest = _digest(path)
+        if _settings(path) != settings:
+            raise _changed(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error})", "check it") from error
     ledger.put(_key(file), settings, Entry({"digest": digest, "info": asdict(info)}))
+
+
+def check_unchanged(root: Path, file: RawFile) -> None:
+    """InputError if a file is not what it was when it was hashed, so that what was read since may be of another."""
+    path = root / file.file
+    try:
+        settings = _settings(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error})", "check it") from error
+    if (settings["size"], settings["modified"]) != (file.size, file.modified):
+        raise _changed(path)
+
+
+def _changed(path: Path) -> InputError:
+    return InputError(f"{path} changed while it was read", "run the same command again")
 
 
 def _settings(path: Path) -> dict[str, Any]:
