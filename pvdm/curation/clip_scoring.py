@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from pvdm.curation.clip_frames import ClipFrames
@@ -11,7 +12,7 @@ from pvdm.curation.clip_step import ClipStep
 from pvdm.curation.curation_plan import Plan
 from pvdm.curation.ledger import Entry
 from pvdm.curation.scan.file_clips import FileClips
-from pvdm.curation.scan.raw_files import RawFile
+from pvdm.curation.scan.raw_files import RawFile, check_unchanged
 from pvdm.curation.scan.scan_steps import clip_settings
 from pvdm.errors import InputError
 
@@ -29,8 +30,18 @@ def chunks(clips: FileClips) -> list[list[Row]]:
 
 def scored(plan: Plan, step: ClipStep, file: RawFile, rows: Sequence[Row]) -> list[Row | None]:
     """What the ledger has of a chunk: the columns of each clip, None if it has not been scored."""
-    entry = plan.ledger.get(_key(step, file, rows), _settings(plan, step))
+    entry = plan.ledger.get(key_of(plan, step, file, rows), _settings(plan, step))
     return entry.values["rows"] if entry else [None] * len(rows)
+
+
+def key_of(plan: Plan, step: ClipStep, file: RawFile, rows: Sequence[Row]) -> str:
+    """Of the scores of a chunk in the ledger: the same for files of one content with the same beside them."""
+    read = _steps_before(plan, step) if step.reads_scores else []
+    beside = [list(each.beside(plan.root / file.file, file.file)) for each in (*read, step)]
+    place = f"{rows[0]['first_frame']}-{rows[-1]['last_frame']}-{len(rows)}"
+    if any(beside):
+        place = f"{place}-{sha256(json.dumps(beside).encode()).hexdigest()[:16]}"
+    return f"{step.name}/{file.digest[:2]}/{file.digest}/{place}"
 
 
 def score_chunk(plan: Plan, step: ClipStep, file: RawFile, rows: Sequence[Row]) -> None:
@@ -40,8 +51,7 @@ def score_chunk(plan: Plan, step: ClipStep, file: RawFile, rows: Sequence[Row]) 
     run.
     """
     found, failed = scored(plan, step, file, rows), None
-    names = [each.name for each in plan.clip_steps]
-    earlier = [scored(plan, before, file, rows) for before in plan.clip_steps[: names.index(step.name)]]
+    earlier = [scored(plan, before, file, rows) for before in _steps_before(plan, step)]
     for i, row in enumerate(rows):
         if found[i] is None:
             known = {column: value for each in earlier for column, value in (each[i] or {}).items()}
@@ -49,7 +59,8 @@ def score_chunk(plan: Plan, step: ClipStep, file: RawFile, rows: Sequence[Row]) 
                 found[i] = _in_this_process(step).score(clip_of(plan, file, row, {**row, **known}))
             except InputError as error:
                 failed = failed or error
-    plan.ledger.put(_key(step, file, rows), _settings(plan, step), Entry({"rows": found}))
+    check_unchanged(plan.root, file)
+    plan.ledger.put(key_of(plan, step, file, rows), _settings(plan, step), Entry({"rows": found}))
     if failed:
         raise failed
 
@@ -65,14 +76,12 @@ def _settings(plan: Plan, step: ClipStep) -> dict[str, Any]:
     own = {"step": step.settings()}
     if not step.reads_scores:
         return own
-    names = [each.name for each in plan.clip_steps]
-    before = [each.settings() for each in plan.clip_steps[: names.index(step.name)]]
+    before = [each.settings() for each in _steps_before(plan, step)]
     return {**own, "clips": clip_settings(plan), "before": before}
 
 
-def _key(step: ClipStep, file: RawFile, rows: Sequence[Row]) -> str:
-    place = f"{rows[0]['first_frame']}-{rows[-1]['last_frame']}-{len(rows)}"
-    return f"{step.name}/{file.digest[:2]}/{file.digest}/{place}"
+def _steps_before(plan: Plan, step: ClipStep) -> Sequence[ClipStep]:
+    return plan.clip_steps[: [each.name for each in plan.clip_steps].index(step.name)]
 
 
 _steps: dict[str, ClipStep] = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from pvdm.curation.clip_frames import ClipFrames
@@ -24,6 +25,13 @@ class ClipStep(Protocol):
 
     def settings(self) -> dict[str, Any]:
         """What the scores depend on, JSON-able: a change computes them anew."""
+        ...
+
+    def beside(self, path: Path, file: str) -> Sequence[str]:
+        """What the scores of a file's clips depend on besides its content, such as texts beside it; often nothing.
+
+        path, file: As in `ClipFrames`.
+        """
         ...
 
     def check(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from pvdm.curation.clip_scoring import chunks, scored
+from pvdm.curation.clip_scoring import chunks, key_of, scored
 from pvdm.curation.clip_step import ClipStep
 from pvdm.curation.curation_plan import Plan
 from pvdm.curation.engines.task import Task
@@ -129,8 +129,10 @@ def _divisions(plan: Plan, files: Iterable[RawFile]) -> Iterator[Task]:
 
 
 def _scorings(plan: Plan, step: ClipStep, files: Iterable[tuple[RawFile, FileClips]]) -> Iterator[Task]:
-    clips_of = {file.digest: clips for file, clips in files}
-    for file in _distinct(file for file, _ in files):
-        for rows in chunks(clips_of[file.digest]):
-            if None in scored(plan, step, file, rows):
+    taken = set()
+    for file, clips in files:
+        for rows in chunks(clips):
+            key = key_of(plan, step, file, rows)
+            if key not in taken and None in scored(plan, step, file, rows):
                 yield StepTask(plan, step, file, rows)
+            taken.add(key)

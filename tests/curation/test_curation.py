@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from raw_heap import heap, shot, spans, write
 
 from pvdm.cli import main
-from pvdm.curation.curation import Curated
+from pvdm.curation.curation import Curated, scores_of
+from pvdm.curation.curation import curate as curate_files
 from pvdm.curation.curation_plan import Plan
+from pvdm.curation.engines.task import Task, perform
 from pvdm.curation.folder.catalogue_folder import write_catalogue
+from pvdm.curation.steps.captioning import CaptionStep
 from pvdm.data.catalogue.clip_table import read_clips
 
 STEPS = "cuts,motion,quality,duplicates"
 WITHOUT_TRANSNET = (
     "import sys, pvdm.commands.curate as c; c.TRANSNET = 'absent'; from pvdm.cli import main; sys.exit(main())"
 )
+
+
+class InThisProcess:
+    """An engine for steps that a test changes."""
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, str | None]]:
+        for task in tasks:
+            yield task, perform(task)
+
+    def close(self) -> None: ...
 
 
 def curate(raw: Path, output: Path, *options: str, steps: str = STEPS) -> int:
@@ -125,6 +139,25 @@ def test_a_run_that_is_killed_resumes_to_the_same(raw, catalogue, tmp_path):
     assert not (tmp_path / "made" / "clips.parquet").exists()
     assert curate(raw, tmp_path / "made") == 0
     assert read_clips(tmp_path / "made").table.equals(read_clips(catalogue).table)
+
+
+def test_captions_of_copies_are_those_beside_each_and_edits_are_read(raw, tmp_path, monkeypatch):
+    monkeypatch.setattr("pvdm.curation.steps.captioning.CaptionStep._told", lambda *_: [("a sea", "image")])
+    folder = tmp_path / "raw"
+    for name, text in (("a", "one"), ("b", "two"), ("c", None)):
+        (folder / name).mkdir(parents=True)
+        shutil.copy(raw / "one.mp4", folder / name / "x.mp4")
+        if text:
+            (folder / name / "x.txt").write_text(text)
+
+    def captions() -> list[list[str]]:
+        plan = Plan(folder, tmp_path / "made", ("motion",), (CaptionStep(),))
+        curated = curate_files(plan, InThisProcess(), progress=False)
+        return [row["captions"] for file, clips in curated.files for row, _ in scores_of(plan, file, clips)]
+
+    assert captions() == [["one", "a sea"], ["two", "a sea"], ["a sea"]]
+    (folder / "b" / "x.txt").write_text("three")
+    assert captions() == [["one", "a sea"], ["three", "a sea"], ["a sea"]]
 
 
 def test_a_name_that_is_no_text_is_listed_and_the_rest_goes_on(raw, tmp_path):

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from pvdm.curation.clip_frames import ClipFrames
 from pvdm.curation.steps.caption_models import IMAGE, OPTIONS, PROMPTS, SUMMARY, VIDEO, CaptionModels, Model
 from pvdm.data.layouts.captions import captions_of, read_table
+from pvdm.errors import InputError
 
 if TYPE_CHECKING:
     from pvdm.curation.steps.caption_template import TemplateCaptions
@@ -47,6 +48,13 @@ class CaptionStep:
         shown = {"frames": VIDEO_FRAMES, "short_side": SHORT_SIDE}
         return {"models": self.models.settings(), **shown, TEMPLATE: self._template.settings()}
 
+    def beside(self, path: Path, file: str) -> Sequence[str]:
+        """The captions beside a file, or why they cannot be read, and the name of its folder."""
+        try:
+            return [*self._sidecar(path, file), PurePosixPath(file).parent.name]
+        except InputError as error:
+            return [error.problem]
+
     def check(self) -> None:
         """InputError if a model cannot be used; says what is missing if there is none."""
         self.models.check()
@@ -57,18 +65,18 @@ class CaptionStep:
 
     def score(self, clip: ClipFrames) -> dict[str, Any]:
         """The columns of a clip; InputError if its frames cannot be decoded or a model does not answer."""
-        found = [(text, SIDECAR) for text in self._sidecar(clip)] + list(self._told(clip))
+        found = [(text, SIDECAR) for text in self._sidecar(clip.path, clip.file)] + list(self._told(clip))
         if not found:
             found = [(text, TEMPLATE) for text in self._template(clip)]
         return {"captions": [text for text, _ in found], "caption_sources": [source for _, source in found]}
 
-    def _sidecar(self, clip: ClipFrames) -> list[str]:
+    def _sidecar(self, path: Path, file: str) -> list[str]:
         """The captions beside the video, and in tables of the folders that it lies in; InputError if unreadable."""
-        folders = list(clip.path.parents)[: len(Path(clip.file).parts)][::-1]
+        folders = list(path.parents)[: len(Path(file).parts)][::-1]
         for folder in folders:
             if folder not in self._tables:
                 self._tables[folder] = read_table(folder)
-        found = (captions_of(clip.path, folder, self._tables[folder]) for folder in folders)
+        found = (captions_of(path, folder, self._tables[folder]) for folder in folders)
         return list(dict.fromkeys(chain.from_iterable(found)))
 
     def _told(self, clip: ClipFrames) -> Iterator[tuple[str, str]]:

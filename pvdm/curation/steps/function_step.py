@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from importlib import import_module
@@ -44,6 +44,10 @@ class FunctionStep:
         """The function's name and the digest of the file that defines it."""
         file = inspect.getsourcefile(inspect.unwrap(self._function))
         return {"function": self.name, "digest": sha256(Path(file).read_bytes()).hexdigest() if file else None}
+
+    def beside(self, path: Path, file: str) -> Sequence[str]:
+        """Nothing."""
+        return ()
 
     def check(self) -> None:
         """InputError if the function cannot be imported."""

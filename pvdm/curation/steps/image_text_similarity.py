@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,6 +63,10 @@ class SimilarityStep:
 
         head = self.model.aesthetic_head
         return {"model": self.model.name, "digest": fingerprint(self.model.name), "head": head and sha256_of(head)}
+
+    def beside(self, path: Path, file: str) -> Sequence[str]:
+        """Nothing."""
+        return ()
 
     def check(self) -> None:
         """InputError if no weights are given, or not as they should be."""

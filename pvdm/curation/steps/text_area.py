@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -99,6 +100,10 @@ class TextStep:
             "characters": [LEAST_CHARACTERS, SHORT],
             "watermark": WATERMARK.pattern,
         }
+
+    def beside(self, path: Path, file: str) -> Sequence[str]:
+        """Nothing."""
+        return ()
 
     def check(self) -> None:
         """InputError if RapidOCR is not installed."""
