@@ -197,6 +197,14 @@ def test_crop_removes_bars(sides):
     assert tuple(clip[f"crop_{side}"] for side in ("top", "bottom", "left", "right")) == sides
 
 
+def test_a_bar_that_cannot_be_seen_is_as_the_opposite_one():
+    frames = [with_bars(frame, 30, 30, 0, 0) for frame in moving_object()[:15]]
+    for frame in frames:
+        frame[-60:-30, : int(0.6 * frame.shape[1])] = 0  # dark ground above the lower bar
+    clip = scores(frames)
+    assert [clip[f"crop_{side}"] for side in ("top", "bottom", "left", "right")] == [30, 30, 0, 0]
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_bars_of_a_turned_video_are_those_displayed(turns):
     shown = cv2.cvtColor(with_bars(texture(6), 40, 20, 0, 64), cv2.COLOR_RGB2GRAY)

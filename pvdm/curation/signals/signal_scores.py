@@ -21,6 +21,12 @@ FEW = 5
 """Frames from one sample to the next among which a single change stands out."""
 
 SIDES = ("top", "bottom", "left", "right")
+SEEN = 0.35
+"""Share of the samples in which the end of a bar must be seen, so that a dark scene is not taken for one..."""
+
+SAME = 0.35
+"""... and the widest bar, of the height or width, that is on the other side, too, where that cannot be seen: an upright
+phone's picture in a wide one has bars of 0.342."""
 
 
 def clip_scores(
@@ -72,11 +78,18 @@ def _median(values: np.ndarray) -> float:
 
 
 def _crop(bars: np.ndarray, height: int, width: int) -> dict[str, int]:
-    """Bars (n, 4) as shares, NaN if unknown. All but a tenth of the pictures have at least the result."""
-    pixels = np.zeros(4)
-    for side, shares in enumerate(bars.T):
-        if len(known := shares[~np.isnan(shares)]):
-            pixels[side] = np.quantile(known, 0.1, method="lower") * (height, height, width, width)[side]
+    """Bars (n, 4) as shares, NaN if unknown. All but a tenth of the pictures that show a bar have at least the result.
+
+    A side that cannot be seen, as below a dark street, or for subtitles in the bar, is as the opposite one.
+    """
+    shares = np.full(4, np.nan)
+    for side, each in enumerate(bars.T):
+        known = each[~np.isnan(each)]
+        if len(known) and len(known) >= SEEN * len(each):
+            shares[side] = np.quantile(known, 0.1, method="lower")
+    opposite = shares[[1, 0, 3, 2]]
+    shares = np.where(np.isnan(shares) & (opposite <= SAME), opposite, shares)
+    pixels = np.nan_to_num(shares) * (height, height, width, width)
     return {f"crop_{side}": round(value) for side, value in zip(SIDES, pixels, strict=True)}
 
 

@@ -58,7 +58,7 @@ class TemplateCaptions:
     def __call__(self, clip: ClipFrames) -> list[str]:
         """The caption, or none if nothing is clear; InputError if frames cannot be decoded."""
         middle, *pairs = clip.at([0.5, *pair_positions(clip)], short_side=SHORT_SIDE)
-        motion = motion_of(clip, pairs)
+        motion = None if clip.scores.get("kind") == "still" else motion_of(clip, pairs)
         seen = [*self._subject(clip, middle), *_look(_without_bars(middle, clip))]
         sentences = [*seen, *(describe(motion) if motion else ()), *_quote(clip.scores)]
         return [" ".join(sentences)] if sentences else []
