@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pvdm.curation.cuts.arbitration import OPEN, Candidate, heard
+from pvdm.curation.cuts.arbitration import ASKED, OPEN, Candidate, heard
 from pvdm.curation.cuts.decision import find_transitions
 from pvdm.curation.cuts.evidence import CutEvidence
 from pvdm.curation.cuts.frame_evidence import FrameEvidence, around
@@ -184,11 +184,12 @@ def test_the_arbiter_is_asked_of_open_candidates_alone():
 
     candidates = [
         *(Candidate(number, number - 1, "cut", odds) for number, odds in ((50, OPEN + 1), (200, 1.0), (400, -1.0))),
-        Candidate(600, 610, "dissolve", -OPEN - 1),
+        Candidate(600, 610, "dissolve", OPEN + 1),
+        Candidate(800, 810, "dissolve", ASKED["dissolve"] + 1),
     ]
     odds = [each.log_odds for each in heard(candidates, arbiter, 4000)]
-    assert asked == [(198, 202), (398, 402)]
-    assert odds[0] == OPEN + 1 and odds[1] < 0 < odds[2] and odds[3] == -OPEN - 1
+    assert asked == [(198, 202), (398, 402), (598, 612)]
+    assert odds[0] == OPEN + 1 and odds[1] < 0 < odds[2] and odds[3] < 0 and odds[4] == ASKED["dissolve"] + 1
 
 
 def test_the_arbiter_sees_a_tenth_of_the_frames_at_most():

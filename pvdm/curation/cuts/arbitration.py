@@ -10,7 +10,11 @@ import numpy as np
 from pvdm.curation.cuts.transition import Arbiter
 
 OPEN = 3.0
-"""Log odds within which a verdict is open, and the arbiter is asked."""
+"""Log odds within which a verdict is open."""
+
+ASKED = {"cut": OPEN, "dissolve": 6.0}
+"""Log odds within which the arbiter is asked; a camera that passes over blurred or dark pictures may look more like a
+dissolve than many are."""
 
 NEUTRAL = {"cut": 0.45, "dissolve": 0.3}
 """Probability of the arbiter that says nothing; TransNetV2 is more sparing with high ones at dissolves."""
@@ -38,8 +42,9 @@ class Candidate:
 
 
 def heard(candidates: list[Candidate], arbiter: Arbiter, frames: int) -> list[Candidate]:
-    """The candidates, with the arbiter's log odds added to those that are open, the most open ones first."""
-    asked = sorted((each for each in candidates if abs(each.log_odds) <= OPEN), key=lambda each: abs(each.log_odds))
+    """The candidates, with the arbiter's log odds added to those of `ASKED`, the most open ones first."""
+    asked = [each for each in candidates if abs(each.log_odds) <= ASKED[each.kind]]
+    asked.sort(key=lambda each: abs(each.log_odds))
     cost = np.cumsum([each.end - each.first + 1 + JOINED for each in asked])
     asked = asked[: int(np.searchsorted(cost, max(HEARD * frames, HEARD_AT_LEAST), side="right"))]
     verdict, chosen = np.zeros(frames), set(asked)
