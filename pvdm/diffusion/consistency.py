@@ -1,6 +1,6 @@
 """Multistep consistency: a network whose step ends where many small ones would; Heek et al. 2024, arXiv 2403.06807.
 
-The times of a grid of n steps cut the way from noise to clean into n segments. In each, the network learns to predict,
+The n timesteps of a grid cut the way from noise to clean into n segments. In each, the network learns to predict,
 from any time of the segment, the clean latent by which one step leads to its end: consistency tuning (Geng et al. 2024,
 arXiv 2406.14548) is the case of one segment.
 """
@@ -8,7 +8,6 @@ arXiv 2406.14548) is the case of one segment.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -31,15 +30,15 @@ class Jump(NamedTuple):
     end: int
 
 
-def jumps(schedule: NoiseSchedule, steps: int, parts: int) -> list[list[Jump]]:
-    """All jumps of each segment of a grid of `steps`, which `parts` small steps cut evenly in the grid's own measure.
+def jumps(schedule: NoiseSchedule, times: tuple[int, ...], parts: int) -> list[list[Jump]]:
+    """All jumps of each segment that begins at one of the timesteps, which `parts` small steps cut.
 
-    Timesteps are integers, so the segments near the clean end have fewer.
+    The small steps are even in the measure of the cubic grid. Timesteps are integers, so the segments near the clean
+    end have fewer.
     """
-    times = time_grid(schedule, steps, grid=FEW_STEPS_GRID)
     power, timesteps = POWERS[FEW_STEPS_GRID], schedule.config.timesteps
     found = []
-    for start, end in pairwise(times):
+    for start, end in pairwise(time_grid(schedule, len(times), grid=times)):
         ends = ((np.array([end, start]) + 1) / timesteps) ** (1 / power)
         inner = np.rint(timesteps * np.linspace(*ends, parts + 1) ** power - 1).astype(int)
         visited = np.unique([end, *inner.clip(end, start), start]).tolist()
@@ -47,16 +46,10 @@ def jumps(schedule: NoiseSchedule, steps: int, parts: int) -> list[list[Jump]]:
     return found
 
 
-def draw_jump(random: np.random.Generator, schedule: NoiseSchedule, steps: int, parts: int) -> Jump:
-    """A jump of `jumps`; each segment is as likely as any other."""
-    segments = _jumps_of(schedule, steps, parts)
+def draw_jump(random: np.random.Generator, segments: Sequence[Sequence[Jump]]) -> Jump:
+    """One of all `jumps`; each segment is as likely as any other."""
     segment = segments[random.integers(len(segments))]
     return segment[random.integers(len(segment))]
-
-
-@cache
-def _jumps_of(schedule: NoiseSchedule, steps: int, parts: int) -> list[list[Jump]]:
-    return jumps(schedule, steps, parts)
 
 
 def moved(prediction: Prediction, to: Tensor, schedule: NoiseSchedule) -> Tensor:

@@ -38,6 +38,10 @@ DEFAULTS: dict[SamplerName, Defaults] = {
 }
 
 
+SEARCHED = ("unipc", "consistency")
+"""Samplers that take the timesteps which were searched for a model."""
+
+
 @dataclass(frozen=True)
 class SamplerConfig:
     """How latents are sampled; steps and grid have defaults for each sampler, see `completed`.
@@ -137,25 +141,27 @@ class SamplerConfig:
         Args:
             timesteps: Of the model.
             few_steps: Numbers of steps that the model was tuned for, rising.
-            searched: Timesteps that were searched for the model and unipc, for several numbers of steps.
+            searched: Timesteps of unipc that were searched for the model, for several numbers of steps; a tuned model
+                was tuned for them.
 
         ArgumentError for the sampler consistency with any other number of steps, or with another grid.
         """
         takes_few = bool(few_steps) and (self.steps is None or self.steps in few_steps)
         name: SamplerName = self.name or ("consistency" if takes_few else "unipc")
-        own = DEFAULTS[name]
+        own, grids = DEFAULTS[name], {len(times): times for times in searched} if name in SEARCHED else {}
         if name != "consistency":
             steps = self.steps or min(own.steps or timesteps, timesteps)
-            grids = {len(times): times for times in searched} if name == "unipc" else {}
             return replace(self, name=name, steps=steps, grid=self.grid or grids.get(steps, own.grid))
         if not takes_few:
             problem = f"consistency in {self.steps or 'few'} steps"
             tuned = f"choose {', '.join(map(str, few_steps))}" if few_steps else "this model was not tuned for any"
             raise ArgumentError(problem, f"{tuned}, or another sampler", option="steps" if few_steps else "name")
-        if self.grid not in (None, own.grid):
+        steps = self.steps or few_steps[-1]
+        grid = grids.get(steps, own.grid)
+        if self.grid not in (None, grid):
             problem = f"the grid is {self.grid} for the sampler consistency"
             raise ArgumentError(problem, "leave it out: the model was tuned for one", option="grid")
-        return replace(self, name=name, steps=self.steps or few_steps[-1], grid=own.grid)
+        return replace(self, name=name, steps=steps, grid=grid)
 
 
 def check_grid(name: str) -> None:

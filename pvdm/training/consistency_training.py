@@ -12,14 +12,17 @@ from torch import Tensor
 from pvdm.conditions.given_frames import GivenFrames
 from pvdm.diffusion import (
     Condition,
+    Jump,
     SamplerConfig,
     TimeDistribution,
     VideoNoise,
     clean_of_step,
     draw_jump,
+    jumps,
     moved,
     pseudo_huber,
     q_sample,
+    time_grid,
     to_prediction,
 )
 from pvdm.diffusion.consistency import check_few_steps
@@ -39,9 +42,10 @@ class ConsistencyTraining(FineTuning):
     """Consistency tuning (Geng et al. 2024, arXiv 2406.14548) in segments (Heek et al. 2024, arXiv 2403.06807).
 
     Of each sample, a number n of steps is drawn, of which the network is told, and a jump within one of the n segments
-    (`pvdm.diffusion.consistency`): from its later time, the network is to predict where it would lead from the earlier
-    one, at which a copy of itself, without gradient, is asked. The jumps are halved over the training. Conditions are
-    dropped as in any training of the model.
+    (`pvdm.diffusion.consistency`). They begin at the timesteps that were searched for the model (`pvdm export
+    --search-steps`), or at those of the cubic grid. From the later time of the jump, the network is to predict where it
+    would lead from the earlier one, at which a copy of itself, without gradient, is asked. The jumps are halved over
+    the training. Conditions are dropped as in any training of the model.
 
     The model as it was, the teacher, leads from the later time to the earlier one, guided as `teacher` says, so that
     guidance is distilled and costs nothing in few steps. Without a teacher the clip itself does, with the same noise.
@@ -126,6 +130,7 @@ class ConsistencyTraining(FineTuning):
             raise InputError("teacher.guidance_interval is set", "leave it out: a batch has clips of many noise levels")
         self.parts, self.halvings, self.any_steps, self.huber = parts, halvings, any_steps, huber
         self.is_distilled, model = teacher is not None, VideoGenerator.load(init_from).requires_grad_(False).eval()
+        self._jumps: tuple[int, dict[int, list[list[Jump]]]] | None = None
         self._held = [model]  # in a list: it is no part of the checkpoint
         self.teacher_sampler = model.completed(teacher or SamplerConfig(name="unipc"))
 
@@ -152,14 +157,26 @@ class ConsistencyTraining(FineTuning):
 
         The samples for any number of steps have 0, their time `any_t`, and clean for both others.
         """
-        counts, parts, rows = self.generator.denoiser.config.few_steps, self.parts << self.halved, []
+        counts, segments, rows = self.generator.denoiser.config.few_steps, self._segments(self.halved), []
         for own, time in zip(draws(batch, Draw.JUMP), any_t.tolist(), strict=True):
             if own.random() < self.any_steps:
                 rows.append((0, time, -1, -1))
                 continue
             steps = int(own.choice(counts))
-            rows.append((steps, *draw_jump(own, self.generator.schedule, steps, parts)))
+            rows.append((steps, *draw_jump(own, segments[steps])))
         return tuple(on_device(batch, torch.tensor(rows)).unbind(1))
+
+    def _segments(self, halved: int) -> dict[int, list[list[Jump]]]:
+        """The jumps for each number of steps, after so many halvings."""
+        if self._jumps is None or self._jumps[0] != halved:
+            model, parts = self.generator, self.parts << halved
+            samplers = (SamplerConfig("consistency", count) for count in model.denoiser.config.few_steps)
+            grids = (
+                time_grid(model.schedule, found.steps, grid=found.grid) for found in map(model.completed, samplers)
+            )
+            jumped = {len(times) - 1: jumps(model.schedule, tuple(times[:-1]), parts) for times in grids}
+            self._jumps = halved, jumped
+        return self._jumps[1]
 
     @property
     def halved(self) -> int:

@@ -42,7 +42,7 @@ def spread_at(schedule, time: int) -> float:
 @pytest.mark.parametrize("steps", [1, 2, 4, 8])
 def test_jumps_lead_down_each_segment_of_the_grid(schedule, steps):
     grid = time_grid(schedule, steps, grid="cubic")
-    for start, end, segment in zip(grid[:-1], grid[1:], jumps(schedule, steps, 16), strict=True):
+    for start, end, segment in zip(grid[:-1], grid[1:], jumps(schedule, tuple(grid[:-1]), 16), strict=True):
         assert [segment[0].earlier, segment[-1].t] == [end, start]
         assert all(jump.end == end and jump.t > jump.earlier for jump in segment)
         assert all(lower.t == upper.earlier for lower, upper in pairwise(segment))
@@ -52,13 +52,14 @@ def test_jumps_lead_down_each_segment_of_the_grid(schedule, steps):
 def test_one_part_is_the_grid_itself(schedule):
     grid = time_grid(schedule, 4, grid="cubic")
     wanted = [[Jump(start, end, end)] for start, end in pairwise(grid)]
-    assert jumps(schedule, 4, 1) == wanted
+    assert jumps(schedule, tuple(grid[:-1]), 1) == wanted
 
 
 def test_each_segment_is_drawn_as_often_as_any_other(schedule):
     random = np.random.default_rng(0)
-    drawn = [draw_jump(random, schedule, 4, 8) for _ in range(2000)]
-    shares = [np.mean([jump.end == end for jump in drawn]) for end in time_grid(schedule, 4, grid="cubic")[1:]]
+    segments = jumps(schedule, (999, 700, 300, 20), 8)
+    drawn = [draw_jump(random, segments) for _ in range(2000)]
+    shares = [np.mean([jump.end == end for jump in drawn]) for end in (700, 300, 20, -1)]
     assert np.allclose(shares, 0.25, atol=0.04)
 
 
@@ -100,6 +101,7 @@ def test_a_model_of_few_steps_is_sampled_in_them_unless_told_otherwise():
     assert SamplerConfig(steps=2).completed(1000, (2, 4)) == SamplerConfig("consistency", 2, grid="cubic")
     assert SamplerConfig(steps=20).completed(1000, (2, 4)) == SamplerConfig("unipc", 20, grid="cubic")
     assert SamplerConfig("unipc").completed(1000, (2, 4)) == SamplerConfig("unipc", 20, grid="cubic")
+    assert SamplerConfig().completed(1000, (2,), ((900, 30),)) == SamplerConfig("consistency", grid=(900, 30))
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,7 @@ def test_a_model_of_few_steps_is_sampled_in_them_unless_told_otherwise():
         (SamplerConfig("consistency", 3), (2, 4), "consistency in 3 steps; choose 2, 4, or another sampler"),
         (SamplerConfig("consistency"), (), "this model was not tuned for any, or another sampler"),
         (SamplerConfig("consistency", 2, grid="karras"), (2, 4), "the grid is karras"),
+        (SamplerConfig("consistency", grid=(9, 4)), (2, 4), r"the grid is \(9, 4\)"),
     ],
 )
 def test_steps_that_a_model_does_not_take_are_refused(sampler, few_steps, message):
