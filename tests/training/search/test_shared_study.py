@@ -1,10 +1,8 @@
 """The study in its journal: shared by processes, some of which are killed, and refused if it is another one."""
 
 import json
+import multiprocessing
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from dataclasses import replace
@@ -18,21 +16,6 @@ from pvdm.training.search.shared_study import Identity, SharedStudy
 
 pytest.importorskip("optuna")
 
-WORKER = """
-import sys, time
-from pathlib import Path
-from training.search.test_shared_study import open_study
-
-study = open_study(Path(sys.argv[1]), sys.argv[2])
-while (trial := study.next(int(sys.argv[3]))) is not None:
-    with (study.folder_of(trial) / "visits").open("a") as file:
-        file.write(f"{trial.number}\\n")
-    print(trial.number, flush=True)
-    if trial.number == int(sys.argv[4]):
-        time.sleep(600)
-    time.sleep(0.05)
-    study.complete(trial, trial.params["x"])
-"""
 SPACE = "x: {low: 0, high: 1.0}\ny: [a, b]"
 GRID = "x: {low: 0, high: 1.0, points: 5}\ny: [a, b]"
 IDENTITY = Identity((), "data: {path: videos, workers: 2}", "val/loss", "max", grid=False)
@@ -48,22 +31,52 @@ def open_study(folder, method="random", **options):
     return SharedStudy(folder / "tune.journal", folder, space=space, identity=identity, method=method, **options)
 
 
+class Worker:
+    """A process that makes trials, forked from this one, which has imported everything; it writes their numbers."""
+
+    def __init__(self, folder, method, wanted, stuck):
+        read, write = os.pipe()
+        arguments = (folder, method, wanted, stuck, write)
+        self.process = multiprocessing.get_context("fork").Process(target=make_trials, args=arguments, daemon=True)
+        self.process.start()
+        os.close(write)
+        self.stdout = os.fdopen(read)
+
+    def wait(self) -> int:
+        self.process.join()
+        return self.process.exitcode
+
+    def kill(self) -> None:
+        self.process.kill()
+
+
+def make_trials(folder, method, wanted, stuck, output):
+    """The one of number `stuck` takes forever."""
+    study = open_study(folder, method)
+    while (trial := study.next(wanted)) is not None:
+        with (study.folder_of(trial) / "visits").open("a") as file:
+            file.write(f"{trial.number}\n")
+        os.write(output, f"{trial.number}\n".encode())
+        if trial.number == stuck:
+            time.sleep(600)
+        time.sleep(0.05)
+        study.complete(trial, trial.params["x"])
+
+
 @pytest.fixture
-def start(tmp_path, monkeypatch):
-    """`start(method, wanted, stuck)` -> a process that makes trials; the one of number `stuck` takes forever."""
-    processes = []
+def start(tmp_path):
+    """`start(method, wanted, stuck)` -> a `Worker`."""
+    workers = []
 
     def run(method="random", wanted=12, stuck=-1):
-        command = [sys.executable, "-c", WORKER, tmp_path / "study", method, wanted, stuck]
-        environment = {"PYTHONPATH": ":".join(sys.path)}
-        found = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True, env=environment)
-        processes.append(found)
-        return found
+        workers.append(Worker(tmp_path / "study", method, wanted, stuck))
+        return workers[-1]
 
     yield run
-    for process in processes:
-        process.kill()
-        process.communicate()
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+        worker.stdout.close()
 
 
 def trials_in(folder):
@@ -86,7 +99,7 @@ def test_a_trial_whose_process_is_killed_is_failed_and_resumed_in_its_folder(sta
     killed = start(wanted=5, stuck=2)
     while killed.stdout.readline() != "2\n":
         pass
-    killed.send_signal(signal.SIGKILL)
+    killed.kill()
     killed.wait()
     assert trials_in(tmp_path / "study")[1] == {"COMPLETE": 2, "RUNNING": 1}
     assert start(wanted=5).wait() == 0
