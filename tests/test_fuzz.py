@@ -9,7 +9,7 @@ import pytest
 from fuzzing import make_case, make_originals
 from isolation import Ended
 
-CASES = int(os.environ.get("PVDM_FUZZ_CASES", "200"))
+CASES = int(os.environ.get("PVDM_FUZZ_CASES", "100"))
 FIRST = int(os.environ.get("PVDM_FUZZ_FIRST", "0"))
 SECONDS = 60.0
 

@@ -34,7 +34,7 @@ SMALLER = {
 }
 FEWER = {
     "sample": "--steps 1",
-    "extend": "--steps 1",
+    "extend": "--steps 1 --frames 64",
     "evaluate": "--steps 1 --size 32 --num-real 2 --num-fake 2",
     "benchmark": "--settings 1/1 --num-videos 2",
 }
@@ -110,9 +110,9 @@ def test_every_command_runs_and_writes_its_output(world, capfd):
             if line not in run:
                 follow(line, capfd)
             run.add(line)
-    assert probe("long.mp4").frames == 512
-    assert probe("continued.mp4").frames == 512
-    assert [probe(f"futures_seed{seed}.mp4").frames for seed in (0, 1, 2)] == [128] * 3
+    assert probe("long.mp4").frames == 64
+    assert probe("continued.mp4").frames == 64
+    assert [probe(f"futures_seed{seed}.mp4").frames for seed in (0, 1, 2)] == [64] * 3
     assert VideoGenerator.from_pretrained("my_model").training_step == 1
 
 
@@ -122,11 +122,12 @@ def test_the_python_runs_and_says_the_shapes(tmp_path, make_video, monkeypatch):
     small_generator(frames=16, height=32, width=32).save_pretrained("my_model")
     block = python(README).replace("steps=20", "steps=2").replace("seed=0)  # (3,", "seed=0, steps=1)  # (3,")
     names: dict = {}
-    exec(block.replace("num_frames=512", "num_frames=16").replace("256", "32"), names)
-    assert names["videos"].shape == (4, 3, 16, 32, 32) and names["longer"].shape == (3, 128, 32, 32)
+    block = block.replace("num_frames=512", "num_frames=16").replace("frames=128", "frames=64")
+    exec(block.replace("256", "32"), names)
+    assert names["videos"].shape == (4, 3, 16, 32, 32) and names["longer"].shape == (3, 64, 32, 32)
     assert names["clip"].shape == (1, 3, 16, 32, 32)
     assert names["found"].shape == names["video"].shape == (3, 16, 32, 32)  # 40 frames at 25, seen at ten a second
-    for name, frames in (("first.mp4", 16), ("longer.mp4", 128)):
+    for name, frames in (("first.mp4", 16), ("longer.mp4", 64)):
         assert (probe(name).frames, probe(name).fps) == (frames, 10)
     with Image.open("grid.gif") as grid:
         assert (grid.n_frames, grid.info["duration"]) == (16, 100)
