@@ -1,11 +1,9 @@
 """Processes agree on the batch at which they stop, and do not wait for each other to do so."""
 
-import signal
 import time
 
 import torch
 from evaluation.forked import forked
-from miniature import read
 
 from pvdm.training.run.stop_signals import Agreement
 
@@ -49,14 +47,3 @@ def test_without_gloo_the_run_s_own_group_serves(monkeypatch):
         return [agreement(number) for number in (0, 10 * shared.rank, 0)]
 
     assert forked(calls) == [[0, 0, 10]] * 2
-
-
-def test_a_signal_to_one_of_two_processes_stops_both_at_the_same_update(forks, command, make_video, tmp_path):
-    make_video("videos/val/1.mp4", frames=12, height=16, width=24)
-    more = {"trainer__max_steps": 2000, "trainer__devices": 2, "trainer__strategy": "ddp", "data__batch_size": 1}
-    run, last = forks.start(command("fit", "diffusion", **more), processes=2), tmp_path / "run/checkpoints/last.ckpt"
-    run.wait_for(lambda _: last.is_file())
-    run.kill(signal.SIGTERM, rank=1)
-    assert run.wait() == [143, 0], run.output.read_text()
-    assert "SIGTERM: saving after the next batch" in run.output.read_text()
-    assert read(tmp_path / "run")["pvdm"]["training_step"] < 2000
