@@ -135,17 +135,15 @@ def test_the_card_of_the_data_reaches_them(build):
     assert (data.card.name, data.card.license, data.layout, data.split) == ("UCF101", "ours", "ucf101", 2)
 
 
-def test_the_gan_phase_is_off_unless_asked_for(build):
-    assert build(["autoencoder"]).model.adversary is None
-    config = build(["autoencoder", "gan"], "--model.adversary.start=7").model.adversary.config
+def test_in_the_gan_phase_the_average_follows_faster_and_clipping_can_be_left_out(build):
+    options = ["--model.adversary.start=7", "--model.clip_norm=null", "--seed_everything=5"]
+    cli = build(["autoencoder", "gan"], *options)
+    config = cli.model.adversary.config
     assert (config.start, config.weight) == (7, written("gan")["model.init_args.adversary.weight"])
-
-
-def test_the_average_follows_faster_in_the_gan_phase_and_clipping_can_be_left_out(build):
-    cli = build(["autoencoder", "gan"], "--model.clip_norm=null")
     (averaging,) = (found for found in cli.trainer.callbacks if isinstance(found, AveragedWeights))
     assert averaging.decay == 0.999
     assert cli.model.clip_norm is None
+    assert cli.datamodule.options.seed == 5  # the run's
 
 
 def test_the_sizes_of_the_data_reach_the_autoencoder(build):
@@ -172,15 +170,12 @@ def test_an_option_of_the_denoiser_leaves_its_class_alone(config, kind, option):
     assert own and all(found[name] == _as_parsed(value) for name, value in own.items())
 
 
-def test_the_seed_of_the_run_is_that_of_the_data(build):
-    assert build(["autoencoder"], "--seed_everything=5").datamodule.options.seed == 5
-    assert build(["autoencoder"]).datamodule.options.seed == 0
-
-
 def test_values_without_a_config_are_those_for_training(build):
-    trainer = build(["autoencoder"]).trainer
+    cli = build(["autoencoder"])
+    trainer = cli.trainer
     assert trainer.num_sanity_val_steps == 0
     assert trainer.logger.log_dir.rstrip("/") == trainer.default_root_dir
+    assert cli.model.adversary is None and cli.datamodule.options.seed == 0
 
 
 def refusal(arguments, caplog) -> str:

@@ -25,7 +25,7 @@ STAGES = ["autoencoder", "diffusion"]
 def test_the_same_command_goes_on_as_if_it_had_never_stopped(command, tmp_path, stage, caplog):
     caplog.set_level(logging.INFO)
     assert main(command("fit", stage, "straight", trainer__max_steps=8)) == 0
-    for steps, workers in ((3, 0), (8, 2)):  # within an epoch, within the next
+    for steps, workers in ((3, 0), (8, 2)):  # within an epoch, within the next, whatever the number of workers
         assert main(command("fit", stage, "broken", trainer__max_steps=steps, data__workers=workers)) == 0
         assert read(tmp_path / "broken")["global_step"] == steps
     assert caplog.text.count("resuming from") == 1
@@ -62,12 +62,6 @@ def test_a_run_that_was_killed_goes_on_from_its_last_validation(command, tmp_pat
     assert read(tmp_path / "broken")["global_step"] == 6 // interval * interval
     assert main(command("fit", "autoencoder", "broken", **more)) == 0
     assert_same_training(read(tmp_path / "broken"), read(tmp_path / "straight"))
-
-
-def test_workers_do_not_change_the_weights(command, tmp_path):
-    for workers in (0, 2):
-        assert main(command("fit", "autoencoder", f"workers {workers}", data__workers=workers)) == 0
-    assert_same_training(read(tmp_path / "workers 2"), read(tmp_path / "workers 0"))
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -219,15 +213,13 @@ def test_an_error_in_a_worker_is_one_sentence(command, monkeypatch, caplog):
     assert message == refusal(caplog, *command("fit", "autoencoder", data__workers=0))
 
 
-@pytest.mark.parametrize("verb", ["validate", "test", "predict"])
+@pytest.mark.parametrize("verb", ["validate", "test"])  # test_bad_input asks predict
 def test_a_verb_without_a_checkpoint_says_what_to_do(command, caplog, verb):
     assert "run pvdm fit first" in refusal(caplog, *command(verb, "autoencoder"))
     assert "there is no checkpoint none.ckpt" in refusal(caplog, *command(verb, "autoencoder", ckpt_path="none.ckpt"))
 
 
 def test_data_that_do_not_fit_the_model(command, caplog):
-    message = refusal(caplog, *command("fit", "diffusion", data__clips=1))
-    assert "gives 1 clip(s) of 4 frames of 16x16, the model takes 2 of 4 frames of 16x16" in message
     assert "takes 2 of 4 frames of 16x16" in refusal(caplog, *command("fit", "diffusion", data__height=24))
     assert "takes 1 of" in refusal(caplog, *command("fit", "autoencoder", data__clips=2))
 
@@ -240,15 +232,9 @@ def test_data_that_do_not_fit_are_told_by_every_verb(command, caplog, verb, tmp_
     assert "the model takes 2 of" in refusal(caplog, *command(verb, "diffusion", **more))
 
 
-def test_a_missing_first_stage(command, caplog, tmp_path):
-    message = refusal(caplog, *command("fit", "diffusion", model__autoencoder=tmp_path / "none.ckpt"))
-    assert f"there is no model at {tmp_path / 'none.ckpt'}" in message
-
-
 @pytest.mark.parametrize(
     "stage, option, words",
     [
-        ("autoencoder", {"data__height": 20}, "height 20 is not divisible by the patch size 8; choose a multiple of 8"),
         ("autoencoder", {"data__stride": 0}, "the clip's stride is 0; give a positive number"),
         (
             "diffusion",
@@ -262,17 +248,6 @@ def test_a_value_that_a_constructor_refuses(command, caplog, stage, option, word
     assert refusal(caplog, *command("fit", stage, **option)).startswith(f"pvdm: error: {words}")
 
 
-def test_missing_videos(command, caplog, tmp_path):
-    message = refusal(caplog, *command("fit", "autoencoder", data__path=tmp_path / "none"))
-    assert f"the folder {tmp_path / 'none'} does not exist" in message
-
-
-def test_a_run_of_another_size_is_not_gone_on_with(command, caplog):
-    assert main(command("fit", "autoencoder")) == 0
-    message = refusal(caplog, *command("fit", "autoencoder", data__height=24))
-    assert "autoencoder.height is 16 in the checkpoint and 24 in the configuration" in message
-
-
 def test_a_damaged_checkpoint_is_one_sentence_with_what_to_do(command, tmp_path, caplog):
     assert main(command("fit", "autoencoder", trainer__max_steps=5)) == 0
     folder = tmp_path / "run" / "checkpoints"
@@ -284,19 +259,10 @@ def test_a_damaged_checkpoint_is_one_sentence_with_what_to_do(command, tmp_path,
     assert read(tmp_path / "run")["global_step"] == 6
 
 
-def test_debug_shows_where_an_error_comes_from(command, tmp_path):
-    with pytest.raises(InputError, match="does not exist"):
-        main([*command("fit", "autoencoder", data__path=tmp_path / "none"), "--debug"])
-
-
-def test_a_folder_of_the_other_stage_is_not_gone_on_with(command, caplog):
-    assert main(command("fit", "autoencoder")) == 0
-    assert "the checkpoint is of stage 1 and this is stage 2" in refusal(caplog, *command("fit", "diffusion"))
-
-
-def test_resuming_with_other_data_is_logged(command, videos, caplog):
+def test_the_other_stage_does_not_resume_a_run_and_other_data_are_told(command, videos, caplog):
     assert main(command("fit", "autoencoder")) == 0
     assert "other data" not in caplog.text
+    assert "the checkpoint is of stage 1 and this is stage 2" in refusal(caplog, *command("fit", "diffusion"))
     (videos / "train" / "0.mp4").unlink()
     assert main(command("fit", "autoencoder", trainer__max_steps=3)) == 0
     assert "resuming with other data: videos was {'training': 5" in caplog.text
