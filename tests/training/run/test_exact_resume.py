@@ -149,9 +149,8 @@ def test_interrupted_at_any_batch_of_training_or_validation(tmp_path, options):
     assert stop_at > len(straight.updates)
 
 
-@pytest.mark.parametrize("events", [6, 7])
 @pytest.mark.parametrize("options", RUNS.values(), ids=RUNS)
-def test_interrupted_again_and_again(tmp_path, options, events):
+def test_interrupted_again_and_again(tmp_path, options, events=7):
     straight = fit(tmp_path / "straight", **options)
     parts = [fit(tmp_path / "parts", stop_at=events, **options)]
     while parts[-1].updates or parts[-1].validations:
