@@ -26,6 +26,7 @@ GREY_STEP = 4
 def pytest_configure() -> None:
     """Interrupts count, here and in processes that tests start, even if a shell runs the tests in its background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.disable()  # until everything is imported, which leaves no garbage
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,6 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Garbage collections, one of which ends each run of training, need not go through what is imported."""
     gc.freeze()
+    gc.enable()
     atexit.register(gc.unfreeze)  # else extension modules report leaks when the process ends
 
 

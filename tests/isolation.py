@@ -95,10 +95,12 @@ class Isolation:
 
 def serve() -> None:
     """Answers each line of standard input, a job, with a line, its end."""
+    gc.disable()  # imports leave no garbage
     for name in IMPORTED:
         import_module(name)
     import_module("pvdm.training.cli.command").parsed(READ_ONCE)
     gc.freeze()  # so that no child goes through what is imported
+    gc.enable()
     atexit.register(gc.unfreeze)  # else extension modules report leaks when the process ends
     for line in sys.stdin:
         print(json.dumps(asdict(run(Job(**json.loads(line))))), flush=True)  # noqa: T201

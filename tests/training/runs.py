@@ -32,12 +32,15 @@ PATIENCE = 120
 """Seconds after which a process that has not ended is taken to hang."""
 
 SERVER = """
-import atexit, gc, json, os, sys, torch, torch.utils.tensorboard
+import gc
+gc.disable()  # imports leave no garbage
+import atexit, json, os, sys, torch, torch.utils.tensorboard
 from pvdm.cli import main
 import pvdm.training.autoencoder_training
 from pvdm.training.cli.command import parsed
 parsed(sys.argv[1:])
 gc.freeze()
+gc.enable()
 atexit.register(gc.unfreeze)  # else extension modules report leaks when the process ends
 for line in sys.stdin:
     request = json.loads(line)
