@@ -6,10 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from scenedetect import ContentDetector, FrameTimecode
 
 from pvdm.curation.cuts.arbitration import ASKED, OPEN, Candidate, heard
 from pvdm.curation.cuts.decision import find_transitions
-from pvdm.curation.cuts.evidence import CutEvidence
+from pvdm.curation.cuts.evidence import ContentScore, CutEvidence
 from pvdm.curation.cuts.frame_evidence import FrameEvidence, around
 from pvdm.curation.cuts.transition import Transition
 from pvdm.curation.cuts.transnet import load_network, transnet_arbiter
@@ -153,6 +154,14 @@ def test_a_fast_video_is_compared_over_the_same_time():
     video = np.repeat(dissolve(shot(1, 60, speed=0.4), shot(2, 60, speed=0.4), 16), 2, axis=0)
     ((first, last, kind),) = found(video, fps=50)
     assert kind == "dissolve" and abs(first - 88) <= 4 and abs(last - 119) <= 4
+
+
+def test_the_content_score_is_that_of_pyscenedetect():
+    detector, score = ContentDetector(min_scene_len=1), ContentScore()
+    for number, small in enumerate(shot(1, 5, speed=4)):
+        detector.process_frame(FrameTimecode(number, FPS), small)
+        assert score(small) == detector._frame_score
+    assert score(small) == 0 < detector._frame_score
 
 
 def test_a_recorder_that_starts_later_records_the_same():

@@ -151,6 +151,7 @@ def _shift(before: Content | None, after: Content, short_side: int) -> tuple[flo
     steps = (moved - POINTS)[found.ravel() == 1].reshape(-1, 2)
     if len(steps) < len(POINTS) / 4:
         return 0.0, 0.0
-    x, y = np.median(steps, axis=0)
+    ordered = np.sort(steps, axis=0)  # np.median takes three times as long
+    x, y = (ordered[(len(steps) - 1) // 2] + ordered[len(steps) // 2]) / 2
     height, width = after[0]
     return 100 / SIDE * x * width / short_side, 100 / SIDE * y * height / short_side
