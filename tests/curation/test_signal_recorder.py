@@ -8,6 +8,7 @@ import pytest
 
 from pvdm.curation.duplicates.hashed_clip import clip_hashes
 from pvdm.curation.duplicates.picture_hash import distance
+from pvdm.curation.signals.frame_changes import smoothed
 from pvdm.curation.signals.letterbox import bars, likely_bars
 from pvdm.curation.signals.picture_quality import blocking, colorfulness, flat_tone, sharpness
 from pvdm.curation.signals.signal_recorder import SignalRecorder
@@ -297,3 +298,14 @@ def test_frames_of_one_time_and_clips_without_frames_do_no_harm():
     none = clip_scores(arrays, 100, 120, facts=facts)
     assert np.isnan([none["motion"], none["sharpness"]]).all()
     assert len(clip_hashes(arrays, 100, 120)) == 0
+
+
+@pytest.mark.parametrize("window", [5, 9])
+def test_a_path_is_smoothed_by_parabolas(window):
+    path, half, place = np.random.default_rng(0).normal(size=(9, 2)), window // 2, np.arange(9)
+    found = smoothed(path, window)
+    for at in range(9):
+        first = min(max(at - half, 0), 9 - window)
+        near = slice(first, first + window)
+        expected = [np.polyval(np.polyfit(place[near], values[near], 2), at) for values in path.T]
+        np.testing.assert_allclose(found[at], expected, atol=1e-9)
