@@ -45,8 +45,9 @@ def sample(
 
     Guidance and clamping are not applied here but in `make_denoise`, which makes `denoise`.
     """
-    few = config.name == "consistency" and config.steps  # which numbers the network takes is not known here
-    complete = config.completed(schedule.config.timesteps, (config.steps,) if few else ())
+    is_complete = config.name and config.steps and config.grid
+    few_steps = (config.steps,) if config.name == "consistency" and config.steps else ()
+    complete = config if is_complete else config.completed(schedule.config.timesteps, few_steps)
     sampler = SAMPLERS[complete.name]
     walked = {"schedule": schedule, "steps": complete.steps, "grid": complete.grid, "progress": progress}
     optional = {"noise": noise, "eta": complete.eta}

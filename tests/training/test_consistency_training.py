@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from miniature import AUTOENCODER, SIZES, read
@@ -106,6 +108,16 @@ def fit(videos, tmp_path, model):
         return main(["fit", "-c", "configs/consistency.yaml", *(f"--{key}={value}" for key, value in options.items())])
 
     return fit
+
+
+def test_a_model_is_tuned_for_the_timesteps_that_were_searched_for_it(fit, tmp_path):
+    model = VideoGenerator.load(tmp_path / "model")
+    model.diffusion = replace(model.diffusion, searched_times=((900, 300), (70,)))
+    model.save_pretrained(tmp_path / "model", overwrite=True)
+    assert fit() == 0
+    tuned = VideoGenerator.load(tmp_path / "run" / "checkpoints" / "last.ckpt").eval()
+    assert [tuned.completed(SamplerConfig("consistency", steps)).grid for steps in (1, 2)] == [(70,), (900, 300)]
+    assert torch.isfinite(tuned.sample(1, steps=2).float()).all()
 
 
 def test_a_resumed_run_equals_one_that_was_not_interrupted_and_takes_few_steps(fit, tmp_path):

@@ -22,6 +22,17 @@ variant across-coarse "attention_factors: [2, 1], across_factors: [2], frame_pat
 variant convolutions "attention_factors: [], across_factors: [2], frame_patch: 4"
 
 bench --recipe configs/recipes/pvdm2.yaml --output "$output/first"
+mkdir -p "$output/unets"
+python - "$output" "${recipes[@]}" <<'PYTHON' # the folder is that of the second bench before the first one's stage 1 is copied
+import json, pathlib, sys
+from dataclasses import asdict
+from pvdm.training.cli.recipe import read_recipe
+
+output, recipes = pathlib.Path(sys.argv[1]), [read_recipe(pathlib.Path(path)) for path in sys.argv[2:]]
+key = json.loads((output / "first" / "bench.json").read_text())
+key["recipes"] = {recipe.name: [asdict(stage) for stage in recipe.stages] for recipe in recipes}
+(output / "unets" / "bench.json").write_text(json.dumps(key, default=str))
+PYTHON
 for file in "${recipes[@]}"; do # all have the autoencoder and the latents of the first
   run="$output/unets/runs/$(basename "$file" .yaml)-0"
   [ -d "$run" ] || { mkdir -p "$run" && cp -r "$output"/first/runs/pvdm2-0/{autoencoder,calibration-autoencoder,latents-diffusion} "$run"; }
