@@ -58,6 +58,8 @@ class Job:
     file_size: int = 0
     interrupt_after: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
+    lasts: bool = False
+    """Whether it goes on while others run; nobody learns of its end."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,10 @@ def run(job: Job) -> Ended:
     child = os.fork()
     if child == 0:
         _become(job, *(write for _, write in pipes))
+    if job.lasts:
+        for number in sum(pipes, ()):
+            os.close(number)
+        return Ended(None, "", "", 0.0)
     for read, write in pipes:
         os.close(write)
         os.set_blocking(read, False)

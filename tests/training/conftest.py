@@ -35,10 +35,10 @@ def command(videos, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def forks(tmp_path_factory):
+def forks(tmp_path_factory, isolation):
     """A server that runs commands in processes of their own."""
     if sys.platform != "linux":
         pytest.skip("processes are forked, watched in /proc and killed by groups")
-    forks = Forks(tmp_path_factory.mktemp("forks"))
+    forks = Forks(tmp_path_factory.mktemp("forks"), isolation)
     yield forks
     forks.close()

@@ -8,59 +8,27 @@ import logging
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pytest
 import torch
+from isolation import Isolation
 from PIL import Image, ImageSequence
 from pytest import LogCaptureFixture
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from training.miniature import arguments
 
 from pvdm.cli import main
 from pvdm.training.callbacks.averaging import RAW
 
 PATIENCE = 120
 """Seconds after which a process that has not ended is taken to hang."""
-
-SERVER = """
-import gc
-gc.disable()  # imports leave no garbage
-import atexit, json, os, sys, torch, torch.utils.tensorboard
-from pvdm.cli import main
-import pvdm.training.autoencoder_training
-from pvdm.training.cli.command import parsed
-parsed(sys.argv[1:])
-gc.freeze()
-gc.enable()
-atexit.register(gc.unfreeze)  # else extension modules report leaks when the process ends
-for line in sys.stdin:
-    request = json.loads(line)
-    pids = []
-    for environment, arguments in zip(request["environments"], request["arguments"]):
-        pids.append(os.fork())
-        if pids[-1] == 0:
-            torch.set_num_threads(1)  # here: a thread pool that is forked with can abort the process
-            os.setsid()
-            os.environ.update(environment)
-            output = os.open(request["output"], os.O_WRONLY | os.O_APPEND)
-            os.dup2(output, 1), os.dup2(output, 2)
-            sys.argv = ["pvdm", *arguments]
-            sys.exit(main(arguments))
-    print(json.dumps(pids), flush=True)
-    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]), flush=True)
-"""
-"""Has imported everything and read a command line once, and forks processes for each command: that takes longer than
-training.
-"""
 
 
 @dataclass
@@ -69,7 +37,7 @@ class Run:
 
     pids: list[int]
     output: Path
-    server: subprocess.Popen
+    server: TextIO
 
     def kill(self, number: int, *, rank: int = 0, group: bool = False) -> None:
         """Sends a signal, if the process is there to get it, to it or also to its workers."""
@@ -87,7 +55,7 @@ class Run:
         """The exit status, negative if a signal killed it; of several processes, a list of them."""
         signal.signal(signal.SIGALRM, self._hangs)
         signal.alarm(PATIENCE)
-        statuses = json.loads(self.server.stdout.readline())
+        statuses = json.loads(self.server.readline())
         signal.alarm(0)
         return statuses if len(statuses) > 1 else statuses[0]
 
@@ -108,10 +76,13 @@ class Run:
 class Forks:
     """Starts commands one after the other, each in a new process or in several that train together."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, isolation: Isolation) -> None:
         self.folder, self.count = folder, 0
-        read_once = arguments("fit", "diffusion", folder / "run", folder, model__autoencoder=folder)[1:]
-        self.server = subprocess.Popen([sys.executable, "-c", SERVER, *read_once], stdin=-1, stdout=-1, text=True)
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+            isolation([port], Path.cwd(), target=f"training.runs:{serve.__name__}", lasts=True)
+            self.connection, _ = listening.accept()
+        self.server = self.connection.makefile("rw")
 
     def start(self, arguments: list[str], *, processes: int = 1, last: Sequence[object] = ()) -> Run:
         """`last`: more arguments for the last of the processes."""
@@ -122,9 +93,8 @@ class Forks:
         request = {"environments": environments, "output": str(output)}
         request["arguments"] = [[str(part) for part in arguments] for _ in environments]
         request["arguments"][-1] += [str(part) for part in last]
-        self.server.stdin.write(json.dumps(request) + "\n")
-        self.server.stdin.flush()
-        return Run(json.loads(self.server.stdout.readline()), output, self.server)
+        print(json.dumps(request), file=self.server, flush=True)
+        return Run(json.loads(self.server.readline()), output, self.server)
 
     def run(self, arguments: list[str], *, processes: int = 1) -> str:
         """The output of a whole run, which must succeed."""
@@ -133,8 +103,35 @@ class Forks:
         return run.output.read_text()
 
     def close(self) -> None:
-        self.server.stdin.close()
-        self.server.wait(PATIENCE)
+        self.server.close()
+        self.connection.close()
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """Forks processes for the commands that it is asked for at a port, and says which they are and how they end."""
+    with socket.create_connection(("127.0.0.1", int(arguments[0]))) as asked, asked.makefile("rw") as lines:
+        for line in lines:
+            request = json.loads(line)
+            starts = zip(request["environments"], request["arguments"], strict=True)
+            pids = [_forked(environment, words, request["output"]) for environment, words in starts]
+            print(json.dumps(pids), file=lines, flush=True)
+            ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+            print(json.dumps(ends), file=lines, flush=True)
+    return 0
+
+
+def _forked(environment: dict[str, str], arguments: list[str], output: str) -> int:
+    """A process that runs a command."""
+    if pid := os.fork():
+        return pid
+    torch.set_num_threads(1)  # here: a thread pool that is forked with can abort the process
+    os.setsid()
+    os.environ.update(environment)
+    written = os.open(output, os.O_WRONLY | os.O_APPEND)
+    os.dup2(written, 1)
+    os.dup2(written, 2)
+    sys.argv = ["pvdm", *arguments]
+    sys.exit(main(arguments))
 
 
 def _ranks(processes: int) -> list[dict[str, str]]:
