@@ -12,9 +12,9 @@ from pvdm.curation.cuts.transition import Arbiter
 OPEN = 3.0
 """Log odds within which a verdict is open."""
 
-ASKED = {"cut": OPEN, "dissolve": 6.0}
-"""Log odds within which the arbiter is asked; a camera that passes over blurred or dark pictures may look more like a
-dissolve than many are."""
+ASKED = {"cut": 2.5, "dissolve": 6.0}
+"""Log odds within which the arbiter is asked. It has never changed a verdict on a cut beyond. A camera that passes over
+blurred or dark pictures may look more like a dissolve than many are."""
 
 NEUTRAL = {"cut": 0.45, "dissolve": 0.3}
 """Probability of the arbiter that says nothing; TransNetV2 is more sparing with high ones at dissolves."""
