@@ -66,6 +66,10 @@ COMMANDS = {
         "encode and decode a video with the autoencoder",
         "my_model my_video.mp4 --side-by-side --output beside.mp4",
     ),
+    "studio": Verb(
+        "open a page that plays and steers endless video while it is made",
+        "pvdm/sprites-64 --port 7860",
+    ),
     "evaluate": Verb(
         "measure FVD, IS and other metrics of videos or a model by a named protocol",
         "--real my_videos --fake my_model --protocol coherence/16f --output looks.json",

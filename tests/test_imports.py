@@ -33,6 +33,7 @@ REFUSED = {
     "push": ["nothere", "owner/name"],
     "convert": ["--autoencoder", "nothere", "--output", "out"],
     "demo": ["--autoencoder-steps", "0"],
+    "studio": ["nothere"],
 }
 """A mistake for each command."""
 

@@ -19,15 +19,24 @@ def faded(before: Tensor, clips: Tensor, frames: int) -> Tensor:
     """
     if not frames or not before.shape[2]:
         return clips
+    return fade_from(before[:, :, -1:], clips, fade_share(before, clips, frames), frames)
+
+
+def fade_share(before: Tensor, clips: Tensor, frames: int) -> Tensor:
+    """The share of the jump between two clips that `faded` takes away, (b,) in [0, 1]; arguments as there."""
     ahead, behind = before[:, :, -frames - 1 :].float(), clips[:, :, : frames + 1].float()
     usual = torch.cat((_changes(ahead), _changes(behind)), dim=1)
-    jump = behind[:, :, :1] - ahead[:, :, -1:]
-    size = jump.abs().mean((1, 2, 3, 4))
+    size = (behind[:, :, :1] - ahead[:, :, -1:]).abs().mean((1, 2, 3, 4))
     wanted = usual.mean(1) if usual.shape[1] else size
-    excess = jump * (1 - wanted / size.clamp(min=1e-6)).clamp(min=0)[:, None, None, None, None]
+    return (1 - wanted / size.clamp(min=1e-6)).clamp(min=0)
+
+
+def fade_from(last: Tensor, clips: Tensor, share: Tensor, frames: int) -> Tensor:
+    """Clips without this share (b,) of their jump from the frame before, `last` (b, 3, 1, h, w) uint8; see `faded`."""
+    excess = (clips[:, :, :1].float() - last.float()) * share[:, None, None, None, None]
     count = min(frames, clips.shape[2])
     weights = 1 - torch.arange(count, device=clips.device) / frames
-    corrected = behind[:, :, :count] - excess * weights[:, None, None]
+    corrected = clips[:, :, :count].float() - excess * weights[:, None, None]
     return torch.cat((corrected.round().clamp(0, 255).to(clips.dtype), clips[:, :, count:]), dim=2)
 
 
