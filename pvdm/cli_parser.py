@@ -102,6 +102,10 @@ COMMANDS = {
         "select clips of a catalogue by an expression over their scores, as a data set for training",
         'catalogue --where "cuts == 0 and motion > 0.3 and text_area < 0.07" --output selection.parquet',
     ),
+    "study": Verb(
+        "ask many people which of two videos is better, in the browser, and rate what they come from",
+        "real_videos my_model other_model --output my_study",
+    ),
     "configs": Verb(
         "list, print or copy the configs that come with the package",
         "copy autoencoder diffusion --output configs",

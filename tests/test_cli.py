@@ -66,6 +66,13 @@ HELP = {
         "by default tune.journal in the run's folder",
         "by default best.yaml in the run's folder",
     ],
+    "study": [
+        *SAMPLING,
+        "two or more folders of videos or models, which are sampled; or one study, which is resumed",
+        "(default: Which video looks better? Which video moves more naturally?)",
+        "people need a token unless it is this machine's own address (default: 127.0.0.1)",
+        "longest video shown, in seconds (default: 10.0)",
+    ],
     "export": ["training checkpoint (.ckpt) of either stage", "float16"],
     "convert": ["(.pth)", "frame rate of the generated videos, frames per second (default: 25.0)", "float16"],
 }

@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENTS = [
     DOCS / f"{name}.md"
     for name in (
-        *("usage", "conditions", "curation", "evaluation", "scaling", "speed", "stages"),
+        *("usage", "conditions", "curation", "evaluation", "scaling", "speed", "stages", "study"),
         *("quickstart_own_videos", "quickstart_research"),
     )
 ]

@@ -28,6 +28,7 @@ REFUSED = {
     "benchmark": ["ucf101", "--root", "nothere", "--model", "nothere", "--output", "out"],
     "encode": ["--output", "out", "--dtype", "float8"],
     "tune": ["--search", "nothere.yaml"],
+    "study": ["nothere"],
     "configs": ["nothere"],
     "export": ["nothere", "--output", "out"],
     "push": ["nothere", "owner/name"],

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from pvdm.commands.terminal.shared_options import natural, positive, rate
+from pvdm.commands.terminal.shared_options import natural, positive, rate, size
 from pvdm.data import GivenLayout, Part, find_damage
 from pvdm.data.data_options import parse_options
 from pvdm.data.inspection.contact_sheet import contact_sheet
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--split", type=positive, choices=(1, 2, 3), help="split of UCF101; by default 1")
     data.add_argument("--part", choices=get_args(Part), help="part used for training; by default train")
     data.add_argument("--frames", type=positive, help="frames of a clip; by default 16")
-    data.add_argument("--size", type=_size, metavar="HxW", help="size of a clip in pixels; by default 256x256")
+    data.add_argument("--size", type=size, metavar="HxW", help="size of a clip in pixels; by default 256x256")
     data.add_argument("--stride", type=positive, help="frame stride: 4 takes every fourth frame; by default 1")
     data.add_argument("--fps", type=rate, help="frame rate of a clip, frames per second, instead of a stride")
     data.add_argument("--loop", action="store_true", default=None, help="the videos are cycles: clips wrap round")
@@ -133,11 +133,3 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     if options.fps and not options.stride:
         values["stride"] = 1
     return values
-
-
-def _size(text: str) -> tuple[int, int]:
-    """`256x256`: height and width."""
-    sizes = text.split("x")
-    if len(sizes) != 2 or not all(size.isdecimal() and int(size) for size in sizes):
-        raise InputError(f"{text} is not a size", "give height and width as in 256x256")
-    return int(sizes[0]), int(sizes[1])

@@ -1,1 +1,1 @@
-"""The studio: a server whose page plays and steers endless video while it is made."""
+"""What runs in a browser: a page that plays and steers endless video while it is made, and studies of preferences."""

@@ -40,11 +40,13 @@ class Access:
         host: The address that the studio listens at.
         token: The secret that clients must know; None if it listens at this machine's own address alone.
         names: Further names by which it is reached, such as that of a proxy.
+        cookie_name: Of the cookie that keeps the token; cookies know no ports, so each server needs its own.
     """
 
     host: str
     token: str | None = None
     names: tuple[str, ...] = ()
+    cookie_name: str = COOKIE
 
     @classmethod
     def of(cls, host: str, names: tuple[str, ...] = ()) -> Access:
@@ -85,7 +87,7 @@ class Access:
         if self.token is None:
             return True
         try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+            cookie = SimpleCookie(headers.get("cookie", "")).get(self.cookie_name)
         except CookieError:
             cookie = None
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
@@ -94,7 +96,7 @@ class Access:
 
     def cookie(self) -> str | None:
         """The header that lets a browser keep the token; None without one."""
-        return None if self.token is None else f"{COOKIE}={self.token}; Path=/; HttpOnly; SameSite=Strict"
+        return None if self.token is None else f"{self.cookie_name}={self.token}; Path=/; HttpOnly; SameSite=Strict"
 
 
 class Guard:

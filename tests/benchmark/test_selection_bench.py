@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,11 +20,10 @@ from pvdm.commands.terminal.selection_comparison import (
     run_compare,
     run_elo,
 )
-from pvdm.curation.preferences.blind_pairs import read_key
-from pvdm.curation.preferences.votes import VOTES, Vote, VoteLog
 from pvdm.data.catalogue.clip_table import read_clips, write_clips
 from pvdm.data.catalogue.selection import select
 from pvdm.errors import InputError
+from pvdm.evaluation.preferences.study_store import StudyStore
 from pvdm.training.cli.budgeted_training import BudgetedRun
 from pvdm.video import read_video, write_video
 
@@ -87,12 +87,14 @@ def test_from_selections_to_ratings(place, tmp_path, in_process, caplog):
     assert paths == ["calm"] * 2 + ["lively"] * 2
     assert {given["--data.layout"] for given in in_process} == {"catalogue"}
     assert [given["--trainer.max_steps"] for given in in_process] == ["2", "1"] * 2
-    sources, pairs = read_key(tmp_path / "out")
-    assert sources == ["calm", "lively"] and sorted(pair.sample for pair in pairs) == [0, 1]
-    for pair in pairs:
-        samples = np.load(tmp_path / "out" / "runs" / pair.left / "samples.npy")[pair.sample]
-        shown = read_video(tmp_path / "out" / "pairs" / f"{pair.number:04d}-left.mp4").numpy()
-        assert np.abs(shown.astype(float) - samples).mean() < 25
+    with StudyStore(tmp_path / "out") as store:
+        assert store.settings.sources == ("calm", "lively") and [pair.sample for pair in store.pairs.values()] == [0, 1]
+        _, tasks = store.tasks("")
+        for task, (side, name) in itertools.product(tasks, (("left", "one"), ("right", "other"))):
+            pair = store.pairs[task.pair]
+            source = pair.other if (name == "other") != task.is_mirrored else pair.one
+            samples = np.load(tmp_path / "out" / "runs" / source / "samples.npy")[pair.sample]
+            assert np.abs(read_video(store.video(task, side)).numpy().astype(float) - samples).mean() < 25
     in_process.clear()
     compare(place, tmp_path / "out")
     assert not in_process  # everything was there
@@ -102,12 +104,12 @@ def test_from_selections_to_ratings(place, tmp_path, in_process, caplog):
     options = parser.parse_args([str(tmp_path / "out")])
     with pytest.raises(InputError, match="has no votes yet; vote first: pvdm curate vote"):
         run_elo(options)
-    for pair in pairs:
-        choice = "left" if pair.left == "lively" else "right"
-        VoteLog(tmp_path / "out" / VOTES).add(Vote(pair.number, choice, "", "", 1.0))
+    with StudyStore(tmp_path / "out") as store:
+        for task in tasks:
+            store.add_vote(1, task.place, "real", "left" if task.is_mirrored else "right", 1.0)
     run_elo(options)
-    assert "| lively | at least 2000 |" in caplog.text and "2 votes on 2 of 2 pairs" in caplog.text
-    assert (tmp_path / "out" / "elo.md").read_text().count("\n") == 4
+    assert "| lively | at least 2000 |" in caplog.text and "1 person, 2 pairs judged" in caplog.text
+    assert "| lively | at least 2000 |" in (tmp_path / "out" / "elo.md").read_text()
     with pytest.raises(InputError, match="a comparison of other pairs"):
         compare(place, tmp_path / "out", "--pairs", "3")
 

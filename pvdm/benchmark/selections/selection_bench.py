@@ -15,11 +15,11 @@ from torch import Tensor
 
 from pvdm.benchmark.bench_folder import claim_folder
 from pvdm.benchmark.learning.learning_figures import labels_in_turn
-from pvdm.curation.preferences.blind_pairs import KEY, PAGE, PAIRS, write_pairs
-from pvdm.curation.preferences.votes import VOTES
 from pvdm.data.catalogue.clip_table import read_clips
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
+from pvdm.evaluation.preferences.study_folder import PARTS, StudyVideo, write_study
+from pvdm.evaluation.preferences.study_store import STORE
 from pvdm.files.atomic_write import replacing
 from pvdm.generation import VideoGenerator
 from pvdm.training.cli.budgeted_training import BudgetedRun
@@ -27,7 +27,7 @@ from pvdm.training.cli.command import parsed
 from pvdm.training.cli.recipe import Recipe, as_option, read_recipe
 
 MARK, RUNS, SAMPLES = "compare.json", "runs", "samples.npy"
-QUESTION = "Which of the two looks more like a real video?"
+QUESTIONS = {"real": "Which of the two looks more like a real video?"}
 BATCH = 8
 
 logger = logging.getLogger(__name__)
@@ -45,12 +45,13 @@ def run_comparison(options: argparse.Namespace, *, device: torch.device) -> None
         for stage in recipe.stages:
             parsed(run.arguments(stage))
     _claim(options, recipe, selections)
-    if (options.output / KEY).is_file():
+    if (options.output / STORE).is_file():
         logger.info("%s is complete; vote by pvdm curate vote %s", options.output, options.output)
         return
     samples = {name: _samples(options, run, device) for name, run in _trained(runs)}
     fps = VideoGenerator.load(next(iter(runs.values())).checkpoints[-1]).fps
-    pairs = write_pairs(options.output, samples, fps=fps, question=QUESTION, seed=options.seed)
+    shown = ([StudyVideo.of(clip, fps) for clip in clips] for clips in zip(*samples.values(), strict=True))
+    pairs = write_study(options.output, list(samples), shown, questions=QUESTIONS, seed=options.seed)
     logger.info("%d pairs; vote by pvdm curate vote %s", len(pairs), options.output)
 
 
@@ -83,8 +84,7 @@ def _claim(options: argparse.Namespace, recipe: Recipe, selections: Mapping[str,
     key = {name: getattr(options, name) for name in ("budget", "seed", "pairs", "steps", "set")}
     key["selections"] = {name: sha256(path.read_bytes()).hexdigest() for name, path in selections.items()}
     key["recipe"] = [asdict(stage) for stage in recipe.stages]
-    parts = (KEY, PAGE, PAIRS, VOTES, RUNS)  # the key first: without it the rest counts as unfinished
-    claim_folder(options.output, MARK, key, overwrite=options.overwrite, parts=parts, what="comparison")
+    claim_folder(options.output, MARK, key, overwrite=options.overwrite, parts=(*PARTS, RUNS), what="comparison")
 
 
 def _trained(runs: Mapping[str, BudgetedRun]) -> Iterator[tuple[str, BudgetedRun]]:

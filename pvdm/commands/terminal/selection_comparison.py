@@ -6,12 +6,11 @@ import argparse
 import logging
 from pathlib import Path
 
+from pvdm.commands.terminal.served_study import PORT, result_of, serve
 from pvdm.commands.terminal.shared_options import add_device, device_of, natural, positive
-from pvdm.errors import InputError
 from pvdm.files.atomic_write import replacing
 
 RECIPE = "configs/recipes/pvdm2.yaml"
-PORT = 8642
 RATINGS = "elo.md"
 
 logger = logging.getLogger(__name__)
@@ -58,14 +57,7 @@ def add_vote_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_vote(options: argparse.Namespace) -> None:
     """Serves the page until it is interrupted."""
-    from pvdm.curation.preferences.vote_server import vote_server
-
-    with vote_server(options.folder, port=options.port, voter=options.voter) as server:
-        logger.info("vote at http://127.0.0.1:%d; stop with Ctrl+C, votes are kept", server.server_port)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            logger.info("stopped; the ratings: pvdm curate elo %s", options.folder)
+    serve(options.folder, port=options.port, voter=options.voter, then=f"pvdm curate elo {options.folder}")
 
 
 def add_elo_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,16 +66,7 @@ def add_elo_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_elo(options: argparse.Namespace) -> None:
     """Prints the ratings and writes them to the folder."""
-    from pvdm.curation.preferences.blind_pairs import read_key
-    from pvdm.curation.preferences.elo import elo_ratings, elo_table
-    from pvdm.curation.preferences.votes import VOTES, VoteLog
-
-    sources, pairs = read_key(options.folder)
-    known = {pair.number for pair in pairs}
-    votes = [vote for vote in VoteLog(options.folder / VOTES).votes() if vote.pair in known]
-    if not votes:
-        raise InputError(f"{options.folder} has no votes yet", f"vote first: pvdm curate vote {options.folder}")
-    table = elo_table(elo_ratings(sources, pairs, votes))
+    table = result_of(options.folder, vote_by=f"pvdm curate vote {options.folder}")
     with replacing(options.folder / RATINGS, overwrite=True) as temporary:
         temporary.write_text(table, encoding="utf-8")
-    logger.info("%s%d votes on %d of %d pairs", table, len(votes), len({vote.pair for vote in votes}), len(pairs))
+    logger.info(table.rstrip())

@@ -69,6 +69,14 @@ def rate(text: str) -> float:
     return number
 
 
+def size(text: str) -> tuple[int, int]:
+    """`256x256`: height and width."""
+    sizes = text.split("x")
+    if len(sizes) != 2 or not all(size.isdecimal() and int(size) for size in sizes):
+        raise InputError(f"{text} is not a size", "give height and width as in 256x256")
+    return int(sizes[0]), int(sizes[1])
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", help="exported folder, training checkpoint (.ckpt), pvdm/NAME of pvdm models, or owner/name on the Hub"

@@ -1,1 +1,0 @@
-"""What people prefer: blind pairs of videos, their votes, and Elo ratings."""

@@ -1,0 +1,1 @@
+"""A study in the browser: its videos, its server and its pages."""
