@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pvdm.cli_parser import CommandParser
+from pvdm.cli_parser import CommandParser, finite
 from pvdm.commands.terminal.condition_options import add_prompt, add_scores
 from pvdm.commands.terminal.served_study import HOST, PORT, result_of, serve
 from pvdm.commands.terminal.shared_options import (
@@ -71,7 +71,7 @@ def _add_design(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--per-person", type=positive, default=30, help="pairs that a person sees")
     group.add_argument("--checks", type=natural, default=3, help="attention checks of each person: a video and noise")
     group.add_argument("--repeats", type=natural, default=2, help="pairs that a person sees again, sides exchanged")
-    group.add_argument("--seconds", type=float, default=SECONDS, help="longest video shown, in seconds")
+    group.add_argument("--seconds", type=_seconds, default=SECONDS, help="longest video shown, in seconds")
     group.add_argument("--size", type=size, metavar="HxW", help="size of all videos; by default that of the smallest")
     group.add_argument("--fps", type=rate, help="frame rate of folders of frames, frames per second")
 
@@ -98,6 +98,13 @@ def run(options: argparse.Namespace) -> None:
         with ended_by_signals():
             _make(options, questions)
     serve(folder, host=options.host, port=options.port, then=f"pvdm study {folder} --results")
+
+
+def _seconds(text: str) -> float:
+    number = finite(text)
+    if number <= 0:
+        raise InputError(f"{text} is not a duration", "give seconds above 0")
+    return number
 
 
 def _study_of(options: argparse.Namespace) -> Path:

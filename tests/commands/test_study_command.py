@@ -150,6 +150,7 @@ def test_what_cannot_be_compared_leaves_nothing(source, served, tmp_path, caplog
         ((a, tmp_path / "nowhere"), "nowhere"),
         ((a, broken), "x.mp4"),
         ((a, frames.parent), "clip has no frame rate; give --fps 25 for folders of frames"),
+        ((a, broken, "--seconds", 0), "--seconds is 0; give seconds above 0"),
         ((a, broken, "--question", " "), "question 1 is empty"),
         ((a, broken, "--question", "q=A?", "--question", "q=B?"), "the question q is given twice"),
         ((a, broken, "--csv", "votes.csv"), "--csv and --everyone are for the result of a study; add --results"),

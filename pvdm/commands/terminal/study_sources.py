@@ -58,17 +58,20 @@ def study_samples(options: argparse.Namespace, sources: Mapping[str, str], work:
 def match(
     folders: Mapping[str, VideoSet], most: int, *, seed: int, is_beside_models: bool = False
 ) -> dict[str, list[Video]]:
-    """As many videos of each folder, at most `most`, by chance which: those of one name, or if there are none by order.
+    """As many videos of each folder, at most `most`, by chance which: those of one path below it, or else by order.
 
     Samples of models have no names, so beside them the order counts.
     """
-    named = {name: {Path(found.name(video)).stem: video for video in found.videos} for name, found in folders.items()}
+    named = {
+        name: {Path(found.name(video)).with_suffix(""): video for video in found.videos}
+        for name, found in folders.items()
+    }
     common = sorted(set.intersection(*map(set, named.values()))) if len(named) > 1 else []
     if common and not is_beside_models:
         others = sum(len(found.videos) for found in folders.values()) - len(common) * len(folders)
         left = f"; {others} videos have no partner and are left out" if others else ""
         logger.info("videos are paired by name, %d of each source%s", len(common), left)
-        lists = {name: [videos[stem] for stem in common] for name, videos in named.items()}
+        lists = {name: [videos[path] for path in common] for name, videos in named.items()}
     else:
         counts = ", ".join(f"{len(found.videos)} in {name}" for name, found in folders.items())
         if folders:
