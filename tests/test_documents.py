@@ -11,7 +11,7 @@ import pytest
 
 from pvdm.cli import COMMANDS, TRAINING, _parser
 from pvdm.config_parser import option_names
-from pvdm.training import AutoencoderTraining, DiffusionTraining
+from pvdm.training import AutoencoderTraining, ConsistencyTraining, DiffusionTraining
 from pvdm.training.callbacks.evaluation import Evaluation
 from pvdm.training.cli.command import TrainingCLI, main, parsed, parser_of
 
@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENTS = [
     DOCS / f"{name}.md"
     for name in (
-        *("usage", "conditions", "curation", "evaluation", "scaling", "speed", "stages", "study"),
+        *("usage", "conditions", "curation", "evaluation", "few_steps", "scaling", "speed", "stages", "study"),
         *("quickstart_own_videos", "quickstart_research"),
     )
 ]
@@ -80,7 +80,7 @@ def test_a_command_is_understood(line, monkeypatch):
 def known_options() -> set[str]:
     """Every option of training and of our own commands."""
     found = {action.dest for action in parser_of("fit")._actions}
-    for stage in (AutoencoderTraining, DiffusionTraining):
+    for stage in (AutoencoderTraining, DiffusionTraining, ConsistencyTraining):
         found.update(option_names(stage, "model."))
     found.update(option_names(Evaluation, "evaluation."))
     for command in COMMANDS:

@@ -161,6 +161,8 @@ def _inputs(config: Mapping[str, Any], most_classes: float, most_words: float) -
         yield name, "yes" if is_taken else "no"
     counts = ", ".join(map(str, sizes.few_steps))
     yield "few steps", f"tuned for {counts}" if counts else "not tuned for any"
+    searched = ", ".join(str(len(times)) for times in config["diffusion"].get("searched_times", ()))
+    yield "timesteps", f"searched for {searched} steps" if searched else "those of a grid"
     weight = config["diffusion"].get("autoguidance")
     yield "autoguidance", f"{weight:g}, by early weights in the model" if weight else "none"
 
