@@ -34,5 +34,5 @@ class Limits:
     upload_bytes: int = 256 * 2**20
     message_bytes: int = 64 * 2**10
     messages: float = 50.0
-    silence: float = 30.0
+    silence: float = 15.0
     return_time: float = 60.0

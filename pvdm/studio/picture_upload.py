@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
 from torch import Tensor
 
@@ -41,7 +42,7 @@ def read_upload(data: bytes, size: tuple[int, int], *, most_pixels: int) -> Uplo
     except DAMAGE as error:
         raise InputError("the file cannot be read as a picture", REMEDY) from error
     own = pixels.shape[:2]
-    return UploadedPicture(resize_and_crop(pixels[None], *size)[:, 0], own, _cut(own, size))
+    return UploadedPicture(resize_and_crop(np.array(pixels)[None], *size)[:, 0], own, _cut(own, size))
 
 
 def _cut(own: tuple[int, int], size: tuple[int, int]) -> str:

@@ -28,6 +28,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen()  # whoever comes while the model is loaded waits
     except (OSError, OverflowError) as error:
         bound.close()
         if getattr(error, "errno", None) == errno.EADDRINUSE:
@@ -35,7 +36,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
         if getattr(error, "errno", None) == errno.EACCES:
             raise InputError(f"port {port} needs more rights than this user has", "give {port=7860}") from error
         raise InputError(
-            f"{host} is no address of this machine", "give {host=127.0.0.1}, or 0.0.0.0 for all"
+            f"{host} is no address of this machine", "pass {host} 127.0.0.1, or 0.0.0.0 for all"
         ) from error
     return bound
 

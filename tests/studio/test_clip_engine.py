@@ -62,7 +62,7 @@ def test_clips_that_wait_with_the_same_settings_make_one_batch():
         tasks += asked(
             engine, request("a"), request("b", steps=8), request("c", prompt="x", prompt_guidance=0.0), request("d")
         )
-        await asyncio.sleep(0.02)
+        await until(lambda: engine.place("d"))
         assert [engine.place(name) for name in "abcd"] == [1, 2, 3, 4] and engine.place("first") == 0
         gate.let_through(4)
         assert [made.batch for made in await asyncio.gather(*tasks)] == [1, 2, 1, 2, 1]
@@ -75,7 +75,7 @@ def test_owners_take_turns_however_much_one_asks_for():
         tasks = asked(engine, request("first"))
         await until(lambda: gate.batches)
         tasks += asked(engine, *[request("greedy")] * 3, request("modest"))
-        await asyncio.sleep(0.02)
+        await until(lambda: engine.place("modest"))
         gate.let_through(5)
         await asyncio.gather(*tasks)
 
@@ -130,16 +130,17 @@ def test_who_stops_waiting_gives_up_its_turn():
     def endless(generator, report):
         try:
             while True:
+                begun.append("endless")
                 yield
         finally:
             ended.append("steps")
 
     def long(generator, report):
-        began.set()
+        begun.append("long")
         while True:
             report(0.5)
 
-    began = threading.Event()
+    begun = []
 
     async def scenario(engine, gate):
         (first,) = asked(engine, request("first"))
@@ -147,18 +148,17 @@ def test_who_stops_waiting_gives_up_its_turn():
         tasks = asked(engine, request("a"), request("b"))
         await asyncio.sleep(0.01)
         tasks[0].cancel()
-        await asyncio.sleep(0.01)
-        assert engine.place("a") == 0 and engine.place("b") == 1
+        await until(lambda: (engine.place("a"), engine.place("b")) == (0, 1))
         gate.let_through(2)
         await asyncio.gather(first, tasks[1])
         for work in (endless, long):
             job = asyncio.ensure_future(engine.run("job", work))
-            await asyncio.sleep(0.02)
+            await until(lambda work=work: work.__name__ in begun)
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
         gate.let_through()
         await engine.clip(request("c"))
-        assert began.is_set() and ended == ["steps"]
+        assert ended == ["steps"]
 
     assert run(scenario).batches == [["first"], ["b"], ["c"]]
 

@@ -44,7 +44,7 @@ class Workshop:
     seats: Seats
     encoders: Executor
     streams: Callable[[], int]
-    patience: float = 30.0
+    patience: float = 15.0
 
 
 class ClipSender:

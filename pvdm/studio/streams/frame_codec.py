@@ -22,7 +22,8 @@ H264, JPEG = "h264", "jpeg"
 CODEC_NUMBERS = {H264: 1, JPEG: 2}
 KEY_FRAME = 1
 JPEG_QUALITY, PICTURE_QUALITY = 88, 75
-OPTIONS = {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "crf": "20", "x264-params": "mbtree=0:scenecut=0"}
+OPTIONS = {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "crf": "20"}
+OPTIONS |= {"x264-params": "mbtree=0:scenecut=0"}  # the first frame of a clip is its only key frame
 
 
 class Frame(NamedTuple):
