@@ -14,7 +14,7 @@ from pvdm.studio.access import is_loopback
 from pvdm.studio.app import Studio, studio_app
 
 GRACE_SECONDS = 1
-PING_SECONDS = 5.0
+PING_SECONDS, ANSWER_SECONDS = 10.0, 20.0
 QUEUED_MESSAGES = 16
 """Messages of a client that wait to be read."""
 
@@ -63,7 +63,7 @@ def serve(studio: Studio, bound: socket.socket) -> None:
         ws_max_size=studio.limits.message_bytes,
         ws_max_queue=QUEUED_MESSAGES,
         ws_ping_interval=PING_SECONDS,
-        ws_ping_timeout=PING_SECONDS,
+        ws_ping_timeout=ANSWER_SECONDS,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

@@ -68,7 +68,7 @@ def test_scores_are_numbers_where_the_model_has_them():
 def test_guidance_by_what_is_not_given_is_off():
     assert USUAL.sampler() == replace(USUAL, prompt_guidance=7.0, label_guidance=7.0).sampler()
     told = replace(USUAL, prompt="a", label="run", anchor="p").sampler()
-    assert (told.prompt_guidance, told.label_guidance, told.hint_noise) == (2.0, 1.0, ANCHOR_NOISE)
+    assert (told.prompt_guidance, told.label_guidance, told.hint_noise) == (1.0, 1.0, ANCHOR_NOISE)
 
 
 def test_the_facts_of_models():

@@ -48,7 +48,7 @@ class StreamSettings:
     seed: int = 0
     steps: int = 4
     guidance: float = 0.0
-    prompt_guidance: float = 2.0
+    prompt_guidance: float = 1.0
     label_guidance: float = 1.0
     motion: float | None = None
     first_picture: str | None = None
