@@ -12,8 +12,8 @@ from generation.small_models import hinted_generator
 from PIL import Image
 
 from pvdm.cli import main
-from pvdm.commands.repair import in_words, spans_of
 from pvdm.errors import InputError
+from pvdm.generation.tasks.missing_frames import in_words, spans_of
 from pvdm.video import read_video
 
 
@@ -73,11 +73,11 @@ def test_damaged_frames_are_made_anew_beside_named_ones(model, frames, tmp_path)
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ([], "lacks no frame; say which to make anew: --missing 40-47 60"),
+        ([], "lacks no frame; say which to make anew by --missing, such as 40-47 60"),
         (["--missing", "12"], "there is no frame 12 in"),
         (["--missing", "3-99999999999999"], "there is no frame 99999999999999 in"),
-        (["--missing", "5-3"], "--missing is 5-3; give frame numbers or spans, as in 40-47 60"),
-        (["--missing", "a"], "--missing is a; give"),
+        (["--missing", "5-3"], "the span of missing frames is 5-3; give --missing such as 40-47 60"),
+        (["--missing", "a"], "the span of missing frames is a; give"),
         (["--missing", "0-11"], "none of frames 0 to 7 is there"),
     ],
 )
@@ -97,5 +97,5 @@ def test_spans_count_both_ends():
     assert spans_of(["40-43", "60", "7"]) == [range(40, 44), range(60, 61), range(7, 8)]
     assert in_words({1, 2, 3, 7, 9, 10}) == "1-3 7 9-10"
     assert in_words(set(range(0, 40, 2))).endswith("and 10 more spans")
-    with pytest.raises(InputError, match="--missing is 4-"):
+    with pytest.raises(InputError, match="missing frames is 4-"):
         spans_of(["4-"])
