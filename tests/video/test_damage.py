@@ -57,6 +57,17 @@ def test_damage_is_found_by_the_index_and_by_decoding_all(tmp_path):
     assert found.path == paths[1] and "1.avi cannot be decoded as a video (frame 12 is damaged)" in found.cause
 
 
+def test_a_picture_far_larger_than_the_first_is_not_decoded(tmp_path):
+    """Of the same shape, so that nothing else refuses it; a few kilobytes could ask for gigabytes."""
+    small, grown = tmp_path / "small.ts", tmp_path / "grown.ts"
+    encode(small, moving(8))
+    encode(grown, np.full((1, 48 * 44, 64 * 44, 3), 90, np.uint8), options={"preset": "ultrafast"})
+    path = tmp_path / "both.ts"
+    path.write_bytes(small.read_bytes() + grown.read_bytes())
+    with pytest.raises(InputError, match=r"both\.ts cannot be decoded as a video"):
+        read_frames(path, range(9))
+
+
 def without_first(path: Path, source: Path, packets: int) -> None:
     """A recording that starts in the middle of a stream."""
     with av.open(str(source)) as container, av.open(str(path), "w") as shortened:

@@ -19,6 +19,9 @@ from pvdm.video.timeline import pack, unpack
 
 Clock = Literal["pts", "dts"]
 UNINDEXED = ("mpegts", "mpeg")  # seeks in these use dts, and incomplete packets are not marked
+MOST_GROWTH, LARGE_PICTURE = 4, 2**22
+"""A picture with more pixels than this many times those of the header, and than the second number, is not decoded: a
+file of a few kilobytes could fill the memory with it."""
 RAW = ("mpegvideo",)  # no container, hence no timestamps: FFmpeg guesses them, the first one wrongly
 
 
@@ -147,9 +150,10 @@ def video_stream(container: av.container.InputContainer, path: Path) -> av.video
         raise undecodable(path, "there is no decoder for its codec")
     if stream.metadata.get("alpha_mode") == "1":
         raise undecodable(path, "its transparency is stored as a second picture (WebM), which is not supported")
-    stream.codec_context.thread_count = 1
-    if stream.codec_context.name == "mjpeg":  # it does not report damaged frames otherwise
-        stream.codec_context.options = {"err_detect": "explode"}
+    codec = stream.codec_context
+    codec.thread_count = 1
+    explode = {"err_detect": "explode"} if codec.name == "mjpeg" else {}  # it does not report damaged frames otherwise
+    codec.options = {"max_pixels": str(max(MOST_GROWTH * codec.width * codec.height, LARGE_PICTURE)), **explode}
     return stream
 
 
