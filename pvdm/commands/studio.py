@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import logging
+from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 
 from pvdm.cli_parser import whole
+from pvdm.commands.terminal.progress_bars import Bars
 from pvdm.commands.terminal.shared_options import (
     add_adapters,
     add_cuda_graphs,
     add_model,
     load_model,
     positive,
+    shared_work,
 )
 from pvdm.errors import InputError
+from pvdm.files.atomic_write import check_output
+from pvdm.generation.input_video import check_input
 from pvdm.generation.model_files import check_model
 from pvdm.studio.limits import Limits
 
 PACKAGED = "pvdm/sprites-64"
 MOST_PORT = 65535
 NEEDED = ("fastapi", "uvicorn", "websockets", "python_multipart")
+
+logger = logging.getLogger(__name__)
 
 
 def port(text: str) -> int:
@@ -53,10 +62,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-clips", type=positive, default=Limits.clips, help="clips of a timeline; the oldest are forgotten"
     )
+    group = parser.add_argument_group("clips again")
+    group.add_argument(
+        "--replay",
+        type=Path,
+        metavar="FILE",
+        help="instead of opening a page, make the clips of a JSON file that it has exported, bit for bit",
+    )
+    group.add_argument("--output", type=Path, help="their video (.mp4, .webm, .gif, .webp, or a folder of png frames)")
+    group.add_argument("--overwrite", action="store_true", help="replace existing output")
 
 
 def run(options: argparse.Namespace) -> None:
     check_model(options.model)  # first, because it is quick
+    if options.replay or options.output:
+        _replay(options)
+    else:
+        _serve(options)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    """Opens the page until a signal ends it."""
     if missing := [name for name in NEEDED if find_spec(name) is None]:
         raise InputError(f"the studio needs {missing[0].replace('_', '-')}", "pip install 'pvdm[studio]'")
     from pvdm.studio.access import Access
@@ -73,3 +99,21 @@ def run(options: argparse.Namespace) -> None:
     access = Access.of(options.host, tuple(options.name or ()))
     generator = load_model(options)
     serve(Studio.of(generator, options.model, access=access, limits=limits, precision=options.precision), bound)
+
+
+def _replay(options: argparse.Namespace) -> None:
+    """Makes the clips of a JSON file again."""
+    if not options.replay or not options.output:
+        given, lacking = ("--replay", "--output") if options.replay else ("--output", "--replay")
+        raise InputError(f"{given} is given without {lacking}", "give both, or neither to open the page")
+    check_input(options.replay)
+    check_output(options.output, overwrite=options.overwrite)
+    generator = load_model(options)
+    from pvdm.studio.replays.replay_file import replay_video
+
+    bars, more = Bars(), {"precision": options.precision, "overwrite": options.overwrite}
+    with shared_work():
+        frames = replay_video(
+            generator, options.model, options.replay, options.output, progress=partial(bars, "making"), **more
+        )
+    logger.info("%d frames in %s", frames, options.output)

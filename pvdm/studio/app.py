@@ -18,6 +18,9 @@ from starlette.exceptions import HTTPException
 from pvdm.errors import InputError, sentence
 from pvdm.generation import VideoGenerator
 from pvdm.studio.access import Access, Guard
+from pvdm.studio.jobs.api_page import api_page
+from pvdm.studio.jobs.job_queue import JobQueue
+from pvdm.studio.jobs.job_routes import job_routes
 from pvdm.studio.limits import Limits
 from pvdm.studio.picture_upload import read_upload
 from pvdm.studio.stream_model import StreamModel
@@ -45,6 +48,7 @@ class Studio:
 
     def __init__(self, model: StreamModel, engine: ClipEngine, *, access: Access, limits: Limits | None = None) -> None:
         self.model, self.engine, self.access, self.limits = model, engine, access, limits or Limits()
+        self.jobs = JobQueue(engine, self.limits.jobs)
         own = {"clips": self.limits.clips, "patience": self.limits.return_time}
         self.streams = StreamRegistry(most=self.limits.clients, settings=StreamSettings.usual(model), **own)
         self.encoders = ThreadPoolExecutor(2, thread_name_prefix="frame-encoder")
@@ -64,6 +68,7 @@ class Studio:
     ) -> Studio:
         """The studio of a model; InputError if it holds no denoiser."""
         model, limits = StreamModel.of(generator, name), limits or Limits()
+        generator.overlap = False  # a thread that samples ahead would do so in the turns of others
         engine = ClipEngine(generator, max_batch=limits.batch, precision=precision)
         return cls(model, engine, access=access, limits=limits)
 
@@ -86,11 +91,14 @@ def studio_app(studio: Studio) -> FastAPI:
             first.cancel()
             await asyncio.gather(first, return_exceptions=True)
             studio.engine.close()
+            studio.jobs.close()
             studio.encoders.shutdown(wait=False, cancel_futures=True)
 
     app = FastAPI(title="pvdm studio", lifespan=lifespan, docs_url=None, redoc_url=None)
     _add_page(app, studio)
     _add_streams(app, studio)
+    app.include_router(job_routes(studio.jobs, studio.engine.generator, studio.model.name, studio.streams.__getitem__))
+    app.include_router(api_page(app, studio.jobs.limits))
     _add_errors(app)
     app.add_middleware(Guard, access=studio.access, most_bytes=studio.limits.upload_bytes)
     return app

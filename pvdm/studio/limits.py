@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from pvdm.studio.jobs.job_limits import JobLimits
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Limits:
         messages: Messages that a client may send in a second, on average over ten seconds.
         silence: Seconds without a frame shown after which a stream pauses.
         return_time: Seconds for which a stream is kept after its client has left.
+        jobs: Those of jobs.
     """
 
     streams: int = 50
@@ -36,3 +39,4 @@ class Limits:
     messages: float = 50.0
     silence: float = 15.0
     return_time: float = 60.0
+    jobs: JobLimits = field(default_factory=JobLimits)

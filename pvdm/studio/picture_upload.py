@@ -16,6 +16,8 @@ from pvdm.video.transform import covering_size, resize_and_crop
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 REMEDY = f"give a picture as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 
+MOST_ELONGATED = 16
+
 
 class UploadedPicture(NamedTuple):
     """A picture as the model takes it.
@@ -38,7 +40,10 @@ def read_upload(data: bytes, size: tuple[int, int], *, most_pixels: int) -> Uplo
             if image.width * image.height > most_pixels:
                 problem = f"the picture has {image.width}x{image.height} pixels"
                 raise InputError(problem, f"give one of at most {most_pixels // 10**6} million")
-            pixels = as_shown(image)
+            if max(image.size) > MOST_ELONGATED * min(image.size):  # it would be enormous once it covers the model's
+                problem = f"the picture has {image.width}x{image.height} pixels"
+                raise InputError(problem, f"give one whose sides differ by less than {MOST_ELONGATED} times")
+            pixels = np.array(as_shown(image))  # a copy, which may be written to
     except DAMAGE as error:
         raise InputError("the file cannot be read as a picture", REMEDY) from error
     own = pixels.shape[:2]

@@ -52,6 +52,11 @@ class ClipEngine:
         self._changed, self._is_closed = threading.Condition(), False
         self._thread = threading.Thread(target=self._serve, name="clip-engine", daemon=True)
 
+    @property
+    def generator(self) -> VideoGenerator:
+        """The model, of which others may read what it is and takes."""
+        return self._generator
+
     def start(self) -> None:
         """Starts the thread."""
         self._thread.start()

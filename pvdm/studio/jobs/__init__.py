@@ -1,0 +1,1 @@
+"""Jobs: tasks on uploaded videos and exports of streams, which take turns with the streams on one model."""

@@ -1,0 +1,1 @@
+"""What makes clips of a stream again, bit for bit: described in a JSON file, and rendered."""
