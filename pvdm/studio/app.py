@@ -16,6 +16,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
 from pvdm.errors import InputError, sentence
+from pvdm.files.web_page import STYLE
 from pvdm.generation import VideoGenerator
 from pvdm.studio.access import Access, Guard
 from pvdm.studio.jobs.api_page import api_page
@@ -121,7 +122,9 @@ def _add_page(app: FastAPI, studio: Studio) -> None:
 
 def _file(name: str) -> FileResponse:
     """A file of the page; no other can be named."""
-    known = {path.name: path for path in PAGE.iterdir() if path.suffix in (".html", ".css", ".js", ".svg", ".png")}
+    known = {
+        path.name: path for path in (STYLE, *PAGE.iterdir()) if path.suffix in (".html", ".css", ".js", ".svg", ".png")
+    }
     if name not in known:
         raise HTTPException(404, "there is no such file")
     return FileResponse(known[name], media_type=guess_type(name)[0])
