@@ -5,6 +5,7 @@ import { FrameLibrary } from "./frame_library.js";
 
 const ACKNOWLEDGE = 150; // milliseconds between messages that say what was shown
 const LIVE = true;
+const PICTURES = ["first_picture", "last_picture", "anchor"]; // of one stream of the server's
 
 export class Stream extends EventTarget {
   tree = new ClipTree();
@@ -190,7 +191,10 @@ export class Stream extends EventTarget {
     const again = this.stream === stream;
     const playing = this.playing && !this.looping;
     const chosen = this.model ? { ...this.settings } : {};
-    if (!again) this.#forget(model);
+    if (!again) {
+      this.#forget(model);
+      for (const name of PICTURES) delete chosen[name];
+    }
     Object.assign(this, { stream, model, settings: { ...settings, ...chosen } });
     if (Object.keys(chosen).length) this.connection.send({ type: "set", settings: chosen, version: ++this.#version });
     this.#live.clear();
