@@ -108,8 +108,9 @@ def run(options: argparse.Namespace) -> None:
     from pvdm.runtime.signals import ended_by_signals
 
     plan = _plan(options)
-    with ended_by_signals(), closing(_engine(options)) as engine:
-        curated = curate(plan, engine)
+    with ended_by_signals():
+        with closing(_engine(options)) as engine:  # whose models take memory
+            curated = curate(plan, engine)
         if plan.shard:
             sys.stdout.write(f"{len(curated.files)} files are done; without --shard, the catalogue is written\n")
             return
