@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pvdm.video import VideoInfo, read_frames
-from pvdm.video.reader import read_covering
+from pvdm.video.reader import covering_pixels
 
 
 @dataclass(frozen=True)
@@ -55,4 +55,4 @@ class ClipFrames:
         if short_side is None or short_side >= own:
             return read_frames(self.path, numbers, info=self.info)
         size = round(self.info.height * short_side / own), round(self.info.width * short_side / own)
-        return np.ascontiguousarray(np.moveaxis(read_covering(self.path, numbers, size, info=self.info).numpy(), 0, -1))
+        return np.ascontiguousarray(np.moveaxis(covering_pixels(self.path, numbers, size, info=self.info), 0, -1))

@@ -97,13 +97,28 @@ def read_covering(
     path = _existing(path)
     if path.is_dir():
         return resize_and_crop(read_frames(path, indices, info=info), *size, crop)
+    return torch.from_numpy(covering_pixels(path, indices, size, info=info, crop=crop, reader=reader))
+
+
+@naming_the_file
+def covering_pixels(
+    path: str | Path,
+    indices: np.ndarray,
+    size: tuple[int, int],
+    *,
+    info: VideoInfo | None = None,
+    crop: tuple[float, float] = (0.5, 0.5),
+    reader: Reader = "auto",
+) -> np.ndarray:
+    """`read_covering` of a video file without PyTorch: (3, t, *size) uint8, contiguous."""
+    path = _existing(path)
     index = _index(path, info)
     unique, order = np.unique(indices, return_inverse=True)
     unique = _in_file(path, unique, info)
     _check_range(path, unique, index.frames)
     check_crop(crop)
-    video = torch.from_numpy(decoder(reader, index).read_covering(path, unique, index, size, crop))
-    return video if _ascending(unique, order) else video[:, order]
+    video = decoder(reader, index).read_covering(path, unique, index, size, crop)
+    return video if _ascending(unique, order) else np.ascontiguousarray(video[:, order])
 
 
 def read_picture(path: str | Path, size: tuple[int, int]) -> Tensor:
