@@ -37,6 +37,7 @@ WITH_CUTS = (
     "AvVDsFBc6bA.0",
     "2jKXlH_ceCo.11",
     "mYvSJp7_aYQ.53",
+    "mPRA4vBnxx0.12",
     "koala_J3JqVnOGfYA_3",
 )
 """Clips with cuts of their own, seen by eye, and a screen recording with zooms: what is found inside is not counted."""
