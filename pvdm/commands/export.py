@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _search(generator: VideoGenerator, counts: Sequence[int]) -> None:
     """Stores the timesteps found for each number of steps in the model; InputError for one without a denoiser."""
-    from pvdm.generation.step_search import search_times
+    from pvdm.generation.acceleration.step_search import search_times
 
     if generator.denoiser is None:
         raise InputError("--search-steps is for a model that samples", "leave it out, or give a model of stage 2")

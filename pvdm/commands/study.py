@@ -145,12 +145,12 @@ def _named(sources: Sequence[str]) -> dict[str, str]:
 
 def _make(options: argparse.Namespace, questions: Mapping[str, str]) -> None:
     """Writes the study, unless this command has done so before."""
+    sources, folder = _named(options.sources), options.output  # before PyTorch is imported
     from pvdm.benchmark.bench_folder import claim_folder
     from pvdm.evaluation.preferences.study_folder import PARTS
     from pvdm.evaluation.preferences.study_store import STORE
     from pvdm.files.atomic_write import remove, remove_empty
 
-    sources, folder = _named(options.sources), options.output
     key = {name: value for name, value in vars(options).items() if name not in NOT_THE_STUDY}
     key |= {"sources": sources, "question": questions}
     claim_folder(folder, MARK, key, overwrite=options.overwrite, parts=(*PARTS, SAMPLES), what="study")

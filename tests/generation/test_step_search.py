@@ -12,7 +12,7 @@ from pvdm.cli import main
 from pvdm.diffusion import DiffusionConfig, NoiseSchedule, SamplerConfig, time_grid
 from pvdm.errors import ArgumentError
 from pvdm.generation import VideoGenerator
-from pvdm.generation.step_search import search_times
+from pvdm.generation.acceleration.step_search import search_times
 
 
 def test_the_times_found_have_the_least_error_of_all_that_were_tried():
