@@ -44,17 +44,19 @@ async def _serve(studio: Studio, socket: WebSocket) -> None:
     except (InputError, asyncio.TimeoutError) as error:
         await _end(socket, str(error) or "no hello came; open the page again")
         return
+    taken = stream.taken
     session = StreamSession(stream, studio.workshop, codec=codec, buffer=buffer)
     session.outbox.tell(_welcome(studio, stream, codec))
     if stream.timeline.clips:
         session.tell_timeline()
     try:
-        await _first_of(_receive(session, socket, studio.limits), _send(session, socket), _tell_status(session))
+        work = _receive(session, socket, studio.limits), _send(session, socket), _tell_status(session), _lost(taken)
+        await _first_of(*work)
     except InputError as error:
         await _end(socket, str(error))
     finally:
         session.close()
-        studio.streams.leave(stream)
+        studio.streams.leave(stream, taken)
 
 
 async def _first_of(*work: Coroutine[Any, Any, None]) -> None:
@@ -97,6 +99,12 @@ async def _tell_status(session: StreamSession) -> None:
     while True:
         session.outbox.tell_status(session.status())
         await asyncio.sleep(STATUS_SECONDS)
+
+
+async def _lost(taken: asyncio.Event) -> None:
+    """Waits until another connection has taken the stream over."""
+    await taken.wait()
+    raise InputError("this stream was opened in another place", "open the page again for a new one")
 
 
 async def _receive(session: StreamSession, socket: WebSocket, limits: Limits) -> None:

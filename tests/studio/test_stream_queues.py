@@ -106,10 +106,14 @@ def test_a_client_that_comes_back_finds_its_stream():
         assert one.id != other.id and len(one.id) > 20 and len(streams) == 2
         with pytest.raises(InputError, match="the studio is full: it holds 2 streams; try again in a minute"):
             streams.open()
-        streams.leave(one)
+        streams.leave(one, one.taken)
         with pytest.raises(InputError, match="there is no such stream"):
             streams[one.id]
         assert streams.open(one.id) is one and streams[one.id] is one
+        lost = one.taken  # by a connection that has not noticed yet that it is gone
+        assert streams.open(one.id) is one and lost.is_set()
+        streams.leave(one, lost)
+        assert streams[one.id] is one
 
     asyncio.run(scenario())
 
@@ -118,13 +122,13 @@ def test_streams_that_were_left_are_forgotten():
     async def scenario() -> None:
         streams = registry(patience=0.01)
         one = streams.open()
-        streams.leave(one)
+        streams.leave(one, one.taken)
         await asyncio.sleep(0.03)
         assert streams.open(one.id) is not one
         streams, left = registry(most=1), []
         for _ in range(3):
             left.append(streams.open())
-            streams.leave(left[-1])
+            streams.leave(left[-1], left[-1].taken)
         assert streams.open(left[0].id) is not left[0]
 
     asyncio.run(scenario())

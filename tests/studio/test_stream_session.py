@@ -85,7 +85,7 @@ def test_a_pause_throws_away_what_was_not_shown_and_goes_on_where_it_was():
         client.ask("play")
         await until(lambda: len(client.frames) == 8)
         client.ask("pause", frame=1)
-        await until(lambda: client.of("paused"))
+        await until(lambda: client.of("timeline"))
         assert client.of("paused") == [{"type": "paused", "clip": 1, "epoch": 1}]
         assert [clip["id"] for clip in client.of("timeline")[0]["clips"]] == [1]
         assert client.session.status()["state"] == "paused" and list(client.stream.timeline.clips) == [1]

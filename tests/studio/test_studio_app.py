@@ -78,6 +78,17 @@ def test_a_stream_from_hello_to_pause(client):
         assert [clip["id"] for clip in texts(socket, "timeline")["clips"]] == [1]
 
 
+def test_a_client_that_lost_its_connection_takes_its_stream_over(client):
+    with client.websocket_connect("/stream") as one:
+        one.send_json(HELLO)
+        name = texts(one, "welcome")["stream"]
+        with client.websocket_connect("/stream") as other:
+            other.send_json({**HELLO, "stream": name})
+            assert texts(other, "welcome")["stream"] == name
+            assert texts(one, "error")["message"].startswith("this stream was opened in another place; open the page")
+            assert texts(other, "status")["streams"] == 1
+
+
 def test_nonsense_is_answered_and_too_much_of_it_ends_the_connection(client):
     with client.websocket_connect("/stream") as socket:
         socket.send_json(HELLO)

@@ -24,6 +24,7 @@ class Stream:
         settings: Those of the next clip.
         version: The client's number of the settings.
         pictures: Uploaded pictures (3, h, w) uint8 of the model's size, by name.
+        taken: Set once another connection has taken the stream over from the one that holds it.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Stream:
     settings: StreamSettings
     version: int = 0
     pictures: OrderedDict[str, Tensor] = field(default_factory=OrderedDict)
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add_picture(self, picture: Tensor, most: int) -> str:
         """Keeps a picture; its name. Of those that are not set, the oldest are forgotten beyond `most`."""
@@ -62,7 +64,11 @@ class StreamRegistry:
         return len(self._open)
 
     def open(self, name: str | None = None) -> Stream:
-        """A new stream, or the one that a client left a moment ago; InputError if there are too many."""
+        """A new stream, or one that its client left a moment ago, or has lost; InputError if there are too many."""
+        if name in self._open:
+            self._open[name].taken.set()
+            self._open[name].taken = asyncio.Event()
+            return self._open[name]
         if len(self._open) >= self._most:
             raise InputError(f"the studio is full: it holds {self._most} streams", "try again in a minute")
         if name in self._left:
@@ -73,8 +79,13 @@ class StreamRegistry:
         self._open[stream.id] = stream
         return stream
 
-    def leave(self, stream: Stream) -> None:
-        """Keeps a stream whose client has left, for a while; as many as may be open."""
+    def leave(self, stream: Stream, taken: asyncio.Event) -> None:
+        """Keeps a stream whose client has left, for a while; as many as may be open.
+
+        taken: The stream's, as it was opened; a stream that was taken over stays open.
+        """
+        if taken.is_set():
+            return
         self._open.pop(stream.id, None)
         timer = asyncio.get_running_loop().call_later(self._patience, self._left.pop, stream.id, None)
         self._left[stream.id] = stream, timer

@@ -193,7 +193,7 @@ class StreamSession:
             self._rest = None if is_whole else (cut.clip, cut.offset)
         if cut.unseen:
             self.stream.timeline.discard(cut.unseen)
-            self.tell_timeline()
+            asyncio.get_running_loop().call_soon(self.tell_timeline)  # after the answer, which is not to wait for it
 
     def _tell_paused(self) -> None:
         self.outbox.tell({"type": "paused", "clip": self.stream.timeline.head, "epoch": self._sender.epoch})
