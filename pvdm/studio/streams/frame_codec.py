@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from PIL import Image
 from torch import Tensor
 
@@ -79,8 +80,10 @@ def encoded_as_h264(frames: Tensor, fps: float) -> list[Frame]:
     codec.time_base, codec.thread_count, codec.gop_size = Fraction(1, max(1, round(fps))), 1, len(pixels)
     codec.colorspace, codec.color_range = ITU601, LIMITED_RANGE
     units: list[Frame] = []
+    converter = VideoReformatter()
     for number, picture in enumerate(pixels):
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p", dst_colorspace=ITU601)
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        frame = converter.reformat(frame, format="yuv420p", dst_colorspace=ITU601, threads=1)  # small frames
         frame.pts = number
         units += [Frame(bytes(unit), unit.is_keyframe) for unit in codec.encode(frame)]
     units += [Frame(bytes(unit), unit.is_keyframe) for unit in codec.encode(None)]
