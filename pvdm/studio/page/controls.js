@@ -5,6 +5,7 @@ import { PictureSlots } from "./picture_slots.js";
 import { WordChips } from "./word_chips.js";
 
 const MOST_RADIOS = 10; // more classes than this are a list
+const SOON = 180, TYPED = 350; // milliseconds after which a value that is being changed is sent
 const SLIDERS = {
   prompt_guidance: { label: "Prompt guidance", takes: "text", min: 0, max: 8 },
   label_guidance: { label: "Class guidance", takes: "label", min: 0, max: 8 },
@@ -25,7 +26,6 @@ export class Controls {
     this.pending = el("span", { class: "pending" });
     this.pictures = new PictureSlots(stream, upload);
     this.change = (settings) => stream.change(settings);
-    this.changeSoon = debounce(180, this.change);
     this.form.addEventListener("submit", (event) => event.preventDefault());
     stream.addEventListener("welcome", () => this.#build());
     for (const type of ["settings", "tree", "state"]) stream.addEventListener(type, () => this.#tell());
@@ -69,7 +69,7 @@ export class Controls {
     const hint = el("p", { class: "hint", id: "prompt-hint" });
     area.setAttribute("aria-describedby", "prompt-hint");
     const chips = words && new WordChips(words, area, hint);
-    const send = debounce(350, () => chips?.unknown.length || this.change({ prompt: area.value.trim() || null }));
+    const send = debounce(TYPED, () => chips?.unknown.length || this.change({ prompt: area.value.trim() || null }));
     area.addEventListener("input", () => {
       chips?.refresh();
       send();
@@ -96,7 +96,8 @@ export class Controls {
 
   #seed() {
     this.seed = el("input", { id: "seed", type: "number", min: "0", step: "1", value: this.stream.settings.seed ?? 0, inputmode: "numeric" });
-    this.seed.addEventListener("input", () => this.seed.validity.valid && this.seed.value !== "" && this.changeSoon({ seed: Number(this.seed.value) }));
+    const send = debounce(SOON, () => this.seed.validity.valid && this.seed.value && this.change({ seed: Number(this.seed.value) }));
+    this.seed.addEventListener("input", send);
     const dice = el("button", { type: "button", class: "ghost square", title: "Roll the dice", "aria-label": "New seed", "aria-keyshortcuts": "r", onclick: () => this.roll() }, icon("dice"));
     return el("div", { class: "control" }, el("label", { for: "seed" }, "Seed"), el("div", { class: "field" }, this.seed, dice));
   }
@@ -113,10 +114,11 @@ export class Controls {
   #slider(name, { label, min, max }, value, touched = () => {}) {
     const input = el("input", { type: "range", id: name, min, max, step: "0.1", value });
     const output = el("output", { for: name }, Number(value).toFixed(1));
+    const send = debounce(SOON, () => this.change({ [name]: Number(input.value) }));
     input.addEventListener("input", () => {
       output.textContent = Number(input.value).toFixed(1);
       touched();
-      this.changeSoon({ [name]: Number(input.value) });
+      send();
     });
     return el("div", { class: "control slider" }, el("label", { for: name }, label), output, input);
   }
@@ -133,7 +135,7 @@ export class Controls {
 
   #negative() {
     const input = el("input", { id: "negative", value: this.stream.settings.negative_prompt ?? "", maxlength: "1000", autocomplete: "off" });
-    input.addEventListener("input", debounce(350, () => this.change({ negative_prompt: input.value.trim() || null })));
+    input.addEventListener("input", debounce(TYPED, () => this.change({ negative_prompt: input.value.trim() || null })));
     return el("div", { class: "control" }, el("label", { for: "negative" }, "Not in the video"), input);
   }
 

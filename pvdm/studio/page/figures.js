@@ -27,6 +27,7 @@ export class Figures {
   #model() {
     const { name, width, height, frames, fps, device } = this.stream.model;
     $("model").textContent = `${name} · ${width}×${height} · ${frames} frames at ${Number(fps.toFixed(2))} fps`;
+    document.title = `${name} · pvdm studio`;
     $("device").textContent = device;
     $("buffer").max = Math.max(this.stream.connection.buffer, frames) + frames;
     $("screen").classList.toggle("sharp", Math.max(width, height) <= SHARP);
