@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import socket
 import threading
 import time
@@ -23,10 +22,6 @@ from pvdm.studio.streams.clip_batch import ClipRequest, MadeClip
 from pvdm.studio.streams.clip_engine import ClipEngine
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"no browser is installed ({', '.join(NAMES)})")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 PATIENCE = 30_000
 """Milliseconds to wait for anything, on a machine that has other work."""
 FRAMES, SIZE = 8, 32
@@ -59,6 +54,24 @@ PAUSE = """async () => { // pauses, and says how long that took and how many fra
     later += look().join() !== frozen;
   }
   return { milliseconds, later };
+}"""
+
+
+TREE = """async () => { // of 300 clips that continue random ones, or none
+  const { ClipTree } = await import("/page/clip_tree.js");
+  const tree = new ClipTree();
+  let state = 7;
+  const random = (most) => (state = (state * 48271) % 2147483647) % most;
+  for (let id = 1; id <= 300; id++) tree.add({ id, parent: id > 1 && random(9) ? 1 + random(id - 1) : null }, id - 1);
+  const clips = tree.all(), places = tree.places();
+  const cells = new Set([...places.values()].map(({ lane, column }) => `${lane},${column}`)).size;
+  const columns = clips.every(({ id, before }) => places.get(id).column === (places.get(before)?.column ?? -1) + 1);
+  const ways = clips.every(({ id }) => tree.back(id).length === places.get(id).column + 1 && tree.on(id)[0] === id);
+  tree.delete(2);
+  const left = tree.all().every(({ before }) => before === null || tree.has(before));
+  tree.keepOnly(new Set(tree.all().map(({ id }) => id).filter((id) => id % 2)));
+  const odd = tree.all().every(({ id, before }) => id % 2 && (before === null || tree.has(before)));
+  return { cells, columns, ways, left, odd };
 }"""
 
 
@@ -98,19 +111,11 @@ def address() -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS, timeout=PATIENCE)
-        yield browser
-        browser.close()
-
-
 @contextmanager
-def opened(browser, address: str, width: int = 1440, *, deaf_to: str = "", **options) -> Iterator[sync_api.Page]:
+def opened(browser, address: str, width: int = 1440, *, deaf_to: str = "", script: str = "", **options):
     """The page; in the end nothing outside must have been asked for, and the console be silent.
 
-    deaf_to: Type of messages that never reach the server.
+    deaf_to: Type of messages that never reach the server. script: What runs before those of the page.
     """
     context = browser.new_context(viewport={"width": width, "height": 900}, **options)
     context.set_default_timeout(PATIENCE)
@@ -118,6 +123,7 @@ def opened(browser, address: str, width: int = 1440, *, deaf_to: str = "", **opt
     tab.on("request", lambda request: asked.append(request.url))
     tab.on("console", lambda message: said.append(message.text))
     tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.add_init_script(script)
     if deaf_to:
         tab.route_web_socket("**/stream", lambda page: _censor(page, page.connect_to_server(), deaf_to))
     tab.goto(address)
@@ -153,11 +159,8 @@ def shows(tab, wanted: str) -> None:
 
 @pytest.mark.parametrize("codec", ["h264", "jpeg"])
 def test_pause_freezes_at_once_even_if_the_server_hears_nothing(browser, address, codec):
-    with opened(browser, address, 390, deaf_to="pause") as tab:
-        if codec == "jpeg":
-            tab.evaluate("sessionStorage.clear()")
-            tab.add_init_script("delete window.VideoDecoder")
-            tab.reload()
+    script = "delete window.VideoDecoder" if codec == "jpeg" else ""
+    with opened(browser, address, 390, deaf_to="pause", script=script) as tab:
         assert tab.evaluate("document.documentElement.scrollWidth") == 390
         tab.locator("#start").click()
         clips(tab, 2)
@@ -208,7 +211,7 @@ def test_steering_acts_at_the_next_clip_and_branches_part(browser, address):
         tab.locator(".cell[data-clip='1']").wait_for(state="detached")
 
 
-def test_only_what_the_model_takes_is_offered(browser, address):
+def test_only_what_the_model_takes_is_offered_and_no_two_clips_have_one_place(browser, address):
     with opened(browser, address, color_scheme="dark", reduced_motion="reduce") as tab:
         assert tab.get_by_role("group", name="Steps").get_by_role("radio").count() == 2
         assert not tab.get_by_role("group", name="Class").count()
@@ -218,3 +221,5 @@ def test_only_what_the_model_takes_is_offered(browser, address):
         tab.locator("#panel-stream").wait_for()
         tab.keyboard.press("?")
         tab.locator("#help[open]").wait_for()
+        found = tab.evaluate(TREE)
+    assert found.pop("cells") == 300 and all(found.values()), found

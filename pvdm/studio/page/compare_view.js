@@ -49,7 +49,6 @@ export class CompareView {
     this.play = el("button", { type: "button", onclick: () => this.#toggle() });
     const close = el("button", { type: "button", "aria-label": "Close", onclick: () => this.dialog.close() }, icon("close"));
     const head = el("div", { class: "compare-head" }, el("h2", {}, "Two branches, in step"), close);
-    this.dialog.classList.toggle("sharp", $("screen").classList.contains("sharp"));
     this.dialog.replaceChildren(head, el("div", { class: "pair" }, figures), el("div", { class: "compare-foot" }, this.play, this.bar));
     this.#set(true);
   }

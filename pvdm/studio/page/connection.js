@@ -24,7 +24,6 @@ export class Connection extends EventTarget {
   }
 
   connect() {
-    this.#tell("link", "connecting");
     const address = new URL("stream", document.baseURI);
     address.protocol = address.protocol.replace("http", "ws");
     const socket = (this.#socket = new WebSocket(address));

@@ -45,6 +45,8 @@ export class Controls {
 
   #build() {
     const { model } = this.stream;
+    if (this.built === model.name) return; // after a lost connection, all is set as it was
+    this.built = model.name;
     const offered = Object.keys(MISSING).filter((what) => this.#takes(what));
     const parts = [
       this.#takes("text") && this.#prompt(model.words),

@@ -4,7 +4,7 @@ import { $, toast } from "./elements.js";
 import { SHARP } from "./stage_size.js";
 
 const EVERY = 250; // milliseconds between updates of the figures
-const WORDS = { connecting: "connecting", connected: "connected", gone: "reconnecting" };
+const WORDS = { connected: "connected", gone: "reconnecting" };
 
 export class Figures {
   constructor(stream) {
@@ -20,7 +20,7 @@ export class Figures {
   #link(state) {
     const link = $("link");
     if (state === "gone" && link.dataset.state === "connected") toast("The connection is lost. The timeline stays; the studio reconnects by itself.");
-    link.dataset.state = state === "gone" && link.dataset.state === "connecting" ? "gone" : state;
+    link.dataset.state = state;
     link.lastElementChild.textContent = WORDS[state];
   }
 
@@ -30,7 +30,7 @@ export class Figures {
     document.title = `${name} · pvdm studio`;
     $("device").textContent = device;
     $("buffer").max = Math.max(this.stream.connection.buffer, frames) + frames;
-    $("screen").classList.toggle("sharp", Math.max(width, height) <= SHARP);
+    document.body.classList.toggle("sharp", Math.max(width, height) <= SHARP);
     this.#steps();
   }
 

@@ -79,6 +79,7 @@ function showState() {
 }
 
 for (const type of ["state", "welcome", "position", "tree"]) stream.addEventListener(type, showState);
+stream.addEventListener("arrived", ({ detail }) => announce(`Clip ${detail.id} shows the change`));
 stream.addEventListener("trouble", ({ detail }) => toast(detail));
 connection.addEventListener("error", ({ detail }) => toast(detail.message));
 player.addEventListener("broken", () => connection.fallBack());
@@ -107,6 +108,5 @@ listen({
   "Shift+ArrowRight": () => scrub.stepClip(1),
 });
 
-const address = new URL(location.href);
-if (address.searchParams.delete("token") ?? location.search) history.replaceState(null, "", address.pathname);
+if (location.search) history.replaceState(null, "", location.pathname); // the token, which a cookie has now
 connection.connect();

@@ -4,6 +4,8 @@ import { ClipTree } from "./clip_tree.js";
 import { FrameLibrary } from "./frame_library.js";
 
 const ACKNOWLEDGE = 150; // milliseconds between messages that say what was shown
+const BRANCH_FROM = 0.75; // of a clip: where a branch begins to play
+const SETTLED = 2000; // milliseconds after which the server plays, if it was told to
 const LIVE = true;
 const PICTURES = ["first_picture", "last_picture", "anchor"]; // of one stream of the server's
 
@@ -23,7 +25,7 @@ export class Stream extends EventTarget {
   #change = null; // when the last change was made, until its first frame is shown
   #told = 0;
   #scrubs = 0;
-  #stopped = false;
+  #started = 0;
 
   constructor(connection, player) {
     super();
@@ -100,10 +102,10 @@ export class Stream extends EventTarget {
     this.#start();
   }
 
-  /** Plays the clip once more and continues it anew. */
+  /** Continues a clip anew, after its last frames. */
   branch(clip) {
     this.looping = null;
-    this.#queue([clip], 0);
+    this.#queue([clip], Math.floor(BRANCH_FROM * this.library.count));
     this.#seek(clip);
     this.#start();
   }
@@ -147,6 +149,7 @@ export class Stream extends EventTarget {
   /** Plays, and asks for more; what was changed before counts from now. */
   #start() {
     if (this.#change || !this.position) this.#change = { version: this.#version, time: performance.now() };
+    this.#started = performance.now();
     this.player.play();
     this.connection.send({ type: "play" });
     this.#feed();
@@ -251,17 +254,16 @@ export class Stream extends EventTarget {
     this.player.fill();
   }
 
-  /** The server took settings back that count for one clip. */
+  /** The server took pictures back that count for one clip. */
   #settled(settings) {
-    Object.assign(this.settings, settings);
+    for (const name of PICTURES) this.settings[name] = settings[name];
     this.#tell("settings");
   }
 
-  /** A server that has stopped by itself, which it says twice, stops the page too. */
+  /** A server that has stopped by itself stops the page too, once all is shown. */
   #status({ state }) {
-    const stopped = state === "paused" && this.playing && !this.looping && !this.buffered;
-    if (stopped && this.#stopped) this.pause();
-    this.#stopped = stopped;
+    const settled = performance.now() - this.#started > SETTLED;
+    if (state === "paused" && settled && this.playing && !this.looping && !this.buffered) this.pause();
   }
 
   #shown({ clip, index, live }) {
@@ -278,8 +280,9 @@ export class Stream extends EventTarget {
     if (this.#change && clip.version >= this.#change.version) {
       this.latency = performance.now() - this.#change.time;
       this.#change = null;
+      this.#tell("arrived", clip);
     }
-    this.#tell("tree", clip);
+    this.#tell("tree");
   }
 
   #acknowledge(clip, frame) {

@@ -1,6 +1,6 @@
 // What each tab asks for, what it needs of the model, and what is said where the model lacks it.
 
-const video = (name, label = "Video") => ({ name, label, kind: "file", accept: "video/*,image/gif", required: true });
+const video = (name, label = "Video", required = true) => ({ name, label, kind: "file", accept: "video/*,image/gif", required });
 const picture = (name, label, required = true) => ({ name, label, kind: "file", accept: "image/*", required });
 const number = (name, label, value, min, max, step = 1) => ({ name, label, kind: "number", value, min, max, step });
 const prompt = { name: "prompt", label: "Prompt", kind: "text", takes: "text", placeholder: "optional" };
@@ -35,8 +35,8 @@ export const TASKS = [
     offered: takes("hint"), missing: "This model takes no frames. Train one with model.given_frames.gap.",
   },
   {
-    task: "recombine", title: "Recombine", text: "What one video shows moves as another one does.",
-    fields: [video("content", "Content: who and where"), video("motion", "Motion: how it moves"), ...common],
+    task: "recombine", title: "Recombine", text: "What one video shows moves as another one does; without one of them, that part is new.",
+    fields: [video("content", "Content: who and where", false), video("motion", "Motion: how it moves", false), ...common],
     offered: (model) => model.recombines, missing: "This model knows content and motion only together. Train one with model.planes_apart.",
   },
   {
