@@ -69,7 +69,9 @@ async def _first_of(*work: Coroutine[Any, Any, None]) -> None:
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ended, _ = await asyncio.wait(tasks)  # `gather` would lose by whom this task itself is canceled
+        for task in ended:
+            _ = task.cancelled() or task.exception()  # seen, so that asyncio does not log it
 
 
 def _wishes(hello: dict[str, Any]) -> tuple[str, int]:
