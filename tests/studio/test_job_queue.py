@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from pvdm.errors import InputError
 from pvdm.studio.jobs.job_limits import JobLimits, RefusedRequest
 from pvdm.studio.jobs.job_queue import OUR_MISTAKE, Job, JobQueue
+from pvdm.studio.jobs.work_folder import WorkFolder
 
 
 class StepEngine:
@@ -86,7 +89,7 @@ def queue_test(tmp_path) -> Callable[..., None]:
 
 
 def folders(tmp_path: Path) -> list[Path]:
-    return [path for parent in tmp_path.iterdir() for path in parent.iterdir()]
+    return [path for parent in tmp_path.iterdir() for path in parent.iterdir() if path.name != ".lock"]
 
 
 def test_clients_take_turns_and_know_their_place(queue_test):
@@ -246,6 +249,28 @@ def test_a_job_ends_when_its_time_is_over(queue_test):
         assert job.error.startswith("the job took longer than the 5 seconds that this studio allows")
 
     queue_test(test, seconds=5)
+
+
+def test_a_killed_studio_is_cleaned_up_after_and_one_that_runs_is_not(tmp_path):
+    """And nothing else is touched: a folder without a lock, or a link to another place."""
+    code = "import os, sys; from pathlib import Path; from pvdm.studio.jobs.work_folder import WorkFolder\n"
+    code += "WorkFolder(Path(sys.argv[1])); os._exit(1)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    (killed,) = tmp_path.iterdir()
+    for name in ("pvdm-studio-jobs-other", "place"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "place" / ".lock").touch()
+    (tmp_path / "pvdm-studio-jobs-link").symlink_to(tmp_path / "place")
+    first = WorkFolder(tmp_path)
+    second = WorkFolder(tmp_path)
+    assert not killed.exists() and first.path.is_dir() and second.path.is_dir()
+    for folder in (first, second):
+        folder.remove()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "place",
+        "pvdm-studio-jobs-link",
+        "pvdm-studio-jobs-other",
+    ]
 
 
 def test_the_engine_of_the_studio_is_such_an_engine():

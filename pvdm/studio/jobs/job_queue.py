@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pvdm.errors import REFUSALS, InputError, sentence
 from pvdm.files.atomic_write import remove
 from pvdm.studio.jobs.job_limits import JobLimits, RefusedRequest, told_in_settings
+from pvdm.studio.jobs.work_folder import WorkFolder
 
 if TYPE_CHECKING:
     from pvdm.generation import VideoGenerator
@@ -96,7 +96,8 @@ class JobQueue:
     def __init__(self, engine: Engine, limits: JobLimits | None = None, *, folder: Path | None = None) -> None:
         self.limits = limits or JobLimits()
         self._engine = engine
-        self._parent, self._folder = folder, None
+        self._parent: Path | None = folder
+        self._folder: WorkFolder | None = None
         self._jobs: dict[str, Job] = {}
         self._uploading: list[str] = []
         self._served: dict[str, float] = {}
@@ -172,13 +173,13 @@ class JobQueue:
         self._jobs.clear()
         self._reader.shutdown(cancel_futures=True)
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.remove()
 
     def _folder_of_all(self) -> Path:
         """The folder of the jobs' folders; a new one if there is none yet, or if the system has cleaned it away."""
-        if self._folder is None or not self._folder.is_dir():
-            self._folder = Path(mkdtemp(prefix="pvdm-studio-jobs-", dir=self._parent))
-        return self._folder
+        if self._folder is None or not self._folder.path.is_dir():
+            self._folder = WorkFolder(self._parent)
+        return self._folder.path
 
     def _check_number(self, owner: str) -> None:
         opened = [job.owner for job in self._jobs.values() if job.is_open] + self._uploading
