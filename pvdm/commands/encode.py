@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pvdm.generation import VideoGenerator
 
 DTYPES = ("float16", "bfloat16")
-HINTS = ("first", "last", "ends")
+HINTS = ("first", "last", "ends", "random", "every", "gap")
 UNITS = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10}
 MOST_STRIDE = 4
 """Largest default of --stride: every start would take four times as much computation and disk space."""
@@ -53,8 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=HINTS,
         metavar="KIND",
-        help="also encode the hints of these given frames of each clip (first, last, ends); ends is always among them, "
-        "because validation measures with it; by default those of model.given_frames",
+        help="also encode the hints of these given frames of each clip (first, last, ends, random, every, gap); of the "
+        "last three, a draw for each clip; ends is always among them, because validation measures with it; by default "
+        "those of model.given_frames",
     )
     parser.add_argument("--dtype", choices=DTYPES, default="float16", help="type of the stored values")
     parser.add_argument("--batch-size", type=positive, default=8, help="clips encoded at once")

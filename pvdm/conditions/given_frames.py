@@ -13,7 +13,10 @@ MOST_RANDOM = 4
 """At most how many frames `random` gives."""
 
 ENDS = {"first": (0,), "last": (-1,), "ends": (0, -1)}
-"""The frames that these kinds give, which are the same in all clips, so that latents of their hints can be cached."""
+"""The frames that these kinds give, which are the same in all clips."""
+
+CACHED = (*ENDS, "random", "every", "gap")
+"""The kinds whose hints can be cached beside latents: where frames differ, one draw for each clip."""
 
 MEASURED = "ends"
 """The kind that validation gives."""
@@ -29,15 +32,39 @@ def given_ends(kind: str, frames: int) -> np.ndarray:
     return known
 
 
+def drawn_frames(kind: str, generator: np.random.Generator, frames: int) -> np.ndarray:
+    """Which frames of a clip a kind gives, drawn where they differ: (frames,) bool; none for "none"."""
+    known = np.zeros(frames, dtype=bool)
+    if kind == "random":
+        count = generator.integers(1, min(MOST_RANDOM, frames) + 1)
+        known[generator.choice(frames, size=count, replace=False)] = True
+    elif kind == "every":
+        step = generator.choice([step for step in STEPS if step < frames] or [1])
+        known[generator.integers(step) :: step] = True
+    elif kind == "gap":
+        length = generator.integers(1, max(1, frames // 2) + 1)
+        start = generator.integers(frames - length + 1)
+        known[:start], known[start + length :] = True, True
+    elif kind == "blurred":
+        known[:] = True
+    return given_ends(kind, frames) if kind in ENDS else known
+
+
+def cached_frames(kind: str, frames: int, row: int) -> np.ndarray:
+    """Which frames the cached hint of a kind gives, of the clip with this number: (frames,) bool; none for "none"."""
+    number = CACHED.index(kind) if kind in CACHED else len(CACHED)
+    return drawn_frames(kind, np.random.default_rng((row, number)), frames)
+
+
 def cached_kinds(given: GivenFrames) -> list[str]:
     """The kinds whose hints must be cached for training from latents, and validation; InputError for other kinds."""
     kinds = [kind for kind, share in given.shares.items() if share]
-    if others := [kind for kind in kinds if kind not in ENDS]:
+    if others := [kind for kind in kinds if kind not in CACHED]:
         raise InputError(
-            f"latents have hints of {', '.join(ENDS)} alone, and model.given_frames has {' and '.join(others)} above 0",
-            f"set {'it' if len(others) == 1 else 'them'} to 0, or train from the videos",
+            f"latents have no hints of {' and '.join(others)} clips, whose share in model.given_frames is above 0",
+            "set it to 0, or train from the videos",
         )
-    return [kind for kind in ENDS if kind in (*kinds, MEASURED)]
+    return [kind for kind in CACHED if kind in (*kinds, MEASURED)]
 
 
 @dataclass(frozen=True)
@@ -79,23 +106,13 @@ class GivenFrames:
 
     def draw(self, generator: np.random.Generator, frames: int) -> np.ndarray:
         """Which of the frames of a clip are given: (frames,) bool."""
+        return drawn_frames(self.draw_kind(generator), generator, frames)
+
+    def draw_kind(self, generator: np.random.Generator) -> str:
+        """One of the names of the shares, or "none"."""
         shares = self.shares
         names, chances = [*shares, "none"], [*shares.values(), max(0.0, 1 - sum(shares.values()))]
-        kind = generator.choice(names, p=np.array(chances) / sum(chances))
-        known = np.zeros(frames, dtype=bool)
-        if kind == "random":
-            count = generator.integers(1, min(MOST_RANDOM, frames) + 1)
-            known[generator.choice(frames, size=count, replace=False)] = True
-        elif kind == "every":
-            step = generator.choice([step for step in STEPS if step < frames] or [1])
-            known[generator.integers(step) :: step] = True
-        elif kind == "gap":
-            length = generator.integers(1, max(1, frames // 2) + 1)
-            start = generator.integers(frames - length + 1)
-            known[:start], known[start + length :] = True, True
-        elif kind == "blurred":
-            known[:] = True
-        return given_ends(kind, frames) if kind in ENDS else known
+        return str(generator.choice(names, p=np.array(chances) / sum(chances)))
 
     def draw_factor(self, generator: np.random.Generator, known: np.ndarray) -> float:
         """By how much a clip of which the frames `known` (frames,) are given is blurred: 1 unless all are.

@@ -13,11 +13,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pvdm.autoencoder import SpectralAutoencoder, VideoAutoencoder, stored_fields
-from pvdm.conditions.given_frames import given_ends
+from pvdm.conditions.given_frames import cached_frames
 from pvdm.conditions.hints import hint_clip
 from pvdm.data import long_enough
 from pvdm.data.latents.encoding_plan import LatentPlan, Shard
@@ -166,7 +167,7 @@ class ShardEncoder:
             video = self._on_device(torch.stack(batch))
             mirrored = min(max(shard.mirrored - done, 0), len(batch))
             for hint in (None, *self.plan.hints):
-                shown = to_float(video) if hint is None else self._hint_clip(video, hint)
+                shown = to_float(video) if hint is None else self._hint_clip(video, hint, shard.first + done)
                 latents[tensor_name(hint)].append(self._encode(shown))
                 if mirrored:
                     latents[tensor_name(hint, mirrored=True)].append(self._encode(shown[:mirrored].flip(-1)))
@@ -175,10 +176,13 @@ class ShardEncoder:
                 report(done)
         return {name: torch.cat(batches).cpu() for name, batches in latents.items()}
 
-    def _hint_clip(self, video: Tensor, hint: str) -> Tensor:
-        """(b, 3, t, h, w) uint8 -> the clips of which only the frames of this kind are given, float in [-1, 1]."""
-        known = torch.from_numpy(given_ends(hint, video.shape[2]))
-        return hint_clip(video, known.expand(len(video), -1))
+    def _hint_clip(self, video: Tensor, hint: str, row: int) -> Tensor:
+        """(b, 3, t, h, w) uint8 -> the clips of which only the frames of this kind are given, float in [-1, 1].
+
+        row: Number of the first clip.
+        """
+        known = [cached_frames(hint, video.shape[2], row + place) for place in range(len(video))]
+        return hint_clip(video, torch.from_numpy(np.stack(known)))
 
     @torch.no_grad()
     def _encode(self, video: Tensor) -> Tensor:

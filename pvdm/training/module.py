@@ -26,7 +26,7 @@ from pvdm.training.run.sharding import ShardedStrategy
 PARTS = ("autoencoder", "denoiser", "diffusion")
 """Sections of the configuration in which a checkpoint must agree with the model that loads it."""
 
-READ_BY_PYTHON = ("key", "has_context")
+READ_BY_PYTHON = ("key", "has_context", "row")
 """Entries of a batch that stay on the CPU."""
 
 logger = logging.getLogger(__name__)

@@ -10,12 +10,13 @@ from miniature import AUTOENCODER, UNET, diffusion_training, trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 from runs import logged
 
-from pvdm.conditions.given_frames import GivenFrames
+from pvdm.conditions.given_frames import GivenFrames, cached_kinds
 from pvdm.data.table import NO_LABEL
 from pvdm.data.video_collection import VideoCollection
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.training import AutoencoderTraining, Throughput, VideoData, VideoLog
+from pvdm.training.batches.batch import hint_of
 from pvdm.training.callbacks.evaluation import Evaluation
 from pvdm.video import ColorJitter
 
@@ -104,6 +105,21 @@ def test_the_same_keys_give_the_same_hints_and_loss(root, generator, tmp_path):
     assert module.conditioning.validation(right)[1]["hint"][0].known[:, [0, -1]].all()
 
 
+def test_cached_hints_give_frames_drawn_for_each_clip(root, generator, tmp_path):
+    given = GivenFrames(first=0, last=0, ends=0, random=0.3, every=0.3, gap=0.3)
+    module = quiet(diffusion_training(tmp_path / "first", given_frames=given), tmp_path)
+    kinds = cached_kinds(given)
+    assert kinds == ["ends", "random", "every", "gap"]
+    cached = latents(encoded(data(root), generator, tmp_path / "latents", hints=kinds))
+    seen = set()
+    for left, right in zip(epochs(data(root), 0, 1, 2), epochs(cached, 0, 1, 2), strict=True):
+        target, found, _ = module.conditioning.training(right)
+        wanted = hint_of(generator.autoencoder, left, found.known, target)
+        torch.testing.assert_close(found.hint, wanted.hint, rtol=0, atol=2**-11)
+        seen.update(map(tuple, found.known.tolist()))
+    assert len(seen) > 4
+
+
 def test_only_needed_hints_are_asked_for(root, generator, tmp_path):
     cached = latents(encoded(data(root), generator, tmp_path / "latents", hints=["first", "ends"]))
     kinds = dict.fromkeys(("random", "every", "gap", "last"), 0)
@@ -111,9 +127,9 @@ def test_only_needed_hints_are_asked_for(root, generator, tmp_path):
     with pytest.raises(InputError, match="no hints of the given frames last; encode the videos with --hints first"):
         cached.check_hints(GivenFrames(**{**kinds, "last": 0.1}))
     with pytest.raises(
-        InputError, match=r"model\.given_frames has random and blurred above 0; set them to 0, or train"
+        InputError, match=r"latents have no hints of blurred clips, .* set it to 0, or train from the videos"
     ):
-        cached.check_hints(GivenFrames(**{**kinds, "random": 0.1, "blurred": 0.1}))
+        cached.check_hints(GivenFrames(**{**kinds, "blurred": 0.1}))
 
 
 def sample_is_flipped(data, key) -> bool:

@@ -127,10 +127,7 @@ def test_latents_are_refused_for_given_frames_whose_hints_they_lack(command, tmp
     latents = tmp_path / "latents"
     assert main([*command("encode", "diffusion"), "--output", str(latents)]) == 0
     for given, words in (
-        (
-            "{random: 0, every: 0}",
-            "latents have hints of first, last, ends alone, and model.given_frames has gap above",
-        ),
+        ("{blurred: 0.1}", "latents have no hints of blurred clips, whose share in model.given_frames is above 0"),
         (
             f"{{{NO_OTHERS}}}",
             "have no hints of the given frames first and last and ends; encode the videos with --hints",
@@ -139,9 +136,9 @@ def test_latents_are_refused_for_given_frames_whose_hints_they_lack(command, tmp
         options = {"model__given_frames": given, "data__layout": "latents", "data__path": latents}
         assert main(command("fit", "diffusion", "from_latents", **options)) == 2
         assert words in caplog.messages[-1]
-    again = [*command("encode", "diffusion", model__given_frames="{}"), "--output", str(latents)]
+    again = [*command("encode", "diffusion", model__given_frames="{blurred: 0.1}"), "--output", str(latents)]
     assert main(again) == 2
-    assert "model.given_frames has random and every and gap above 0; set them to 0" in caplog.messages[-1]
+    assert "latents have no hints of blurred clips" in caplog.messages[-1]
     assert main([*command("encode", "diffusion"), "--output", str(latents), "--hints", "last"]) == 2
     assert "holds other latents: --hints is None there and last ends here" in caplog.messages[-1]
 

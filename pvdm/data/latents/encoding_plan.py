@@ -52,7 +52,7 @@ class LatentPlan:
     Args:
         autoencoder: {"sha256": digest of weights and sizes, "config": sizes}.
         settings: {"stride", "flips", "dtype", "precision", "clips_per_shard"} as `pvdm encode` takes them, and "hints",
-            a list of `first`, `last` and `ends`, if hints of these given frames are stored, too; likewise "scores", a
+            a list of kinds of given frames (`CACHED`), if hints of these are stored, too; likewise "scores", a
             list of those that need pixels.
         clip: Shape and pace of a clip.
         latent: (c, l), the shape of a flat latent.

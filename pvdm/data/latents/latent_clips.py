@@ -25,7 +25,7 @@ class LatentClips(ClipDataset):
     The sample of a key is that of the same key of the videos, except that it starts at the nearest frame that was
     encoded, and that crops and colors are those of the encoding. Half the samples are mirrored if that is asked for
     and mirrored latents exist. Where hints were encoded, "hints" has those of the target, (c, l) each, by the kinds of
-    their given frames.
+    their given frames, and "row" the number of its clip, by which frames are drawn.
 
     Args:
         folder: The folder of the shards.
@@ -83,5 +83,8 @@ class LatentClips(ClipDataset):
         read = partial(self._read_row, mirrored=placement.flip)
         latent = read(first + target)
         before = torch.zeros_like(latent) if context is None else read(first + context)
+        content = {"latent": torch.stack((before, latent))}
+        if not self._plan.hints:
+            return content
         hints = {kind: read(first + target, hint=kind) for kind in self._plan.hints}
-        return {"latent": torch.stack((before, latent)), **({"hints": hints} if hints else {})}
+        return {**content, "hints": hints, "row": first + target}

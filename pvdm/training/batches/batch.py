@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor
 
 from pvdm.autoencoder import VideoAutoencoder
 from pvdm.conditions.blurred_clips import blurred
-from pvdm.conditions.given_frames import given_ends
+from pvdm.conditions.given_frames import cached_frames
 from pvdm.conditions.hints import hint_clip
 from pvdm.diffusion import Condition
 from pvdm.video import to_float
@@ -59,7 +60,8 @@ def hint_of(
 ) -> Condition:
     """The hints of targets (b, c, l) of which the frames `known` (b, t), on the CPU, are given; zeros without any.
 
-    They are encoded here, or cached: "hints" of the batch then has those of all kinds of given frames in `known`.
+    They are encoded here, or cached: "hints" of the batch then has those of all kinds of given frames, and `known` is
+    that of one of these kinds for each sample, see `known_frames`.
 
     factors: By how much the clip of each sample is blurred first, see `blurred`; None for none. Not for cached ones.
     """
@@ -81,7 +83,8 @@ def _cached_hint(batch: Mapping[str, Any], known: Tensor, like: Tensor) -> Tenso
     """The cached hint of each sample by its given frames, (b, c, l); zeros without any."""
     hint = torch.zeros_like(like)
     for kind, cached in batch["hints"].items():
-        is_given = (known == torch.from_numpy(given_ends(kind, known.shape[1]))).all(1)
+        own = np.stack([cached_frames(kind, known.shape[1], row) for row in batch["row"].tolist()])
+        is_given = (known == torch.from_numpy(own)).all(1)
         hint = torch.where(rearrange(on_device(batch, is_given), "b -> b 1 1"), cached.to(like.dtype), hint)
     return hint
 

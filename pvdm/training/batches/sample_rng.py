@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pvdm.conditions.given_frames import GivenFrames
+from pvdm.conditions.given_frames import GivenFrames, cached_frames
 from pvdm.diffusion import NoiseSchedule, TimeDistribution
 from pvdm.diffusion.noise import VideoNoise, generator_of
 from pvdm.training.batches.batch import content, on_device
@@ -104,8 +104,15 @@ def plane_times(batch: Mapping[str, Any], t: Tensor, share: float, timesteps: in
 
 
 def known_frames(batch: Mapping[str, Any], given: GivenFrames, frames: int) -> Tensor:
-    """Which frames of each sample's clip are given: (b, frames) bool, on the CPU."""
-    return torch.from_numpy(np.stack([given.draw(draw, frames) for draw in draws(batch, Draw.GIVEN_FRAMES)]))
+    """Which frames of each sample's clip are given: (b, frames) bool, on the CPU.
+
+    Of cached hints, those of the kind that is drawn.
+    """
+    own = draws(batch, Draw.GIVEN_FRAMES)
+    if "hints" not in batch:
+        return torch.from_numpy(np.stack([given.draw(draw, frames) for draw in own]))
+    pairs = zip((given.draw_kind(draw) for draw in own), batch["row"].tolist(), strict=True)
+    return torch.from_numpy(np.stack([cached_frames(kind, frames, row) for kind, row in pairs]))
 
 
 def blur_factors(batch: Mapping[str, Any], given: GivenFrames, known: Tensor) -> list[float]:
