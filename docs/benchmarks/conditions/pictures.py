@@ -2,8 +2,10 @@
 
     python pictures.py sprites MODEL FOLDER --clips CLIPS    text, given frames, recombination
     python pictures.py scenes MODEL FOLDER --tasks text      or given, upscaled, views
+    python pictures.py ucf101 MODEL FOLDER --clips CLIPS     given frames
 
-FOLDER takes a JPEG for each task. CLIPS are those of sprites_reader.py; scenes are those of measure_scenes.py.
+FOLDER takes a JPEG for each task. CLIPS are those of sprites_reader.py and of measure_clips.py; scenes are those of
+measure_scenes.py.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from measure_clips import held_out
 from measure_scenes import captioned_scenes, rendered, small_clips, turntables
 from measured_frames import KINDS, completed
 from PIL import Image, ImageDraw, ImageFont
@@ -125,9 +128,15 @@ def of_scenes(generator: VideoGenerator, tasks: Sequence[str], sampler: SamplerC
     return found
 
 
+def of_clips(generator: VideoGenerator, folder: Path, sampler: SamplerConfig) -> dict[str, list[Row]]:
+    clips = held_out(generator, folder)
+    shown = clips[torch.linspace(0, len(clips) - 1, 2 * SHOWN + 1).round().long()[1::2]]
+    return {kind.replace(" ", "_"): given_rows(generator, shown, kind, sampler) for kind in KINDS}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", choices=("sprites", "scenes"))
+    parser.add_argument("data", choices=("sprites", "scenes", "ucf101"))
     parser.add_argument("model")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clips", type=Path)
@@ -136,6 +145,8 @@ def main() -> None:
     generator, sampler = VideoGenerator.load(options.model), SamplerConfig(prompt_guidance=1.0)
     if options.data == "sprites":
         found = of_sprites(generator, options.clips, sampler)
+    elif options.data == "ucf101":
+        found = of_clips(generator, options.clips, sampler)
     else:
         found = of_scenes(generator, options.tasks, sampler)
     options.folder.mkdir(parents=True, exist_ok=True)
