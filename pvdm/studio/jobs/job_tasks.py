@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from pvdm.conditions.keyframes import Keyframes
@@ -62,12 +63,15 @@ class Making:
     Args:
         frames: How many it will have.
         fps: Their rate.
-        parts: The frames in parts (3, n, h, w) uint8, made as they are asked for.
+        parts: The frames in parts (3, n, h, w) uint8, made as they are asked for; None is a clip that one of them will
+            hold, after which others have their turn.
+        videos: How many are made for it.
     """
 
     frames: int
     fps: float
-    parts: Iterator[Tensor]
+    parts: Iterator[Tensor | None]
+    videos: int = 1
 
 
 @dataclass(frozen=True)
@@ -152,26 +156,26 @@ def _streamed(
 ) -> Making:
     """So many new frames, clip by clip; several videos in a grid."""
     settings, frames = given.settings, given.checked(frames)
-    count = settings.get("videos", 1)
-    given_frames = Keyframes.of(frames, generator.size, **given.pictures) if given.pictures else None
-    clips = generator.stream(
-        num_frames=frames,
-        context=context,
-        videos=[(settings["seed"], index) for index in range(count)],
-        labels=settings["label"],
-        prompts=settings["prompt"],
-        negative_prompt=settings["negative_prompt"],
-        scores=settings["scores"],
-        keyframes=given_frames,
-        keep_given=settings.get("keep_given", False),
-        sampler=_sampler(settings, generator),
-        progress=progress,
-        **more,
-    )
-    columns, fps = near_square(count)[1], generator.fps
-    if context is None:
-        fps = (settings["scores"] or {}).get(FPS) or fps
-    return Making(frames, fps, (clip[0] if count == 1 else grid_video(clip, columns) for clip in clips))
+    options = {name: settings[name] for name in ("negative_prompt", "scores")}
+    options |= {"labels": settings["label"], "prompts": settings["prompt"], "sampler": _sampler(settings, generator)}
+    options |= {"keep_given": settings.get("keep_given", False), "progress": progress, "context": context}
+    if given.pictures:
+        options["keyframes"] = Keyframes.of(frames, generator.size, **given.pictures)
+    videos = [[(settings["seed"], index)] for index in range(settings.get("videos", 1))]
+    streams = [generator.stream(num_frames=frames, videos=video, **options, **more) for video in videos]
+    rate = None if context is not None else (settings["scores"] or {}).get(FPS)
+    return Making(frames, rate or generator.fps, _in_turns(streams), len(streams))
+
+
+def _in_turns(streams: Sequence[Iterator[Tensor]]) -> Iterator[Tensor | None]:
+    """The clips of streams (1, 3, t, h, w) in a grid, after each clip but the last of a grid None."""
+    columns = near_square(len(streams))[1]
+    for clip in streams[0]:
+        clips = [clip]
+        for stream in streams[1:]:
+            yield None
+            clips.append(next(stream))
+        yield clip[0] if len(clips) == 1 else grid_video(torch.cat(clips), columns)
 
 
 def _interpolate(generator: VideoGenerator, given: TaskInput, progress: Progress) -> Making:

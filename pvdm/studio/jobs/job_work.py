@@ -65,12 +65,13 @@ def work_of(task: JobTask, given: TaskInput) -> JobWork:
     def work(generator: VideoGenerator, job: Job) -> Generator[None, None, tuple[str, ...]]:
         clock = WorkClock(job)
         making = task.make(generator, given, clock.sampled)
-        clock.frames, clock.clip = making.frames, generator.frames
+        clock.frames, clock.clip = making.frames * making.videos, generator.frames
         name = f"result.{given.settings['format']}"
         with VideoWriter(job.folder / name, fps=making.fps) as writer, closing(making.parts) as parts:
             for part in parts:
-                writer.write(part)
-                clock.written(part.shape[1])
+                if part is not None:
+                    writer.write(part)
+                clock.written(clock.clip if part is None else part.shape[1])
                 yield
                 clock.resume()
         return (name,)
@@ -100,8 +101,8 @@ class WorkClock:
         self._tell(min(self._written + self.clip * done / steps, self.frames))
 
     def written(self, frames: int) -> None:
-        """Called when frames are written."""
-        self._written += frames
+        """Called when frames are made for good."""
+        self._written = min(self._written + frames, self.frames)
         self._tell(self._written)
 
     def _tell(self, frames: float) -> None:

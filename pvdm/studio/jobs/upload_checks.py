@@ -36,7 +36,7 @@ SUFFIXES = {
 }
 """Containers that are accepted, none of which names other files to read, as playlists do."""
 
-MORE_PACKETS = 4
+MORE_PACKETS = 8
 """Packets of a stream for each frame that is allowed: files may have more frames per second than the model."""
 
 
@@ -75,10 +75,11 @@ def checked_container(path: Path, name: str, limits: JobLimits) -> str:
     options = {"format_whitelist": ",".join(SUFFIXES), "protocol_whitelist": "file"}
     try:
         with av.open(str(path), options=options, metadata_errors="replace") as container:
-            if not container.streams.video:
-                raise ValueError("there is no video stream")
-            for stream in container.streams.video:
-                check_picture_size(name, (stream.codec_context.height, stream.codec_context.width), limits)
+            codecs = [stream.codec_context for stream in container.streams.video]
+            if not codecs or None in codecs:
+                raise ValueError("there is no video stream, or no decoder for it")
+            for codec in codecs:
+                check_picture_size(name, (codec.height, codec.width), limits)
             most = MORE_PACKETS * limits.frames * len(container.streams)
             if any(number > most for number, _ in enumerate(container.demux())):
                 raise InputError(f"the file {name} has far more than {limits.frames} frames", "send a shorter video")
