@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The ablation of docs/stages.md: bash docs/benchmarks/stages/run.sh OUTPUT [KEY=VALUE ...]
-# Three models that differ only in their start, on the same 64 scenes, and figures against scenes that none has seen.
-# The same command resumes. PROTOCOL and CLIPS choose what is measured; pip install "pvdm[efficientnet]" for the default.
+# Three models that differ only in their start, on the same 64 scenes, and figures against scenes that none has seen:
+# losses.json, and samples by a protocol. The same command resumes. PROTOCOL and CLIPS choose what is measured; the
+# default protocol needs pip install "pvdm[efficientnet]".
 set -euo pipefail
 output=$1
 shift
@@ -9,6 +10,7 @@ here=$(dirname "$0") protocol=${PROTOCOL:-appearance-motion/16f} clips=${CLIPS:-
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
 pvdm stages "$here/ablation.yaml" --output "$output" --set trainer.enable_progress_bar=false "$@"
+[[ -f $output/losses.json ]] || python "$here/losses.py" "$output" "$output/losses.json" --clips "${CLIPS:-128}"
 for start in nothing images video; do
   figures=$output/from-$start.json
   [[ -f $figures ]] || pvdm evaluate --real scenes: --fake "$output/from-$start/checkpoints/last.ckpt" --part test \
