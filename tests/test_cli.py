@@ -23,7 +23,7 @@ TOOLS = Path(__file__).parents[1] / "tools"
 SAMPLING = [
     "network evaluations per clip; by default 20, for ddim 100, for ddpm all timesteps",
     "from 0 (none) to 1",
-    "(default: unipc)",
+    "by default unipc, or consistency for the numbers of steps that a model was tuned for",
 ]
 MODEL = [
     "exported folder, training checkpoint (.ckpt), pvdm/NAME of pvdm models, or owner/name on the Hub",

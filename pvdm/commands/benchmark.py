@@ -134,7 +134,10 @@ def _add_speed_arguments(parser: argparse.ArgumentParser) -> None:
     for name, what in SIZE_OPTIONS.items():
         group.add_argument(f"--{name.replace('_', '-')}", type=positive, help=f"{what}, instead of the size's")
     group.add_argument(
-        "--sampler", choices=SAMPLER_NAMES, default=SOLVER["sampler"], help="sampler of sample_clip and stream"
+        "--sampler",
+        choices=SAMPLER_NAMES,
+        default=SOLVER["sampler"],
+        help="sampler of sample_clip and stream; by default the model's own",
     )
     group.add_argument("--steps", type=positive, default=20, help="sampling steps of each clip")
     group.add_argument("--stream-frames", type=positive, default=128, help="frames of the streamed video")

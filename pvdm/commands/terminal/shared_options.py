@@ -124,7 +124,12 @@ def add_sampler(
         times: Another name of `--time-grid`.
     """
     group = parser.add_argument_group("sampling")
-    group.add_argument("--sampler", choices=SAMPLER_NAMES, help="sampler; the paper uses ddim and ddpm (ancestral)")
+    group.add_argument(
+        "--sampler",
+        choices=SAMPLER_NAMES,
+        help="sampler; the paper uses ddim and ddpm (ancestral); by default unipc, or consistency for the numbers of "
+        "steps that a model was tuned for",
+    )
     group.add_argument(
         "--steps",
         type=positive,
