@@ -91,6 +91,7 @@ def world(tmp_path, make_video, monkeypatch) -> Path:
         "pvdm.evaluation.measurement.load_detector", load_detector
     )  # the benchmark alone needs them tiny
     torch.save(random_i3d().state_dict(), "i3d_pretrained_400.pt")
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)  # the studio is ready, and would serve forever
     return tmp_path
 
 

@@ -27,6 +27,9 @@ LAYERS = ("depth", "projection_depth", "blocks_per_level", "encoder_depth", "dec
 COUNTS = ("few_steps",)
 """Tuples of whole numbers that may be empty; any other that may be is of names."""
 
+MAY_BE_EMPTY = ("attention_factors",)
+"""Tuples of sizes that may be empty."""
+
 MAY_BE_ZERO = ("text_layers",)
 """Numbers of layers that may be 0."""
 
@@ -128,7 +131,8 @@ def _is_like(value: Any, default: Any, name: str) -> bool:
     if default == ():
         return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
     if isinstance(default, tuple):
-        return isinstance(value, (list, tuple)) and len(value) > 0 and all(_is_whole(item, least=1) for item in value)
+        may_be = isinstance(value, (list, tuple)) and (len(value) > 0 or name in MAY_BE_EMPTY)
+        return may_be and all(_is_whole(item, least=1) for item in value)
     return default in (None, MISSING) or isinstance(value, type(default))
 
 

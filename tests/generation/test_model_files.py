@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -314,3 +315,9 @@ def test_a_file_that_is_no_checkpoint(tmp_path):
     (tmp_path / "notes.txt").write_text("not a model")
     with pytest.raises(InputError, match=r"notes.txt cannot be read as a checkpoint"):
         VideoGenerator.load(tmp_path / "notes.txt")
+
+
+def test_a_unet_without_attention_is_stored_and_loaded(tmp_path):
+    unet = replace(small_generator().denoiser.config, attention_factors=())
+    VideoGenerator(small_generator().autoencoder.config, unet).save_pretrained(tmp_path / "model")
+    assert VideoGenerator.load(tmp_path / "model").denoiser.config.attention_factors == ()

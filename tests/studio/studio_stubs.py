@@ -68,7 +68,7 @@ def stub_studio(make: Callable[..., Any] = make_gray, *, access: Access | None =
     return Studio(MODEL, stub_engine(make, max_batch=limits.batch), access=access, limits=limits)
 
 
-async def until(done: Callable[[], Any], seconds: float = 5.0) -> None:
+async def until(done: Callable[[], Any], seconds: float = 30.0) -> None:
     """Waits until something is true; AssertionError if it takes longer."""
     for _ in range(int(seconds / 0.005)):
         if done():
