@@ -67,7 +67,7 @@ def _add_design(group: argparse._ArgumentGroup) -> None:
         metavar="[NAME=]TEXT",
         help=f"what is asked of each pair; may be repeated (default: {' '.join(QUESTIONS.values())})",
     )
-    group.add_argument("--pairs", type=positive, default=100, help="most pairs of each two sources")
+    group.add_argument("--pairs", type=positive, default=100, help="most pairs for any two sources")
     group.add_argument("--per-person", type=positive, default=30, help="pairs that a person sees")
     group.add_argument("--checks", type=natural, default=3, help="attention checks of each person: a video and noise")
     group.add_argument("--repeats", type=natural, default=2, help="pairs that a person sees again, sides exchanged")

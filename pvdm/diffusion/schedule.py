@@ -51,6 +51,9 @@ class DiffusionConfig:
             raise ArgumentError(bounds, "give values with 0 < linear_start <= linear_end < 1", option="linear_start")
         check_parameterization(self.prediction)
         object.__setattr__(self, "searched_times", tuple(check_times(times) for times in self.searched_times))
+        if late := [times for times in self.searched_times if times[0] >= self.timesteps]:
+            remedy = f"they must be below {self.timesteps}"
+            raise ArgumentError(f"searched_times has {list(late[0])}", remedy, option="searched_times")
         if self.border_fade < 0:
             raise ArgumentError(f"border_fade is {self.border_fade}", "it must be at least 0", option="border_fade")
         if not 0 <= self.autoguidance < math.inf:

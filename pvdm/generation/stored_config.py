@@ -125,15 +125,18 @@ def _is_like(value: Any, default: Any, name: str) -> bool:
     if isinstance(default, float):
         return _is_number(value)
     if name == "searched_times":
-        return isinstance(value, (list, tuple)) and all(_is_like(times, (), "few_steps") for times in value)
+        return isinstance(value, (list, tuple)) and all(_are_whole(times, least=0) for times in value)
     if name in COUNTS:
-        return isinstance(value, (list, tuple)) and all(_is_whole(item, least=0) for item in value)
+        return _are_whole(value, least=1)
     if default == ():
         return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
     if isinstance(default, tuple):
-        may_be = isinstance(value, (list, tuple)) and (len(value) > 0 or name in MAY_BE_EMPTY)
-        return may_be and all(_is_whole(item, least=1) for item in value)
+        return _are_whole(value, least=1) and (len(value) > 0 or name in MAY_BE_EMPTY)
     return default in (None, MISSING) or isinstance(value, type(default))
+
+
+def _are_whole(value: Any, *, least: int) -> bool:
+    return isinstance(value, (list, tuple)) and all(_is_whole(item, least=least) for item in value)
 
 
 def _is_whole(value: Any, *, least: int, most: float = math.inf) -> bool:

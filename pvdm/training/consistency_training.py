@@ -79,8 +79,6 @@ class ConsistencyTraining(FineTuning):
         max_skipped: Training ends after this many skipped updates in a row.
     """
 
-    figure, higher_is_better = "val/loss", False
-
     def __init__(
         self,
         init_from: Path,
@@ -136,8 +134,12 @@ class ConsistencyTraining(FineTuning):
 
     @property
     def teacher(self) -> VideoGenerator:
-        """The model as it was, on the device of the training."""
-        return self._held[0].to(self.device)
+        """The model as it was."""
+        return self._held[0]
+
+    def on_fit_start(self) -> None:
+        super().on_fit_start()
+        self.teacher.to(self.device)
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         clean, condition, sees_frames = self.conditioning.training(batch)

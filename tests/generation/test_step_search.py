@@ -10,7 +10,7 @@ from small_models import small_generator
 
 from pvdm.cli import main
 from pvdm.diffusion import DiffusionConfig, NoiseSchedule, SamplerConfig, time_grid
-from pvdm.errors import ArgumentError
+from pvdm.errors import ArgumentError, InputError
 from pvdm.generation import VideoGenerator
 from pvdm.generation.acceleration.step_search import search_times
 
@@ -52,3 +52,18 @@ def test_an_autoencoder_has_no_steps_to_search(tmp_path, caplog):
     VideoGenerator(model.autoencoder.config).save_pretrained(tmp_path / "first")
     assert main(["export", str(tmp_path / "first"), "--output", str(tmp_path / "new"), "--search-steps", "2"]) == 2
     assert "--search-steps is for a model that samples" in caplog.text
+
+
+def test_searched_times_beyond_the_last_are_refused():
+    with pytest.raises(ArgumentError, match=r"searched_times has \[1000, 3\]; they must be below 1000"):
+        DiffusionConfig(searched_times=((999, 4), (1000, 3)))
+
+
+def test_a_damaged_number_of_steps_is_refused(tmp_path):
+    small_generator().save_pretrained(tmp_path / "model")
+    file = tmp_path / "model" / "config.json"
+    stored = json.loads(file.read_text())
+    for part, name, value in [("denoiser", "few_steps", [0]), ("diffusion", "searched_times", [["a"]])]:
+        file.write_text(json.dumps({**stored, part: {**stored[part], name: value}}))
+        with pytest.raises(InputError, match=f"{part}.{name} is"):
+            VideoGenerator.load(tmp_path / "model")

@@ -83,7 +83,7 @@ def match(
 
 
 def common_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """The size of all, or else the smallest, which is said: (height, width)."""
+    """(height, width) of all, or the smallest, with a warning that sizes differ."""
     smallest = min(sizes, key=lambda size: size[0] * size[1])
     if len(set(sizes)) > 1:
         logger.warning("videos have %d sizes; all are shown at %dx%d, see --size", len(set(sizes)), *smallest)
