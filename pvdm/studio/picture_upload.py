@@ -47,7 +47,7 @@ def read_upload(data: bytes, size: tuple[int, int], *, most_pixels: int) -> Uplo
     except DAMAGE as error:
         raise InputError("the file cannot be read as a picture", REMEDY) from error
     own = pixels.shape[:2]
-    return UploadedPicture(resize_and_crop(np.array(pixels)[None], *size)[:, 0], own, _cut(own, size))
+    return UploadedPicture(resize_and_crop(pixels[None], *size)[:, 0], own, _cut(own, size))
 
 
 def _cut(own: tuple[int, int], size: tuple[int, int]) -> str:
