@@ -62,17 +62,20 @@ class FineTuning(DiffusionTraining):
         super().setup(stage)
 
     def classes_of(self, data: ClipCollection) -> tuple[str, ...] | None:
-        """Those of the model, for data without classes, which are of no particular one; else as in `DiffusionTraining`.
+        """Those of the model. The data may have any of them, or none, and are then of no particular one.
 
-        InputError, too, if the data's classes have other names.
+        InputError if a class of the data has a name that the model does not know.
         """
         own = self.generator.classes
         if data.classes is None:
             return own
-        found = super().classes_of(data)
-        if own is not None and found != own:
+        if own is None:
+            return super().classes_of(data)
+        if unknown := [name for name in data.classes if name not in own]:
             raise InputError(
-                f"the data have the classes {', '.join(found[:3])}, ..., and the model {', '.join(own[:3])}, ...",
-                "give data without classes, such as data.layout folder, or with those of the model",
+                f"the data have a class {unknown[0]}, which the model does not know; it has {', '.join(own[:5])}"
+                f"{', ...' if len(own) > 5 else ''}",
+                "give data without classes, such as data.layout folder, or rename the folder",
             )
-        return found
+        self.conditioning.label_numbers = tuple(map(own.index, data.classes))
+        return own

@@ -11,10 +11,12 @@ from runs import assert_same_training
 
 from pvdm.cli import main
 from pvdm.conditions.text import TextConfig, text_encoder
-from pvdm.diffusion import DiffusionConfig, TransformerConfig
+from pvdm.data.table import NO_LABEL
+from pvdm.diffusion import Condition, DiffusionConfig, TransformerConfig
 from pvdm.diffusion.adapters.adapter_file import StoredAdapter
 from pvdm.files.weights import sha256_of_weights
 from pvdm.generation import VideoGenerator
+from pvdm.training.batches.conditioning import Conditioning
 
 
 def save(folder, text=None, **sizes) -> None:
@@ -92,13 +94,33 @@ def test_a_model_with_classes_is_adapted_by_clips_without(fit, videos, tmp_path,
     assert fit(model__init_from=tmp_path / "classes") == 0
     adapted = VideoGenerator.load(tmp_path / "run" / "checkpoints" / "last.ckpt")
     assert adapted.classes == ("run", "walk", "jump")
-    for number in range(3):
-        (tmp_path / "other" / f"{number}").mkdir(parents=True)
+    for name in ("walk", "sit"):
+        (tmp_path / "other" / name).mkdir(parents=True)
         for video in sorted((videos / "train").iterdir())[:2]:
-            shutil.copy(video, tmp_path / "other" / f"{number}")
+            shutil.copy(video, tmp_path / "other" / name)
     given = {"model__init_from": tmp_path / "classes", "data__path": tmp_path / "other", "data__layout": "classes"}
     assert fit("again", **given) == 2
-    assert "the data have the classes 0, 1, 2, ..., and the model run, walk, jump, ...; give data" in caplog.text
+    assert "the data have a class sit, which the model does not know; it has run, walk, jump; give data" in caplog.text
+
+
+def test_clips_of_some_classes_adapt_a_model_of_more(fit, videos, tmp_path):
+    save(tmp_path / "classes", classes=3)
+    (tmp_path / "walks" / "walk").mkdir(parents=True)
+    for video in sorted((videos / "train").iterdir())[:2]:
+        shutil.copy(video, tmp_path / "walks" / "walk")
+    given = {"model__init_from": tmp_path / "classes", "data__path": tmp_path / "walks", "data__layout": "classes"}
+    assert fit(**given) == 0
+    adapted = VideoGenerator.load(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    assert adapted.classes == ("run", "walk", "jump")
+
+
+def test_labels_are_those_of_the_model(tmp_path):
+    save(tmp_path / "classes", classes=3)
+    conditioning = Conditioning(VideoGenerator.load(tmp_path / "classes"), label_numbers=(1, 0))
+    batch = {"label": torch.tensor([0, NO_LABEL, 1]), "video": torch.zeros(3)}
+    condition = conditioning.labelled(Condition(), batch, torch.ones(3, dtype=torch.bool))
+    assert condition.label[[0, 2]].tolist() == [1, 0]
+    assert condition.label_mask.tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("captions", [False, True])

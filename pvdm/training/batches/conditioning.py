@@ -36,6 +36,8 @@ class Conditioning:
     context_dropout: float = 0.7
     context_noise: TimeDistribution | None = None
     label_dropout: float = 0.1
+    label_numbers: Sequence[int] | None = None
+    """The model's number of each label of the data, where they differ."""
     given_frames: GivenFrames | None = None
     hint_noise: TimeDistribution | None = None
     text_dropout: float = 0.1
@@ -176,7 +178,11 @@ class Conditioning:
                 "the samples have no labels",
                 "give data with classes, or leave model.denoiser.classes out",
             )
-        return replace(condition, label=label, label_mask=on_device(batch, kept) & (label != NO_LABEL))
+        is_there = label != NO_LABEL
+        if self.label_numbers is not None:
+            numbers = torch.tensor(self.label_numbers, device=label.device)
+            label = torch.where(is_there, numbers[label.clamp(min=0)], label)
+        return replace(condition, label=label, label_mask=on_device(batch, kept) & is_there)
 
     def with_rows(self, condition: Condition, part: str, batch: Mapping[str, Any], kept: Tensor) -> Condition:
         """The condition with the vectors of frames that `kept` (b,) marks; a sample without any keeps none."""
