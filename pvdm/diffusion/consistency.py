@@ -70,6 +70,15 @@ def clean_of_step(x: Tensor, t: Tensor, reached: Tensor, end: Tensor, schedule: 
     return ((reached - ratio * x) / (end_alpha - ratio * alpha)).to(x.dtype)
 
 
+def noised_further(x: Tensor, at: Tensor, to: Tensor, noise: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """Latents x (b, c, l) at times `at` (b,), at times `to` (b,), not before: a step of the forward process."""
+    alpha, sigma = schedule.scales(at, x)
+    later_alpha, later_sigma = schedule.scales(to, x)
+    ratio = later_alpha / alpha
+    added = (later_sigma**2 - (ratio * sigma) ** 2).clamp(min=0).sqrt()
+    return (ratio * x + added * noise).to(x.dtype)
+
+
 def pseudo_huber(error: Tensor, scale: float) -> Tensor:
     """sqrt(mean square + scale^2) - scale of each sample, (b,); Song & Dhariwal 2023 (arXiv 2310.14189) eq. 8."""
     return (error.square().flatten(1).mean(1) + scale**2).sqrt() - scale

@@ -26,6 +26,11 @@ class AutomaticUpdates(GeneratorTraining):
         """Updates of the trained network so far."""
         return self.trainer.global_step
 
+    @property
+    def is_skipped(self) -> bool:
+        """Whether the last update was skipped, since its gradient was not finite."""
+        return self._is_skipped
+
     def configure_optimizers(self) -> dict[str, Any]:
         optimizer = self.optimizer_config.optimizer(self._trained_parameters(), fused=not self._has_scaler)
         schedule = {"scheduler": self.optimizer_config.schedule(optimizer), "interval": "step"}
@@ -55,12 +60,12 @@ class AutomaticUpdates(GeneratorTraining):
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
         """Does not count a skipped update."""
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
-        if self._is_skipped:
+        if self.is_skipped:
             self._uncount_update()
 
     def lr_scheduler_step(self, scheduler: LRScheduler, metric: Any | None) -> None:
         """Leaves the schedule unchanged if the update was skipped."""
-        if not self._is_skipped:
+        if not self.is_skipped:
             super().lr_scheduler_step(scheduler, metric)
 
     def configure_gradient_clipping(

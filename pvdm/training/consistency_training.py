@@ -25,14 +25,15 @@ from pvdm.diffusion import (
     time_grid,
     to_prediction,
 )
-from pvdm.diffusion.consistency import check_few_steps
+from pvdm.diffusion.consistency import check_few_steps, noised_further
 from pvdm.errors import InputError, check_range
 from pvdm.generation import VideoGenerator
 from pvdm.training.batches.batch import on_device
 from pvdm.training.batches.sample_rng import Draw, draws, keys, noise_like, times
 from pvdm.training.fine_tuning import FineTuning
+from pvdm.training.gan.latent_adversary import LatentAdversary, LatentAdversaryConfig, features_of
 from pvdm.training.optimization import OptimizerConfig
-from pvdm.training.reductions import SampleMeans
+from pvdm.training.reductions import SampleMeans, UpdateMeans
 
 COMPARED = 64
 """Validation clips that are made in few steps, and by the model as it was, to be compared."""
@@ -52,6 +53,9 @@ class ConsistencyTraining(FineTuning):
 
     A share of the samples is trained for any number of steps, to predict what the teacher does, or the clip.
 
+    With `adversary`, the last part of the training adds an adversarial loss: from where a step leads, and from the
+    clip, both with more noise, heads on the teacher's features are to tell which is real (`LatentAdversary`).
+
     Beside the figures of `DiffusionTraining`, validation makes clips in each number of steps n, without condition, and
     logs the root mean square of what their latents differ from those that the model as it was makes in 20 steps from
     the same noise, `val/error_n`, and their mean, `val/error`.
@@ -63,6 +67,7 @@ class ConsistencyTraining(FineTuning):
         parts: Jumps that a segment has at the beginning of the training.
         halvings: How often they are halved, at equal intervals.
         any_steps: Share of the samples that are trained for any number of steps.
+        adversary: The GAN phase; None trains without.
         huber: Error of a latent, as a velocity, below which the loss is about its square, and above which it is about
             the error itself (arXiv 2310.14189, eq. 8; its 0.00054 for the root mean square).
         optimizer: The optimizer and its learning rate.
@@ -88,6 +93,7 @@ class ConsistencyTraining(FineTuning):
         parts: int = 2,
         halvings: int = 4,
         any_steps: float = 0.2,
+        adversary: LatentAdversaryConfig | None = None,
         huber: float = 0.00054,
         optimizer: OptimizerConfig = OptimizerConfig(),
         times: TimeDistribution = TimeDistribution("lognormal", 0.0, 1.4),
@@ -131,6 +137,10 @@ class ConsistencyTraining(FineTuning):
         self._jumps: tuple[int, dict[int, list[list[Jump]]]] | None = None
         self._held = [model]  # in a list: it is no part of the checkpoint
         self.teacher_sampler = model.completed(teacher or SamplerConfig(name="unipc"))
+        self.adversary = None if adversary is None else LatentAdversary(adversary, model.denoiser)
+        self._opponent: dict[str, Any] | None = None
+
+    optional = ("adversary.", *FineTuning.optional)
 
     @property
     def teacher(self) -> VideoGenerator:
@@ -140,6 +150,13 @@ class ConsistencyTraining(FineTuning):
     def on_fit_start(self) -> None:
         super().on_fit_start()
         self.teacher.to(self.device)
+        if self.adversary is not None and self._opponent:
+            self.adversary.load_training_state(self._opponent)
+
+    @property
+    def in_gan_phase(self) -> bool:
+        """Whether the next update is one of the GAN phase."""
+        return self.adversary is not None and self.updates >= self.adversary.config.start
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         clean, condition, sees_frames = self.conditioning.training(batch)
@@ -150,9 +167,47 @@ class ConsistencyTraining(FineTuning):
         told = replace(condition, steps=steps)
         with torch.no_grad():
             wanted = self.target(x, t, earlier, end, clean, noise, condition, told)
-        loss = self.errors(self.generator.denoiser(x, t, told), wanted, x, t).mean()
+        output = self.generator.denoiser(x, t, told)
+        made = output.detach().requires_grad_() if self.in_gan_phase else output
+        loss = self.errors(made, wanted, x, t).mean()
         self.update_means.add({"loss": loss})
-        return loss
+        if not self.in_gan_phase:
+            return loss
+        reached = moved(to_prediction(made, x, t, schedule, self.generator.diffusion.prediction), end, schedule)
+        later = torch.maximum(times(batch, schedule, self.times, purpose=Draw.JUDGED_TIME), end)
+        more = noise_like(clean, batch, purpose=Draw.JUDGED_NOISE)
+        pair = noised_further(reached, end, later, more, schedule), q_sample(clean, more, later, schedule)
+
+        def features(latents: Tensor) -> list[Tensor]:
+            return features_of(self.teacher.denoiser, latents, later, condition)
+
+        share = 1 / self.trainer.accumulate_grad_batches
+        return self.adversary(output, made, loss, pair, steps > 0, features, share=share)
+
+    def all_means(self) -> list[UpdateMeans]:
+        """Includes those of the adversary."""
+        return [self.update_means] if self.adversary is None else [self.update_means, self.adversary.means]
+
+    def optimizer_step(self, *arguments: Any, **options: Any) -> None:
+        """Also updates the adversary, or discards its gradients if the update was skipped."""
+        in_phase = self.in_gan_phase
+        super().optimizer_step(*arguments, **options)
+        if not in_phase:
+            return
+        if self.is_skipped:
+            self.adversary.drop()
+        else:
+            self.log_dict({f"train/{name}": value for name, value in self.adversary.step().items()})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        if self.adversary is not None:
+            checkpoint["adversary"] = self.adversary.training_state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A resumed run may add an adversary or drop it."""
+        super().on_load_checkpoint(checkpoint)
+        self._opponent = checkpoint.get("adversary")
 
     def jumps(self, batch: dict[str, Any], any_t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Numbers of steps, and later, earlier and last times of each sample: (b,) int64 each.

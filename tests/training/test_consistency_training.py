@@ -105,7 +105,10 @@ def fit(videos, tmp_path, model):
         options |= {"trainer.default_root_dir": tmp_path / name, "trainer.max_steps": 2, "trainer.precision": "32-true"}
         options |= {"model.optimizer.warmup_steps": 1, "trainer.val_check_interval": 2}
         options |= {key.replace("__", "."): value for key, value in more.items()}
-        return main(["fit", "-c", "configs/consistency.yaml", *(f"--{key}={value}" for key, value in options.items())])
+        configs = ["-c", "configs/consistency.yaml"]
+        if "model.adversary.start" in options:
+            configs += ["-c", "configs/adversarial.yaml"]
+        return main(["fit", *configs, *(f"--{key}={value}" for key, value in options.items())])
 
     return fit
 
@@ -129,6 +132,21 @@ def test_a_resumed_run_equals_one_that_was_not_interrupted_and_takes_few_steps(f
     assert tuned.denoiser.config.few_steps == (1, 2)
     clips = {steps: tuned.sample(1, steps=steps) for steps in (1, 2, 5)}
     assert torch.equal(tuned.sample(1), clips[2]) and not torch.equal(clips[1], clips[2])
+
+
+def test_a_run_resumed_in_the_gan_phase_equals_one_that_was_not_interrupted(fit, tmp_path):
+    phase = {"model__adversary__start": 1, "model__adversary__warmup_steps": 0, "model__halvings": 0}
+    phase |= {"trainer__accumulate_grad_batches": 2, "trainer__val_check_interval": 4}
+    assert fit("whole", trainer__max_steps=4, **phase) == 0
+    assert fit("parts", trainer__max_steps=3, **phase) == 0
+    assert fit("parts", trainer__max_steps=4, **phase) == 0
+    whole, parts = read(tmp_path / "whole"), read(tmp_path / "parts")
+    assert_same_training(parts, whole)
+    assert int(whole["state_dict"]["adversary.updates"]) == 3
+    assert float(whole["state_dict"]["adversary.adaptive_weight"]) > 0
+    states = whole["adversary"]["optimizer"]["state"], parts["adversary"]["optimizer"]["state"]
+    for number, state in states[0].items():
+        assert torch.equal(state["exp_avg"], states[1][number]["exp_avg"])
 
 
 def test_jumps_are_halved_over_the_training(model):

@@ -102,6 +102,10 @@ class JointTransformer(Denoiser):
         """The repeated parts, which are compiled and sharded one by one."""
         return list(self.blocks)
 
+    def observed(self) -> list[nn.Module]:
+        """The parts whose outputs an adversary judges: all blocks, sequences (b, n, width)."""
+        return list(self.blocks)
+
     def recomputable(self) -> dict[str, list[nn.Module]]:
         """What activation checkpointing can recompute: the attention and the MLP of every block."""
         return {"attention": [b.attention for b in self.blocks], "mlp": [b.mlp for b in self.blocks]}

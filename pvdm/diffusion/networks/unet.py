@@ -196,6 +196,10 @@ class TriplaneUNet(Denoiser):
         """The repeated parts, which are compiled and sharded one by one: all stages, in the order in which they run."""
         return [*self.down, self.middle, *self.up]
 
+    def observed(self) -> list[nn.Module]:
+        """The parts whose outputs an adversary judges: the stages of the down path and the middle, triplanes."""
+        return [*self.down, self.middle]
+
     def recomputable(self) -> dict[str, list[nn.Module]]:
         """What activation checkpointing can recompute: residual blocks, attention within planes and across them."""
         blocks = [block for stage in self.regions() for block in stage.blocks]

@@ -42,6 +42,8 @@ class Draw(IntEnum):
     SOUND = 16
     SCORES = 17
     JUMP = 18
+    JUDGED_TIME = 19
+    JUDGED_NOISE = 20
 
 
 def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:

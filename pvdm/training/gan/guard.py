@@ -1,9 +1,10 @@
-"""Watches the GAN phase: keeps its best checkpoint, and ends the training if PSNR drops."""
+"""Watches a GAN phase: keeps its best checkpoint, and ends the training if PSNR drops."""
 
 from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 
 from pvdm.errors import check_range
-from pvdm.training.gan.gan_module import GANModule
 from pvdm.training.run.checkpoints import LAST
 from pvdm.training.run.exact_resume import validate
 
@@ -26,6 +26,8 @@ class AdversaryGuard(Callback):
 
     `checkpoints/best_gan.ckpt` is the checkpoint of the phase with the lowest val/lpips (without LPIPS, with
     val/sharpness nearest to 1) whose PSNR has not dropped too far. The state is saved in checkpoints.
+
+    In consistency tuning, val/error takes the place of both: the PSNR is -20 log10 of it, and the best is the lowest.
 
     Args:
         max_psnr_drop: Largest allowed drop of PSNR in dB; None never ends the training, and allows any checkpoint as
@@ -48,7 +50,7 @@ class AdversaryGuard(Callback):
             validate(trainer)
         elif self.before is None and self.max_psnr_drop is not None and trainer.is_global_zero:
             logger.warning(
-                "the checkpoint does not hold val/psnr before the GAN phase, so a drop of it cannot be detected"
+                "the checkpoint does not hold the PSNR before the GAN phase, so a drop of it cannot be detected"
             )
         if self._is_harmed():
             self._end(trainer)
@@ -56,13 +58,13 @@ class AdversaryGuard(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         is_idle = trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking or trainer.fast_dev_run
-        if is_idle or not isinstance(pl_module, GANModule) or "val/psnr" not in metrics:
+        if is_idle or not hasattr(pl_module, "adversary") or (psnr := _psnr(metrics)) is None:
             return
-        if pl_module.adversary is None or int(pl_module.adversary.updates) == 0:
-            self.before, self.recent, self.best_score = metrics["val/psnr"], [], None
+        if not _has_adversary(pl_module) or int(pl_module.adversary.updates) == 0:
+            self.before, self.recent, self.best_score = psnr, [], None
             return
-        self.recent = [*self.recent, metrics["val/psnr"]][-self.patience :]
-        score = metrics.get("val/lpips", abs(1 - metrics["val/sharpness"]))
+        self.recent = [*self.recent, psnr][-self.patience :]
+        score = metrics["val/error"] if "val/error" in metrics else _flaws(metrics)
         if self._is_near(self.recent[-1]) and self._is_best(score):
             self.best_score = score
             trainer.save_checkpoint(Path(trainer.default_root_dir) / BEST, weights_only=False)
@@ -93,7 +95,7 @@ class AdversaryGuard(Callback):
         if trainer.is_global_zero:
             kept = BEST if self.best_score is not None else BEST.with_name("best.ckpt")
             logger.warning(
-                "the GAN phase ends because val/psnr dropped from %.2f to %.2f dB, by more than %g dB in %d "
+                "the GAN phase ends because PSNR dropped from %.2f to %.2f dB, by more than %g dB in %d "
                 "validations in a row; the best model is %s",
                 *(self.before, self.recent[-1], self.max_psnr_drop, self.patience),
                 Path(trainer.default_root_dir) / kept,
@@ -101,4 +103,17 @@ class AdversaryGuard(Callback):
 
 
 def _has_adversary(pl_module: LightningModule) -> bool:
-    return isinstance(pl_module, GANModule) and pl_module.adversary is not None
+    return getattr(pl_module, "adversary", None) is not None
+
+
+def _psnr(metrics: Mapping[str, float]) -> float | None:
+    """In dB, of reconstructions, or of latents in few steps; None before there is either."""
+    if "val/psnr" in metrics or "val/error" not in metrics:
+        return metrics.get("val/psnr")
+    error = metrics["val/error"]
+    return -20 * math.log10(error) if error > 0 else math.inf if error == 0 else math.nan
+
+
+def _flaws(metrics: Mapping[str, float]) -> float:
+    """Of reconstructions; the lower the better."""
+    return metrics.get("val/lpips", abs(1 - metrics["val/sharpness"]))

@@ -282,6 +282,7 @@ def test_a_file_of_ones_own_comes_before_the_packages(monkeypatch, tmp_path):
 def test_all_configs_of_the_package_are_tested():
     own = {
         "adapter",
+        "adversarial",
         "consistency",
         *(name for name in names() if name.startswith("recipes/")),
     }  # which have tests of their own

@@ -56,7 +56,7 @@ def test_a_phase_that_lowers_psnr_ends_after_some_patience(tmp_path, caplog):
     assert kept(tmp_path) is None
     (record,) = warnings(caplog)
     assert record.getMessage() == (
-        "the GAN phase ends because val/psnr dropped from 25.00 to 24.30 dB, by more than 0.5 dB in 3 validations in a "
+        "the GAN phase ends because PSNR dropped from 25.00 to 24.30 dB, by more than 0.5 dB in 3 validations in a "
         f"row; the best model is {tmp_path / 'checkpoints' / 'best.ckpt'}"
     )
 
@@ -121,7 +121,7 @@ def test_within_the_phase_and_without_memory_no_drop_is_judged_and_that_is_said(
     (record,) = warnings(caplog)
     assert (
         record.getMessage()
-        == "the checkpoint does not hold val/psnr before the GAN phase, so a drop of it cannot be detected"
+        == "the checkpoint does not hold the PSNR before the GAN phase, so a drop of it cannot be detected"
     )
 
 
@@ -168,7 +168,7 @@ def test_an_ended_phase_resumes_only_if_a_larger_drop_is_allowed(tmp_path, caplo
     caplog.clear()
     module, _ = fit(tmp_path, script, patience=1, resume=tmp_path / "run.ckpt")
     assert module.updates == 4
-    assert "the GAN phase ends because val/psnr dropped" in caplog.text
+    assert "the GAN phase ends because PSNR dropped" in caplog.text
     module, _ = fit(tmp_path, script, patience=1, max_psnr_drop=2.0, resume=tmp_path / "run.ckpt")
     assert module.updates == 6
 
