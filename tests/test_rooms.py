@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "pvdm"
 ROOMS = (
-    *("files", "runtime", "video", "data", "autoencoder", "diffusion", "conditions", "curation"),
+    *("files", "runtime", "provenance", "video", "data", "autoencoder", "diffusion", "conditions", "curation"),
     *("generation", "evaluation", "training", "benchmark", "demo", "studio", "commands"),
 )
 WITH_LIGHTNING = {"training", "benchmark", "demo"}

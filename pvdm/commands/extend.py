@@ -23,6 +23,7 @@ from pvdm.commands.terminal.condition_options import (
     tracks_of,
 )
 from pvdm.commands.terminal.progress_bars import SamplingBar
+from pvdm.commands.terminal.provenance_options import add_provenance
 from pvdm.commands.terminal.shared_options import (
     add_adapters,
     add_cuda_graphs,
@@ -75,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tracks(parser)
     add_cuda_graphs(parser)
     add_sampler(parser)
+    add_provenance(parser)
     parser.add_argument("--later-steps", type=positive, help="steps of the clips after the first; by default --steps")
 
 
@@ -154,7 +156,8 @@ class Extension:
         """Writes the head, then each new clip as it is sampled, to one output for each seed of this part."""
         with ExitStack() as stack:
             stack.enter_context(self.generator.precision(self.options.precision))
-            opened = [video.VideoWriter(output, fps=self.fps, overwrite=self.options.overwrite) for output in outputs]
+            told = {"overwrite": self.options.overwrite, "provenance": self.generator.provenance}
+            opened = [video.VideoWriter(output, fps=self.fps, **told) for output in outputs]
             writers = [stack.enter_context(writer) for writer in opened]
             for run in self.head.runs(self.generator.frames) if self.head else ():
                 for writer in writers:
@@ -166,7 +169,7 @@ class Extension:
                     writer.write(clip)
                 bar.written(batch.shape[2])
         for output in outputs:
-            add_audio(output, self.options)
+            add_audio(output, self.options, self.generator.provenance)
 
     def _clips(self, part: range, bar: SamplingBar) -> Iterator[Tensor]:
         """(b, 3, t, h, w) uint8, clip by clip."""

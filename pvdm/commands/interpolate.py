@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 
 from pvdm.commands.terminal.condition_options import add_prompt, add_scores
 from pvdm.commands.terminal.progress_bars import SamplingBar
+from pvdm.commands.terminal.provenance_options import add_provenance
 from pvdm.commands.terminal.shared_options import (
     add_model,
     add_sampler,
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_prompt(parser)
     add_scores(parser)
     add_sampler(parser)
+    add_provenance(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -67,7 +69,9 @@ def _interpolate(options: argparse.Namespace) -> None:
         stack.enter_context(generator.precision(options.precision))
         bar = stack.enter_context(SamplingBar(batches, unit="clips"))
         parts = stack.enter_context(closing(task.run(source.runs(generator.frames), bar.sampling)))
-        output = stack.enter_context(output_of(options, source, fps, each=options.factor))
+        output = stack.enter_context(
+            output_of(options, source, fps, each=options.factor, provenance=generator.provenance)
+        )
         for part in parts:
             output.write(part)
             bar.written()

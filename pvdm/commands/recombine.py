@@ -12,6 +12,7 @@ from pvdm import video
 from pvdm.cli_parser import finite
 from pvdm.commands.terminal.condition_options import add_prompt, add_scores, prompts_of, scores_of
 from pvdm.commands.terminal.progress_bars import SamplingBar
+from pvdm.commands.terminal.provenance_options import add_provenance
 from pvdm.commands.terminal.shared_options import (
     add_model,
     add_output,
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_prompt(parser)
     add_scores(parser)
     add_sampler(parser)
+    add_provenance(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -95,7 +97,8 @@ def _recombine(options: argparse.Namespace) -> None:
     videos = [(options.seed, index) for index in range(len(outputs))]
     with ExitStack() as stack:
         stack.enter_context(generator.precision(options.precision))
-        opened = [video.VideoWriter(output, fps=generator.fps, overwrite=options.overwrite) for output in outputs]
+        told = {"overwrite": options.overwrite, "provenance": generator.provenance}
+        opened = [video.VideoWriter(output, fps=generator.fps, **told) for output in outputs]
         writers = [stack.enter_context(writer) for writer in opened]
         bar = stack.enter_context(SamplingBar([generator.frames] * (task.frames // generator.frames), unit="frames"))
         for batch in stack.enter_context(closing(task.run(videos, bar.sampling))):

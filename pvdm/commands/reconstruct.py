@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from pvdm import video
+from pvdm.commands.terminal.provenance_options import add_provenance
 from pvdm.commands.terminal.shared_options import add_model, add_output, load_model, rate, shared_work
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import check_output
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=rate,
         help="frame rate at which the input is read and written, frames per second; by default the model's",
     )
+    add_provenance(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -45,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
 
         with generator.precision(options.precision):
             pairs = reconstructions(generator, source, shared)
-            error = _write(pairs, source, options) if shared.is_main else sum(0 for _ in pairs)
+            error = _write(pairs, source, generator, options) if shared.is_main else sum(0 for _ in pairs)
         psnr = 10 * math.log10(255**2 / max(error / source.frames, 1e-10))
         logger.info("PSNR %.2f dB over %d frames, which are in %s", psnr, source.frames, options.output)
 
@@ -60,13 +62,15 @@ def _prepared(options: argparse.Namespace) -> tuple[VideoGenerator, VideoSource]
     return generator, source
 
 
-def _write(pairs: Iterator[tuple[Tensor, Tensor]], source: VideoSource, options: argparse.Namespace) -> float:
+def _write(
+    pairs: Iterator[tuple[Tensor, Tensor]], source: VideoSource, generator: VideoGenerator, options: argparse.Namespace
+) -> float:
     """The sum over the frames of the mean square error."""
     import torch
 
-    error = 0.0
+    error, told = 0.0, {"overwrite": options.overwrite, "provenance": generator.provenance}
     with (
-        video.VideoWriter(options.output, fps=source.fps, overwrite=options.overwrite) as writer,
+        video.VideoWriter(options.output, fps=source.fps, **told) as writer,
         tqdm(total=source.frames, unit="frame") as bar,
     ):
         for original, found in pairs:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from pvdm.commands.terminal.condition_options import add_prompt, add_scores
+from pvdm.commands.terminal.provenance_options import add_provenance
 from pvdm.commands.terminal.shared_options import (
     add_model,
     add_sampler,
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_prompt(parser)
     add_scores(parser)
     add_sampler(parser)
+    add_provenance(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -70,7 +72,9 @@ def _repair(options: argparse.Namespace) -> None:
         stack.enter_context(generator.precision(options.precision))
         bar = stack.enter_context(tqdm(total=source.frames, unit="frame"))
         parts = stack.enter_context(closing(task.run(frames, missing)))
-        output = stack.enter_context(output_of(options, source, source.fps or generator.fps))
+        output = stack.enter_context(
+            output_of(options, source, source.fps or generator.fps, provenance=generator.provenance)
+        )
         for part in parts:
             output.write(part)
             bar.update(part.shape[1])

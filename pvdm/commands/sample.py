@@ -23,6 +23,7 @@ from pvdm.commands.terminal.condition_options import (
     tracks_of,
 )
 from pvdm.commands.terminal.progress_bars import SamplingBar
+from pvdm.commands.terminal.provenance_options import add_provenance
 from pvdm.commands.terminal.shared_options import (
     add_adapters,
     add_cuda_graphs,
@@ -97,6 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tracks(parser)
     add_cuda_graphs(parser)
     add_sampler(parser, times="--time-grid")
+    add_provenance(parser)
     parser.set_defaults(arrangement=None)
 
 
@@ -152,8 +154,9 @@ class Samples:
         from pvdm.files.weights import sha256_of
 
         self.options, self.videos = options, videos
-        self.sha256 = sha256_of(weights_file(options.model))
         self.generator = load_model(options)
+        self.provenance = self.generator.provenance
+        self.sha256 = self.provenance.sha256 if self.provenance else sha256_of(weights_file(options.model))
         self.generator.check_can_continue(None)
         self.sampler = sampler_of(options, self.generator)
         self.labels = labels_of(options, self.generator, len(videos))
@@ -217,8 +220,8 @@ def _write_folder(samples: Samples, options: argparse.Namespace, shared: Process
     names = [f"sample_{index:06d}_seed{seed}{suffix}" for seed, index in samples.videos]
     with _folder_of_all(options.output, shared, overwrite=options.overwrite, own=OWN) as folder:
         for place, clip in samples.clips(shared):
-            video.write_video(folder / names[place], clip, fps=samples.fps)
-            add_audio(folder / names[place], options)
+            video.write_video(folder / names[place], clip, fps=samples.fps, provenance=samples.provenance)
+            add_audio(folder / names[place], options, samples.provenance)
         if shared.is_main:
             write_record(folder / RECORD, samples.record(names))
 
@@ -236,23 +239,24 @@ def _write_one(samples: Samples, options: argparse.Namespace, shared: Processes)
     columns = (options.arrangement or video.near_square(len(clips)))[1]
     if options.output.suffix.lower() in PICTURES:
         middle = clips.shape[2] // 2
-        _write_picture(
-            options.output, video.grid_video(clips[:, :, middle : middle + 1], columns)[:, 0], options.overwrite
-        )
+        _write_picture(samples, video.grid_video(clips[:, :, middle : middle + 1], columns)[:, 0], options)
     else:
         whole = clips[0] if len(clips) == 1 else video.grid_video(clips, columns)
-        video.write_video(options.output, whole, fps=samples.fps, overwrite=options.overwrite)
-        add_audio(options.output, options)
+        told = {"overwrite": options.overwrite, "provenance": samples.provenance}
+        video.write_video(options.output, whole, fps=samples.fps, **told)
+        add_audio(options.output, options, samples.provenance)
     names = [options.output.name] * len(clips)
     write_record(_record_of(options.output), samples.record(names), overwrite=options.overwrite)
 
 
-def _write_picture(path: Path, picture: Tensor, overwrite: bool) -> None:
+def _write_picture(samples: Samples, picture: Tensor, options: argparse.Namespace) -> None:
     """picture: (3, h, w) uint8."""
     from PIL import Image
 
-    with replacing(path, overwrite=overwrite) as temporary:
+    with replacing(options.output, overwrite=options.overwrite) as temporary:
         Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(temporary, quality=95)
+        if samples.provenance:
+            samples.provenance.finish(temporary, temporary.suffix)
 
 
 def _is_file(output: Path) -> bool:

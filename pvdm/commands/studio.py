@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pvdm.cli_parser import whole
 from pvdm.commands.terminal.progress_bars import Bars
+from pvdm.commands.terminal.provenance_options import add_provenance
 from pvdm.commands.terminal.shared_options import (
     add_adapters,
     add_cuda_graphs,
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-clips", type=positive, default=Limits.clips, help="clips of a timeline; the oldest are forgotten"
     )
+    add_provenance(parser)
     group = parser.add_argument_group("clips again")
     group.add_argument(
         "--replay",

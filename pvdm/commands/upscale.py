@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing
 
 from pvdm.commands.terminal.condition_options import add_prompt, add_scores
 from pvdm.commands.terminal.progress_bars import SamplingBar
+from pvdm.commands.terminal.provenance_options import add_provenance
 from pvdm.commands.terminal.shared_options import (
     add_model,
     add_sampler,
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_prompt(parser)
     add_scores(parser)
     add_sampler(parser)
+    add_provenance(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -52,7 +54,9 @@ def _upscale(options: argparse.Namespace) -> None:
         lengths = source.frames and [len(part) for part in in_parts(source.frames, generator.frames)]
         bar = stack.enter_context(SamplingBar(lengths, unit="frames"))
         parts = stack.enter_context(closing(task.run(source.runs(generator.frames), bar.sampling)))
-        output = stack.enter_context(output_of(options, source, source.fps or generator.fps))
+        output = stack.enter_context(
+            output_of(options, source, source.fps or generator.fps, provenance=generator.provenance)
+        )
         for part in parts:
             output.write(part)
             bar.written(part.shape[1])

@@ -21,6 +21,7 @@ from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
 from pvdm.generation.conditioned_model import Label, Prompts, Scores
 from pvdm.generation.tasks.video_tasks import VideoTasks
+from pvdm.provenance.origin import Provenance
 from pvdm.runtime.prefetch import prefetch
 from pvdm.runtime.progress_callback import Progress
 from pvdm.video import check_pixels
@@ -32,9 +33,11 @@ class VideoGenerator(VideoTasks):
 
     `overlap` may be set: whether a thread samples the next clips while the caller works on the previous ones. None
     means on a GPU only; on a CPU both would compete for the same cores. `clips_at_once` is explained in `LatentModel`.
+    `provenance` may be set, too: by what its videos are made, for whatever writes them to files.
     """
 
     overlap: bool | None = None
+    provenance: Provenance | None = None
 
     def sample(
         self,

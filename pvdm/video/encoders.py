@@ -18,6 +18,8 @@ class Mp4Encoder:
     """H.264, 4:2:0, crf 18. An odd height or width is padded by repeating the last row or column.
 
     Subclasses differ in the container, the codec, their options, and the pixel format.
+
+    comment: Metadata of the file, for containers that FFmpeg writes it into.
     """
 
     container, container_options = "mp4", {"movflags": "+faststart"}
@@ -25,9 +27,10 @@ class Mp4Encoder:
     codec, codec_options = "libx264", {"crf": "18", "mbtree": "0"}
     pixels = "yuv420p"
 
-    def __init__(self, target: Path | RawIOBase, fps: float) -> None:
+    def __init__(self, target: Path | RawIOBase, fps: float, comment: str | None = None) -> None:
         target = str(target) if isinstance(target, Path) else target
         self._container = av.open(target, "w", format=self.container, options=self.container_options)
+        self._container.metadata.update({"comment": comment} if comment else {})
         self._fps = exact_rate(fps)
         self._stream = None
         self._count = 0
@@ -120,7 +123,7 @@ def _palettes(picture: av.VideoFrame) -> av.filter.Graph:
 class PngEncoder:
     """`frame_000000.png` and so on in a new folder: lossless."""
 
-    def __init__(self, path: Path, fps: float) -> None:
+    def __init__(self, path: Path, fps: float, comment: str | None = None) -> None:
         path.mkdir()
         self._folder = path
         self._count = 0

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from pvdm.errors import ArgumentError, InputError
 from pvdm.files.atomic_write import missing_parents, put_in_place, remove, remove_empty
+from pvdm.provenance.origin import Provenance
 from pvdm.video.encoders import GifEncoder, Mp4Encoder, PngEncoder, WebmEncoder, WebpEncoder
 from pvdm.video.pixels import REMEDY
 from pvdm.video.suffixes import WRITABLE
@@ -34,14 +35,17 @@ class VideoWriter:
 
     PNG frames are lossless. The video is written under a hidden name beside the target and renamed when the block ends;
     an exception in the block leaves nothing behind. `InputError` if the suffix is none of these, if `fps` is out of
-    range, or if the target cannot be written or exists without `overwrite`.
+    range, or if the target cannot be written or exists without `overwrite`. provenance: By what the video is made,
+    which is written into the file.
     """
 
-    def __init__(self, path: str | Path, *, fps: float, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: str | Path, *, fps: float, overwrite: bool = False, provenance: Provenance | None = None
+    ) -> None:
         self.path = Path(path)
         self.fps = fps
         self._suffix = self.path.suffix.lower()
-        self._overwrite = overwrite
+        self._overwrite, self._provenance = overwrite, provenance
         self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         self._size: tuple[int, ...] | None = None
         self._check()
@@ -52,7 +56,8 @@ class VideoWriter:
             with self._writing():
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 remove(self._partial)
-                self._encoder = ENCODERS[self._suffix](self._partial, self.fps)
+                comment = self._provenance.comment if self._provenance else None
+                self._encoder = ENCODERS[self._suffix](self._partial, self.fps, comment)
         except InputError:
             remove_empty(self._missing)
             raise
@@ -93,6 +98,8 @@ class VideoWriter:
             self._encoder.close()
             if self._size is None:
                 raise InputError(f"no frame was written to {self.path}", "write at least one")
+            if self._provenance:
+                self._provenance.finish(self._partial, self._suffix)
             put_in_place(self._partial, self.path)
 
     def _check(self) -> None:
@@ -131,18 +138,22 @@ class VideoWriter:
             ) from error
 
 
-def write_video(path: str | Path, video: Tensor, *, fps: float, overwrite: bool = False) -> None:
+def write_video(
+    path: str | Path, video: Tensor, *, fps: float, overwrite: bool = False, provenance: Provenance | None = None
+) -> None:
     """Writes a whole video, (3, t, h, w) uint8, as `VideoWriter` does and with its errors."""
-    with VideoWriter(path, fps=fps, overwrite=overwrite) as writer:
+    with VideoWriter(path, fps=fps, overwrite=overwrite, provenance=provenance) as writer:
         writer.write(video)
 
 
-def save_video(video: Tensor, path: str | Path, *, fps: float, overwrite: bool = True) -> None:
+def save_video(
+    video: Tensor, path: str | Path, *, fps: float, overwrite: bool = True, provenance: Provenance | None = None
+) -> None:
     """Saves a video (3, t, h, w), or several (n, 3, t, h, w) in a grid, uint8, in the format of the path's suffix.
 
     The suffix is .mp4, .webm, .gif or .webp; without one, PNG frames are written to a folder. fps: frames per second;
-    for videos of a model, `generator.fps`. An existing file is replaced unless `overwrite` is False. InputError if it
-    cannot be written.
+    for videos of a model, `generator.fps`. provenance: By what it was made. An existing file is replaced unless
+    `overwrite` is False. InputError if it cannot be written.
     """
     if isinstance(path, Tensor):  # the order of torchvision's write_video and of ours
         video, path = path, video
@@ -153,7 +164,7 @@ def save_video(video: Tensor, path: str | Path, *, fps: float, overwrite: bool =
         )
     if video.ndim == 5:
         video = video[0] if len(video) == 1 else grid_video(video, near_square(len(video))[1])
-    write_video(path, video, fps=fps, overwrite=overwrite)
+    write_video(path, video, fps=fps, overwrite=overwrite, provenance=provenance)
 
 
 def grid_video(videos: Tensor, columns: int) -> Tensor:

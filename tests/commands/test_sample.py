@@ -141,7 +141,8 @@ def test_no_model(refusal, tmp_path):
     ],
 )
 def test_one_file_of_that_name(pvdm, model, generator, tmp_path, name, options, count, columns):
-    pvdm("sample", model, "--output", tmp_path / name, "--steps", 1, "--batch-size", 2, *options)
+    output = ["--output", tmp_path / name, "--no-provenance"]
+    pvdm("sample", model, *output, "--steps", 1, "--batch-size", 2, *options)
     assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.json"]
     clips = torch.cat(
         list(generator.batches([(0, i) for i in range(count)], batch_size=2, sampler=SamplerConfig(steps=1)))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pvdm.conditions.keyframes import Keyframes
     from pvdm.conditions.tracks import Tracks
     from pvdm.generation import VideoGenerator
+    from pvdm.provenance.origin import Provenance
 
 
 FASTEST = 1000
@@ -153,9 +154,9 @@ def tracks_of(options: argparse.Namespace, generator: VideoGenerator, frames: in
     return generator.tracks(frames, camera=options.camera, sound=options.audio, fps=fps)
 
 
-def add_audio(output: Path, options: argparse.Namespace) -> None:
+def add_audio(output: Path, options: argparse.Namespace, provenance: Provenance | None) -> None:
     """Puts the sound of --audio, if it is given, into a video that has been written."""
     if options.audio:
         from pvdm.video.sound.muxing import add_sound
 
-        add_sound(output, options.audio)
+        add_sound(output, options.audio, finish=provenance and provenance.finish)

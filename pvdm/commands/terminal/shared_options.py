@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvdm.cli_parser import finite, whole
 from pvdm.commands.terminal.condition_options import prompts_of, scores_of
+from pvdm.commands.terminal.provenance_options import provenance_of
 from pvdm.diffusion.sampler_config import (
     DDIM_STEPS,
     FEW_STEPS,
@@ -287,7 +288,7 @@ def load_model(options: argparse.Namespace) -> VideoGenerator:
     for path, weight in getattr(options, "adapter", None) or ():
         generator.load_adapter(path, weight)
     generator = generator.accelerate(bfloat16=is_bfloat16).to(device)
-    generator.clips_at_once = options.clips_at_once
+    generator.clips_at_once, generator.provenance = options.clips_at_once, provenance_of(options)
     return generator.accelerate(compiled=options.compile, cuda_graphs=getattr(options, "cuda_graphs", False))
 
 

@@ -21,6 +21,7 @@ from pvdm.generation.input_video import check_input
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from pvdm.provenance.origin import Provenance
     from pvdm.video.live.latency import Latency
     from pvdm.video.live.live_video import LiveVideo
     from pvdm.video.live.live_writer import LiveWriter
@@ -98,12 +99,18 @@ class Output:
 
 @contextmanager
 def output_of(
-    options: argparse.Namespace, source: video.PacedVideo | LiveVideo, fps: float, *, each: int = 1
+    options: argparse.Namespace,
+    source: video.PacedVideo | LiveVideo,
+    fps: float,
+    *,
+    each: int = 1,
+    provenance: Provenance | None = None,
 ) -> Iterator[Output]:
     """The output at a frame rate; see `Output`."""
     latency = getattr(source, "latency", None)
     if options.output != PIPE:
-        with video.VideoWriter(options.output, fps=fps, overwrite=options.overwrite) as writer:
+        told = {"overwrite": options.overwrite, "provenance": provenance}
+        with video.VideoWriter(options.output, fps=fps, **told) as writer:
             yield Output(writer, latency, each)
     else:
         from pvdm.video.live.live_writer import LiveWriter

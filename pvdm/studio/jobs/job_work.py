@@ -67,7 +67,8 @@ def work_of(task: JobTask, given: TaskInput) -> JobWork:
         making = task.make(generator, given, clock.sampled)
         clock.frames, clock.clip = making.frames * making.videos, generator.frames
         name = f"result.{given.settings['format']}"
-        with VideoWriter(job.folder / name, fps=making.fps) as writer, closing(making.parts) as parts:
+        told = {"provenance": generator.provenance and generator.provenance.made_from(given.videos or given.pictures)}
+        with VideoWriter(job.folder / name, fps=making.fps, **told) as writer, closing(making.parts) as parts:
             for part in parts:
                 if part is not None:
                     writer.write(part)

@@ -46,7 +46,8 @@ def export_work(settings: Any, find_stream: FindStream, model: str) -> JobWork:
             return _write_texts(replay, generator, model, job, is_command=kind == "command")
         name, clock = f"stream.{kind}", WorkClock(job)
         clock.frames = len(replay.clips) * generator.frames
-        with VideoWriter(job.folder / name, fps=generator.fps) as writer:
+        told = {"provenance": generator.provenance and generator.provenance.made_from(replay.pictures)}
+        with VideoWriter(job.folder / name, fps=generator.fps, **told) as writer:
             for frames in rendered(generator, replay):
                 writer.write(frames)
                 clock.written(frames.shape[1])

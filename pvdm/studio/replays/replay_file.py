@@ -99,7 +99,9 @@ def replay_video(
     or if the output cannot be written.
     """
     replay, frames = read_replay(source, generator, model), 0
-    with generator.precision(precision), VideoWriter(output, fps=generator.fps, overwrite=overwrite) as writer:
+    provenance = generator.provenance and generator.provenance.made_from(replay.pictures)
+    told = {"overwrite": overwrite, "provenance": provenance}
+    with generator.precision(precision), VideoWriter(output, fps=generator.fps, **told) as writer:
         for done, clip in enumerate(rendered(generator, replay), 1):
             writer.write(clip)
             frames += clip.shape[1]

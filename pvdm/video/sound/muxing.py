@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,13 +18,19 @@ CODECS = {".mp4": "aac", ".webm": "libopus"}
 RATE = 48_000
 
 
-def add_sound(video: Path, sound: str | Path, *, start: float = 0.0) -> None:
+def add_sound(
+    video: Path, sound: str | Path, *, start: float = 0.0, finish: Callable[[Path, str], None] | None = None
+) -> None:
     """Puts the first track of a file into a video, .mp4 or .webm, no longer than the video is.
 
     Its pictures stay bit for bit. A file of another format is left as it is, as it cannot hold sound. InputError if one
     of the files cannot be read or written.
 
-    start: Seconds of the file's own pictures at which the sound begins, to within a frame of its codec.
+    Args:
+        video: The file to put it into.
+        sound: A file with sound.
+        start: Seconds of the file's own pictures at which the sound begins, to within a frame of its codec.
+        finish: Called with the complete file and its suffix before it gets its name.
     """
     suffix = video.suffix.lower()
     if suffix not in CODECS:
@@ -33,9 +40,12 @@ def add_sound(video: Path, sound: str | Path, *, start: float = 0.0) -> None:
             av.open(str(video)) as pictures,
             av.open(str(sound)) as source,
             replacing(video, overwrite=True) as temporary,
-            av.open(str(temporary), "w", format=suffix[1:]) as target,
         ):
-            _copy(pictures, source, target, CODECS[suffix], start)
+            with av.open(str(temporary), "w", format=suffix[1:]) as target:
+                target.metadata.update({"comment": said} if (said := pictures.metadata.get("comment")) else {})
+                _copy(pictures, source, target, CODECS[suffix], start)
+            if finish is not None:
+                finish(temporary, suffix)
     except (OSError, IndexError, av.error.FFmpegError) as error:
         reason = "it has none" if isinstance(error, IndexError) else error.strerror or error
         problem = f"the sound of {sound} cannot be put into {video} ({reason})"
