@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import version
 from typing import Any, NamedTuple, NoReturn
 
 from pvdm.errors import InputError
@@ -120,6 +122,8 @@ COMMANDS = {
         "convert the released checkpoints to a model folder",
         "--autoencoder autoencoder.pth --diffusion diffusion.pth --output pvdm_ucf101",
     ),
+    "doctor": Verb("check what is installed, what works here, what is missing, and how to get it", "--json"),
+    "completion": Verb("print the script by which a shell completes commands, options, choices and models", "bash"),
     "demo": Verb(
         "show generated video in seconds, then train on real clips and show what was learned, in minutes on a CPU",
         "--data my_videos --output my_demo",
@@ -131,6 +135,41 @@ COMMANDS = {
 def example(verb: str) -> str:
     """The last line of a command's help."""
     return f"Example: pvdm {verb} {({**TRAINING, **COMMANDS})[verb].example}"
+
+
+def parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every command and its parser, in the order of `pvdm --help`, followed by its subcommands ("benchmark speed").
+
+    For documents, completion and tests, because it imports everything. Parsers of Lightning's commands are
+    jsonargparse's.
+    """
+    for name in TRAINING:
+        yield name, import_module("pvdm.training.cli.command").parser_of(name)
+    for name, parser in subparsers(command_parser(COMMANDS)).items():
+        if name in COMMANDS:
+            yield name, parser
+            yield from ((f"{name} {part}", below) for part, below in subparsers(parser).items())
+
+
+def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of a command's subcommands by their names."""
+    return parser._subparsers._group_actions[0].choices if parser._subparsers else {}
+
+
+def command_parser(complete: Iterable[str]) -> CommandParser:
+    """The parser of all commands; only those in `complete` are imported and get their options."""
+    parser = CommandParser(prog="pvdm", description="Video generation in a projected latent space.")
+    parser.add_argument("--version", action="version", version=f"pvdm {version('pvdm')}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verbs: Any = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, verb in {**TRAINING, **COMMANDS}.items():
+        summary = {"help": verb.summary, "description": f"{verb.summary[:1].upper()}{verb.summary[1:]}."}
+        command = verbs.add_parser(name, **summary, epilog=example(name))
+        if name in COMMANDS and name in complete:
+            module = import_module(f"pvdm.commands.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run, parser=command)
+    return parser
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

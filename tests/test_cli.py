@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pvdm import cli
+from pvdm import cli, cli_parser
 from pvdm.cli_parser import CommandParser
 from pvdm.errors import ArgumentError, InputError
 from pvdm.training.cli.command import parsed
@@ -88,15 +88,15 @@ def told(arguments: list[str], capsys) -> str:
 
 def test_help_lists_every_command(capsys):
     text = told(["--help"], capsys)
-    for name, verb in {**cli.TRAINING, **cli.COMMANDS}.items():
+    for name, verb in {**cli_parser.TRAINING, **cli_parser.COMMANDS}.items():
         assert f"{name} {verb.summary}" in text
-    assert set(HELP) < set(cli.COMMANDS)
+    assert set(HELP) < set(cli_parser.COMMANDS)
 
 
 @pytest.mark.parametrize("name", sorted(HELP))
 def test_help_names_units_and_defaults(capsys, name):
     text = told([name, "--help"], capsys)
-    assert cli.COMMANDS[name].summary[1:] in text
+    assert cli_parser.COMMANDS[name].summary[1:] in text
     for phrase in HELP[name]:
         assert phrase in text
     assert name == "tune" or "--overwrite replace existing output" in text
@@ -110,32 +110,32 @@ def test_zero_is_a_default_like_others(capsys):
 
 
 def test_there_is_a_parser_of_every_verb_and_each_of_our_options_is_explained():
-    found = dict(cli.parsers())
+    found = dict(cli_parser.parsers())
     parts = [f"benchmark {name}" for name in ("ucf101", "skytimelapse", "speed", "solvers", "learning")]
     parts += [f"curate {name}" for name in ("raw", "compare", "vote", "elo")]
-    assert sorted(found) == sorted([*cli.TRAINING, *cli.COMMANDS, *parts])
+    assert sorted(found) == sorted([*cli_parser.TRAINING, *cli_parser.COMMANDS, *parts])
     for name, parser in found.items():
         assert parser.format_usage().startswith(f"usage: pvdm {name.removesuffix(' raw')} ")  # as it need not be named
         assert name in parts or parser.epilog.startswith(f"Example: pvdm {name} ")
-        if name in cli.TRAINING:
+        if name in cli_parser.TRAINING:
             assert {"data.path", "model", "trainer.max_steps"} <= {action.dest for action in parser._actions}
         else:
             assert [action.dest for action in parser._actions if not action.help] in ([], ["what"])
 
 
-@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+@pytest.mark.parametrize("name", sorted(cli_parser.COMMANDS))
 def test_the_help_ends_with_an_example_that_the_command_takes(capsys, name):
     with pytest.raises(SystemExit):
         cli.main([name, "--help"])
     *_, line = capsys.readouterr().out.splitlines()
     program, *example = shlex.split(line.removeprefix("Example: "))
     assert line.startswith("Example: ") and program == "pvdm" and example[0] == name
-    options, unknown = cli._parser(example).parse_known_args(example)
+    options, unknown = cli_parser.command_parser(example).parse_known_args(example)
     assert all(hasattr(options, "of_training") for _ in unknown[:1])  # what is left over is for the parser of training
     assert options.run.__module__ == f"pvdm.commands.{name}"
 
 
-@pytest.mark.parametrize("verb", sorted(cli.TRAINING))
+@pytest.mark.parametrize("verb", sorted(cli_parser.TRAINING))
 def test_the_help_of_training_ends_with_an_example(capsys, verb):
     *_, line = told([verb, "--help"], capsys).rpartition("Example: ")
     program, *example = shlex.split(line)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pvdm.cli import COMMANDS, TRAINING, _parser
+from pvdm.cli_parser import COMMANDS, TRAINING, command_parser
 from pvdm.config_parser import option_names
 from pvdm.training import AutoencoderTraining, ConsistencyTraining, DiffusionTraining
 from pvdm.training.callbacks.evaluation import Evaluation
@@ -71,7 +71,7 @@ def test_a_command_is_understood(line, monkeypatch):
         with pytest.raises(Understood):
             main(words)
     else:
-        options, unknown = _parser(words).parse_known_args(words)
+        options, unknown = command_parser(words).parse_known_args(words)
         assert parsed(unknown) if hasattr(options, "of_training") else not unknown
         assert options.run.__module__.startswith("pvdm.commands.")
 
@@ -84,7 +84,7 @@ def known_options() -> set[str]:
         found.update(option_names(stage, "model."))
     found.update(option_names(Evaluation, "evaluation."))
     for command in COMMANDS:
-        subparsers = next(action for action in _parser([command])._actions if action.choices)
+        subparsers = next(action for action in command_parser([command])._actions if action.choices)
         found.update(_options(subparsers.choices[command]))
     return found | {"debug"}
 

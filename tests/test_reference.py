@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from generation.small_models import small_generator
 
-from pvdm.cli import parsers
-from pvdm.cli_parser import TRAINING
+from pvdm.cli_parser import TRAINING, parsers
 from pvdm.training import AutoencoderTraining, DiffusionTraining
 
 ROOT = Path(__file__).parents[1]

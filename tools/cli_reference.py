@@ -11,8 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pytorch_lightning.cli import LightningArgumentParser
 
-from pvdm.cli import parsers
-from pvdm.cli_parser import COMMANDS, TRAINING, example
+from pvdm.cli_parser import COMMANDS, TRAINING, example, parsers
 from pvdm.training import AdapterTraining, AutoencoderTraining, DiffusionTraining
 
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"

@@ -13,7 +13,7 @@ from huggingface_hub import ModelCard, hub_mixin, metadata_load
 from safetensors.torch import load_file
 
 from pvdm import VideoGenerator
-from pvdm.cli import COMMANDS, TRAINING, _parser
+from pvdm.cli_parser import COMMANDS, TRAINING, command_parser
 from pvdm.diffusion import SamplerConfig
 from pvdm.generation.model_card import model_card, plain
 
@@ -151,7 +151,7 @@ def test_every_command_of_the_card_is_understood(config, stage):
     for arguments in commands:
         assert arguments[0] in {**COMMANDS, **TRAINING}
         if arguments[0] in COMMANDS:
-            _parser(arguments).parse_args(arguments)
+            command_parser(arguments).parse_args(arguments)
 
 
 @pytest.mark.parametrize("denoiser", [True, False])

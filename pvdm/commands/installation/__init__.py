@@ -1,0 +1,1 @@
+"""What `pvdm doctor` looks at: packages, devices, codecs, caches and packaged models."""
