@@ -34,8 +34,9 @@ OTHERS = {
     "minutes",
     "parts",
     "python",
+    "index-url",
 }
-"""Options of SLURM, of torchrun, of TensorBoard, of a strategy, and of docs/benchmarks/gpu.sh."""
+"""Options of SLURM, of torchrun, of TensorBoard, of pip, of a strategy, and of docs/benchmarks/gpu.sh."""
 CONTINUED = " ..."
 """Stands in a command for the options of the line before."""
 
