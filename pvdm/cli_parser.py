@@ -68,6 +68,10 @@ COMMANDS = {
         "encode and decode a video with the autoencoder",
         "my_model my_video.mp4 --side-by-side --output beside.mp4",
     ),
+    "explain": Verb(
+        "write a page that takes a clip apart into its planes, and shows noise becoming a clip",
+        "my_video.mp4 --model my_model --output page.html",
+    ),
     "studio": Verb(
         "open a page that plays and steers endless video while it is made",
         "pvdm/sprites-64 --port 7860",

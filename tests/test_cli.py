@@ -50,6 +50,7 @@ HELP = {
         "steps of the clips after the first; by default --steps",
     ],
     "reconstruct": [*MODEL, "at least one clip long", "read and written, frames per second; by default the model's"],
+    "explain": [*MODEL[1:], *SAMPLING, "by default a clip that the model samples", "(default: pvdm/sprites-64)"],
     "evaluate": [
         *SAMPLING,
         "folder of videos or of folders of frames, data set, exported model or checkpoint (.ckpt)",

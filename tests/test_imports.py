@@ -35,6 +35,7 @@ REFUSED = {
     "push": ["nothere", "owner/name"],
     "convert": ["--autoencoder", "nothere", "--output", "out"],
     "demo": ["--autoencoder-steps", "0"],
+    "explain": ["nothere.mp4", "--output", "out.html"],
     "studio": ["nothere"],
     "completion": ["nothere"],
 }

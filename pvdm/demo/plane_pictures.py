@@ -60,13 +60,17 @@ def content_colors(generator: VideoGenerator, planes: Triplane) -> Tensor:
     return changed.mean((2, 3, 4))
 
 
-def save_planes(planes: Triplane, colors: Tensor, folder: Path) -> None:
-    """Writes `hw.png`, `tw.png` (time downwards) and `th.png` (time to the right) of the first clip of a batch.
+def plane_pictures(planes: Triplane, colors: Tensor) -> dict[str, Tensor]:
+    """Pictures (3, rows, columns) uint8 of `hw`, `tw` (time downwards) and `th` (time to the right) of the first clip.
 
     The content plane is drawn in the `colors` (channels, 3) that its channels add, the motion planes as patterns.
     """
+    tw, th = (plane_picture(plane[0]) for plane in (planes.tw, planes.th))
+    return {"hw": color_picture(planes.hw[0], colors), "tw": tw, "th": th.transpose(1, 2)}
+
+
+def save_planes(planes: Triplane, colors: Tensor, folder: Path) -> None:
+    """Writes `hw.png`, `tw.png` and `th.png`, see `plane_pictures`."""
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {name: plane_picture(getattr(planes, name)[0]) for name in ("tw", "th")}
-    pictures = {"hw": color_picture(planes.hw[0], colors), "tw": pictures["tw"], "th": pictures["th"].transpose(1, 2)}
-    for name, picture in pictures.items():
+    for name, picture in plane_pictures(planes, colors).items():
         save_picture(picture, folder / f"{name}.png", scale=SCALE * 4)

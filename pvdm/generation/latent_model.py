@@ -85,10 +85,12 @@ class LatentModel(AdaptedModel):
         progress: Progress | None = None,
         *,
         kept: KeptPlanes | None = None,
+        observe: Callable[[Tensor, Tensor, Prediction], None] | None = None,
     ) -> Tensor:
         """Flat latents (b, c, l) from noise; a condition that is a tensor (b, c, l) is the context.
 
         kept: What they have of a given latent; InputError if this model has one noise level for content and motion.
+        observe: Called at each step with the noisy latents (b, c, l), their timesteps (b,), and what is predicted.
         InputError also if a value on the way is not finite.
         """
         self.check_can_continue(None)
@@ -105,6 +107,8 @@ class LatentModel(AdaptedModel):
         def observed(x: Tensor, t: Tensor) -> Prediction:
             """Records the peak of each step, for clamping hides infinity; only the end waits for the device."""
             prediction = denoise(x, t)
+            if observe is not None:
+                observe(x, t, prediction)
             peaks.append(prediction.noise.abs().amax().float())
             return prediction
 
