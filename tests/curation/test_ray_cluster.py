@@ -9,8 +9,6 @@ from pvdm.curation.engines.ray_cluster import RayCluster
 from pvdm.curation.ledger import LedgerError
 from pvdm.errors import InputError
 
-pytest.importorskip("ray")
-
 
 @pytest.fixture
 def cluster(monkeypatch):
