@@ -200,8 +200,9 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> tuple[Any, list[str]]:
         self._values = argparse.Namespace() if namespace is None else namespace
-        if self.usual_part and not (args and args[0] in self._subparsers._group_actions[0].choices):
-            args = [self.usual_part, *(args or ())]
+        if self.usual_part:
+            others = {*self._subparsers._group_actions[0].choices} - {self.usual_part}  # a folder may be called so
+            args = list(args or ()) if args and args[0] in others else [self.usual_part, *(args or ())]
         try:
             return super().parse_known_args(args, self._values)
         except argparse.ArgumentError as error:

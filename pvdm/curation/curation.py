@@ -55,7 +55,8 @@ def curate(plan: Plan, engine: Engine, *, progress: bool = True) -> Curated:
     hold up the others.
     """
     run = _Run(engine, progress)
-    listed = [file for file in list_files(plan.root) if plan.shard is None or plan.shard.has(file)]
+    files, refused = list_files(plan.root)
+    listed = [file for file in files if plan.shard is None or plan.shard.has(file)]
     names = [name for name in listed if is_text(name)]
     unknown = [name for name in names if known_file(plan.ledger, plan.root, name) is None]
     failures = run.failures("read", (StudyTask(plan, name) for name in unknown))
@@ -73,7 +74,8 @@ def curate(plan: Plan, engine: Engine, *, progress: bool = True) -> Curated:
     usable = {file.file for file, _ in good}
     failures = {name: why for name, why in failures.items() if name not in usable}
     odd = {shown(name): "its name is not in UTF-8, rename it" for name in listed if not is_text(name)}
-    return Curated(good, failures | odd, missed)
+    refused = {shown(name): why for name, why in refused.items()}
+    return Curated(good, failures | odd | refused, missed)
 
 
 def scores_of(plan: Plan, file: RawFile, clips: FileClips) -> Iterator[tuple[dict[str, Any], list[str]]]:

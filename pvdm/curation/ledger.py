@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from pvdm.errors import InputError
-from pvdm.files.atomic_write import replacing
+from pvdm.files.atomic_write import remove, replacing
 
-RESULT = "result"
+RESULT, SUFFIX = "result", ".npz"
 DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged file raises."""
 
@@ -74,8 +74,13 @@ class Ledger:
         except InputError as error:
             raise LedgerError(error.problem, "make room and run the same command again") from error
 
+    def remove_temporary(self) -> None:
+        """Deletes what killed runs have left; no other run may be at work."""
+        for path in self.folder.rglob(f".*{SUFFIX}"):
+            remove(path)
+
     def _path(self, key: str) -> Path:
-        return self.folder / f"{key}.npz"
+        return self.folder / f"{key}{SUFFIX}"
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,8 +37,8 @@ def test_pictures_are_written_once_and_those_of_other_clips_removed(tmp_path):
     assert len(found) == len(opened) == 10 and all(path.is_file() for path in found.values())
     with Image.open(found[opened[0]]) as picture:
         assert picture.format == "JPEG" and min(picture.size) == 160
-    foreign, killed = folder / "holiday.jpg", folder / f".{'0' * 16}_1-2.77.jpg"
-    for path in (foreign, killed):
+    foreign, killed, copy = (folder / name for name in ("a.jpg", f".{'0' * 16}_1-2.77.jpg", f"{'0' * 16}_1-2@3.jpg"))
+    for path in (foreign, killed, copy):
         path.write_bytes(b"x")
     fewer = write_thumbnails(table, folder, frames, most=4)
     assert set(fewer) <= set(table["id"].to_pylist()) and foreign.is_file() and not killed.exists()

@@ -43,6 +43,10 @@ def curate(raw: Path, output: Path, *options: str, steps: str = STEPS) -> int:
     return main(["curate", str(raw), "--output", str(output), "--steps", steps, "--workers", "2", *options])
 
 
+def files_of(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
 def rows_of(catalogue: Path) -> list[dict]:
     return read_clips(catalogue).table.to_pylist()
 
@@ -128,17 +132,21 @@ def test_only_new_files_are_computed(raw, catalogue, tmp_path, monkeypatch):
 
 
 def test_a_run_that_is_killed_resumes_to_the_same(raw, catalogue, tmp_path):
-    command = [sys.executable, "-c", WITHOUT_TRANSNET, "curate", str(raw), "--output", str(tmp_path / "made")]
+    output = tmp_path / "catalogue"
+    command = [sys.executable, "-c", WITHOUT_TRANSNET, "curate", str(raw), "--output", str(output)]
     killed = subprocess.Popen([*command, "--steps", STEPS, "--workers", "1"], stderr=subprocess.DEVNULL)
     deadline = time.time() + 90
-    while not list((tmp_path / "made").glob("ledger/scans/*/*/*.npz")):
+    while not list(output.glob("ledger/scans/*/*/*.npz")):
         assert time.time() < deadline and killed.poll() is None
         time.sleep(0.02)
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
-    assert not (tmp_path / "made" / "clips.parquet").exists()
-    assert curate(raw, tmp_path / "made") == 0
-    assert read_clips(tmp_path / "made").table.equals(read_clips(catalogue).table)
+    assert not (output / "clips.parquet").exists()
+    assert curate(raw, output) == 0
+    made, expected = ({p.relative_to(f): p.read_bytes() for p in files_of(f)} for f in (output, catalogue))
+    report = Path("report.html")  # which names its folder
+    made[report] = made[report].replace(str(output).encode(), str(catalogue).encode())
+    assert made == expected
 
 
 def test_captions_of_copies_are_those_beside_each_and_edits_are_read(raw, tmp_path, monkeypatch):
@@ -183,10 +191,13 @@ def test_clips_of_another_catalogue_are_duplicates(raw, catalogue, tmp_path):
 def test_files_that_the_latest_run_does_not_make_are_deleted(tmp_path):
     nothing = Curated([], {"a.mp4": "it holds no frame"})
     write_catalogue(Plan(tmp_path, tmp_path / "made", ("duplicates",)), nothing)
-    (tmp_path / "made" / ".clips.123.parquet").touch()  # of a run that was killed
+    for name in (".clips.123.parquet", "ledger/clips/ab/.abc.123.npz"):  # of a run that was killed
+        (tmp_path / "made" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "made" / name).touch()
     assert (tmp_path / "made" / "hashes.parquet").exists()
     write_catalogue(Plan(tmp_path, tmp_path / "made", ("motion",)), nothing)
-    assert {path.name for path in (tmp_path / "made").iterdir()} == {"clips.parquet", "README.md", "report.html"}
+    files = {path.name for path in files_of(tmp_path / "made")}
+    assert files == {"clips.parquet", "README.md", "report.html"}
 
 
 @pytest.mark.parametrize(
@@ -204,6 +215,12 @@ def test_files_that_the_latest_run_does_not_make_are_deleted(tmp_path):
 def test_bad_options_are_one_sentence(raw, tmp_path, caplog, options, message):
     assert main(["curate", str(raw), "--output", str(tmp_path / "made"), *options]) == 2
     assert message in caplog.text
+
+
+def test_the_folder_may_have_the_name_of_the_usual_part(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    assert main(["curate", "raw", "--output", "made"]) == 2
+    assert "the folder raw does not exist" in caplog.text
 
 
 def test_folders_that_are_something_else_are_refused(raw, tmp_path, caplog):

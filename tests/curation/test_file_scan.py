@@ -81,9 +81,27 @@ def test_files_are_listed_sorted_without_folders_of_frames(tmp_path, make_video,
         make_video(f"raw/{name}", frames=3)
     make_frame_folder("raw/frames", frames=3)
     (tmp_path / "raw" / "notes.txt").write_text("x")
-    assert list_files(tmp_path / "raw") == ["a.mkv", "b/c.mp4"]
+    assert list_files(tmp_path / "raw") == (["a.mkv", "b/c.mp4"], {})
     with pytest.raises(InputError, match="folders of frames alone"):
         list_files(tmp_path / "raw" / "frames")
+
+
+def test_folders_that_cannot_be_read_are_listed_and_the_rest_goes_on(tmp_path, monkeypatch):
+    for name in ("locked/a.mp4", "open/b.mp4"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+
+    def scan(folder):
+        if str(folder).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", scan)
+    why = f"the folder {tmp_path / 'locked'} cannot be read (Permission denied)"
+    assert list_files(tmp_path) == (["open/b.mp4"], {"locked": why})
+    with pytest.raises(InputError, match=r"locked cannot be read \(Permission denied\); fix its permissions"):
+        list_files(tmp_path / "locked")
 
 
 def test_notes_on_a_file_that_changes_meanwhile_are_not_kept(tmp_path, make_video):
@@ -105,7 +123,7 @@ def test_links_to_nothing_and_pipes_are_refused_without_opening_them(tmp_path):
     (tmp_path / "gone.mp4").symlink_to("nothing.mp4")
     (tmp_path / "loop.mp4").symlink_to("loop.mp4")
     os.mkfifo(tmp_path / "pipe.mp4")
-    assert list_files(tmp_path) == ["gone.mp4", "loop.mp4", "pipe.mp4"]
+    assert list_files(tmp_path) == (["gone.mp4", "loop.mp4", "pipe.mp4"], {})
     for name, why in (("gone", "cannot be read"), ("loop", "cannot be read"), ("pipe", "is no file")):
         with pytest.raises(InputError, match=rf"{name}\.mp4 {why}"):
             study_file(Ledger(tmp_path / "ledger"), tmp_path, f"{name}.mp4")

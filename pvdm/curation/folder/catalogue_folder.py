@@ -43,14 +43,15 @@ def write_catalogue(plan: Plan, curated: Curated, *, against: Sequence[Path] = (
     write_through(plan.output / CARD, _card(clips, rows).encode())
     pictures = write_thumbnails(clips.table, plan.output / THUMBNAILS, lambda row: _frames(clips.root, row))
     write_report(clips, plan.output, pictures)
-    _remove_temporary(plan.output)
+    _remove_temporary(plan)
     return clips, _summary(rows)
 
 
-def _remove_temporary(folder: Path) -> None:
-    """Deletes what a killed run has left of the files that `replacing` writes."""
+def _remove_temporary(plan: Plan) -> None:
+    """Deletes what killed runs have left of the files that `replacing` writes."""
+    plan.ledger.remove_temporary()
     for name in map(Path, (CLIPS, HASHES_FILE, CARD, REPORT)):
-        for path in folder.glob(f".{name.stem}.*{name.suffix}"):
+        for path in plan.output.glob(f".{name.stem}.*{name.suffix}"):
             remove(path)
 
 

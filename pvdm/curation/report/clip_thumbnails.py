@@ -20,7 +20,7 @@ from pvdm.files.atomic_write import replacing
 MOST_THUMBNAILS = 320
 SHORT_SIDE = 160
 QUALITY = 75
-OWN = re.compile(r"\.?[0-9a-f]{16}_\d+-\d+(\.\d+)?\.jpg")
+OWN = re.compile(r"\.?[0-9a-f]{16}_\d+-\d+(@\d+)?(\.\d+)?\.jpg")
 """Names of our files, and of those that a killed run has left."""
 
 logger = logging.getLogger(__name__)

@@ -49,15 +49,35 @@ class RawFile:
         return self.info.frames / (self.info.fps or ASSUMED_RATE)
 
 
-def list_files(root: Path) -> list[str]:
+def list_files(root: Path) -> tuple[list[str], dict[str, str]]:
     """The video files below a folder, at any depth, sorted: paths below it, with slashes.
 
-    Folders of frames are no files. InputError if the folder is missing or holds no video file.
+    Also subfolders that cannot be listed, and why. Folders of frames are no files. InputError if the folder is missing
+    or holds no video file.
     """
-    files = [path.relative_to(root).as_posix() for path in find_videos(root) if not path.is_dir()]
+    refused: dict[str, str] = {}
+
+    def refuse(error: OSError) -> None:
+        path = Path(error.filename)
+        refused[path.relative_to(root).as_posix()] = f"the folder {path} cannot be read ({error.strerror})"
+
+    try:
+        files = [path.relative_to(root).as_posix() for path in find_videos(root, unreadable=refuse) if _is_file(path)]
+    except InputError as error:
+        if not refused:
+            raise
+        raise InputError(refused[min(refused)], "fix its permissions") from error
     if not files:
         raise InputError(f"{root} holds folders of frames alone", "give a folder of video files")
-    return files
+    return files, refused
+
+
+def _is_file(path: Path) -> bool:
+    """Also what cannot be looked at, since its folder's permissions forbid that."""
+    try:
+        return not path.is_dir()
+    except OSError:
+        return True
 
 
 def is_text(name: str) -> bool:

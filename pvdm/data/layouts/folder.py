@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,20 +41,21 @@ class FolderContent:
         return (f"left out: {', '.join(counts)}",) if counts else ()
 
 
-def find_videos(root: str | Path) -> list[Path]:
+def find_videos(root: str | Path, *, unreadable: Callable[[OSError], None] | None = None) -> list[Path]:
     """All videos at any depth, sorted: video files, and folders that directly contain frames.
 
     Hidden names are skipped, and so are images beside video files (they are thumbnails).
-    `InputError` if the folder is missing or holds no video.
+    `InputError` if the folder is missing, holds no video, or has a subfolder that cannot be listed, unless
+    `unreadable` takes the error of such a one.
     """
-    return scan_folder(root).videos
+    return scan_folder(root, unreadable=unreadable).videos
 
 
-def scan_folder(root: str | Path) -> FolderContent:
+def scan_folder(root: str | Path, *, unreadable: Callable[[OSError], None] | None = None) -> FolderContent:
     """Like `find_videos`, with what is left out."""
     root = check_folder(root)
     videos, unread, beside = [], Counter(), Counter()
-    for folder, names in walk(root):
+    for folder, names in walk(root, unreadable):
         taken = _taken(folder, names)
         frames = set(frame_names(names)) if taken == [folder] else set()
         videos += taken
@@ -147,10 +148,13 @@ def _check_others(division: Division, root: Path) -> None:
         )
 
 
-def walk(root: Path) -> list[tuple[Path, list[str]]]:
-    """(folder, names of its files) at any depth, through links, each real folder once."""
+def walk(root: Path, unreadable: Callable[[OSError], None] | None = None) -> list[tuple[Path, list[str]]]:
+    """(folder, names of its files) at any depth, through links, each real folder once.
+
+    unreadable: Takes the error of a folder that cannot be listed; by default that is an InputError.
+    """
     folders, seen = [], set()
-    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=_refuse):
+    for folder, subfolders, names in os.walk(root, followlinks=True, onerror=unreadable or _refuse):
         real = Path(folder).resolve()
         subfolders[:] = [] if real in seen else sorted(name for name in subfolders if name[0] != ".")
         if real not in seen:
