@@ -243,6 +243,10 @@ def test_transnet_sees_a_cut(make_joined_file: Callable[..., Path]):
     verdict = arbiter(30, 50)
     assert verdict.shape == (21,) and verdict.dtype == np.float32
     assert verdict[8:12].max() > 0.5 and max(verdict[:5].max(), verdict[-5:].max()) < 0.1
+    decoded = np.r_[5:70]  # the others are damaged
+    np.testing.assert_allclose(
+        transnet_arbiter(path, VideoInfo(80, HEIGHT, WIDTH, FPS), decoded)(30, 50), verdict, atol=0.05
+    )
 
 
 @needs_weights

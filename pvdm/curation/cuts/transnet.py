@@ -28,10 +28,13 @@ CONTEXT, MOST = 25, 50
 
 
 class TransNetArbiter:
-    """Judges frames of one video file, which it decodes anew; 5 to 10 ms of a CPU for each frame that it sees."""
+    """Judges frames of one video file, which it decodes anew; 5 to 10 ms of a CPU for each frame that it sees.
 
-    def __init__(self, path: Path, info: VideoInfo) -> None:
-        self._path, self._info = path, info
+    decoded: (n,) the frames that can be decoded, increasing; the network sees the last one before in place of others.
+    """
+
+    def __init__(self, path: Path, info: VideoInfo, decoded: np.ndarray) -> None:
+        self._path, self._info, self._decoded = path, info, decoded
 
     def __call__(self, first: int, last: int) -> np.ndarray:
         """(n,) float32: the probability that a transition is at each frame of [first, last].
@@ -42,7 +45,8 @@ class TransNetArbiter:
         return np.concatenate([self._judged(start, min(start + MOST - 1, last)) for start in starts])
 
     def _judged(self, first: int, last: int) -> np.ndarray:
-        seen = np.clip(np.arange(first - CONTEXT, last + CONTEXT + 1), 0, self._info.frames - 1)
+        numbers = np.arange(first - CONTEXT, last + CONTEXT + 1)
+        seen = self._decoded[np.maximum(np.searchsorted(self._decoded, numbers, side="right") - 1, 0)]
         return probabilities(load_network(), self._frames(seen))[CONTEXT:-CONTEXT]
 
     def _frames(self, numbers: np.ndarray) -> np.ndarray:
@@ -53,9 +57,11 @@ class TransNetArbiter:
         return np.stack([cv2.resize(frame, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) for frame in video])
 
 
-def transnet_arbiter(path: str | Path, info: VideoInfo) -> Arbiter | None:
-    """The arbiter of a video file; None if the package is not installed."""
-    return None if find_spec(PACKAGE) is None else TransNetArbiter(Path(path), info)
+def transnet_arbiter(path: str | Path, info: VideoInfo, decoded: np.ndarray | None = None) -> Arbiter | None:
+    """The arbiter of a video file, of which all frames can be decoded unless said; None without the package."""
+    if find_spec(PACKAGE) is None:
+        return None
+    return TransNetArbiter(Path(path), info, np.arange(info.frames) if decoded is None else decoded)
 
 
 def probabilities(network: nn.Module, frames: np.ndarray) -> np.ndarray:

@@ -53,7 +53,8 @@ def joints(plan: Plan, file: RawFile, arrays: Mapping[str, np.ndarray]) -> list[
     """The transitions of a file."""
     if "cuts" not in plan.scan_steps:
         return []
-    arbiter = transnet_arbiter(plan.root / file.file, file.info) if plan.arbitrated else None
+    path, decoded = plan.root / file.file, arrays["frame_number"]
+    arbiter = transnet_arbiter(path, file.info, decoded) if plan.arbitrated else None
     return find_transitions(arrays, arbiter)
 
 
