@@ -22,6 +22,7 @@ from pvdm.commands.terminal.condition_options import (
     scores_of,
     tracks_of,
 )
+from pvdm.commands.terminal.long_video_options import add_long_video, anchor_of, set_pipeline
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.provenance_options import add_provenance
 from pvdm.commands.terminal.shared_options import (
@@ -75,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_keyframes(parser)
     add_tracks(parser)
     add_cuda_graphs(parser)
+    add_long_video(parser)
     add_sampler(parser)
     add_provenance(parser)
     parser.add_argument("--later-steps", type=positive, help="steps of the clips after the first; by default --steps")
@@ -118,6 +120,8 @@ class Extension:
         self.sampler = sampler_of(options, self.generator)
         self.later_sampler = sampler_of(options, self.generator, steps=options.later_steps)
         self.scores = scores_of(options, self.generator)
+        self.anchor = anchor_of(options, self.generator, self.source)
+        set_pipeline(options, self.generator)
         self.fps = self.source.fps if self.source else rate_of(options, self.scores, self.generator)
         given, own = keyframes_of(options, self.generator, options.frames), options.frames - self.missing
         self.keyframes, tracks = (
@@ -184,6 +188,7 @@ class Extension:
             keep_given=self.options.keep_given,
             tracks=self.tracks,
             scores=self.scores,
+            anchor=self.anchor,
             sampler=self.sampler,
             later_sampler=self.later_sampler,
             progress=bar.sampling,

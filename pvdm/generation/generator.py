@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import count
@@ -20,9 +20,10 @@ from pvdm.diffusion import SamplerConfig, VideoNoise
 from pvdm.diffusion.sampler_config import SamplerName
 from pvdm.errors import InputError
 from pvdm.generation.conditioned_model import Label, Prompts, Scores
+from pvdm.generation.long_video.anchor import Anchor, AnchoredClips
+from pvdm.generation.long_video.pipeline import Latents, pipelined
 from pvdm.generation.tasks.video_tasks import VideoTasks
 from pvdm.provenance.origin import Provenance
-from pvdm.runtime.prefetch import prefetch
 from pvdm.runtime.progress_callback import Progress
 from pvdm.video import check_pixels
 from pvdm.video.clip_borders import faded
@@ -31,8 +32,8 @@ from pvdm.video.clip_borders import faded
 class VideoGenerator(VideoTasks):
     """An autoencoder and, after stage 2, the denoiser of its latents; its arguments are those of `StoredModel`.
 
-    `overlap` may be set: whether a thread samples the next clips while the caller works on the previous ones. None
-    means on a GPU only; on a CPU both would compete for the same cores. `clips_at_once` is explained in `LatentModel`.
+    `overlap` may be set: whether the next clips are sampled and decoded while the caller works on the one before, see
+    `pipelined`; None means on a GPU only. `clips_at_once` and `decode_device` are explained in `LatentModel`.
     `provenance` may be set, too: by what its videos are made, for whatever writes them to files.
     """
 
@@ -167,7 +168,7 @@ class VideoGenerator(VideoTasks):
             scores: Scores of all new clips, see `sample`.
             sampler: The sampler, by name, or with its guidance as a `SamplerConfig`.
             num_frames: Another name for `frames`.
-            options: `later_sampler`, `keep_given` and `progress` of `stream`.
+            options: `anchor`, `later_sampler`, `keep_given` and `progress` of `stream`.
         """
         num_frames = frames if num_frames is None else num_frames
         if num_frames is None:
@@ -201,6 +202,7 @@ class VideoGenerator(VideoTasks):
         keep_given: bool = False,
         tracks: Tracks | None = None,
         scores: Scores | None = None,
+        anchor: Anchor | None = None,
         sampler: SamplerConfig | None = None,
         later_sampler: SamplerConfig | None = None,
         progress: Progress | None = None,
@@ -224,6 +226,7 @@ class VideoGenerator(VideoTasks):
             keep_given: See `sample`.
             tracks: The camera and the sound of the new frames, that all videos have.
             scores: Scores of all clips, see `sample`.
+            anchor: What all clips are drawn to, so that a long video does not drift; clips with keyframes are not.
             sampler: Sampler of the first clip.
             later_sampler: Sampler of all later clips; by default that of the first.
             progress: Called after each step with (steps done, steps) of the clip, by the thread that samples.
@@ -232,6 +235,7 @@ class VideoGenerator(VideoTasks):
         told = self.prompted_clips(scored, prompts, len(videos), negative_prompt)
         start = None if context is None else self.encode_context(context).expand(len(videos), -1, -1)
         first, later = sampler or SamplerConfig(), later_sampler or sampler or SamplerConfig()
+        anchored = AnchoredClips(self, anchor, len(videos), context)
 
         def latents(progress: Progress | None) -> Iterator[Tensor]:
             latent = start
@@ -240,8 +244,9 @@ class VideoGenerator(VideoTasks):
                 condition = replace(told(clip * self.frames), context=latent)
                 condition = self.hinted(condition, keyframes, clip * self.frames, len(videos))
                 condition = self.tracked(condition, tracks, clip * self.frames, len(videos))
-                latent = self.sample_latent(noise, condition, solver, progress)
+                latent = self.sample_latent(noise, *anchored.drawn(condition, solver), progress)
                 latent = self._keyed(latent, keyframes, clip * self.frames, solver)
+                anchored.follow(latent)
                 yield latent
 
         fade = self.diffusion.border_fade
@@ -260,30 +265,22 @@ class VideoGenerator(VideoTasks):
 
     def _decoded(
         self,
-        latents: Callable[[Progress | None], Iterator[Tensor]],
+        latents: Latents,
         progress: Progress | None,
         frames: float = math.inf,
     ) -> Iterator[Tensor]:
         """Decodes latents as they come to clips (b, 3, t, h, w), of at most `frames` frames altogether."""
-        with closing(self._prefetched(latents, progress)) as sampled:
-            for latent in sampled:
-                clips = self.decode_latent(latent)[:, :, : int(min(frames, self.frames))]
+        with closing(self._clips(latents, progress)) as decoded:
+            for clips in decoded:
+                clips = clips[:, :, : int(min(frames, self.frames))]
                 frames -= clips.shape[2]
                 yield clips
 
-    def _prefetched(
-        self, latents: Callable[[Progress | None], Iterator[Tensor]], progress: Progress | None
-    ) -> Iterator[Tensor]:
-        """The latents, sampled by a thread of their own where `overlap` says so."""
-        if not (self.device.type == "cuda" if self.overlap is None else self.overlap):
-            return latents(progress)
-
-        def produce(check: Callable[[], None]) -> Iterator[Tensor]:
-            def report(done: int, total: int) -> None:
-                check()  # ends the thread between two steps once the stream is closed
-                if progress is not None:
-                    progress(done, total)
-
-            return latents(report)
-
-        return prefetch(produce, device=self.device)
+    def _clips(self, latents: Latents, progress: Progress | None) -> Iterator[Tensor]:
+        """The decoded latents, made ahead of the caller where `overlap` says so."""
+        if self.device.type == "cuda" if self.overlap is None else self.overlap:
+            device = self.decode_device or self.device
+            yield from pipelined(latents, self.decode_latent, progress, device=self.device, decode_device=device)
+        else:
+            for latent in latents(progress):
+                yield self.decode_latent(latent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -32,6 +33,8 @@ from pvdm.video import check_pixels, read_video, to_float, to_uint8
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from pvdm.autoencoder.video_autoencoder import VideoAutoencoder
+
 TOKENS_AT_ONCE = 2**15
 """Tokens of the clips in one pass of the autoencoder: two clips of 16x256x256, which fill a GPU, or many small ones."""
 
@@ -40,10 +43,11 @@ class LatentModel(AdaptedModel):
     """Encodes, decodes and samples latents; its arguments are those of `StoredModel`.
 
     `clips_at_once` may be set: the number of clips that are encoded or decoded at once, which bounds memory; None
-    derives it from their size.
+    derives it from their size. So may `decode_device`: another device that decodes; None is the model's own.
     """
 
     clips_at_once: int | None = None
+    decode_device: torch.device | None = None
     _graphed: GraphedNetwork | None = None
     _graphed_guide: GraphedNetwork | None = None
 
@@ -252,10 +256,20 @@ class LatentModel(AdaptedModel):
     @torch.no_grad()
     def decode_latent(self, latent: Tensor) -> Tensor:
         """Flat latents (b, c, l) -> (b, 3, t, h, w) uint8 on the CPU."""
-        shape = self.autoencoder.config.latent_shape
+        autoencoder, shape = self._decoding(), self.autoencoder.config.latent_shape
+        latent = latent.to(self.decode_device or self.device)
         planes = (Triplane.split(part, shape) for part in latent.split(self.clips_of_a_pass()))
         with ALONE:
-            return torch.cat([self._pixels(self.autoencoder.decode(plane)) for plane in planes])
+            return torch.cat([self._pixels(autoencoder.decode(plane)) for plane in planes])
+
+    def _decoding(self) -> VideoAutoencoder:
+        """The autoencoder, or a copy of it on `decode_device`, which is made once."""
+        if self.decode_device in (None, self.device):
+            return self.autoencoder
+        copies = vars(self).setdefault("_decoding_copies", {})  # in a dict, as they are no parts of this model
+        if self.decode_device not in copies:
+            copies[self.decode_device] = copy.deepcopy(self.autoencoder).to(self.decode_device)
+        return copies[self.decode_device]
 
     @torch.no_grad()
     def reconstruct(self, video: Tensor | str | Path) -> Tensor:

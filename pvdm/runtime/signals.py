@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from types import FrameType
 
 
@@ -49,6 +52,18 @@ def raise_dropped() -> None:
     """Raises what a signal in a block of `ended_by_signals` has raised, if the program goes on nevertheless."""
     if _raised:
         raise _raised[-1]
+
+
+def ends_with_parent() -> None:
+    """Lets this child process leave Ctrl-C to its parent, and end with it, even if that is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

@@ -132,6 +132,13 @@ def test_a_label_for_each_seed_or_one_for_all(pvdm, refusal, labelled_model, lab
     assert not (tmp_path / "new").exists()
 
 
+def test_stages_that_overlap_change_nothing(pvdm, model, frames, tmp_path):
+    options = ["extend", model, "--frames", 20, *STEPS]
+    pvdm(*options, "--output", tmp_path / "plain")
+    pvdm(*options, "--output", tmp_path / "overlapped", "--pipeline", "--decode-device", "cpu")
+    assert torch.equal(frames(tmp_path / "plain"), frames(tmp_path / "overlapped"))
+
+
 def test_an_input_may_be_its_own_output(pvdm, model, make_video, tmp_path):
     source = make_video("in.mp4", frames=9, fps=10)
     pvdm("extend", model, "--input", source, "--frames", 12, "--output", source, "--overwrite", *STEPS)
@@ -146,6 +153,9 @@ def test_an_input_may_be_its_own_output(pvdm, model, make_video, tmp_path):
         (19, ["--seeds", 1, 1], "a seed is given twice; give each seed once"),
         (19, ["--device", "cuda:99"], "there is no device cuda:99 here"),
         (19, ["--output", "out.avi"], "out.avi ends in .avi, which cannot be written"),
+        (19, ["--decode-device", "cuda:99"], "there is no device cuda:99 here"),
+        (19, ["--anchor", "first"], "this model was not trained with given frames"),
+        (19, ["--anchor-noise", 1], "--anchor-noise is given without --anchor; give --anchor first, or leave it out"),
         (19, ["--later-steps", 201], "201 steps are more than the 200 timesteps of this model"),
     ],
 )

@@ -157,13 +157,22 @@ def test_sampled_ahead_by_a_thread_it_is_the_same_bit_by_bit(generator, monkeypa
     assert not sampling_threads()
 
 
-def test_a_thread_samples_no_more_than_the_next_clip_and_ends_with_the_stream(overlapped, spied):
+def test_threads_sample_and_decode_no_more_than_the_next_clips_and_end_with_the_stream(overlapped, spied):
     stream = overlapped.stream(sampler=DDIM)
     assert not spied and not sampling_threads()
     next(stream)
-    assert sampling_threads() == 1
+    assert sampling_threads() == 2
     stream.close()
-    assert not sampling_threads() and 1 <= len(spied) <= 2
+    assert not sampling_threads() and 1 <= len(spied) <= 3
+
+
+def test_another_device_decodes_with_a_copy(generator, monkeypatch):
+    wanted = generator.sample(2, sampler=DDIM)
+    monkeypatch.setattr(generator, "decode_device", torch.device("cpu", 0))  # which is not equal to "cpu"
+    decoding = []
+    monkeypatch.setattr(type(generator.autoencoder), "check_planes", lambda network, _: decoding.append(network))
+    assert torch.equal(generator.sample(2, sampler=DDIM), wanted)
+    assert decoding and generator.autoencoder not in decoding
 
 
 def test_a_thread_ends_between_two_steps(overlapped, spied, monkeypatch):

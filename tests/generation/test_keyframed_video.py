@@ -11,11 +11,14 @@ from small_models import hinted_generator, small_generator
 
 from pvdm.cli import main
 from pvdm.conditions.hints import hint_clip
+from pvdm.conditions.keyframes import Keyframes
 from pvdm.diffusion import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
+from pvdm.generation.long_video.anchor import Anchor
 
 FAST = SamplerConfig("ddim", steps=2)
+KNOWN = torch.arange(8)[None] == 7
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,36 @@ def test_along_a_video_each_clip_has_its_own(generator, seen):
     assert all(condition.context is not None for condition in seen)
 
 
+def anchored(generator, seen, anchor: Anchor, **options) -> tuple[list, list]:
+    """The given frames and the noise level of each clip of a stream with an anchor, one evaluation each."""
+    seen.clear()
+    list(generator.stream(num_frames=24, anchor=anchor, sampler=SamplerConfig("ddim", steps=1), **options))
+    known = [None if condition.known is None else condition.known.nonzero()[:, 1].tolist() for condition in seen]
+    return known, [None if condition.hint_level is None else int(condition.hint_level[0]) > 0 for condition in seen]
+
+
+def test_an_anchor_draws_all_clips_but_its_own_and_those_with_keyframes(generator, seen):
+    assert anchored(generator, seen, Anchor()) == ([None, [7], [7]], [None, True, True])
+    hint = seen[-1].hint
+    assert anchored(generator, seen, Anchor(picture(), noise=0.0)) == ([[7], [7], [7]], [None, None, None])
+    with torch.no_grad():
+        clip = hint_clip(picture()[None, :, None].expand(1, -1, 8, -1, -1), KNOWN)
+        still = generator.autoencoder.encode(clip).flatten()
+    torch.testing.assert_close(seen[0].hint, still)
+    assert not torch.equal(hint, still)
+    pair = anchored(generator, seen, Anchor(), videos=[(0, 0), (0, 1)], keyframes=Keyframes({9: picture()}))
+    assert pair == ([None, [1, 1], [7, 7]], [None, None, True])
+
+
+def test_the_first_clip_of_a_given_video_is_the_anchor(generator, seen):
+    start = torch.stack([picture(n) for n in range(10)], dim=1)
+    anchored(generator, seen, Anchor(), context=start)
+    hint = seen[0].hint
+    known, levels = anchored(generator, seen, Anchor(picture(7)), context=start)
+    assert known == [[7], [7], [7]] and all(levels)
+    torch.testing.assert_close(hint, seen[0].hint)
+
+
 def test_given_frames_are_kept_exactly_if_asked(generator):
     kept = generator.sample(1, first_frame=picture(), last_frame=picture(1), keep_given=True, sampler=FAST)[0]
     assert torch.equal(kept[:, 0], picture()) and torch.equal(kept[:, -1], picture(1))
@@ -92,6 +125,8 @@ def test_commands_take_pictures(generator, tmp_path, caplog):
     towards = ["--frames", "20", "--last-frame", f"{tmp_path}/1.png", "--keep-given", "--output", f"{tmp_path}/b"]
     assert main(["extend", model, *towards, *fast]) == 0
     last = sorted((tmp_path / "b").glob("*.png"))[-1]
+    drawn = ["--frames", "20", "--anchor", f"{tmp_path}/1.png", "--anchor-noise", "1", "--output", f"{tmp_path}/c"]
+    assert main(["extend", model, *drawn, *fast]) == 0
     assert Image.open(last).tobytes() == Image.open(tmp_path / "1.png").tobytes()
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing.connection import wait as wait_for
 
 from pvdm.curation.engines.task import Task, perform
+from pvdm.runtime.signals import ends_with_parent
 
 KILLED = "its worker was killed, probably because memory was full"
 AHEAD = 2  # tasks that wait for each process, so that none is idle
@@ -88,16 +85,4 @@ def _submitted(pool: ProcessPoolExecutor, task: Task) -> Future[str | None]:
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_ends_with_parent)
-
-
-def _ends_with_parent() -> None:
-    """A worker leaves Ctrl-C to its parent, and ends with it, even if that is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        wait_for([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=ends_with_parent)

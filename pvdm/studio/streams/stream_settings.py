@@ -11,14 +11,13 @@ from pvdm.conditions.text import check_prompt
 from pvdm.diffusion.sampler_config import SamplerConfig
 from pvdm.errors import InputError
 from pvdm.generation.conditioned_model import class_index
+from pvdm.generation.long_video.anchor import ANCHOR_NOISE
 from pvdm.studio.stream_model import StreamModel
 
 MOST_CHARACTERS = 1000
 MOST_SEED = 2**53 - 1
 """The largest whole number that JavaScript keeps exact."""
 MOST_GUIDANCE = 20.0
-ANCHOR_NOISE = 0.5
-"""Noise, sigma / alpha, in the hint of an anchor: it is to draw the clip, not to end it."""
 
 PICTURES = ("first_picture", "last_picture", "anchor")
 
