@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -142,6 +143,16 @@ def sampling_threads() -> int:
     return sum(thread.name.startswith("prefetch") for thread in threading.enumerate())
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread computes, as in the process that decodes."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_sampled_ahead_by_a_thread_it_is_the_same_bit_by_bit(generator, monkeypatch):
     sampler = SamplerConfig("ddim", steps=2, eta=0.5, guidance=1.0)
     options = {"num_frames": 21, "videos": [(0, 0), (4, 1)], "sampler": sampler, "context": video(9)}

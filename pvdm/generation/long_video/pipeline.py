@@ -24,7 +24,9 @@ def pipelined(
     device: torch.device,
     decode_device: torch.device,
 ) -> Iterator[Tensor]:
-    """Yields the decoded latents in order, bit by bit as without threads; each stage is at most one clip ahead.
+    """Yields the decoded latents in order; each stage is at most one clip ahead.
+
+    They are bit by bit what they are without it: on a CPU, if one thread computes there, as in the process.
 
     Sampling and decoding have a thread each, with a stream of its own on a GPU. On a CPU, where threads would wait for
     each other's Python, a process decodes; it is forked when the first clip is asked for.
