@@ -22,7 +22,7 @@ from pvdm.commands.terminal.condition_options import (
     scores_of,
     tracks_of,
 )
-from pvdm.commands.terminal.long_video_options import add_long_video, anchor_of, set_pipeline
+from pvdm.commands.terminal.long_video_options import add_long_video, anchor_of, check_parallel, set_pipeline
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.provenance_options import add_provenance
 from pvdm.commands.terminal.shared_options import (
@@ -42,7 +42,7 @@ from pvdm.commands.terminal.shared_options import (
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import check_output
 from pvdm.generation.input_video import VideoSource, check_input
-from pvdm.runtime.processes import in_parts, together
+from pvdm.runtime.processes import Processes, in_parts, together
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,7 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=natural, nargs="+", default=[0], help="seed of each video; several are named OUTPUT_seedN"
     )
-    parser.add_argument("--batch-size", type=positive, default=4, help="seeds sampled at once in each process")
+    parser.add_argument(
+        "--batch-size",
+        type=positive,
+        default=4,
+        help="seeds, or clips with --parallel, sampled at once in each process",
+    )
     parser.add_argument(
         "--fps",
         type=rate,
@@ -83,12 +88,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    check_parallel(options)
     outputs = output_names(options.output, options.seeds)
     with shared_work() as shared:
         together(shared, lambda: [check_output(output, overwrite=options.overwrite) for output in outputs])
         extension = together(shared, lambda: Extension(options))
-        for part in shared.share(in_parts(len(outputs), options.batch_size)):
-            extension.write([outputs[index] for index in part], part, show=shared.is_main)
+        if options.parallel:
+            for index, output in enumerate(outputs):
+                extension.write_parallel(output, index, shared)
+        else:
+            for part in shared.share(in_parts(len(outputs), options.batch_size)):
+                extension.write([outputs[index] for index in part], part, show=shared.is_main)
         shared.barrier()
         for output in outputs:
             logger.info("%d frame%s in %s", options.frames, "s" * (options.frames != 1), output)
@@ -116,6 +126,8 @@ class Extension:
             )
         self.context = self.source.last(self.generator.frames) if self.source else None
         self.generator.check_can_continue(self.context)
+        if options.parallel:
+            self.generator.check_takes_frames()
         self.labels = labels_of(options, self.generator, len(options.seeds))
         self.sampler = sampler_of(options, self.generator)
         self.later_sampler = sampler_of(options, self.generator, steps=options.later_steps)
@@ -156,16 +168,53 @@ class Extension:
             told[int(number) - own] = prompt
         return told
 
+    def write_parallel(self, output: Path, index: int, shared: Processes) -> None:
+        """Writes the video of one seed, whose clips the processes share, from rank 0."""
+        prompts = self.prompts[index] if isinstance(self.prompts, list) else self.prompts
+        from pvdm.generation.long_video.parallel_clips import ParallelVideo
+
+        made = ParallelVideo(
+            self.generator,
+            self.missing,
+            context=self.context,
+            video=(self.options.seeds[index], 0),
+            label=self.labels and self.labels[index],
+            prompts=prompts,
+            negative_prompt=self.options.negative_prompt,
+            tracks=self.tracks,
+            scores=self.scores,
+            sampler=self.sampler,
+            later_sampler=self.later_sampler,
+            batch_size=self.options.batch_size,
+            shared=shared,
+        )
+        if shared.is_main:
+            logger.info("%d evaluations of the network follow each other", made.sequential_evaluations)
+        with ExitStack() as stack:
+            writers = self._opened([output] if shared.is_main else [], stack)
+            bar = stack.enter_context(SamplingBar(made.samplings, unit="frames", show=shared.is_main))
+            for part in stack.enter_context(closing(made.run(bar.sampling))):
+                for writer in writers:
+                    writer.write(part)
+                bar.written(part.shape[1])
+        if shared.is_main:
+            add_audio(output, self.options, self.generator.provenance)
+
+    def _opened(self, outputs: list[Path], stack: ExitStack) -> list[video.VideoWriter]:
+        """Writers of the outputs, with the head in them; the model has its precision from now on."""
+        stack.enter_context(self.generator.precision(self.options.precision))
+        told = {"overwrite": self.options.overwrite, "provenance": self.generator.provenance}
+        opened = [video.VideoWriter(output, fps=self.fps, **told) for output in outputs]
+        writers = [stack.enter_context(writer) for writer in opened]
+        for run in self.head.runs(self.generator.frames) if self.head and writers else ():
+            for writer in writers:
+                writer.write(run)
+        return writers
+
     def write(self, outputs: list[Path], part: range, *, show: bool) -> None:
         """Writes the head, then each new clip as it is sampled, to one output for each seed of this part."""
         with ExitStack() as stack:
-            stack.enter_context(self.generator.precision(self.options.precision))
-            told = {"overwrite": self.options.overwrite, "provenance": self.generator.provenance}
-            opened = [video.VideoWriter(output, fps=self.fps, **told) for output in outputs]
-            writers = [stack.enter_context(writer) for writer in opened]
-            for run in self.head.runs(self.generator.frames) if self.head else ():
-                for writer in writers:
-                    writer.write(run)
+            writers = self._opened(outputs, stack)
             lengths = [len(clip) for clip in in_parts(self.missing, self.generator.frames)]
             bar = stack.enter_context(SamplingBar(lengths, unit="frames", show=show))
             for batch in stack.enter_context(closing(self._clips(part, bar))):

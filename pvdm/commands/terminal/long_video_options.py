@@ -33,12 +33,26 @@ def add_long_video(parser: argparse.ArgumentParser) -> None:
         help="noise of the anchor, sigma / alpha: the more, the weaker it draws (default: 0.5)",
     )
     group.add_argument(
+        "--parallel",
+        action="store_true",
+        help="sample the clips of a video side by side, in batches of --batch-size and by all processes, for motion "
+        "that goes on or returns; for a model that was trained with given frames",
+    )
+    group.add_argument(
         "--pipeline",
         action="store_true",
         help="on a CPU, too, sample a clip while a process decodes the one before and this one writes; on a GPU they "
         "always overlap",
     )
     group.add_argument("--decode-device", metavar="DEVICE", help="another device that decodes, such as cuda:1")
+
+
+def check_parallel(options: argparse.Namespace) -> None:
+    """InputError for options that clips side by side cannot follow."""
+    for name in ("anchor", "first_frame", "last_frame", "keyframe", "pipeline"):
+        if options.parallel and getattr(options, name):
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option} is given together with --parallel", "leave one of them out")
 
 
 def set_pipeline(options: argparse.Namespace, generator: VideoGenerator) -> None:
