@@ -81,7 +81,7 @@ class Condition:
             raise ValueError(f"the context is {tuple(self.context.shape)}; it must be a flat latent (b, c, l)")
         if self.label is not None and (self.label.ndim != 1 or self.label.dtype != torch.int64):
             raise ValueError(f"the label is {self.label.dtype} {tuple(self.label.shape)}; it must be torch.int64 (b,)")
-        if self.context is not None and self.label is not None and len(self.context) != len(self.label):
+        if self.context is not None and self.label is not None and self.context.shape[0] != self.label.shape[0]:
             raise ValueError(f"there are {len(self.context)} contexts and {len(self.label)} labels; give one of each")
         if self.level is not None and (self.context is None or self.level.shape != self.context.shape[:1]):
             raise ValueError("a level is given; give a context for each sample, and one level for each of these")
@@ -104,7 +104,7 @@ class Condition:
                 raise ValueError("a hint_level is given without a hint; leave out both, or give the hint too")
             return
         shape = tuple(self.hint.shape)
-        if self.hint.ndim != 3 or self.known.ndim != 2 or len(self.known) != len(self.hint):
+        if self.hint.ndim != 3 or self.known.ndim != 2 or self.known.shape[0] != self.hint.shape[0]:
             problem = f"the hint is {shape} and known {tuple(self.known.shape)}"
             raise ValueError(f"{problem}; they must be a flat latent (b, c, l) and (b, t)")
         if self.known.dtype != torch.bool:
@@ -290,13 +290,18 @@ class Condition:
             return None
         if classes is None:
             raise ValueError("a label is given to a network without classes; leave out the label")
-        if len(self.label) != batch:
+        if self.label.shape[0] != batch:
             raise ValueError(f"there are {len(self.label)} labels for {batch} samples; give one for each")
         mask = _mask_of(self.label_mask, self.label)
         label = torch.where(mask, self.label, torch.zeros_like(self.label))
-        if not label.is_cuda and (outside := (label < 0) | (label >= classes)).any():
+        if are_readable(label) and (outside := (label < 0) | (label >= classes)).any():
             raise ValueError(f"the label {int(label[outside][0])} is none of 0 to {classes - 1}, the network's classes")
         return label, mask
+
+
+def are_readable(values: Tensor) -> bool:
+    """Whether values can be read now: on a CPU, which need not wait for them, and not while the network is exported."""
+    return not values.is_cuda and not torch.compiler.is_exporting()
 
 
 def _from_clean(level: Tensor | None, batch: int, device: torch.device) -> Tensor:
@@ -307,7 +312,7 @@ def _mask_of(mask: Tensor | None, part: Tensor | None) -> Tensor | None:
     """The mask of a part, all True if it is not given; None without the part."""
     if part is None or mask is not None:
         return mask
-    return part.new_ones(len(part), dtype=torch.bool)
+    return part.new_ones(part.shape[0], dtype=torch.bool)
 
 
 def _both(first: Tensor | None, second: Tensor | None) -> Tensor | None:
@@ -329,5 +334,5 @@ def _check_mask(name: str, mask: Tensor | None, of: str, part: Tensor | None, *,
         return
     if part is None:
         raise ValueError(f"a {name} is given without a {of}; leave out both, or give the {of} too")
-    if mask.dtype != torch.bool or mask.shape != (len(part),):
+    if mask.dtype != torch.bool or mask.shape != part.shape[:1]:
         raise ValueError(f"the {name} is {mask.dtype} {tuple(mask.shape)}; it must be torch.bool ({len(part)},)")

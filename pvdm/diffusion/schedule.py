@@ -138,7 +138,7 @@ class NoiseSchedule:
 def scaled_linear_betas(config: DiffusionConfig) -> Tensor:
     """Betas as squares of a linspace between square roots, the released schedule: (timesteps,), float64."""
     start, end = math.sqrt(config.linear_start), math.sqrt(config.linear_end)
-    return torch.linspace(start, end, config.timesteps, dtype=torch.float64).square()
+    return torch.linspace(start, end, config.timesteps, dtype=torch.float64, device="cpu").square()
 
 
 def alpha_bar_from_betas(betas: Tensor) -> Tensor:

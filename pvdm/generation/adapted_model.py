@@ -47,6 +47,7 @@ class AdaptedModel(ConditionedModel):
             raise InputError(f"{self.source} is a stage-1 autoencoder without a denoiser", "give a model of stage 2")
         if not math.isfinite(weight):
             raise InputError(f"the weight of {path} is {weight}", "give a finite number")
+        self.check_has_weights()
         adapter = StoredAdapter.load(path)
         adapted = self.adapted or Adapted(sha256_of_weights(self.denoiser))
         if adapter.base != adapted.base:

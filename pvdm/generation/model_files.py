@@ -24,6 +24,8 @@ NO_TOKEN = ("there is no token for the Hugging Face Hub here", "log in with `hf 
 ALWAYS_THERE = {".gitattributes"}
 """Files of a repository that is still empty."""
 FORMAT = "pvdm-video-generator"
+TORCH = "torch"
+"""The runtime of an export that holds weights."""
 
 ADAPTER = "adapter"
 """Key of a checkpoint that trained an adapter: its sizes; and the beginning of the names of its weights."""
@@ -90,8 +92,21 @@ def resolve_folder(name: str | Path, **download: Any) -> Path:
 
 
 def weights_file(name: str | Path) -> Path:
-    """The file with the weights: of an exported model, here or on the Hub, or the checkpoint itself."""
-    return Path(name) if Path(name).is_file() else resolve_folder(name) / WEIGHTS
+    """The file with the weights: of an exported model, here or on the Hub, or the checkpoint itself.
+
+    Of an export for another runtime it is the last graph.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    folder = resolve_folder(name)
+    graphs = [path for part in ("denoise", "decode") for path in sorted(folder.glob(f"{part}.*"))]
+    return folder / WEIGHTS if (folder / WEIGHTS).is_file() or not graphs else graphs[0]
+
+
+def runtime_of(config: Mapping[str, Any]) -> str:
+    """What runs an exported model, of its configuration: "torch", or what it has graphs for."""
+    described = config.get("runtime", {"name": TORCH})
+    return str(described["name"]) if isinstance(described, Mapping) and "name" in described else str(described)
 
 
 def read_config(folder: Path) -> Mapping[str, Any]:

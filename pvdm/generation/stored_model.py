@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from pvdm.files.atomic_write import replacing
 from pvdm.generation import model_files as files
 from pvdm.generation.acceleration.fast_inference import speed_up
 from pvdm.generation.model_card import model_card
+from pvdm.generation.runtimes.graph_runtime import use_graphs
 from pvdm.generation.stored_config import AnyDenoiserConfig, denoiser_config, denoiser_fields
 from pvdm.runtime.finite import check_finite, first_not_finite, is_finite
 
@@ -65,6 +67,9 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
 
     source: str = "the model"
     """The file or folder that the weights are from, for messages."""
+
+    runtime: str = files.TORCH
+    """What runs the networks, see `from_pretrained`."""
 
     stored_dtype: torch.dtype = torch.float32
     """Dtype of the weights that `save_pretrained` writes."""
@@ -166,7 +171,13 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     @property
     def device(self) -> torch.device:
         """The device of the weights."""
-        return next(self.parameters()).device
+        return next(chain(self.parameters(), self.buffers())).device
+
+    def check_has_weights(self) -> None:
+        """InputError if the networks are graphs, whose weights cannot be changed or stored."""
+        if self.runtime != files.TORCH:
+            problem = f"{self.source} holds graphs for {self.runtime}, whose weights cannot be changed or stored"
+            raise InputError(problem, "give the model that they were exported from")
 
     def to_config(self) -> dict[str, Any]:
         """The configuration that rebuilds this model without its weights, JSON-able."""
@@ -200,6 +211,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             "training_step",
             "text",
             "versions",
+            "runtime",
         } | optional
         try:
             if unknown := config.keys() - known:
@@ -229,14 +241,27 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         return self.eval()
 
     @classmethod
-    def from_pretrained(cls, path: str | Path, **download: Any) -> Self:
+    def from_pretrained(cls, path: str | Path, *, runtime: str | None = None, **download: Any) -> Self:
         """The model of an exported folder, or of `owner/name` on the Hub, on the CPU in float32.
 
-        `download` goes to `huggingface_hub.snapshot_download` (revision, token, cache_dir, ...).
+        Args:
+            path: Of the folder, or its name.
+            runtime: What runs it: "torch", or "onnxruntime" or "torch-export" for a folder of graphs (`pvdm export
+                --format`); by default what the folder is for. InputError if it is for another.
+            download: Goes to `huggingface_hub.snapshot_download` (revision, token, cache_dir, ...).
         """
         folder = files.resolve_folder(path, **download)
-        model = cls.from_config(files.read_config(folder)).load_weights(files.read_weights(folder))
-        model.source = str(path)
+        config = files.read_config(folder)
+        held = files.runtime_of(config)
+        if runtime not in (None, held):
+            raise InputError(f"{path} is for the runtime {held}, not {runtime}", "export it with another --format")
+        if held == files.TORCH:
+            model = cls.from_config(config).load_weights(files.read_weights(folder))
+        else:
+            with torch.device("meta"):  # sizes without memory
+                model = cls.from_config(config).eval()
+            use_graphs(model, folder, held)
+        model.source, model.runtime = str(path), held
         return model
 
     @classmethod
@@ -266,6 +291,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         dtype in memory, or as float16 with `half_precision`; InputError if one is not finite, or too large for float16.
         `hub` is passed to huggingface_hub's `save_pretrained`; its `model_card_kwargs`, such as `license`, to the card.
         """
+        self.check_has_weights()
         if half_precision:
             return self._of_half_precision().save_pretrained(save_directory, overwrite=overwrite, **hub)
         hub.setdefault("repo_id", Path(save_directory).name)  # not the temporary folder's

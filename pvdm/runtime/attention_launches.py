@@ -21,8 +21,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
     On a GPU the sequences are split where they exceed what one launch can take.
     """
-    limit = max_sequences(q.shape, k.shape[2]) if q.is_cuda else len(q)
-    if len(q) <= limit:
+    if not q.is_cuda or len(q) <= (limit := max_sequences(q.shape, k.shape[2])):
         return functional.scaled_dot_product_attention(q, k, v)
     parts = zip(q.split(limit), k.split(limit), v.split(limit), strict=True)
     return torch.cat([functional.scaled_dot_product_attention(*part) for part in parts])

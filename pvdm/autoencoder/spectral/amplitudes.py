@@ -69,6 +69,6 @@ class Amplitudes(nn.Module):
 
     def _within_patches(self, frequencies: Tensor) -> Tensor:
         """(b, k, c, rows, p, columns, p): the cosine transform of each patch."""
-        patch = len(self.cosines)
+        patch = self.cosines.shape[0]
         patches = frequencies.unflatten(-1, (-1, patch)).unflatten(-3, (-1, patch))
         return torch.einsum("up,vq,bkcypxq->bkcyuxv", self.cosines, self.cosines, patches)

@@ -162,7 +162,7 @@ class ResidualBlock(nn.Module):
 
     def _modulated(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """x * (1 + scale) + shift, where x holds several planes of each sample."""
-        planes = len(x) // len(scale)
+        planes = x.shape[0] // scale.shape[0]
         return torch.addcmul(shift.repeat(planes, 1, 1, 1), x, 1 + scale.repeat(planes, 1, 1, 1))
 
     def _resampled(self, x: Tensor, size: tuple[int, int]) -> Tensor:

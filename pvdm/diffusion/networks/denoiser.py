@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pvdm.autoencoder import Triplane, TriplaneShape
-from pvdm.diffusion.condition import ROWS, Condition
+from pvdm.diffusion.condition import ROWS, Condition, are_readable
 from pvdm.diffusion.networks.blocks import LevelEmbedding, timestep_embedding, zero
 from pvdm.diffusion.networks.frame_rows import FrameRows, check_rows, planes_of_rows
 from pvdm.diffusion.networks.score_embedding import ScoreEmbedding, check_scores, embedded_scores
@@ -119,13 +119,13 @@ class Denoiser(nn.Module):
         elif t.ndim != 1:
             raise ValueError("the network has one time for all planes; give t as (b,)")
         if self.embed_level is not None:
-            embedding = embedding + self.embed_level(condition.levels(len(z), z.device), embedding)
+            embedding = embedding + self.embed_level(condition.levels(z.shape[0], z.device), embedding)
         if self.embed_hint_level is not None:
-            embedding = embedding + self.embed_hint_level(condition.hint_levels(len(z), z.device), embedding)
+            embedding = embedding + self.embed_hint_level(condition.hint_levels(z.shape[0], z.device), embedding)
         text, pooled = embedded_text(self.embed_text, condition, z.dtype)
         embedding = embedding + pooled + embedded_scores(self.embed_scores, condition, z.dtype)
         embedding = embedding + self._embedded_steps(condition, embedding)
-        if (given := condition.labels(len(z), self.config.classes)) is None:
+        if (given := condition.labels(z.shape[0], self.config.classes)) is None:
             return embedding, text
         label, mask = given
         return embedding + (self.embed_label(label) * mask[:, None]).to(embedding.dtype), text
@@ -136,7 +136,7 @@ class Denoiser(nn.Module):
             return 0.0
         counts = torch.tensor(self.config.few_steps, device=like.device)
         is_count = condition.steps[:, None] == counts
-        if not is_count.is_cuda and (unknown := condition.steps[(condition.steps > 0) & ~is_count.any(1)]).numel():
+        if are_readable(is_count) and (unknown := condition.steps[(condition.steps > 0) & ~is_count.any(1)]).numel():
             raise ValueError(f"{int(unknown[0])} steps are none of {list(self.config.few_steps)}, the network's")
         return is_count.to(like.dtype) @ self.embed_steps.weight.to(like.dtype)
 
@@ -159,7 +159,7 @@ class Denoiser(nn.Module):
             if layer is None:
                 raise ValueError(f"a {name} is given to a network without {name}; leave out the {name}")
             width = getattr(self.config, f"{name}_width")
-            if given.shape != (len(z), self.shape.t, width):
+            if given.shape != (z.shape[0], self.shape.t, width):
                 expected = f"{self.shape.t} frames of {width} numbers for each of {len(z)} samples"
                 raise ValueError(f"the {name} is {tuple(given.shape)}; this network takes {expected}")
             found = layer(given) if found is None else found + layer(given)

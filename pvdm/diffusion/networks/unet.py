@@ -118,7 +118,7 @@ class Stage(nn.Module):
             else:
                 batches = block(batches, embedding, sizes)
         for group, batch in zip(groups, batches, strict=True):
-            for plane, value in zip(group, batch.chunk(len(group)), strict=True):
+            for plane, value in zip(group, batch.unflatten(0, (len(group), -1)), strict=True):
                 values[plane] = value
         planes = Triplane(*values)
         if self.across is None:
