@@ -1,4 +1,4 @@
-"""`pvdm export`: exports a training checkpoint to a model folder."""
+"""`pvdm export`: a training checkpoint to a model folder, or a model to graphs for other runtimes and the web."""
 
 from __future__ import annotations
 
@@ -18,12 +18,35 @@ from pvdm.generation.model_files import check_model
 if TYPE_CHECKING:
     from pvdm.generation import VideoGenerator
 
+FORMATS = ("safetensors", "torch-export", "onnx", "web")
+NODE_PACKAGE = "node_modules/onnxruntime-web"
+
 logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="training checkpoint (.ckpt) of either stage, or an exported folder")
     add_output(parser, "folder for config.json and model.safetensors (averaged weights, autoencoder included)")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default=FORMATS[0],
+        help="safetensors: weights; torch-export or onnx: encode, decode and denoise as graphs that run without the "
+        "networks' code; web: a static page on which the visitor's own machine generates video; default: %(default)s",
+    )
+    parser.add_argument(
+        "--quantize", choices=["int8"], help="multiply by 8-bit integers in the linear layers of ONNX graphs"
+    )
+    parser.add_argument(
+        "--runtime-dir",
+        help=f"the npm package onnxruntime-web, whose files the page of --format web needs; default: {NODE_PACKAGE}",
+    )
+    parser.add_argument(
+        "--prompts",
+        nargs="+",
+        metavar="PROMPT",
+        help="what the page of --format web offers; a model of the encoder `words` takes any other of its words, too",
+    )
     parser.add_argument(
         "--license", help="license of the model, for its card, as the Hub spells it: mit, cc-by-4.0, ..."
     )
@@ -45,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    _check_format(options)
     check_output(options.output, overwrite=options.overwrite)
     check_model(options.model)
     from pvdm.generation import VideoGenerator
@@ -54,13 +78,53 @@ def run(options: argparse.Namespace) -> None:
         _average_anew(generator, options.model, options.ema_length)
     if options.search_steps:
         _search(generator, options.search_steps)
-    generator.save_pretrained(
-        options.output,
-        half_precision=options.half_precision,
-        overwrite=options.overwrite,
-        model_card_kwargs={"license": options.license},
-    )
+    WRITERS[options.format](generator, options)
     logger.info("the model is in %s", options.output)
+
+
+def _check_format(options: argparse.Namespace) -> None:
+    """InputError for options that the format does not take."""
+    if options.half_precision and options.format != "safetensors":
+        raise InputError("--half-precision is for --format safetensors", "leave it out, or give --quantize int8")
+    if options.quantize and options.format not in ("onnx", "web"):
+        raise InputError("--quantize is for --format onnx and web", "leave it out, or choose one of these")
+    for name in ("runtime_dir", "prompts"):
+        if getattr(options, name) and options.format != "web":
+            raise InputError(f"--{name.replace('_', '-')} is for --format web", "leave it out, or choose that")
+    if options.license and options.format == "web":
+        raise InputError("--license is for a model's card, and a page has none", "leave it out")
+
+
+def _write_weights(generator: VideoGenerator, options: argparse.Namespace) -> None:
+    card = {"license": options.license}
+    half, overwrite = options.half_precision, options.overwrite
+    generator.save_pretrained(options.output, half_precision=half, overwrite=overwrite, model_card_kwargs=card)
+
+
+def _write_graphs(generator: VideoGenerator, options: argparse.Namespace) -> None:
+    from pvdm.generation.runtimes.graph_export import export_graphs
+
+    written = {"quantize": options.quantize, "license": options.license, "overwrite": options.overwrite}
+    export_graphs(generator, options.output, options.format, **written)
+
+
+def _write_page(generator: VideoGenerator, options: argparse.Namespace) -> None:
+    from pvdm.demo.packaged_model.characters import ACTIONS, acting, is_told
+    from pvdm.generation.runtimes.web_export import export_web
+
+    prompts = options.prompts or (acting(list(ACTIONS)) if is_told(generator) else ())
+    written = {"name": options.model, "runtime_dir": options.runtime_dir or NODE_PACKAGE, "prompts": prompts}
+    export_web(generator, options.output, quantize=options.quantize, overwrite=options.overwrite, **written)
+    logger.info("python -m http.server --directory %s serves it at http://localhost:8000", options.output)
+
+
+WRITERS = {
+    "safetensors": _write_weights,
+    "torch-export": _write_graphs,
+    "onnx": _write_graphs,
+    "web": _write_page,
+}
+"""What writes each of `FORMATS`."""
 
 
 def _search(generator: VideoGenerator, counts: Sequence[int]) -> None:

@@ -204,9 +204,14 @@ def integrate(x: Tensor, known: Sequence[Known], at: Level, to: Level) -> Tensor
     prop. 4.1, with D, the clean latent predicted along the way, replaced by the polynomial in
     lambda = log(alpha / sigma) through the known predictions.
     """
-    weights = integral_weights([point.at.half_log_snr for point in known], at.half_log_snr, to.half_log_snr)
-    terms = [(to.alpha * weight, point.clean) for weight, point in zip(weights, known, strict=True)]
-    return weighted_sum([(to.sigma / at.sigma, x), *terms])
+    weights = integral_terms([point.at for point in known], at, to)
+    return weighted_sum(list(zip(weights, [x, *(point.clean for point in known)], strict=True)))
+
+
+def integral_terms(nodes: Sequence[Level], at: Level, to: Level) -> list[float]:
+    """The weights in `integrate` of x and of the clean latents known at the nodes."""
+    weights = integral_weights([node.half_log_snr for node in nodes], at.half_log_snr, to.half_log_snr)
+    return [to.sigma / at.sigma, *(to.alpha * weight for weight in weights)]
 
 
 def integral_weights(nodes: Sequence[float], start: float, stop: float) -> list[float]:

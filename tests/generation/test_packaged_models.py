@@ -145,7 +145,7 @@ def test_the_models_of_the_package_are_whole_and_small():
 def test_the_wheel_holds_them():
     parser = configparser.ConfigParser()
     parser.read(Path(__file__).parents[2] / "setup.cfg", encoding="utf-8")
-    patterns = [pattern.strip() for pattern in parser["options.package_data"]["pvdm"].split(",")]
+    patterns = parser["options.package_data"]["pvdm"].split()
     names = [packaged.MANIFEST, *(f"sprites-64/{file}" for file in (files.CONFIG, files.WEIGHTS, files.CARD))]
     for name in names:
         assert any(PurePosixPath("packaged", name).match(pattern) for pattern in patterns)
