@@ -116,6 +116,9 @@ COMMANDS = {
         "list, print or copy the configs that come with the package",
         "copy autoencoder diffusion --output configs",
     ),
+    "provenance": Verb(
+        "sign generated files, verify who made a file by what, and read watermarks", "verify my_video.mp4"
+    ),
     "models": Verb("say what a model is and takes, or list the models that come with the package", "pvdm/sprites-64"),
     "export": Verb(
         "export a training checkpoint to a model folder",

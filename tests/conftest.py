@@ -46,8 +46,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where this test's indices of videos are kept: nothing is written into the user's home."""
+    """Where this test's indices of videos are kept: nothing is written into the user's home, and no key taken."""
     monkeypatch.setenv("PVDM_CACHE", str(tmp_path / "pvdm-cache"))
+    monkeypatch.setenv("PVDM_PROVENANCE", str(tmp_path / "pvdm-provenance"))
     return tmp_path / "pvdm-cache"
 
 

@@ -114,6 +114,7 @@ def test_there_is_a_parser_of_every_verb_and_each_of_our_options_is_explained():
     found = dict(cli_parser.parsers())
     parts = [f"benchmark {name}" for name in ("ucf101", "skytimelapse", "speed", "solvers", "learning")]
     parts += [f"curate {name}" for name in ("raw", "compare", "vote", "elo")]
+    parts += [f"provenance {name}" for name in ("keygen", "verify", "detect")]
     assert sorted(found) == sorted([*cli_parser.TRAINING, *cli_parser.COMMANDS, *parts])
     for name, parser in found.items():
         assert parser.format_usage().startswith(f"usage: pvdm {name.removesuffix(' raw')} ")  # as it need not be named

@@ -38,6 +38,7 @@ REFUSED = {
     "explain": ["nothere.mp4", "--output", "out.html"],
     "studio": ["nothere"],
     "completion": ["nothere"],
+    "provenance": ["keygen", "--days", "0"],
 }
 """A mistake for each command."""
 

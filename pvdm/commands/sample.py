@@ -253,6 +253,7 @@ def _write_picture(samples: Samples, picture: Tensor, options: argparse.Namespac
     """picture: (3, h, w) uint8."""
     from PIL import Image
 
+    picture = samples.provenance.marked(picture[:, None])[:, 0] if samples.provenance else picture
     with replacing(options.output, overwrite=options.overwrite) as temporary:
         Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy()).save(temporary, quality=95)
         if samples.provenance:

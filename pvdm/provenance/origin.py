@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pvdm.provenance.credentials import Credentials
+from pvdm.provenance.manifest import SIGNABLE, sign
 from pvdm.provenance.metadata_fields import write_fields
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pvdm.provenance.watermark import Watermark
 
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
@@ -21,12 +28,18 @@ class Provenance:
         sha256: Digest of the file of its weights.
         adapters: Names of the adapters that were added to it.
         from_video: The model was given real video or pictures, so the result is a composite.
+        is_told: Whether files say it; a watermark alone may do without.
+        credentials: What signs a C2PA manifest; without them there is none.
+        watermark: What is put into the pixels.
     """
 
     model: str
     sha256: str
     adapters: tuple[str, ...] = ()
     from_video: bool = False
+    is_told: bool = True
+    credentials: Credentials | None = field(default=None, repr=False)
+    watermark: Watermark | None = None
 
     @property
     def source_type(self) -> str:
@@ -53,7 +66,15 @@ class Provenance:
         """The same for a model that was also given these videos or pictures, or none."""
         return replace(self, from_video=True) if given else self
 
+    def marked(self, frames: Tensor) -> Tensor:
+        """Frames, (3, t, h, w) uint8, with the watermark, if there is one."""
+        return frames if self.watermark is None else self.watermark.marked(frames)
+
     def finish(self, path: Path, suffix: str) -> None:
         """Writes what belongs into a complete file, or into the frames of a folder, of a format, such as ".mp4"."""
+        if not self.is_told:
+            return
         for file in sorted(path.iterdir()) if path.is_dir() else [path]:
             write_fields(file, suffix or ".png", self)
+            if self.credentials and (suffix or ".png").lower() in SIGNABLE:
+                sign(file, suffix or ".png", self, self.credentials)

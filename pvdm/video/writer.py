@@ -56,7 +56,7 @@ class VideoWriter:
             with self._writing():
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 remove(self._partial)
-                comment = self._provenance.comment if self._provenance else None
+                comment = self._provenance.comment if self._provenance and self._provenance.is_told else None
                 self._encoder = ENCODERS[self._suffix](self._partial, self.fps, comment)
         except InputError:
             remove_empty(self._missing)
@@ -75,6 +75,7 @@ class VideoWriter:
             raise ArgumentError(
                 f"frames of {size} follow frames of {self._size}", "give all frames of a video one size"
             )
+        frames = self._provenance.marked(frames) if self._provenance else frames
         with self._writing():
             for frame in frames.permute(1, 2, 3, 0).contiguous().cpu().numpy():
                 self._encoder.write(frame)

@@ -277,7 +277,7 @@ def of_one_video(options: argparse.Namespace, generator: VideoGenerator) -> dict
 def load_model(options: argparse.Namespace) -> VideoGenerator:
     """The model on the device of this process; use it within its `precision`."""
     check_model(options.model)  # first, because it is quick
-    device = device_of_rank(device_of(options.device))
+    device, provenance = device_of_rank(device_of(options.device)), provenance_of(options)
     from pvdm.generation import VideoGenerator
     from pvdm.runtime.precision import warn_of_slow_bfloat16
 
@@ -288,7 +288,7 @@ def load_model(options: argparse.Namespace) -> VideoGenerator:
     for path, weight in getattr(options, "adapter", None) or ():
         generator.load_adapter(path, weight)
     generator = generator.accelerate(bfloat16=is_bfloat16).to(device)
-    generator.clips_at_once, generator.provenance = options.clips_at_once, provenance_of(options)
+    generator.clips_at_once, generator.provenance = options.clips_at_once, provenance
     return generator.accelerate(compiled=options.compile, cuda_graphs=getattr(options, "cuda_graphs", False))
 
 

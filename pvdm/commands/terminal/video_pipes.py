@@ -115,7 +115,7 @@ def output_of(
     else:
         from pvdm.video.live.live_writer import LiveWriter
 
-        with standard_output() as file, LiveWriter(file, fps=fps) as writer:
+        with standard_output() as file, LiveWriter(file, fps=fps, provenance=provenance) as writer:
             yield Output(writer, latency, each)
 
 

@@ -9,6 +9,7 @@ from types import TracebackType
 import av
 from torch import Tensor
 
+from pvdm.provenance.origin import Provenance
 from pvdm.video.encoders import Mp4Encoder
 from pvdm.video.pixels import check_pixels
 
@@ -26,10 +27,11 @@ class LiveWriter:
     Args:
         file: Where it goes, unbuffered.
         fps: Frames per second.
+        provenance: By what it is made; a pipe has its watermark alone.
     """
 
-    def __init__(self, file: RawIOBase, *, fps: float) -> None:
-        self._encoder = StreamEncoder(file, fps)
+    def __init__(self, file: RawIOBase, *, fps: float, provenance: Provenance | None = None) -> None:
+        self._encoder, self._provenance = StreamEncoder(file, fps), provenance
 
     def __enter__(self) -> LiveWriter:
         return self
@@ -37,6 +39,7 @@ class LiveWriter:
     def write(self, frames: Tensor) -> None:
         """t frames, (3, t, h, w) uint8, all of one size."""
         check_pixels(frames, "3 t h w", what="the video")
+        frames = self._provenance.marked(frames) if self._provenance else frames
         for frame in frames.permute(1, 2, 3, 0).contiguous().cpu().numpy():
             self._encoder.write(frame)
 
