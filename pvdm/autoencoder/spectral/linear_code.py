@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import torch
@@ -42,9 +43,11 @@ class ContentCode(nn.Module):
 
     def decode(self, content: Tensor, frequencies: int) -> Tensor:
         """content: (b, h, w, all channels) -> (b, h, w, k, values), zeros in the frequencies that it lacks."""
-        parts = content.split(self.channels, dim=-1)
+        # Slices: as one split, an exported graph would have more outputs than a browser's WebGPU has buffers.
+        ends = list(accumulate(self.channels, initial=0))
+        parts = (content[..., start:end] for start, end in pairwise(ends))
         found = torch.stack([decode(part) for decode, part in zip(self.decoders, parts, strict=True)], dim=3)
-        return functional.pad(found, (0, 0, 0, frequencies - len(parts)))
+        return functional.pad(found, (0, 0, 0, frequencies - len(self.channels)))
 
 
 class MotionCode(nn.Module):

@@ -95,10 +95,11 @@ function start() {
 const heard = {
   progress: ({ loaded, total }) => (get("progress").value = loaded / total),
   opening: () => (get("progress").removeAttribute("value"), say("Opening the model")),
-  ready: ({ backend, threads }) => {
+  ready: ({ backend, threads, reason }) => {
     get("progress").hidden = true;
     const cores = threads > 1 ? `, ${threads} threads` : "";
     get("backend").textContent = backend === "webgpu" ? "WebGPU" : `WebAssembly${cores}`;
+    get("backend").title = reason;
     for (const id of ["play", "again"]) get(id).disabled = false;
     say("Making the first clip");
     ask();
@@ -148,7 +149,6 @@ get("start").onclick = start;
 get("play").onclick = () => {
   state.isPlaying = !state.isPlaying;
   get("play").textContent = state.isPlaying ? "Pause" : "Play";
-  get("play").setAttribute("aria-pressed", String(state.isPlaying));
   shownAt.length = 0;
   ask();
 };

@@ -35,15 +35,17 @@ async function load(wanted) {
   vectors = new Float32Array(await (await fetched("vectors.bin")).arrayBuffer());
   const kinds = wanted === "wasm" || !(await hasWebGPU()) ? ["wasm"] : ["webgpu", "wasm"];
   self.postMessage({ type: "opening" });
+  let reason = "";
   for (const kind of kinds) {
     try {
       await open(kind, bytes);
       break;
     } catch (error) {
       if (kind === kinds.at(-1)) throw error;
+      reason = `WebGPU did not work: ${error?.message ?? error}`;
     }
   }
-  self.postMessage({ type: "ready", backend, threads: backend === "wasm" ? ort.env.wasm.numThreads : 0 });
+  self.postMessage({ type: "ready", backend, reason, threads: backend === "wasm" ? ort.env.wasm.numThreads : 0 });
 }
 
 async function hasWebGPU() {
