@@ -55,7 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_adapters(parser)
     parser.add_argument("--input", type=Path, help="video to continue; without it the first clip is sampled")
     parser.add_argument("--frames", type=positive, required=True, help="frames of the output")
-    add_output(parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder of png frames")
+    add_output(
+        parser,
+        "a file (.mp4, .webm, .gif, .webp, .npy, .npz, .tif), or a name without suffix for a folder of png frames",
+    )
     parser.add_argument("--only-new", action="store_true", help="leave the frames of the input out of the output")
     parser.add_argument(
         "--seeds", type=natural, nargs="+", default=[0], help="seed of each video; several are named OUTPUT_seedN"
@@ -203,7 +206,8 @@ class Extension:
     def _opened(self, outputs: list[Path], stack: ExitStack) -> list[video.VideoWriter]:
         """Writers of the outputs, with the head in them; the model has its precision from now on."""
         stack.enter_context(self.generator.precision(self.options.precision))
-        told = {"overwrite": self.options.overwrite, "provenance": self.generator.provenance}
+        values = self.source.values if self.source else self.generator.stored_values
+        told = {"overwrite": self.options.overwrite, "provenance": self.generator.provenance, "values": values}
         opened = [video.VideoWriter(output, fps=self.fps, **told) for output in outputs]
         writers = [stack.enter_context(writer) for writer in opened]
         for run in self.head.runs(self.generator.frames) if self.head and writers else ():

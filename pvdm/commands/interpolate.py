@@ -62,7 +62,7 @@ def _interpolate(options: argparse.Namespace) -> None:
         keep_given=options.keep_given,
     )
     with ExitStack() as stack:
-        source = stack.enter_context(video_of(options, generator.size))
+        source = stack.enter_context(video_of(options, generator, generator.size))
         rate = source.fps or generator.fps
         fps = rate if options.slow else options.factor * rate
         batches = source.frames and [len(part) for part in in_parts(task.clips(source.frames), batch_size)]

@@ -60,7 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"weight of guidance by the {part}: how strongly it shapes the rest; 0 turns it off",
         )
     add_output(
-        parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder; several are named OUTPUT_N"
+        parser,
+        "a file (.mp4, .webm, .gif, .webp, .npy, .npz, .tif), or a name without suffix for a folder; several are named "
+        "OUTPUT_N",
     )
     parser.add_argument("--seed", type=natural, default=0, help="seed of the noise")
     add_prompt(parser)
@@ -97,7 +99,7 @@ def _recombine(options: argparse.Namespace) -> None:
     videos = [(options.seed, index) for index in range(len(outputs))]
     with ExitStack() as stack:
         stack.enter_context(generator.precision(options.precision))
-        told = {"overwrite": options.overwrite, "provenance": generator.provenance}
+        told = {"overwrite": options.overwrite, "provenance": generator.provenance, "values": generator.stored_values}
         opened = [video.VideoWriter(output, fps=generator.fps, **told) for output in outputs]
         writers = [stack.enter_context(writer) for writer in opened]
         bar = stack.enter_context(SamplingBar([generator.frames] * (task.frames // generator.frames), unit="frames"))

@@ -30,7 +30,10 @@ logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("input", type=Path, help="video file or folder of frames, at least one clip long")
-    add_output(parser, "a file (.mp4, .webm, .gif, .webp), or a name without suffix for a folder of png frames")
+    add_output(
+        parser,
+        "a file (.mp4, .webm, .gif, .webp, .npy, .npz, .tif), or a name without suffix for a folder of png frames",
+    )
     parser.add_argument("--side-by-side", action="store_true", help="show the original on the left")
     parser.add_argument(
         "--fps",
@@ -68,7 +71,7 @@ def _write(
     """The sum over the frames of the mean square error."""
     import torch
 
-    error, told = 0.0, {"overwrite": options.overwrite, "provenance": generator.provenance}
+    error, told = 0.0, {"overwrite": options.overwrite, "provenance": generator.provenance, "values": source.values}
     with (
         video.VideoWriter(options.output, fps=source.fps, **told) as writer,
         tqdm(total=source.frames, unit="frame") as bar,

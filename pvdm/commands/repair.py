@@ -63,7 +63,7 @@ def _repair(options: argparse.Namespace) -> None:
     generator = load_model(options)
     task = Repair(generator, **of_one_video(options, generator))
     with ExitStack() as stack:
-        source = stack.enter_context(video_of(options, generator.size))
+        source = stack.enter_context(video_of(options, generator, generator.size))
         is_live = options.input == PIPE
         missing = set() if is_live else missing_frames(source, spans)
         frames = _coming(source, spans, missing) if is_live else readable_frames(source)

@@ -220,7 +220,8 @@ def _write_folder(samples: Samples, options: argparse.Namespace, shared: Process
     names = [f"sample_{index:06d}_seed{seed}{suffix}" for seed, index in samples.videos]
     with _folder_of_all(options.output, shared, overwrite=options.overwrite, own=OWN) as folder:
         for place, clip in samples.clips(shared):
-            video.write_video(folder / names[place], clip, fps=samples.fps, provenance=samples.provenance)
+            how = {"fps": samples.fps, "provenance": samples.provenance, "values": samples.generator.stored_values}
+            video.write_video(folder / names[place], clip, **how)
             add_audio(folder / names[place], options, samples.provenance)
         if shared.is_main:
             write_record(folder / RECORD, samples.record(names))
@@ -237,13 +238,12 @@ def _write_one(samples: Samples, options: argparse.Namespace, shared: Processes)
         [clip for _, clip in sorted((pair for part in parts for pair in part), key=lambda pair: pair[0])]
     )
     columns = (options.arrangement or video.near_square(len(clips)))[1]
+    whole = clips[0] if len(clips) == 1 else video.grid_video(clips, columns)  # a single clip has no white frame
     if options.output.suffix.lower() in PICTURES:
-        middle = clips.shape[2] // 2
-        _write_picture(samples, video.grid_video(clips[:, :, middle : middle + 1], columns)[:, 0], options)
+        _write_picture(samples, whole[:, whole.shape[1] // 2], options)
     else:
-        whole = clips[0] if len(clips) == 1 else video.grid_video(clips, columns)
-        told = {"overwrite": options.overwrite, "provenance": samples.provenance}
-        video.write_video(options.output, whole, fps=samples.fps, **told)
+        how = {"fps": samples.fps, "overwrite": options.overwrite, "values": samples.generator.stored_values}
+        video.write_video(options.output, whole, provenance=samples.provenance, **how)
         add_audio(options.output, options, samples.provenance)
     names = [options.output.name] * len(clips)
     write_record(_record_of(options.output), samples.record(names), overwrite=options.overwrite)

@@ -48,7 +48,7 @@ def _upscale(options: argparse.Namespace) -> None:
 
     task = Upscaling(generator, **of_one_video(options, generator), keep_given=options.keep_given)
     with ExitStack() as stack:
-        source = stack.enter_context(video_of(options))
+        source = stack.enter_context(video_of(options, generator))
         task.factor(source.size)
         stack.enter_context(generator.precision(options.precision))
         lengths = source.frames and [len(part) for part in in_parts(source.frames, generator.frames)]

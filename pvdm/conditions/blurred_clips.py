@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pvdm.video.pixels import as_pixels
 from pvdm.video.transform import covering_size, cut
 
 CENTER = (0.5, 0.5)
@@ -23,7 +24,8 @@ def enlarged(video: Tensor, size: tuple[int, int]) -> Tensor:
     Returns:
         (3, t, height, width) uint8.
     """
-    return cut(_pixels(_scaled(video.float(), covering_size(*video.shape[2:], *size))), size, CENTER)
+    scaled = _scaled(video.float(), covering_size(*video.shape[2:], *size))
+    return cut(as_pixels(scaled, video.dtype), size, CENTER)
 
 
 def blurred(clips: Tensor, factors: Sequence[float]) -> Tensor:
@@ -37,7 +39,9 @@ def blurred(clips: Tensor, factors: Sequence[float]) -> Tensor:
         Like the clips.
     """
     pairs = zip(clips, factors, strict=True)
-    return torch.stack([clip if factor == 1 else _pixels(_smoothed(clip, factor)) for clip, factor in pairs])
+    return torch.stack(
+        [clip if factor == 1 else as_pixels(_smoothed(clip, factor), clip.dtype) for clip, factor in pairs]
+    )
 
 
 def with_blur_of(clips: Tensor, given: Tensor, factor: float) -> Tensor:
@@ -52,21 +56,19 @@ def with_blur_of(clips: Tensor, given: Tensor, factor: float) -> Tensor:
         Like the clips.
     """
     given = given.to(clips.device).float()
+    pairs = zip(clips, given, strict=True)
     return torch.stack(
-        [_pixels(clip.float() - _smoothed(clip, factor) + wanted) for clip, wanted in zip(clips, given, strict=True)]
+        [as_pixels(clip.float() - _smoothed(clip, factor) + wanted, clips.dtype) for clip, wanted in pairs]
     )
 
 
 def _smoothed(clip: Tensor, factor: float) -> Tensor:
     """(3, t, h, w) uint8 -> float, 0 to 255 and a little beyond; small clips are rounded, as files are."""
     height, width = clip.shape[2:]
-    small = _pixels(_scaled(clip.float(), (max(1, round(height / factor)), max(1, round(width / factor)))))
+    size = max(1, round(height / factor)), max(1, round(width / factor))
+    small = as_pixels(_scaled(clip.float(), size), clip.dtype)
     return _scaled(small.float(), (height, width))
 
 
 def _scaled(clip: Tensor, size: tuple[int, int]) -> Tensor:
     return functional.interpolate(clip, size=size, mode="bicubic", align_corners=False, antialias=True)
-
-
-def _pixels(clip: Tensor) -> Tensor:
-    return clip.round().clamp(0, 255).byte()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pvdm.video import to_float
+from pvdm.video.pixels import as_pixels
 
 REACH = 3
 """Frames from a given one at which `with_given` changes nothing any more."""
@@ -53,7 +54,7 @@ def with_given(clips: Tensor, video: Tensor, known: Tensor) -> Tensor:
     change = (video.to(clips.device).float() - clips.float()).take_along_dim(
         nearest.to(clips.device)[:, None, :, None, None], dim=2
     )
-    return (clips.float() + share[:, None, :, None, None] * change).round().clamp(0, 255).byte()
+    return as_pixels(clips.float() + share[:, None, :, None, None] * change, clips.dtype)
 
 
 def _frames(video: Tensor, index: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from pvdm.data.tracks.sample_scores import SampleScores
 from pvdm.data.tracks.sound_features import encoder_name
 from pvdm.errors import InputError, check_range
 from pvdm.video import ClipShape, ColorJitter, Reader
+from pvdm.video.series.stored_values import StoredValues
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,9 @@ class DataOptions:
         scores: Give samples these scores, for a model with scores: motion, the mean difference of neighboring frames of
             the target in percent of the range of values; fps, its frames per second; or columns of a catalogue, of
             which motion is called flow.
+        value_range: The values of image series (.npy, .npz, .tif) that become black and white, for all files, such as
+            [0, 1023] for 10 bits; values outside are clamped. By default the lowest and highest value of all files; for
+            uint8 0 and 255. The model keeps the range.
         card: Description of the data, which is stored with the model.
         seed: Seed of order and augmentation; that of the run.
     """
@@ -195,10 +199,13 @@ class DataOptions:
     cameras: bool = False
     sound: bool | str = False
     scores: list[str] | None = None
+    value_range: tuple[float, float] | None = None
     card: DataCard = field(default_factory=DataCard)
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.value_range is not None:
+            StoredValues().with_range(*self.value_range)  # which checks it
         if self.mix is not None:
             self._check_mix()
         elif self.path is None and self.layout != "scenes":

@@ -89,6 +89,8 @@ class ClipDataset:
         self.seed, self.training, self.augmentation, self.reader = seed, training, augmentation, reader
         self.captioned, self.tracks, self.scores = captioned, tracks, scores
         self.videos = VideoTable(videos)
+        self.has_series = any(values and not values.is_8_bit for values in (video.info.values for video in videos))
+        """Whether all clips are float32, so that image series and other videos fit into one batch."""
         self._counts = np.array([clips_per_video or self._room(video)[1] for video in videos])
         self._ends = np.cumsum(self._counts)
 
@@ -96,8 +98,8 @@ class ClipDataset:
         return int(self._ends[-1])
 
     def __getitem__(self, key: int | SampleKey) -> dict:
-        """dict(video: (3, t, h, w) uint8, path: str, start: int, fps: float, key: (3,) int64, has_context: bool,
-        label: int), caption: str, if captioned, and what `FrameTracks.of` and
+        """dict(video: (3, t, h, w) uint8, or float32 with `has_series`, path: str, start: int, fps: float, key: (3,)
+        int64, has_context: bool, label: int), caption: str, if captioned, and what `FrameTracks.of` and
         `SampleScores.of` give.
 
         key: an index (of epoch 0) or a `SampleKey`. The key of the result is (seed, epoch, index), which determines
@@ -197,7 +199,7 @@ class ClipDataset:
         shape = self.sample if self.has_context(video) else self.clip
         how = {"crop": placement.crop, "flip": placement.flip, "reader": self.reader}
         clip = read_clip(self._path(number, placement.epoch), shape, placement.start, info=video.info, **how)
-        clip = change_colors(clip, placement.colors)
+        clip = change_colors(clip.float() if self.has_series else clip, placement.colors)
         absent = self.sample.frames - shape.frames
         return {"video": torch.cat([clip.new_zeros(3, absent, *clip.shape[2:]), clip], dim=1) if absent else clip}
 

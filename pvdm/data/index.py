@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -17,6 +18,7 @@ from pvdm.errors import InputError
 from pvdm.video import VideoInfo, probe
 from pvdm.video.decoding.frame_folder import is_picture
 from pvdm.video.reader import probe_still
+from pvdm.video.series.series_file import is_stack
 
 CHUNK = 16  # videos that a thread takes at once; handing them over singly takes longer than a look-up in the cache
 CHUNK_BYTES = 1 << 27  # of the frames that a thread holds while it decodes a whole video
@@ -85,6 +87,31 @@ def index_videos(
     return Index(videos, [result for result in results if isinstance(result, BadVideo)])
 
 
+def in_one_range(index: Index, value_range: tuple[float, float] | None) -> tuple[Index, tuple[str, ...]]:
+    """The index with one range for all image series, and a note that says which; a range that is given is taken.
+
+    InputError for a range without image series.
+    """
+    found = [values for video in index.videos if (values := video.info.values)]
+    if not found:
+        if value_range is not None:
+            raise InputError(
+                "data.value_range is given, and there is no image series",
+                "give .npy, .npz or .tif files, or leave it out",
+            )
+        return index, ()
+    low, high = value_range or (min(values.low for values in found), max(values.high for values in found))
+    source = "data.value_range" if value_range else "the lowest and highest of all files; data.value_range fixes it"
+    videos = [replace(video, info=video.info.with_range((low, high))) for video in index.videos]
+    return Index(videos, index.bad), (f"values of image series from {low:g} to {high:g} ({source})",)
+
+
+def values_of(videos: Sequence[Video]) -> dict[str, Any]:
+    """`values`: how most image series store theirs, as `StoredValues` takes it; nothing without any."""
+    found = Counter(values for video in videos if (values := video.info.values))
+    return {"values": found.most_common(1)[0][0]._asdict()} if found else {}
+
+
 def find_damage(videos: Sequence[Video], *, workers: int = 8, progress: bool = False) -> list[BadVideo]:
     """Decodes every frame, which is slow, and returns the videos in which that fails."""
     return [bad for bad in _in_threads(_first_damage, videos, "decode", workers, progress) if bad]
@@ -139,7 +166,7 @@ def _clip(entry: Entry, info: VideoInfo) -> Video:
 
 def _read(path: Path) -> VideoInfo:
     """InputError unless the first and the last frame can be decoded; a clip may need both."""
-    info = probe_still(path) if is_picture(path) else probe(path)
+    info = probe_still(path) if is_picture(path) and not is_stack(path) else probe(path)
     read_frames(path, sorted({0, info.frames - 1}), info=info)
     return info
 

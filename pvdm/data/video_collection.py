@@ -12,7 +12,7 @@ from pvdm.data.collection import ClipCollection
 from pvdm.data.data_options import DataOptions, SampleOptions
 from pvdm.data.dataset import ClipDataset
 from pvdm.data.description import DataCard, fingerprint
-from pvdm.data.index import Index, Video, index_videos
+from pvdm.data.index import Index, Video, in_one_range, index_videos, values_of
 from pvdm.data.index_cache import IndexCache
 from pvdm.data.latents.encoding_plan import are_latents
 from pvdm.data.layouts.captions import FoundCaptions, with_captions, with_known_captions
@@ -46,6 +46,7 @@ class VideoCollection(ClipCollection):
         captions: Whether samples have captions.
         tracks: What samples have of each frame.
         scores: Which scores samples have.
+        value_range: The values of image series that become black and white; None for the lowest and highest of all.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class VideoCollection(ClipCollection):
         captions: bool = False,
         tracks: FrameTracks = FrameTracks(),
         scores: SampleScores = SampleScores(),
+        value_range: tuple[float, float] | None = None,
     ) -> None:
         super().__init__(ROOT if layout == "scenes" else path, samples, card)
         if reader == "decord":
@@ -70,7 +72,7 @@ class VideoCollection(ClipCollection):
             raise InputError(f"layout {layout} has no classes to balance", "set data.layout classes or balanced false")
         self.given_layout, self.splits, self.part = layout, splits, part
         self.max_bad_share, self.reader, self.captions = max_bad_share, reader, captions
-        self.tracks, self.scores = tracks, scores
+        self.tracks, self.scores, self.value_range = tracks, scores, value_range
         self.discovered: tuple[Splits, Index] | InputError | None = None
         """The result of `discover`; with several processes, that of the first."""
         self.has_validation = False
@@ -96,6 +98,7 @@ class VideoCollection(ClipCollection):
             captions=options.captions,
             tracks=options.tracks,
             scores=options.clip_scores,
+            value_range=options.value_range,
         )
 
     def setup(self, *, log: bool = True) -> None:
@@ -166,6 +169,7 @@ class VideoCollection(ClipCollection):
             "files": fingerprint({entry.path for entry in splits.entries}),
             "samples": len(self.training),
             "clip": {**self.clip.to_dict(), "clips": self.samples.clips},
+            **values_of(index.videos),
             **({"selection": dict(splits.selection)} if splits.selection else {}),
         }
 
@@ -185,6 +189,8 @@ class VideoCollection(ClipCollection):
         cache = IndexCache.of(self.path)
         index = index_videos(splits.entries, cache=cache, progress=True)
         cache.save()
+        index, noted = in_one_range(index, self.value_range)
+        splits = replace(splits, notes=(*splits.notes, *noted))
         scored = self.scores.notes(index.videos, self.clip, self.path)
         if splits.layout == "scenes":
             return splits, index

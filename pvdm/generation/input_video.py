@@ -38,8 +38,12 @@ class VideoSource:
 
     def __init__(self, path: Path, generator: VideoGenerator, fps: float | None = None) -> None:
         size = generator.autoencoder.config
-        self._video = video.PacedVideo(path, (size.height, size.width), fps or generator.pace)
+        self._video = video.PacedVideo(
+            path, (size.height, size.width), fps or generator.pace, value_range=generator.value_range
+        )
         self.path, self.info, self.frames = path, self._video.info, self._video.frames
+        self.values = self._video.values or generator.stored_values
+        """How an image series, or those that the model was trained on, store their values."""
         self.fps = fps or generator.pace or self.info.fps or generator.fps
         self._pace, self._asked = generator.pace, fps
 

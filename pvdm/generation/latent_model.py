@@ -28,7 +28,8 @@ from pvdm.generation.stored_model import StoredModel
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.precision import bfloat16_weights
 from pvdm.runtime.progress_callback import Progress
-from pvdm.video import check_pixels, read_video, to_float, to_uint8
+from pvdm.video import check_pixels, read_video, to_float
+from pvdm.video.pixels import to_pixels
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -43,11 +44,14 @@ class LatentModel(AdaptedModel):
     """Encodes, decodes and samples latents; its arguments are those of `StoredModel`.
 
     `clips_at_once` may be set: the number of clips that are encoded or decoded at once, which bounds memory; None
-    derives it from their size. So may `decode_device`: another device that decodes; None is the model's own.
+    derives it from their size. So may `decode_device`: another device that decodes; None is the model's own; and
+    `float_pixels`: whether clips come out as float32 from 0 to 255 instead of being rounded to uint8, as for image
+    series.
     """
 
     clips_at_once: int | None = None
     decode_device: torch.device | None = None
+    float_pixels: bool = False
     _graphed: GraphedNetwork | None = None
     _graphed_guide: GraphedNetwork | None = None
 
@@ -308,11 +312,12 @@ class LatentModel(AdaptedModel):
         if not isinstance(video, (str, Path)):
             return video
         size = self.autoencoder.config
-        return read_video(video, fps=self.pace, size=(size.height, size.width))
+        return read_video(video, fps=self.pace, size=(size.height, size.width), value_range=self.value_range)
 
     def _pixels(self, decoded: Tensor) -> Tensor:
-        """Floats in [-1, 1] -> uint8 on the CPU; InputError if they are not finite, which would become black."""
-        return to_uint8(self.check_result(decoded, "decoding")).cpu()
+        """Floats in [-1, 1] -> pixels on the CPU; InputError if they are not finite, which would become black."""
+        dtype = torch.float32 if self.float_pixels else torch.uint8
+        return to_pixels(self.check_result(decoded, "decoding"), dtype).cpu()
 
 
 def not_few(sampler: SamplerConfig) -> SamplerConfig:

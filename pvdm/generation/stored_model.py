@@ -35,6 +35,7 @@ from pvdm.generation.model_card import model_card
 from pvdm.generation.runtimes.graph_runtime import use_graphs
 from pvdm.generation.stored_config import AnyDenoiserConfig, denoiser_config, denoiser_fields
 from pvdm.runtime.finite import check_finite, first_not_finite, is_finite
+from pvdm.video.series.stored_values import StoredValues
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -130,6 +131,17 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     @fps.setter
     def fps(self, value: float | None) -> None:
         self.pace = value
+
+    @property
+    def stored_values(self) -> StoredValues | None:
+        """How the image series that it was trained on store their values; None if it was trained on other videos."""
+        said = (self.data or {}).get("values")
+        return StoredValues(**said) if said else None
+
+    @property
+    def value_range(self) -> tuple[float, float] | None:
+        """The lowest and highest value of these image series."""
+        return (self.stored_values.low, self.stored_values.high) if self.stored_values else None
 
     @property
     def class_count(self) -> int | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pvdm.video.pixels import as_pixels
+
 
 def faded(before: Tensor, clips: Tensor, frames: int) -> Tensor:
     """Clips whose first frame is no farther from the frame before than neighboring frames are from each other.
@@ -37,7 +39,7 @@ def fade_from(last: Tensor, clips: Tensor, share: Tensor, frames: int) -> Tensor
     count = min(frames, clips.shape[2])
     weights = 1 - torch.arange(count, device=clips.device) / frames
     corrected = clips[:, :, :count].float() - excess * weights[:, None, None]
-    return torch.cat((corrected.round().clamp(0, 255).to(clips.dtype), clips[:, :, count:]), dim=2)
+    return torch.cat((as_pixels(corrected, clips.dtype), clips[:, :, count:]), dim=2)
 
 
 def _changes(video: Tensor) -> Tensor:

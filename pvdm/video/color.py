@@ -11,6 +11,8 @@ from pvdm.errors import check_range
 if TYPE_CHECKING:  # annotations are quoted, not postponed: for those, jsonargparse would import this
     from torch import Tensor
 
+LEVELS = 255
+
 
 @dataclass(frozen=True)
 class ColorJitter:
@@ -41,7 +43,7 @@ class ColorJitter:
 
 
 def change_colors(video: "Tensor", changes: Mapping[str, float]) -> "Tensor":
-    """Applies the changes that `ColorJitter.draw` returned, in its order, to a video (3, t, h, w) uint8."""
+    """Applies the changes that `ColorJitter.draw` returned, in its order, to a video (3, t, h, w) uint8 or float32."""
     if not changes:
         return video
     from torchvision.transforms.v2 import functional  # takes seconds to import
@@ -52,7 +54,8 @@ def change_colors(video: "Tensor", changes: Mapping[str, float]) -> "Tensor":
         "saturation": functional.adjust_saturation,
         "hue": functional.adjust_hue,
     }
-    frames = video.movedim(0, 1)
+    is_float, frames = video.is_floating_point(), video.movedim(0, 1)
+    frames = frames / LEVELS if is_float else frames  # torchvision takes floats in [0, 1]
     for name, value in changes.items():
         frames = change[name](frames, value)
-    return frames.movedim(1, 0).contiguous()
+    return (frames * LEVELS if is_float else frames).movedim(1, 0).contiguous()

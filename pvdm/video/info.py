@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pvdm.video.series.stored_values import StoredValues
     from pvdm.video.timeline import Timeline
 
 
@@ -21,7 +22,7 @@ class VideoInfo:
         fps: Frames per second by the timestamps, the mean if the rate varies; None for a folder of frames, 0 for a
             still, whose only frame lasts for ever.
         index: The packed index of the file's packets (`PacketIndex.pack`), so that readers need not scan the file
-            again; ignored in comparisons.
+            again, or of an image series its packed values (`StoredValues.pack`); ignored in comparisons.
         times: The packed times of the file's frames (`timeline.packed`) if the rate varies, else None.
         first_frame: The number in the file of the first of these frames, 0 for a whole file.
     """
@@ -38,6 +39,19 @@ class VideoInfo:
     def is_still(self) -> bool:
         """Whether it is a single picture that gives clips of any length and pace."""
         return self.fps == 0
+
+    @property
+    def values(self) -> StoredValues | None:
+        """How an image series stores its values; None of any other video."""
+        from pvdm.video.series.stored_values import StoredValues
+
+        return StoredValues.unpack(self.index)
+
+    def with_range(self, value_range: tuple[float, float] | None) -> VideoInfo:
+        """The same image series with these values as its range; any other video, or None, as it is."""
+        if value_range is None or (values := self.values) is None:
+            return self
+        return replace(self, index=values.with_range(*value_range).pack())
 
     @property
     def timeline(self) -> Timeline | None:

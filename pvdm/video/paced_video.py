@@ -12,25 +12,34 @@ from pvdm.errors import InputError, check_range
 from pvdm.video.clip import ClipShape
 from pvdm.video.info import VideoInfo
 from pvdm.video.reader import probe, read_covering
+from pvdm.video.series.stored_values import StoredValues
 
 MOST_REPEATED = 100
 """Average repetitions of a frame above which the rate, or the file's timestamps, must be a mistake."""
 
 
 def read_video(
-    path: str | Path, *, fps: float | None = None, size: tuple[int, int] | None = None, frames: int | None = None
+    path: str | Path,
+    *,
+    fps: float | None = None,
+    size: tuple[int, int] | None = None,
+    frames: int | None = None,
+    value_range: tuple[float, float] | None = None,
 ) -> Tensor:
     """The frames of a video file or a folder of frames: (3, t, h, w) uint8; InputError if it cannot be read.
 
+    Those of an image series (.npy, .npz, .tif) of more than 8 bits are float32 from 0, its lowest value, to 255.
+
     Args:
-        path: A video file or a folder of frames.
+        path: A video file, an image series or a folder of frames.
         fps: Frames per second to read. Without it, and for a folder, which has no frame rate, every frame is read.
         size: (height, width): frames are scaled to cover it and cropped; None keeps their size.
         frames: Largest number of frames, from the first on; None reads all.
+        value_range: The values of an image series that become 0 and 255; by default its own lowest and highest.
     """
     height, width = size or (None, None)
     check_range(1, frames=frames, height=height, width=width)
-    video = PacedVideo(path, size, fps)
+    video = PacedVideo(path, size, fps, value_range=value_range)
     return video.read(0, video.frames if frames is None else min(video.frames, frames))
 
 
@@ -42,12 +51,21 @@ def frames_at(info: VideoInfo, fps: float | None) -> int:
 class PacedVideo:
     """A video file or a folder of frames at a frame rate, scaled to cover `size` (height, width) and cropped if given.
 
+    value_range: The values of an image series that become 0 and 255; by default its own lowest and highest.
+
     Its frames are those nearest to times 1/fps apart, from the first on; without `fps`, or if the video has no frame
     rate, all of them. `InputError` if it cannot be read, or if almost all frames would be repetitions.
     """
 
-    def __init__(self, path: str | Path, size: tuple[int, int] | None = None, fps: float | None = None) -> None:
-        self.path, self.info = Path(path), probe(path)
+    def __init__(
+        self,
+        path: str | Path,
+        size: tuple[int, int] | None = None,
+        fps: float | None = None,
+        *,
+        value_range: tuple[float, float] | None = None,
+    ) -> None:
+        self.path, self.info = Path(path), probe(path).with_range(value_range)
         self.size = size or (self.info.height, self.info.width)
         self.is_paced = fps is not None and self.info.fps is not None
         if self.is_paced:
@@ -63,6 +81,11 @@ class PacedVideo:
     def fps(self) -> float | None:
         """Frames per second of the file; None for a folder."""
         return self.info.fps
+
+    @property
+    def values(self) -> StoredValues | None:
+        """How an image series stores its values; None of any other video."""
+        return self.info.values
 
     @property
     def has_every_frame(self) -> bool:

@@ -16,7 +16,9 @@ from pvdm.video.decoding import pyav as decoding
 from pvdm.video.decoding.damage import naming_the_file
 from pvdm.video.decoding.packets import PacketIndex, packet_index
 from pvdm.video.info import VideoInfo
-from pvdm.video.suffixes import VIDEO_SUFFIXES
+from pvdm.video.series import series_file
+from pvdm.video.series.stored_values import StoredValues
+from pvdm.video.suffixes import SERIES_SUFFIXES, VIDEO_SUFFIXES
 from pvdm.video.transform import check_crop, log_cut, resize_and_crop
 
 if TYPE_CHECKING:  # importing PyTorch takes seconds, and not everything needs tensors
@@ -33,12 +35,16 @@ def decoder(reader: Reader, index: PacketIndex) -> ModuleType:
 
 @naming_the_file
 def probe(path: str | Path) -> VideoInfo:
-    """The number of frames, size and frame rate of a video file or a folder of frames; `InputError` if unreadable.
+    """The number of frames, size and frame rate of a video file, an image series or a folder of frames.
+
+    `InputError` if it is unreadable.
 
     Frames are counted, not taken from the header.
     """
     path = _existing(path)
-    return frame_folder.probe(path) if path.is_dir() else decoding.probe(path)
+    if path.is_dir():
+        return frame_folder.probe(path)
+    return series_file.probe(path) if is_series(path) else decoding.probe(path)
 
 
 @naming_the_file
@@ -55,7 +61,7 @@ def read_frames(
     info: VideoInfo | None = None,
     reader: Reader = "auto",
 ) -> np.ndarray:
-    """The frames at `indices` (any order, repeats allowed): (t, h, w, 3) uint8 RGB.
+    """The frames at `indices` (any order, repeats allowed): (t, h, w, 3) uint8 RGB, an image series rounded to it.
 
     info: The result of `probe` for this file, if known; a still needs it. Of a span, indices count from its first
     frame. `InputError` if the path cannot be read or an index is not in [0, frames).
@@ -68,6 +74,8 @@ def read_frames(
         paths = [path] if is_still else frame_folder.frame_paths(path)
         _check_range(path, unique, len(paths))
         frames = frame_folder.read(paths, unique)
+    elif is_series(path):
+        frames = np.rint(_series(path, unique, info)).astype(np.uint8)
     else:
         index = _index(path, info)
         _check_range(path, unique, index.frames)
@@ -87,8 +95,9 @@ def read_covering(
 ) -> Tensor:
     """The frames at `indices` (any order, repeats allowed) as a clip: (3, t, *size) uint8, contiguous.
 
-    They are scaled and cropped as by `resize_and_crop`, but frames of a video file while they are decoded, which is
-    more accurate and faster. Errors are those of `read_frames`.
+    Those of an image series are float32, 0 to 255, unless it is one of 8 bits (see `StoredValues`). They are scaled and
+    cropped as by `resize_and_crop`, but frames of a video file while they are decoded, which is more accurate and
+    faster. Errors are those of `read_frames`.
     """
     import torch
 
@@ -97,6 +106,9 @@ def read_covering(
     path = _existing(path)
     if path.is_dir():
         return resize_and_crop(read_frames(path, indices, info=info), *size, crop)
+    if is_series(path):
+        unique, order = np.unique(np.asarray(indices, dtype=np.int64), return_inverse=True)
+        return resize_and_crop(_series(path, _in_file(path, unique, info), info)[order], *size, crop)
     return torch.from_numpy(covering_pixels(path, indices, size, info=info, crop=crop, reader=reader))
 
 
@@ -136,6 +148,19 @@ def read_picture(path: str | Path, size: tuple[int, int]) -> Tensor:
     return resize_and_crop(pixels, *size)[:, 0]
 
 
+def is_series(path: str | Path) -> bool:
+    """Whether a file is an image series by its name."""
+    return Path(path).suffix.lower() in SERIES_SUFFIXES
+
+
+def _series(path: Path, unique: np.ndarray, info: VideoInfo | None) -> np.ndarray:
+    """The frames at increasing indices of an image series, (t, h, w, 3) uint8 or float32."""
+    known = StoredValues.unpack(info.index) if info is not None else None
+    whole = None if known else series_file.probe(path)
+    _check_range(path, unique, whole.frames if whole else info.first_frame + info.frames)
+    return series_file.read(path, unique, known or whole.values)
+
+
 def _ascending(unique: np.ndarray, order: np.ndarray) -> bool:
     """Whether the indices that these were made from are the unique ones, in their order."""
     return len(unique) == len(order) and bool((np.diff(order) > 0).all())
@@ -162,7 +187,7 @@ def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path} does not exist", "give a video file or a folder of frames")
-    if path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES:
+    if path.is_file() and path.suffix.lower() not in (*VIDEO_SUFFIXES, *SERIES_SUFFIXES):
         supported = ", ".join(VIDEO_SUFFIXES[:5])
         raise InputError(f"{path} is not a video file", f"give one of {supported}, ... or a folder of frames")
     return path

@@ -6,7 +6,11 @@ VIDEO_SUFFIXES = (
     *(".wmv", ".asf", ".wtv", ".gxf", ".mxf", ".dv", ".rm", ".ogv", ".ogm", ".divx", ".xvid"),
     *(".nut", ".y4m", ".mjpeg", ".mjpg", ".ivf", ".gif", ".apng"),
 )
-WRITABLE = (".mp4", ".webm", ".gif", ".webp")
+TIFF_SUFFIXES = (".tif", ".tiff")
+SERIES_SUFFIXES = (".npy", ".npz", *TIFF_SUFFIXES)
+"""Image series, whose values may have more than 8 bits; a TIFF file of one picture is a frame, not a series."""
+
+WRITABLE = (".mp4", ".webm", ".gif", ".webp", *SERIES_SUFFIXES)
 """Suffixes that videos can be written with."""
 
 ANIMATION_SUFFIXES = (".gif", ".apng")

@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 def resize_and_crop(frames: np.ndarray, height: int, width: int, crop: tuple[float, float] = (0.5, 0.5)) -> Tensor:
     """Scales frames (bilinear, antialiased) until they just cover height x width, then crops.
 
-    frames: (t, h, w, 3) uint8 -> (3, t, height, width) uint8, contiguous. crop: (y, x) in [0, 1] of the free space;
-    (0.5, 0.5) is the center. `InputError` if it is out of range.
+    frames: (t, h, w, 3) uint8 or float32 -> (3, t, height, width) of that type, contiguous. crop: (y, x) in [0, 1] of
+    the free space; (0.5, 0.5) is the center. `InputError` if it is out of range.
     """
     import torch
 
@@ -58,7 +58,7 @@ def cut(pixels: Pixels, size: tuple[int, int], crop: tuple[float, float]) -> Pix
 
 
 def _scaled(frames: Tensor, size: tuple[int, int]) -> Tensor:
-    """(t, 3, h, w) uint8."""
+    """(t, 3, h, w) uint8 or float32."""
     from torch.nn.functional import interpolate
 
     if size == frames.shape[-2:]:

@@ -17,10 +17,12 @@ from pvdm.errors import ArgumentError, InputError
 from pvdm.files.atomic_write import missing_parents, put_in_place, remove, remove_empty
 from pvdm.provenance.origin import Provenance
 from pvdm.video.encoders import GifEncoder, Mp4Encoder, PngEncoder, WebmEncoder, WebpEncoder
-from pvdm.video.pixels import REMEDY
-from pvdm.video.suffixes import WRITABLE
+from pvdm.video.pixels import REMEDY, are_pixels, as_pixels
+from pvdm.video.series.series_encoder import SeriesEncoder
+from pvdm.video.series.stored_values import StoredValues
+from pvdm.video.suffixes import SERIES_SUFFIXES, WRITABLE
 
-ENCODERS = dict(zip((*WRITABLE, ""), (Mp4Encoder, WebmEncoder, GifEncoder, WebpEncoder, PngEncoder), strict=True))
+ENCODERS = {".mp4": Mp4Encoder, ".webm": WebmEncoder, ".gif": GifEncoder, ".webp": WebpEncoder, "": PngEncoder}
 SLOWEST, FASTEST = 0.01, 1000
 """Frames per second that can be written."""
 
@@ -33,17 +35,26 @@ GIF_FASTEST = 50
 class VideoWriter:
     """Context manager that writes `NAME.mp4` (H.264), .webm (VP9), .gif, .webp or, without suffix, a folder of PNG.
 
-    PNG frames are lossless. The video is written under a hidden name beside the target and renamed when the block ends;
-    an exception in the block leaves nothing behind. `InputError` if the suffix is none of these, if `fps` is out of
-    range, or if the target cannot be written or exists without `overwrite`. provenance: By what the video is made,
-    which is written into the file.
+    PNG frames are lossless, and so are image series: .npy, .npz and .tif, whose values are stored as `values` says, by
+    default as uint16 from 0 to 65535, and which are kept in memory until the block ends.
+
+    The video is written under a hidden name beside the target and renamed when the block ends; an exception in the
+    block leaves nothing behind. `InputError` if the suffix is none of these, if `fps` is out of range, or if the target
+    cannot be written or exists without `overwrite`. provenance: By what the video is made, which is written into the
+    file; an image series holds none, and a watermark in it is refused.
     """
 
     def __init__(
-        self, path: str | Path, *, fps: float, overwrite: bool = False, provenance: Provenance | None = None
+        self,
+        path: str | Path,
+        *,
+        fps: float,
+        overwrite: bool = False,
+        values: StoredValues | None = None,
+        provenance: Provenance | None = None,
     ) -> None:
         self.path = Path(path)
-        self.fps = fps
+        self.fps, self._values = fps, values or StoredValues()
         self._suffix = self.path.suffix.lower()
         self._overwrite, self._provenance = overwrite, provenance
         self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
@@ -56,16 +67,20 @@ class VideoWriter:
             with self._writing():
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 remove(self._partial)
-                comment = self._provenance.comment if self._provenance and self._provenance.is_told else None
-                self._encoder = ENCODERS[self._suffix](self._partial, self.fps, comment)
+                self._encoder = self._new_encoder()
         except InputError:
             remove_empty(self._missing)
             raise
         return self
 
     def write(self, frames: Tensor) -> None:
-        """Appends t frames, (3, t, h, w) uint8; ArgumentError for another type, or a size other than the first."""
-        if frames.ndim != 4 or frames.shape[0] != 3 or frames.dtype != torch.uint8:
+        """Appends t frames, (3, t, h, w) uint8, or float32 from 0 to 255, which is rounded unless for an image series.
+
+        ArgumentError for another type, or a size other than the first.
+        """
+        is_series = self._suffix in SERIES_SUFFIXES
+        is_right = (is_series and frames.dtype == torch.float32) or are_pixels(frames)
+        if frames.ndim != 4 or frames.shape[0] != 3 or not is_right:
             raise ArgumentError(
                 f"frames are {frames.dtype} {tuple(frames.shape)}",
                 f"give uint8 (3, t, h, w): {REMEDY}",
@@ -75,6 +90,7 @@ class VideoWriter:
             raise ArgumentError(
                 f"frames of {size} follow frames of {self._size}", "give all frames of a video one size"
             )
+        frames = frames if is_series else as_pixels(frames, torch.uint8)
         frames = self._provenance.marked(frames) if self._provenance else frames
         with self._writing():
             for frame in frames.permute(1, 2, 3, 0).contiguous().cpu().numpy():
@@ -99,15 +115,25 @@ class VideoWriter:
             self._encoder.close()
             if self._size is None:
                 raise InputError(f"no frame was written to {self.path}", "write at least one")
-            if self._provenance:
+            if self._provenance and self._suffix not in SERIES_SUFFIXES:
                 self._provenance.finish(self._partial, self._suffix)
             put_in_place(self._partial, self.path)
 
+    def _new_encoder(self) -> Mp4Encoder | PngEncoder | SeriesEncoder:
+        if self._suffix in SERIES_SUFFIXES:
+            return SeriesEncoder(self._partial, self.fps, values=self._values, suffix=self._suffix)
+        comment = self._provenance.comment if self._provenance and self._provenance.is_told else None
+        return ENCODERS[self._suffix](self._partial, self.fps, comment)
+
     def _check(self) -> None:
-        if self._suffix not in ENCODERS:
+        if self._suffix not in (*WRITABLE, ""):
             raise InputError(
                 f"{self.path} ends in {self.path.suffix}, which cannot be written",
                 f"choose a name in {', '.join(WRITABLE)}, or one without suffix for a folder of PNG frames",
+            )
+        if self._suffix in SERIES_SUFFIXES and self._provenance and self._provenance.watermark:
+            raise InputError(
+                f"{self.path} is an image series, which takes no watermark", "leave it out, or write a video"
             )
         fastest = GIF_FASTEST if self._suffix == ".gif" else FASTEST
         if not SLOWEST <= self.fps <= fastest:
@@ -140,10 +166,16 @@ class VideoWriter:
 
 
 def write_video(
-    path: str | Path, video: Tensor, *, fps: float, overwrite: bool = False, provenance: Provenance | None = None
+    path: str | Path,
+    video: Tensor,
+    *,
+    fps: float,
+    overwrite: bool = False,
+    values: StoredValues | None = None,
+    provenance: Provenance | None = None,
 ) -> None:
-    """Writes a whole video, (3, t, h, w) uint8, as `VideoWriter` does and with its errors."""
-    with VideoWriter(path, fps=fps, overwrite=overwrite, provenance=provenance) as writer:
+    """Writes a whole video, (3, t, h, w) uint8 or float32, as `VideoWriter` does and with its errors."""
+    with VideoWriter(path, fps=fps, overwrite=overwrite, values=values, provenance=provenance) as writer:
         writer.write(video)
 
 
@@ -152,9 +184,10 @@ def save_video(
 ) -> None:
     """Saves a video (3, t, h, w), or several (n, 3, t, h, w) in a grid, uint8, in the format of the path's suffix.
 
-    The suffix is .mp4, .webm, .gif or .webp; without one, PNG frames are written to a folder. fps: frames per second;
-    for videos of a model, `generator.fps`. provenance: By what it was made. An existing file is replaced unless
-    `overwrite` is False. InputError if it cannot be written.
+    The suffix is .mp4, .webm, .gif, .webp or that of an image series (.npy, .npz, .tif), for which the video may be
+    float32; without one, PNG frames are written to a folder. fps: frames per second; for videos of a model,
+    `generator.fps`. provenance: By what it was made. An existing file is replaced unless `overwrite` is False.
+    InputError if it cannot be written.
     """
     if isinstance(path, Tensor):  # the order of torchvision's write_video and of ours
         video, path = path, video

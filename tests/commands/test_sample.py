@@ -152,6 +152,8 @@ def test_one_file_of_that_name(pvdm, model, generator, tmp_path, name, options, 
 
 
 def test_a_picture_shows_the_middle_of_each_clip(pvdm, model, generator, tmp_path):
+    pvdm("sample", model, "--output", tmp_path / "still.png", "--num-videos", 1, "--steps", 1)
+    assert Image.open(tmp_path / "still.png").size == (32, 32)  # as it can be given as a frame
     pvdm("sample", model, "--output", tmp_path / "sheet.png", "--grid", "1x2", "--steps", 1)
     expected = grid_video(generator.sample(2, sampler=SamplerConfig(steps=1))[:, :, 4:5], 2)[:, 0]
     picture = Image.open(tmp_path / "sheet.png")

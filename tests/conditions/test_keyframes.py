@@ -66,7 +66,7 @@ def test_a_picture_of_another_shape_is_cut_and_that_is_said(tmp_path, caplog):
         ({"keyframes": {-1: picture(1)}}, "there is no frame -1 among 16"),
         ({"first_frame": picture(1), "keyframes": {0: picture(1)}}, "two pictures are given for frame 0; give one"),
         ({"first_frame": torch.zeros(3, 5, 5, dtype=torch.uint8)}, "a picture has 5x5 pixels; this model makes 6x4"),
-        ({"first_frame": torch.zeros(3, 4, 6)}, "the picture is torch.float32"),
+        ({"first_frame": torch.ones(3, 4, 6)}, "the picture is torch.float32"),
         ({"first_frame": "nowhere.png"}, "nowhere.png does not exist; give a picture file"),
     ],
 )

@@ -41,6 +41,7 @@ OTHERS = {
     "cameras": True,
     "scores": ["motion", "fps"],
     "sound": "encoder",
+    "value_range": (0, 1023),
     "card": DataCard("mine"),
     "seed": 9,
 }

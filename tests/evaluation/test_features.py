@@ -158,7 +158,7 @@ def test_objects_that_are_not_clips():
     class Floats(LiveClips):
         def _clip(self, index):
             clip = super()._clip(index)
-            return replace(clip, video=clip.video.float())
+            return replace(clip, video=clip.video.float() / 255)
 
     with pytest.raises(ValueError, match=re.escape("clip-0 is torch.float32 (3, 4, 6, 8); give uint8 (3, t, h, w)")):
         extract(Floats(5), Projection(), batch_size=2)

@@ -100,4 +100,4 @@ def test_bad_input_is_one_sentence(generator):
     with pytest.raises(InputError, match="was not trained with given frames"):
         small_generator().upscale(small_video(4))
     with pytest.raises(InputError, match=r"the video is torch.float32"):
-        generator.upscale(torch.zeros(3, 4, 8, 8))
+        generator.upscale(torch.ones(3, 4, 8, 8))

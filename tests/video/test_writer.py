@@ -172,7 +172,10 @@ def test_a_folder_of_other_things_is_never_replaced(tmp_path):
 
 
 def test_other_suffix_and_rate_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"ends in .avi, .* choose a name in .mp4, .webm, .gif, .webp, or one without"):
+    with pytest.raises(
+        InputError,
+        match=r"ends in .avi, .* choose a name in .mp4, .webm, .gif, .webp, .npy, .npz, .tif, .tiff, or one without",
+    ):
         VideoWriter(tmp_path / "out.avi", fps=25)
     for rate in (0, -1, float("nan"), float("inf"), 1e-9):
         with pytest.raises(InputError, match=rf"frame rate .* is {rate}; give frames per second from 0.01 to 1000"):
@@ -201,7 +204,7 @@ def test_layout_is_checked(tmp_path):
         with pytest.raises(ValueError, match="give uint8"):
             writer.write(torch.zeros(2, 48, 64, 3, dtype=torch.uint8))
         with pytest.raises(ValueError, match="give uint8"):
-            writer.write(torch.zeros(3, 2, 48, 64))
+            writer.write(torch.ones(3, 2, 48, 64))
         with pytest.raises(ValueError, match="one size"):
             writer.write(smooth_video(2, height=20))
     assert probe(tmp_path / "out").frames == 2

@@ -24,6 +24,7 @@ from pvdm.errors import InputError
 from pvdm.generation.model_files import check_model
 from pvdm.runtime.processes import Processes, device_of_rank, processes
 from pvdm.runtime.signals import ended_by_signals
+from pvdm.video.suffixes import SERIES_SUFFIXES
 
 if TYPE_CHECKING:  # help and refusals do without PyTorch, whose import takes more time than they do
     import torch
@@ -289,6 +290,8 @@ def load_model(options: argparse.Namespace) -> VideoGenerator:
         generator.load_adapter(path, weight)
     generator = generator.accelerate(bfloat16=is_bfloat16).to(device)
     generator.clips_at_once, generator.provenance = options.clips_at_once, provenance
+    formats = [Path(getattr(options, "output", None) or "").suffix, f".{getattr(options, 'format', None)}"]
+    generator.float_pixels = any(name.lower() in SERIES_SUFFIXES for name in formats)
     return generator.accelerate(compiled=options.compile, cuda_graphs=getattr(options, "cuda_graphs", False))
 
 

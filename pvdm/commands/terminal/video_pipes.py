@@ -21,6 +21,7 @@ from pvdm.generation.input_video import check_input
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from pvdm.generation import VideoGenerator
     from pvdm.provenance.origin import Provenance
     from pvdm.video.live.latency import Latency
     from pvdm.video.live.live_video import LiveVideo
@@ -38,8 +39,8 @@ def add_video_ends(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("input", type=Path, help=f"{what}; or - for a video stream from standard input")
     add_output(
         parser,
-        "a file (.mp4, .webm, .gif, .webp), a name without suffix for a folder of png frames, or - for an MPEG-TS "
-        "stream to standard output",
+        "a file (.mp4, .webm, .gif, .webp, .npy, .npz, .tif), a name without suffix for a folder of png "
+        "frames, or - for an MPEG-TS stream to standard output",
     )
 
 
@@ -57,11 +58,11 @@ def check_ends(options: argparse.Namespace) -> None:
 
 @contextmanager
 def video_of(
-    options: argparse.Namespace, size: tuple[int, int] | None = None
+    options: argparse.Namespace, generator: VideoGenerator, size: tuple[int, int] | None = None
 ) -> Iterator[video.PacedVideo | LiveVideo]:
-    """The input at (height, width), or at its own size."""
+    """The input at (height, width), or at its own size; of an image series in the model's range of values."""
     if options.input != PIPE:
-        yield video.PacedVideo(options.input, size)
+        yield video.PacedVideo(options.input, size, value_range=generator.value_range)
         return
     from pvdm.video.live.live_video import LiveVideo
 
@@ -109,7 +110,7 @@ def output_of(
     """The output at a frame rate; see `Output`."""
     latency = getattr(source, "latency", None)
     if options.output != PIPE:
-        told = {"overwrite": options.overwrite, "provenance": provenance}
+        told = {"overwrite": options.overwrite, "provenance": provenance, "values": getattr(source, "values", None)}
         with video.VideoWriter(options.output, fps=fps, **told) as writer:
             yield Output(writer, latency, each)
     else:

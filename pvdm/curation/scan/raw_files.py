@@ -13,6 +13,7 @@ from pvdm.curation.ledger import Entry, Ledger
 from pvdm.data import find_videos
 from pvdm.errors import InputError
 from pvdm.video import VideoInfo, probe
+from pvdm.video.reader import is_series
 
 VERSION = 1
 ASSUMED_RATE = 25.0
@@ -62,20 +63,25 @@ def list_files(root: Path) -> tuple[list[str], dict[str, str]]:
         refused[path.relative_to(root).as_posix()] = f"the folder {path} cannot be read ({error.strerror})"
 
     try:
-        files = [path.relative_to(root).as_posix() for path in find_videos(root, unreadable=refuse) if _is_file(path)]
+        files = [
+            path.relative_to(root).as_posix() for path in find_videos(root, unreadable=refuse) if _has_packets(path)
+        ]
     except InputError as error:
         if not refused:
             raise
         raise InputError(refused[min(refused)], "fix its permissions") from error
     if not files:
-        raise InputError(f"{root} holds folders of frames alone", "give a folder of video files")
+        raise InputError(f"{root} holds folders of frames or image series alone", "give a folder of video files")
     return files, refused
 
 
-def _is_file(path: Path) -> bool:
-    """Also what cannot be looked at, since its folder's permissions forbid that."""
+def _has_packets(path: Path) -> bool:
+    """Whether a video is one that curation decodes: no folder of frames, and no image series.
+
+    So is what cannot be looked at, since its folder's permissions forbid that.
+    """
     try:
-        return not path.is_dir()
+        return not path.is_dir() and not is_series(path)
     except OSError:
         return True
 

@@ -184,6 +184,7 @@ class LatentPlan:
         """Everything that the latents depend on, which excludes the location of the videos."""
         infos = [video.info for video in self.videos]
         has_times, are_spans = any(info.times for info in infos), any(info.first_frame for info in infos)
+        are_series = any(info.values for info in infos)
         return {
             "autoencoder": dict(self.autoencoder),
             "settings": dict(self.settings),
@@ -195,6 +196,7 @@ class LatentPlan:
                 **{name: [getattr(info, name) for info in infos] for name in ("frames", "height", "width", "fps")},
                 **({"times": [info.times for info in infos]} if has_times else {}),
                 **({"first_frame": [info.first_frame for info in infos]} if are_spans else {}),
+                **({"values": [info.values and info.values.pack() for info in infos]} if are_series else {}),
             },
             "training": self.training,
             "validation": list(self.validation),
@@ -228,10 +230,11 @@ def _videos(columns: Mapping[str, Sequence[Any]]) -> VideoTable:
     names = ("path", "label", "frames", "height", "width", "fps")
     times = columns.get("times") or [None] * len(columns["path"])
     firsts = columns.get("first_frame") or [0] * len(columns["path"])
-    rows = zip(*(columns[name] for name in names), times, firsts, strict=True)
+    values = columns.get("values") or [None] * len(columns["path"])
+    rows = zip(*(columns[name] for name in names), times, firsts, values, strict=True)
     return VideoTable(
         [
-            Video(Path(path), VideoInfo(*info, times=time, first_frame=first), label)
-            for path, label, *info, time, first in rows
+            Video(Path(path), VideoInfo(*info, index=packed, times=time, first_frame=first), label)
+            for path, label, *info, time, first, packed in rows
         ]
     )

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from pvdm.data.layouts.splits import SplitFolders
 from pvdm.errors import InputError
-from pvdm.video.suffixes import FRAME_SUFFIXES, VIDEO_SUFFIXES
+from pvdm.video.suffixes import FRAME_SUFFIXES, SERIES_SUFFIXES, VIDEO_SUFFIXES
 
 Role = Literal["training", "validation", "test"]
 Folder = tuple[str, ...]
@@ -139,7 +139,7 @@ def _read(name: str, neutral: Collection[str]) -> _Meaning | None:
 def _folders(video: Path, root: Path) -> Folder:
     """The folders below the root that a video lies in; a folder of frames lies in itself."""
     names = video.relative_to(root).parts
-    return names[:-1] if video.suffix.lower() in (*VIDEO_SUFFIXES, *FRAME_SUFFIXES) else names
+    return names[:-1] if video.suffix.lower() in (*VIDEO_SUFFIXES, *SERIES_SUFFIXES, *FRAME_SUFFIXES) else names
 
 
 def _names(path: str) -> Folder:

@@ -36,6 +36,8 @@ class MixedClips:
         self.captioned = any(clips.captioned for clips in sets)
         self.tracks = FrameTracks.union(clips.tracks for clips in sets)
         self.scores = SampleScores.union(clips.scores for clips in sets)
+        for clips in self.sets:  # one type of pixels, for one batch
+            clips.has_series = any(other.has_series for other in sets)
         self._ends = np.cumsum([len(clips) for clips in sets])
         self._labels = [np.array([*known, NO_LABEL]) for known in labels]  # the last is taken by -1, which is NO_LABEL
 

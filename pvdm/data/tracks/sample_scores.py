@@ -93,9 +93,10 @@ def motion_of(video: Tensor) -> Tensor:
     """
     import torch
 
-    values = video.to(torch.int16)
+    exact = torch.float64 if video.is_floating_point() else torch.int64
+    values = video if video.is_floating_point() else video.to(torch.int16)
     changes = (values[..., 1:, :, :] - values[..., :-1, :, :]).abs().flatten(-4)
-    return changes.sum(-1, dtype=torch.int64).double() * (100 / LEVELS) / changes.shape[-1]
+    return changes.sum(-1, dtype=exact).double() * (100 / LEVELS) / changes.shape[-1]
 
 
 def _has(video: Video, name: str, clip: ClipShape) -> bool:

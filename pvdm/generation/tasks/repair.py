@@ -14,6 +14,7 @@ from pvdm.errors import InputError
 from pvdm.generation.conditioned_model import Label, Scores
 from pvdm.generation.latent_model import LatentModel
 from pvdm.runtime.progress_callback import Progress
+from pvdm.video.pixels import as_pixels
 
 LEAD = 4
 """A quarter of a clip: frames before a gap that a clip begins with if the gap is too long for it."""
@@ -137,7 +138,8 @@ class _Window:
         stop = min(start + clip.shape[1], len(self))
         chosen = torch.arange(start, stop)[~self.is_there[start:stop]]
         self.frames = self.frames.clone()
-        self.frames[:, chosen], self.is_there[chosen] = clip[:, chosen - start], True
+        made = as_pixels(clip[:, chosen - start], self.frames.dtype)
+        self.frames[:, chosen], self.is_there[chosen] = made, True
 
     def done(self, clip: int) -> Iterator[Tensor]:
         """The frames before the first gap, as soon as they are there; those that no clip needs are forgotten."""

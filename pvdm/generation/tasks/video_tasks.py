@@ -51,7 +51,7 @@ class VideoTasks(LatentModel):
         The other arguments are those of `Interpolation`, which does the same part by part.
         """
         if isinstance(video, (str, Path)):
-            video = read_video(video, size=self.size)
+            video = read_video(video, size=self.size, value_range=self.value_range)
         check_pixels(video, "3 n h w", what="the video")
         options = {"seed": seed, "label": label, "keep_given": keep_given, "batch_size": batch_size}
         options |= {"prompt": prompt, "negative_prompt": negative_prompt, "scores": scores}
@@ -83,7 +83,7 @@ class VideoTasks(LatentModel):
 
         The other arguments are those of `Upscaling`, which does the same part by part.
         """
-        video = read_video(video) if isinstance(video, (str, Path)) else video
+        video = read_video(video, value_range=self.value_range) if isinstance(video, (str, Path)) else video
         check_pixels(video, "3 n h w", what="the video")
         options = {"seed": seed, "label": label, "keep_given": keep_given}
         options |= {"prompt": prompt, "negative_prompt": negative_prompt, "scores": scores}

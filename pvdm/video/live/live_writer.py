@@ -7,11 +7,12 @@ from io import RawIOBase
 from types import TracebackType
 
 import av
+import torch
 from torch import Tensor
 
 from pvdm.provenance.origin import Provenance
 from pvdm.video.encoders import Mp4Encoder
-from pvdm.video.pixels import check_pixels
+from pvdm.video.pixels import as_pixels, check_pixels
 
 
 class StreamEncoder(Mp4Encoder):
@@ -39,6 +40,7 @@ class LiveWriter:
     def write(self, frames: Tensor) -> None:
         """t frames, (3, t, h, w) uint8, all of one size."""
         check_pixels(frames, "3 t h w", what="the video")
+        frames = as_pixels(frames, torch.uint8)
         frames = self._provenance.marked(frames) if self._provenance else frames
         for frame in frames.permute(1, 2, 3, 0).contiguous().cpu().numpy():
             self._encoder.write(frame)
