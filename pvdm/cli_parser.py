@@ -121,7 +121,7 @@ COMMANDS = {
     ),
     "models": Verb("say what a model is and takes, or list the models that come with the package", "pvdm/sprites-64"),
     "export": Verb(
-        "export a training checkpoint to a model folder",
+        "export a training checkpoint to a model folder, or a model to ONNX or to a web page that samples",
         "runs/diffusion/checkpoints/best.ckpt --license cc-by-4.0 --output my_model",
     ),
     "push": Verb("upload a model and its card to the Hugging Face Hub", "my_model owner/name --license cc-by-4.0"),

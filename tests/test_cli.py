@@ -74,7 +74,7 @@ HELP = {
         "people need a token unless it is this machine's own address (default: 127.0.0.1)",
         "longest video shown, in seconds (default: 10.0)",
     ],
-    "export": ["training checkpoint (.ckpt) of either stage", "float16"],
+    "export": ["training checkpoint (.ckpt) of either stage", "float16", "the npm package onnxruntime-web"],
     "convert": ["(.pth)", "frame rate of the generated videos, frames per second (default: 25.0)", "float16"],
 }
 

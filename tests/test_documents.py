@@ -20,7 +20,7 @@ DOCUMENTS = [
     DOCS / f"{name}.md"
     for name in (
         *("usage", "conditions", "curation", "evaluation", "few_steps", "scaling", "speed", "stages", "study"),
-        *("quickstart_own_videos", "quickstart_research", "studio", "studio_api"),
+        *("quickstart_own_videos", "quickstart_research", "runtimes", "studio", "studio_api"),
     )
 ]
 OTHERS = {

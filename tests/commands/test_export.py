@@ -6,6 +6,7 @@ from huggingface_hub import metadata_load
 
 from pvdm import VideoGenerator
 from pvdm.files.power_averages import write_snapshot
+from pvdm.generation.runtimes import graph_export, web_export
 
 
 @pytest.fixture
@@ -80,3 +81,29 @@ def test_refusals_leave_nothing(refusal, checkpoint, tmp_path):
     (output / "thesis.tex").write_text("precious")
     assert "model holds thesis.tex" in refusal("export", checkpoint, "--output", output, "--overwrite")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "model", "notes.ckpt"]
+
+
+def test_formats_take_their_own_options(refusal, model, tmp_path):
+    output = ["--output", tmp_path / "out"]
+    assert "--half-precision is for --format safetensors" in refusal(
+        "export", model, *output, "--format", "onnx", "--half-precision"
+    )
+    assert "--quantize is for --format onnx and web" in refusal("export", model, *output, "--quantize", "int8")
+    assert "--runtime-dir is for --format web" in refusal("export", model, *output, "--runtime-dir", "node_modules")
+    assert "--license is for a model's card" in refusal("export", model, *output, "--format", "web", "--license", "mit")
+    assert "get it by `npm install onnxruntime-web`, and pass --runtime-dir node_modules/onnxruntime-web" in refusal(
+        "export", model, *output, "--format", "web"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_graphs_and_pages_are_written_as_told(pvdm, model, monkeypatch, tmp_path):
+    written = []
+    for module, name in ((graph_export, "export_graphs"), (web_export, "export_web")):
+        monkeypatch.setattr(module, name, lambda model, *given, **options: written.append((*given, options)))
+    pvdm("export", model, "--output", tmp_path / "a", "--format", "onnx", "--quantize", "int8", "--license", "mit")
+    options = {"quantize": "int8", "license": "mit", "overwrite": False}
+    assert written.pop() == (tmp_path / "a", "onnx", options)
+    pvdm("export", model, "--output", tmp_path / "b", "--format", "web", "--prompts", "a ball", "--runtime-dir", "here")
+    options = {"name": model, "prompts": ["a ball"], "runtime_dir": "here", "quantize": None, "overwrite": False}
+    assert written.pop() == (tmp_path / "b", options)

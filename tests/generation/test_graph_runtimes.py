@@ -11,8 +11,10 @@ from torch import nn
 
 from pvdm import VideoGenerator
 from pvdm.autoencoder import ProjectedAutoencoder
+from pvdm.cli import main
 from pvdm.diffusion import Condition, TriplaneUNet, UNetConfig
 from pvdm.errors import InputError
+from pvdm.files.weights import sha256_of
 from pvdm.generation.runtimes import graph_export
 from pvdm.generation.runtimes.graph_export import export_graphs, traced, write_onnx
 from pvdm.generation.runtimes.graphs import DecodeGraph, DenoiseGraph, GraphTensor, denoise_values
@@ -107,6 +109,13 @@ def test_a_folder_says_what_runs_it(onnx_folder, found, tmp_path):
         export_graphs(found, tmp_path / "again", "onnx")
 
 
+def test_commands_take_the_folder(onnx_folder, tmp_path):
+    options = ["--num-videos", "1", "--steps", "1", "--device", "cpu", "--output", str(tmp_path / "one.gif")]
+    assert main(["sample", str(onnx_folder), *options]) == 0
+    record = json.loads((tmp_path / "one.gif.json").read_text(encoding="utf-8"))
+    assert record["model"]["sha256"] == sha256_of(onnx_folder / "denoise.onnx")
+
+
 def test_models_of_other_graphs_have_other_states(found, told):
     digests = found.state_dict()
     assert set(digests) == {"autoencoder.encoder.digest", "autoencoder.decoder.digest", "denoiser.graph.digest"}
@@ -178,7 +187,7 @@ class Deciding(Unusual):
 def test_an_operator_that_a_format_lacks_is_named(tmp_path):
     with pytest.raises(InputError, match=r"uses the operator aten.linalg_matrix_exp.*, which onnx cannot express; upd"):
         write_onnx(traced(Unusual(), "denoise"), Unusual(), tmp_path / "denoise.onnx")
-    with pytest.raises(InputError, match=r"the network denoise .* which torch-export cannot express"):
+    with pytest.raises(InputError, match=r"which torch-export cannot express; .*, or choose --format safetensors"):
         traced(Deciding(), "denoise")
 
 

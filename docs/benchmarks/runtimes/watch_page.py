@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 import threading
 import time
 from functools import partial
@@ -53,18 +54,19 @@ def main() -> None:
         tab.on("request", lambda request: complaints.append(request.url))
         tab.on("console", lambda message: complaints.append(message.text))
         tab.goto(address)
-        print(json.dumps(watched(tab, options.patience), indent=1))
-        if options.pictures:
-            take_pictures(tab, options.pictures)
+        sys.stdout.write(json.dumps(watched(tab, options.patience, options.pictures), indent=1) + "\n")
     assert [said for said in complaints if not said.startswith((address, "data:", "blob:"))] == []
 
 
-def watched(tab: Page, patience: float) -> dict[str, Any]:
+def watched(tab: Page, patience: float, pictures: Path | None) -> dict[str, Any]:
     """Seconds until the first clip, and frames a second that are made, for each number of steps."""
     start, found = time.monotonic(), {}
     tab.get_by_role("button", name="Start").click()
     next_rate(tab, patience)
     first = round(time.monotonic() - start, 1)
+    if pictures:
+        next_rate(tab, patience)
+        take_pictures(tab, pictures)
     for steps in tab.locator("#steps option").all_text_contents():
         tab.get_by_label("Steps a clip").select_option(steps)
         rates = [next_rate(tab, patience) for _ in range(CLIPS + 2)][2:]  # two were asked for before

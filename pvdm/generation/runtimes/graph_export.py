@@ -136,7 +136,7 @@ def _exporting(name: str, kind: str) -> Iterator[None]:
             yield
     except (RuntimeError, torch.onnx.OnnxExporterError) as error:
         other = "torch-export" if kind == "onnx" else "safetensors"
-        remedy = f"update torch and onnxscript, or choose {{format={other}}}"
+        remedy = f"update torch and onnxscript, or choose {{format}} {other}"
         problem = f"the network {name} uses {unsupported_operator(error)}, which {kind} cannot express"
         raise InputError(problem, remedy) from error
 

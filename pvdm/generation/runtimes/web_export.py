@@ -99,7 +99,7 @@ def runtime_files(folder: Path) -> list[Path]:
     place = folder / "dist" if (folder / "dist").is_dir() else folder
     files = [place / name for name in RUNTIME_FILES]
     if missing := [path for path in files if not path.is_file()]:
-        remedy = "get it by `npm install onnxruntime-web`, and pass {runtime_dir=node_modules/onnxruntime-web}"
+        remedy = "get it by `npm install onnxruntime-web`, and pass {runtime_dir} node_modules/onnxruntime-web"
         raise InputError(f"the page runs by onnxruntime-web, and {missing[0]} is not there", remedy)
     return files
 

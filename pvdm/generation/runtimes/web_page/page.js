@@ -7,7 +7,7 @@ const get = (id) => document.getElementById(id);
 const canvas = get("canvas");
 const draw = canvas.getContext("2d");
 const state = { model: null, worker: null, queue: [], clip: null, at: 0, isNew: true, isBusy: false, isPlaying: true, id: 0 };
-const shownAt = [];
+const pace = { shown: [], since: 0, due: 0 };
 
 /** An element with these attributes and text. */
 function element(tag, attributes, text) {
@@ -134,22 +134,31 @@ function ask() {
 let due = 0;
 function show(now) {
   requestAnimationFrame(show);
-  if (!state.isPlaying || now < due || !state.queue.length) return;
-  const pace = 1000 / state.model.clip.fps;
-  due = Math.max(due + pace, now);
-  draw.putImageData(state.queue.shift(), 0, 0);
-  shownAt.push(now);
-  while (shownAt.length > 1 && now - shownAt[0] > 3000) shownAt.shift();
-  const span = now - shownAt[0];
-  if (span > 500) get("shown").textContent = ((1000 * (shownAt.length - 1)) / span).toFixed(1);
-  ask();
+  if (!state.isPlaying) return;
+  if (now >= due && state.queue.length) {
+    due = Math.max(due + 1000 / state.model.clip.fps, now);
+    draw.putImageData(state.queue.shift(), 0, 0);
+    pace.shown.push(now);
+    ask();
+  }
+  report(now);
+}
+
+/** Frames a second that were shown in the last three seconds, twice a second. */
+function report(now) {
+  pace.since ||= pace.shown[0] ?? 0;
+  pace.shown = pace.shown.filter((time) => now - time < 3000);
+  const span = Math.min(3000, now - pace.since);
+  if (!pace.since || span < 1000 || now < pace.due) return;
+  pace.due = now + 500;
+  get("shown").textContent = ((1000 * pace.shown.length) / span).toFixed(1);
 }
 
 get("start").onclick = start;
 get("play").onclick = () => {
   state.isPlaying = !state.isPlaying;
   get("play").textContent = state.isPlaying ? "Pause" : "Play";
-  shownAt.length = 0;
+  Object.assign(pace, { shown: [], since: 0 });
   ask();
 };
 get("again").onclick = () => {
