@@ -19,7 +19,18 @@ DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENTS = [
     DOCS / f"{name}.md"
     for name in (
-        *("usage", "conditions", "curation", "evaluation", "few_steps", "scaling", "speed", "stages", "study"),
+        *(
+            "usage",
+            "conditions",
+            "curation",
+            "energy",
+            "evaluation",
+            "few_steps",
+            "scaling",
+            "speed",
+            "stages",
+            "study",
+        ),
         *("quickstart_own_videos", "quickstart_research", "runtimes", "studio", "studio_api"),
     )
 ]

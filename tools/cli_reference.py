@@ -25,6 +25,7 @@ HEADINGS = {
     "early_stopping": "Early stopping",
     "gap": "Over- and underfitting",
     "evaluation": "Protocols of `test`",
+    "energy": "Energy of the training",
 }
 """Our groups of training options by their prefix, the first before those of the stages."""
 LIGHTNING = {

@@ -20,6 +20,7 @@ from pvdm.benchmark.speed.largest_batch import largest_batches
 from pvdm.benchmark.speed.measuring import largest, measured
 from pvdm.evaluation.results import hardware
 from pvdm.generation import VideoGenerator
+from pvdm.runtime.energy.meter import Energy, EnergyMeter
 
 LISTS = ("figures", "speed", "largest_batch", "videos", "nearest")
 REPETITIONS = 3
@@ -48,14 +49,15 @@ def run_tasks(context: BenchmarkContext, *, about: Mapping[str, Any], against: P
 
     against: the folder of another report, whose videos are added for a comparison by eye.
     """
-    parts, seconds = [], {}
+    parts, seconds, energy = [], {}, {}
     todo = tasks(context)
     for number, task in enumerate(todo, 1):
         if context.processes.is_main:
             logger.info("%s (%d of %d)", task.name, number, len(todo))
-        part, seconds[task.name] = _finished(context, task)
-        parts.append(part)
-    results = {"format": FORMAT, **about, **merged(parts), "seconds": seconds}
+        done = _finished(context, task)
+        seconds[task.name], energy[task.name] = done["seconds"], done.get("energy")
+        parts.append(done["part"])
+    results = {"format": FORMAT, **about, **merged(parts), "seconds": seconds, "energy": energy}
     if context.processes.is_main:
         results["videos"] += videos_of_other(context.store.report, against) if against else []
         write_json(context.store.report / "results.json", results)
@@ -122,6 +124,7 @@ def sampling_speed(
         "frames": frames,
         "seconds": min(peak.seconds for peak in peaks),
         "peak_memory_bytes": largest(*(peak.memory for peak in peaks)),
+        "energy": sum((peak.energy for peak in peaks), Energy()).share(1 / repetitions).record(),
         "batch": 1,
         "device": generator.device.type,
     }
@@ -144,18 +147,18 @@ def _no_samples(context: BenchmarkContext) -> dict[str, Any]:
     return {"figures": [spec.entry(missing=reason, **s.names) for s in context.plan.settings for spec in specs]}
 
 
-def _finished(context: BenchmarkContext, task: Task) -> tuple[dict[str, Any], float]:
-    """The task's part of the results and its seconds, as stored, or by running it."""
+def _finished(context: BenchmarkContext, task: Task) -> dict[str, Any]:
+    """The task's part of the results, its seconds and the first process's energy, as stored, or by running it."""
     name = f"tasks/{task.name.replace(' ', '-')}"
     stored = context.alone(lambda context: _stored(context, name, task.key))
     if stored is not None:
-        return stored["part"], stored["seconds"]
-    start = time.monotonic()
+        return stored
+    start, meter = time.monotonic(), EnergyMeter([context.generator.device])
     part = task.run(context)
-    seconds = round(time.monotonic() - start, 1)
+    done = {"part": part, "seconds": round(time.monotonic() - start, 1), "energy": meter.read().record()}
     if context.processes.is_main:
-        context.store.store(name, {"part": part, "seconds": seconds}, task.key)
-    return part, seconds
+        context.store.store(name, done, task.key)
+    return done
 
 
 def _stored(context: BenchmarkContext, name: str, key: Any) -> Any:

@@ -32,6 +32,7 @@ from pvdm.evaluation.clips.model_clips import LoadedModel
 from pvdm.evaluation.results import hardware, versions, write_document
 from pvdm.files.atomic_write import check_output_file
 from pvdm.generation import VideoGenerator
+from pvdm.runtime.energy.meter import EnergyMeter
 
 SOLVERS: dict[str, Callable[..., Tensor]] = {
     "ddim": sample_ddim,
@@ -57,7 +58,9 @@ def run_solvers(options: argparse.Namespace, *, device: torch.device) -> None:
     check_output_file(options.output, overwrite=options.overwrite)
     model = LoadedModel.load(options.model, device=device)
     model.generator.check_can_continue(None)
+    meter = EnergyMeter([device])
     content = document(model, videos=options.num_videos, seed=options.seed)
+    content["energy"] = meter.read().record()
     write_document(options.output, content, overwrite=options.overwrite)
     logger.info("%s", tables(content))
     logger.info("written to %s", options.output)

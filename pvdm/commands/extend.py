@@ -22,6 +22,7 @@ from pvdm.commands.terminal.condition_options import (
     scores_of,
     tracks_of,
 )
+from pvdm.commands.terminal.energy_options import MeasuredEnergy, add_energy
 from pvdm.commands.terminal.long_video_options import add_long_video, anchor_of, check_parallel, set_pipeline
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.provenance_options import add_provenance
@@ -88,6 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_sampler(parser)
     add_provenance(parser)
     parser.add_argument("--later-steps", type=positive, help="steps of the clips after the first; by default --steps")
+    add_energy(parser)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -96,6 +98,7 @@ def run(options: argparse.Namespace) -> None:
     with shared_work() as shared:
         together(shared, lambda: [check_output(output, overwrite=options.overwrite) for output in outputs])
         extension = together(shared, lambda: Extension(options))
+        extension.energy.start(extension.generator.device)
         if options.parallel:
             for index, output in enumerate(outputs):
                 extension.write_parallel(output, index, shared)
@@ -103,6 +106,7 @@ def run(options: argparse.Namespace) -> None:
             for part in shared.share(in_parts(len(outputs), options.batch_size)):
                 extension.write([outputs[index] for index in part], part, show=shared.is_main)
         shared.barrier()
+        extension.energy.read(shared, len(outputs) * extension.missing / extension.fps)
         for output in outputs:
             logger.info("%d frame%s in %s", options.frames, "s" * (options.frames != 1), output)
 
@@ -113,6 +117,7 @@ class Extension:
     def __init__(self, options: argparse.Namespace) -> None:
         if options.input:
             check_input(options.input)
+        self.energy = MeasuredEnergy(options)
         self.options, self.generator = options, load_model(options)
         self.source = VideoSource(options.input, self.generator, options.fps) if options.input else None
         self.head = self.source if self.source and not options.only_new else None

@@ -22,6 +22,7 @@ from pvdm.commands.terminal.condition_options import (
     scores_of,
     tracks_of,
 )
+from pvdm.commands.terminal.energy_options import MeasuredEnergy, add_energy
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.provenance_options import add_provenance
 from pvdm.commands.terminal.shared_options import (
@@ -99,6 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cuda_graphs(parser)
     add_sampler(parser, times="--time-grid")
     add_provenance(parser)
+    add_energy(parser)
     parser.set_defaults(arrangement=None)
 
 
@@ -106,6 +108,7 @@ def run(options: argparse.Namespace) -> None:
     with shared_work() as shared:
         videos = together(shared, lambda: videos_of(options))
         samples = together(shared, lambda: Samples(options, videos))
+        samples.energy.start(samples.generator.device)
         write = _write_one if _is_file(options.output) else _write_folder
         write(samples, options, shared)
         logger.info("%d clip%s in %s", len(videos), "s" * (len(videos) != 1), options.output)
@@ -153,7 +156,7 @@ class Samples:
         check_model(options.model)  # first, because it is quick
         from pvdm.files.weights import sha256_of
 
-        self.options, self.videos = options, videos
+        self.options, self.videos, self.energy = options, videos, MeasuredEnergy(options)
         self.generator = load_model(options)
         self.provenance = self.generator.provenance
         self.sha256 = self.provenance.sha256 if self.provenance else sha256_of(weights_file(options.model))
@@ -196,7 +199,11 @@ class Samples:
             for batch in batches:
                 yield from batch
 
-    def record(self, files: list[str]) -> dict[str, Any]:
+    def read_energy(self, shared: Processes) -> dict[str, Any] | None:
+        """A record of what all clips have taken, if the options ask for it; all processes call it."""
+        return self.energy.read(shared, len(self.videos) * self.generator.frames / self.fps)
+
+    def record(self, files: list[str], energy: dict[str, Any] | None) -> dict[str, Any]:
         """The record of the clips in these files."""
         prompts = self.prompts or [None] * len(self.videos)
         labels, names = self.labels or [None] * len(self.videos), self.generator.classes
@@ -211,7 +218,8 @@ class Samples:
             for file, (seed, index), label, prompt in zip(files, self.videos, labels, prompts, strict=True)
         ]
         found = record(self.options, self.generator, self.sampler, self.sha256, said)
-        return {**found, "fps": self.fps, **({"scores": self.scores} if self.scores else {})}
+        more = {"scores": self.scores, "energy": energy}
+        return {**found, "fps": self.fps, **{name: value for name, value in more.items() if value}}
 
 
 def _write_folder(samples: Samples, options: argparse.Namespace, shared: Processes) -> None:
@@ -223,13 +231,15 @@ def _write_folder(samples: Samples, options: argparse.Namespace, shared: Process
             how = {"fps": samples.fps, "provenance": samples.provenance, "values": samples.generator.stored_values}
             video.write_video(folder / names[place], clip, **how)
             add_audio(folder / names[place], options, samples.provenance)
+        energy = samples.read_energy(shared)
         if shared.is_main:
-            write_record(folder / RECORD, samples.record(names))
+            write_record(folder / RECORD, samples.record(names, energy))
 
 
 def _write_one(samples: Samples, options: argparse.Namespace, shared: Processes) -> None:
     """One video of all clips, or one picture of their middle frames."""
     parts = shared.gather(list(samples.clips(shared)))
+    energy = samples.read_energy(shared)
     if not shared.is_main:
         return
     import torch
@@ -246,7 +256,7 @@ def _write_one(samples: Samples, options: argparse.Namespace, shared: Processes)
         video.write_video(options.output, whole, provenance=samples.provenance, **how)
         add_audio(options.output, options, samples.provenance)
     names = [options.output.name] * len(clips)
-    write_record(_record_of(options.output), samples.record(names), overwrite=options.overwrite)
+    write_record(_record_of(options.output), samples.record(names, energy), overwrite=options.overwrite)
 
 
 def _write_picture(samples: Samples, picture: Tensor, options: argparse.Namespace) -> None:

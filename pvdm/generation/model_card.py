@@ -14,6 +14,7 @@ from pvdm.autoencoder import AutoencoderConfig, SpectralConfig, autoencoder_conf
 from pvdm.conditions.text import WORDS
 from pvdm.diffusion import TransformerConfig
 from pvdm.generation.stored_config import AnyDenoiserConfig, denoiser_config
+from pvdm.runtime.energy.meter import Energy
 
 TAGS = ("video-generation", "diffusion", "latent-diffusion", "pvdm")
 NAMED_CLASSES, NAMED_WORDS = 24, 60
@@ -72,6 +73,7 @@ def model_card(
     sections = {
         "Model": _table(properties(config, parameters)),
         "Training data": _training_data(config.get("data")),
+        "Energy": _energy(config.get("energy", ())),
         "Use": _use(config),
         "Limits": "\n".join(f"* {limit}" for limit in _limits(config)),
         "Evaluation": "No results are recorded with this model.",
@@ -189,6 +191,17 @@ def _training_data(data: Mapping[str, Any] | None) -> str:
     gap = f"\n\nNot recorded: {', '.join(missing)}." if missing else ""
     rest = {name: value for name, value in data.items() if name not in ("card", "files")}
     return _table([*_facts(card), *_facts(rest)]) + gap
+
+
+def _energy(records: Sequence[Mapping[str, Any]]) -> str:
+    """What each training behind the weights took, how that is known, and the sum."""
+    if not records:
+        return "Not recorded with this model."
+    rows = [(f"training of the {record['part']}", Energy.of_record(record)) for record in records]
+    total = sum((energy for _, energy in rows), Energy())
+    rows += [("together", total)] if len(rows) > 1 else []
+    missing = "" if records[0]["part"] == "autoencoder" else "\n\nNot recorded: the training of the autoencoder."
+    return _table(rows) + missing
 
 
 def _facts(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, Any]]:

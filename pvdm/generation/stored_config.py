@@ -14,6 +14,9 @@ from pvdm.errors import ArgumentError, InputError
 PARTS = {"autoencoder": AutoencoderConfig, "denoiser": UNetConfig, "diffusion": DiffusionConfig}
 """The parts of a configuration; of the first two, the key "class" may say another class than the released one."""
 
+TRAINED = ("autoencoder", "denoiser")
+"""The parts that are trained, each in a run of its own."""
+
 AnyDenoiserConfig = UNetConfig | TransformerConfig
 
 DENOISERS = {kind.__name__: kind for kind in (UNetConfig, TransformerConfig)}
@@ -76,6 +79,8 @@ def _problems(config: Mapping[str, Any]) -> list[str]:
         problems.append(f"training_step is {config['training_step']!r}")
     if not _are_ranges(config.get("score_ranges")):
         problems.append(f"score_ranges are {config['score_ranges']!r}")
+    if not _are_energies(config.get("energy", ())):
+        problems.append(f"energy is {config['energy']!r}")
     for name in PARTS:
         part = config.get(name)
         if isinstance(part, Mapping):
@@ -112,6 +117,21 @@ def _are_ranges(value: Any) -> bool:
     is_mapping = value is None or isinstance(value, Mapping)
     return is_mapping and all(
         isinstance(pair, (list, tuple)) and len(pair) == 2 and all(map(_is_number, pair)) for pair in pairs
+    )
+
+
+def _are_energies(value: Any) -> bool:
+    """Whether these are records of `Energy`, of the model's parts."""
+    amounts = {"kwh": False, "cpu_kwh": False, "gpu_kwh": True, "co2_g": True, "seconds": False}
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(record, Mapping)
+        and record.get("part") in TRAINED
+        and isinstance(record.get("notes"), (list, tuple))
+        and all(
+            (may_lack and record.get(name, 0) is None) or (_is_number(record.get(name)) and record[name] >= 0)
+            for name, may_lack in amounts.items()
+        )
+        for record in value
     )
 
 

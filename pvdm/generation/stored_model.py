@@ -64,6 +64,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         text: The encoder of its prompts; None for a model without text.
         sound: The encoder of what it hears, see `sound_encoder`; None for a model without sound.
         score_ranges: Between which two values 90 % of the training clips had each score of the denoiser.
+        energy: What its trainings took, each a record of `Energy` with the key "part", autoencoder or denoiser.
     """
 
     source: str = "the model"
@@ -87,6 +88,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         text: TextConfig | None = None,
         sound: str | None = None,
         score_ranges: Mapping[str, tuple[float, float]] | None = None,
+        energy: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__()
         self.autoencoder = speed_up(AUTOENCODERS[type(autoencoder)](autoencoder))
@@ -99,6 +101,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         self.classes = tuple(classes) if classes else None
         self.data = dict(data) if data else None
         self.text, self.sound, self.score_ranges = text, sound, dict(score_ranges or {})
+        self.energy = tuple(energy)
         if self.classes and len(self.classes) != self.class_count:
             problem = f"{len(self.classes)} classes have names, the denoiser has {self.class_count or 'none'}"
             raise ArgumentError(problem, "give one name for each class of the denoiser", option="classes")
@@ -204,6 +207,7 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             **({"text": asdict(self.text)} if self.text else {}),
             **({"sound": self.sound} if self.sound else {}),
             **({"score_ranges": self.score_ranges} if self.score_ranges else {}),
+            **({"energy": [dict(record) for record in self.energy]} if self.energy else {}),
             "versions": {name: version(name) for name in ("pvdm", "torch")},
         }
 
@@ -211,9 +215,9 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """A model of these sizes with new weights; InputError if the configuration is not one of `to_config`.
 
-        `classes`, `data`, `text`, `sound` and `score_ranges` are optional: older configurations lack them.
+        `classes`, `data`, `text`, `sound`, `score_ranges` and `energy` are optional: older configurations lack them.
         """
-        optional = {"classes", "data", "sound", "score_ranges"}
+        optional = {"classes", "data", "sound", "score_ranges", "energy"}
         known = {
             "format",
             "autoencoder",

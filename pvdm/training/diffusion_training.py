@@ -162,6 +162,7 @@ class DiffusionTraining(AutomaticUpdates):
         parts |= {"scores": tuple(scores or denoiser.scores)}
         denoiser = replace(denoiser, **shape, **parts)
         self.generator = VideoGenerator(sizes, denoiser, diffusion, fps=first_stage.pace, text=text, sound=encoder)
+        self.generator.energy = tuple(record for record in first_stage.energy if record["part"] == "autoencoder")
         self.generator.autoencoder.load_state_dict(first_stage.autoencoder.state_dict())
         self.generator.autoencoder.requires_grad_(False).eval()
         set_activation_checkpointing(self.generator.denoiser, activation_checkpointing)

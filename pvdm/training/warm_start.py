@@ -75,6 +75,8 @@ class WarmStart:
         network.load_state_dict(fitting, strict=False)
         if part == "autoencoder":
             network.adapt(config[part])
+        others = [record for record in generator.energy if record["part"] != part]
+        generator.energy = (*others, *(record for record in config.get("energy", ()) if record["part"] == part))
         logger.info("%s: %d of %d tensors from %s", part, len(fitting), len(network.state_dict()), self.init_from)
 
     def _report(self, part: str, differences: Mapping[str, str], settings: Sequence[str]) -> None:

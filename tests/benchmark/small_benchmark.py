@@ -48,7 +48,9 @@ def context_of(plan: Plan, model: str, report: Path, processes: Processes = ALON
 
 def figures(results: dict[str, Any]) -> dict[str, Any]:
     """All of the results that time and place do not change."""
-    return {name: value for name, value in results.items() if name not in ("speed", "seconds", "largest_batch")}
+    return {
+        name: value for name, value in results.items() if name not in ("speed", "seconds", "energy", "largest_batch")
+    }
 
 
 def measured(plan: Plan, model: str, report: Path, processes: Processes = ALONE, **options: Any) -> dict[str, Any]:

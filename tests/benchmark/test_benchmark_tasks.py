@@ -350,6 +350,6 @@ def test_videos_of_another_report_are_copied(tmp_path):
 def test_speed_of_a_setting():
     generator = small_generator(frames=16)
     entry = sampling_speed(generator, Setting.parse("dpmpp_2m:2/1"), frames=33, repetitions=2, warm_up=False)
-    assert entry.keys() == {"setting", "sampler", "frames", "seconds", "peak_memory_bytes", "batch", "device"}
+    assert entry.keys() == {"setting", "sampler", "frames", "seconds", "peak_memory_bytes", "energy", "batch", "device"}
     assert (entry["setting"], entry["sampler"], entry["frames"], entry["batch"]) == ("2/1", "dpmpp_2m", 33, 1)
     assert entry["seconds"] > 0 and entry["peak_memory_bytes"] > 1 << 20

@@ -11,6 +11,7 @@ from pvdm.benchmark.speed import measuring
 from pvdm.benchmark.speed.measuring import Measured, Peak, ceiling, measure, measured
 from pvdm.benchmark.speed.speed_command import machine
 from pvdm.benchmark.speed.speed_options import KINDS, Repeats, SpeedOptions
+from pvdm.runtime.energy.meter import Energy
 
 CPU = torch.device("cpu")
 
@@ -58,14 +59,15 @@ def test_an_error_in_a_run_leaves_nothing_counting():
 
 
 def test_the_median_and_a_mixture():
-    few = Measured([3.0, 1.0, 2.0], peak=5, flops=100)
-    many = Measured([20.0, 40.0, 30.0], peak=9, flops=200)
+    few = Measured([3.0, 1.0, 2.0], peak=5, energy=Energy(cpu=30), flops=100)
+    many = Measured([20.0, 40.0, 30.0], peak=9, energy=Energy(cpu=90), flops=200)
     assert few.median == 2.0
     mixed = few.mixed(many, 0.3)
     assert mixed.median == pytest.approx(0.7 * 2.0 + 0.3 * 30.0)
-    assert (mixed.peak, mixed.flops) == (9, 130)
-    shorter = Measured([20.0], peak=None, flops=0)
-    assert few.mixed(shorter, 0.5).seconds == [11.5], "as many as both have"
+    assert (mixed.peak, mixed.flops) == (9, 130) and mixed.energy.cpu == pytest.approx(0.7 * 30 + 0.3 * 90)
+    shorter = few.mixed(Measured([20.0], peak=None, energy=Energy(cpu=6), flops=0), 0.5)
+    assert shorter.seconds == [11.5], "as many as both have"
+    assert shorter.energy.cpu == pytest.approx(0.5 * 10 + 0.5 * 6)
 
 
 def test_a_ceiling_is_what_was_measured(monkeypatch):

@@ -177,3 +177,9 @@ def test_what_is_missing_or_in_the_way(refusal, model, stage_1_model, make_video
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
     assert "in.mp4 exists" in refusal("extend", model, "--frames", 24, "--output", source)
     assert probe(source).frames == 9
+
+
+def test_energy_is_told_for_a_minute_of_new_video(pvdm, model, tmp_path, caplog):
+    pvdm("extend", model, "--frames", 12, "--steps", 1, "--output", tmp_path / "a.mp4", "--energy", "--energy-watts", 5)
+    (told,) = [message for message in caplog.messages if message.startswith("energy: ")]
+    assert "5 W for each busy core" in told and told.endswith("for a minute of video")

@@ -245,3 +245,15 @@ def test_the_bar_moves_within_a_clip(pvdm, model, tmp_path, monkeypatch):
     pvdm("sample", model, "--output", tmp_path / "out", *options)
     assert shown == sorted(shown) and len(shown) == 2 * (5 + 1) and shown[-1] == 2
     assert sum(0 < number < 1 for number in shown) == 5
+
+
+def test_energy_is_measured_where_it_is_asked_for(pvdm, refusal, model, tmp_path, caplog):
+    arguments = ["sample", model, "--num-videos", 3, "--steps", 1]
+    pvdm(*arguments, "--output", tmp_path / "out", "--energy-watts", 10)
+    found = json.loads((tmp_path / "out" / "samples.json").read_text())["energy"]
+    assert found["notes"] == ["CPU: an estimate, 10 W for each busy core"] and found["gpu_kwh"] == 0
+    assert found["kwh"] > 0 and found["kwh_per_minute"] == pytest.approx(found["kwh"] * 60 / (3 * 8 / 10))
+    assert any("for a minute of video" in message for message in caplog.messages)
+    pvdm(*arguments, "--output", tmp_path / "grid.mp4")
+    assert "energy" not in json.loads((tmp_path / "grid.mp4.json").read_text())
+    assert "--energy-watts is 0; give the watts" in refusal(*arguments, "--energy-watts", 0, "--output", tmp_path / "b")

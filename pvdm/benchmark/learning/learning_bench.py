@@ -156,6 +156,7 @@ def _measured(run: BudgetedRun, real: RealClips, settings: Mapping[str, Any], de
             if part is not None
         },
         "latent_values": values,
+        "energy": list(generator.energy),
         "cosine_transform": cosine_transform_psnr(real.coefficients, real.test, values),
         "linear_code": linear_code_psnr(generator, real),
         "reconstruction": reconstruction(generator, real.test),

@@ -15,6 +15,7 @@ import torch
 
 from pvdm.benchmark.speed.flops import counted
 from pvdm.benchmark.speed.speed_options import Repeats
+from pvdm.runtime.energy.meter import Energy, EnergyMeter
 
 Context = Callable[[], AbstractContextManager[Any]]
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -25,10 +26,11 @@ SIDE = {"cuda": 8192, "cpu": 2048}
 
 
 class Peak:
-    """Seconds of the block in `measured`, and the most bytes in use; None where the system does not say."""
+    """Seconds and energy of the block in `measured`, and the most bytes in use; None where the system does not say."""
 
     seconds: float = 0.0
     memory: int | None = None
+    energy: Energy = Energy()
 
 
 @contextmanager
@@ -43,11 +45,13 @@ def measured(device: torch.device) -> Iterator[Peak]:
         torch.cuda.reset_peak_memory_stats(device)
     else:
         _forget_peak()
+    meter = EnergyMeter([device])
     start = perf_counter()
     yield peak
     if on_cuda:
         torch.cuda.synchronize(device)
     peak.seconds = perf_counter() - start
+    peak.energy = meter.read()
     peak.memory = torch.cuda.max_memory_allocated(device) if on_cuda else _resident_peak()
 
 
@@ -58,6 +62,7 @@ class Measured:
     Args:
         seconds: Of each repetition.
         peak: The most memory of any repetition, in bytes: allocated on CUDA, else the process's, if known.
+        energy: Of all repetitions together.
         flops: Operations of one run.
         items: Clips or frames of one run; None means the batch size.
         extra: What else there is to say, JSON-able.
@@ -65,6 +70,7 @@ class Measured:
 
     seconds: list[float] = field(default_factory=list)
     peak: int | None = None
+    energy: Energy = field(default_factory=Energy)
     flops: int = 0
     items: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
@@ -95,7 +101,9 @@ class Measured:
         pairs = zip(self.seconds, other.seconds, strict=False)  # the time limit may have cut one of them short
         seconds = [(1 - share) * mine + share * theirs for mine, theirs in pairs]
         flops = round((1 - share) * self.flops + share * other.flops)
-        return Measured(seconds, largest(self.peak, other.peak), flops)
+        energy = self.energy.share((1 - share) * len(seconds) / len(self.seconds))
+        energy += other.energy.share(share * len(seconds) / len(other.seconds))
+        return Measured(seconds, largest(self.peak, other.peak), energy, flops)
 
     @contextmanager
     def _counted(self, counting: Context) -> Iterator[None]:
@@ -109,6 +117,7 @@ class Measured:
             yield
         self.seconds.append(peak.seconds)
         self.peak = largest(self.peak, peak.memory)
+        self.energy += peak.energy
 
 
 def measure(

@@ -36,6 +36,7 @@ def entry(task: str, found: Measured | str, ceiling: float, *, unit: str, batch:
         "flops": found.flops,
         "share_of_product": found.flops / found.median / ceiling,
         "peak_memory_bytes": found.peak,
+        "energy": found.energy.share(1 / len(found.seconds)).record(),
         **found.extra,
     }
 

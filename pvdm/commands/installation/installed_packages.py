@@ -22,6 +22,7 @@ EXTRAS = {
     "cluster": "curation on a Ray cluster",
     "curation": "TransNetV2 for doubtful cuts, and text found in pictures",
     "decord": "a second reader of video files",
+    "energy": "grams of CO2 of the electricity that work takes, by country",
     "efficientnet": "a network of pictures that needs no download, for labels and metrics",
     "search": "search of hyperparameters, pvdm tune",
     "studio": "the studio and studies in a browser",

@@ -25,6 +25,7 @@ from pvdm.runtime.processes import is_lost_process, lost
 from pvdm.runtime.signals import ended_by_sigterm
 from pvdm.training.callbacks.averaging import AveragedWeights
 from pvdm.training.callbacks.early_stopping import EarlyStopping
+from pvdm.training.callbacks.energy_use import EnergyUse
 from pvdm.training.callbacks.evaluation import Evaluation
 from pvdm.training.callbacks.generalization_gap import GeneralizationGap
 from pvdm.training.callbacks.prediction import WriteVideos
@@ -72,6 +73,7 @@ class TrainingCLI(CheckedCLI):
         parser.add_lightning_class_args(EarlyStopping, "early_stopping")
         parser.add_lightning_class_args(GeneralizationGap, "gap")
         parser.add_lightning_class_args(Evaluation, "evaluation")
+        parser.add_lightning_class_args(EnergyUse, "energy")
         parser.set_defaults(
             {
                 "checkpoint.filename": "best",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pytorch_lightning import LightningModule, Trainer
 
+from pvdm.runtime.energy.meter import Energy
+from pvdm.training.callbacks.energy_use import EnergyUse
 from pvdm.training.callbacks.generalization_gap import GeneralizationGap
 from pvdm.training.callbacks.throughput import TrainingTime
 from pvdm.training.gan.guard import BEST as BEST_GAN
@@ -23,6 +25,8 @@ def tell_result(trainer: Trainer, module: LightningModule, run: Path, *, has_tra
     """
     if has_trained:
         logger.info("the run ends after %d updates%s", module.updates, _training_time(trainer))
+        if energy := _energy(trainer):
+            logger.info("energy of the training: %s", energy)
     else:
         logger.info("the run in %s is finished: %s", run, _how_to_train_on(trainer, module))
     best, figure = _best(trainer, run)
@@ -50,6 +54,11 @@ def _training_time(trainer: Trainer) -> str:
         return ""
     unit, size = next((unit, size) for unit, size in UNITS.items() if timer.seconds >= size or unit == "s")
     return f" and {timer.seconds / size:.3g} {unit} of training"
+
+
+def _energy(trainer: Trainer) -> Energy | None:
+    """Over all interruptions."""
+    return next((callback.energy for callback in trainer.callbacks if isinstance(callback, EnergyUse)), None)
 
 
 def _best(trainer: Trainer, run: Path) -> tuple[Path | None, str]:
