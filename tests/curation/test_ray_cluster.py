@@ -14,6 +14,7 @@ from pvdm.errors import InputError
 def cluster(monkeypatch):
     """Two processes; the modules of tests are found by them."""
     monkeypatch.setenv("PYTHONPATH", __file__.rpartition("/")[0])
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # by default workers wait for all that other tests do
     with closing(RayCluster(2)) as ray:
         yield ray
 
