@@ -84,7 +84,7 @@ def test_scores_and_times_are_those_of_the_clip(catalogue):
     rows = {(row["file"], row["first_frame"]): row for row in rows_of(catalogue)}
     still, moving = rows["still.mp4", 0], rows["joined.mp4", 48]
     assert still["static"] > 0.95 and still["motion"] < 0.1 and still["kind"] == "still"
-    assert moving["static"] == 0 and moving["motion"] > 1 and moving["kind"] == "video"
+    assert moving["static"] == 0 and moving["motion"] > 1 and moving["kind"] == "photo"
     assert (moving["start_seconds"], moving["end_seconds"], moving["fps"]) == pytest.approx((4, 8, 12))
     assert (moving["height"], moving["width"], moving["cuts"]) == (96, 128, 0)
     assert 0 < moving["brightness"] < 1 and moving["file_frames"] == 144

@@ -9,6 +9,7 @@ import pytest
 from pvdm.curation.duplicates.hashed_clip import clip_hashes
 from pvdm.curation.duplicates.picture_hash import distance
 from pvdm.curation.signals.frame_changes import smoothed
+from pvdm.curation.signals.global_motion import fitted_similarity, lengths
 from pvdm.curation.signals.letterbox import bars, likely_bars
 from pvdm.curation.signals.picture_quality import blocking, colorfulness, flat_tone, sharpness
 from pvdm.curation.signals.signal_recorder import SignalRecorder
@@ -116,6 +117,26 @@ def pan() -> list[np.ndarray]:
     return windows(texture(0), [(6 * number, 40) for number in range(50)])
 
 
+def zoomed_photo() -> list[np.ndarray]:
+    """2.2 s of a photo between black bars."""
+    picture, frames = texture(1), []
+    for number in range(55):
+        side = 1.8 - 0.005 * number
+        view = np.float32([[side, 0, 640 / 2 - side * WIDTH / 2], [0, side, 360 / 2 - side * HEIGHT / 2]])
+        shown = cv2.warpAffine(picture, view, (WIDTH, HEIGHT), flags=cv2.INTER_AREA | cv2.WARP_INVERSE_MAP)
+        shown[:20], shown[-20:] = 0, 0
+        frames.append(shown)
+    return frames
+
+
+def zoomed_scene() -> list[np.ndarray]:
+    """The same with a ball that rolls a little."""
+    frames = zoomed_photo()
+    for number, frame in enumerate(frames):
+        cv2.circle(frame, (100 + number, 90), 40, (250, 250, 250), -1)
+    return frames
+
+
 def moving_object() -> list[np.ndarray]:
     """A ball swings before a camera at rest."""
     background, frames = windows(texture(0), [(0, 0)])[0], []
@@ -133,13 +154,33 @@ def moving_object() -> list[np.ndarray]:
         ("slideshow", dissolving_slideshow),
         ("screen", scrolling_page),
         ("screen", typing),
+        ("photo", zoomed_photo),
         ("shaking", shaking),
+        ("video", zoomed_scene),
         ("video", pan),
         ("video", moving_object),
     ],
 )
 def test_kinds_are_told_apart(kind, clip):
     assert scores(clip())["kind"] == kind
+
+
+def test_a_shift_a_turn_and_a_zoom_are_found_beside_an_object_of_its_own_way():
+    expected = np.array([[1.02, -0.03, 2], [0.03, 1.02, -1], [0, 0, 1]])
+    place = np.stack(np.meshgrid(np.arange(160), np.arange(128)), -1).astype(np.float32)
+    flow = (place @ expected[:2, :2].T + expected[:2, 2] - place).astype(np.float32)
+    flow[30:60, 20:60] = 9
+    np.testing.assert_allclose(fitted_similarity(flow, np.ones((128, 160), np.float32)), expected, atol=0.02)
+
+
+def test_lengths_are_the_same_anywhere_in_memory():
+    x, y = np.random.default_rng(0).normal(size=(2, 101)).astype(np.float32)
+    memory = np.empty(200, np.float32)
+    found = set()
+    for start in range(16):
+        memory[start : start + 101] = x
+        found.add(lengths(memory[start : start + 101], y).tobytes())
+    assert len(found) == 1
 
 
 def test_motion_is_the_way_in_half_a_second():
@@ -169,7 +210,7 @@ def test_held_frames_are_counted():
 
 def test_segments_agree_with_one_pass():
     frames = windows(texture(5), [(40 + 30 * np.sin(number / 5), number / 3) for number in range(160)])
-    whole, segment = record(frames), record(frames, start=25)
+    whole, segment = record(frames), record(frames, start=10)
     for name in (name for name in whole if name.startswith(("frame_", "sample_"))):
         kind = name.partition("_")[0]
         own = [arrays[name][arrays[f"{kind}_number"] >= 50] for arrays in (whole, segment)]

@@ -94,11 +94,21 @@ def shaken(frames: list[np.ndarray], draw: np.random.Generator, strength: float)
 
 
 def panned(picture: np.ndarray, speed: int) -> list[np.ndarray]:
-    """Smoothly over a picture twice as large, there and back."""
-    large = cv2.resize(picture, (4 * SIZE[0], 2 * SIZE[1]), interpolation=cv2.INTER_CUBIC)
-    reach = large.shape[1] - SIZE[0]
-    places = [reach * (1 - np.cos(number * speed / reach)) / 2 for number in range(75)]
-    return [cv2.warpAffine(large, np.array([[1.0, 0, -x], [0, 1, -90]]), SIZE) for x in places]
+    """Over a picture twice as large, `speed` pixels a frame."""
+    large = cv2.resize(picture, (2 * SIZE[0], 2 * SIZE[1]), interpolation=cv2.INTER_CUBIC)
+    return [cv2.warpAffine(large, np.array([[1.0, 0, -speed * x], [0, 1, -90]]), SIZE) for x in range(75)]
+
+
+def zoomed(picture: np.ndarray, draw: np.random.Generator, share: float) -> list[np.ndarray]:
+    """Into a picture or out of it, towards any place, by a share of its size in 3 s."""
+    size, place = np.array(SIZE), draw.uniform(0.3, 0.7, 2)
+    large, frames = cv2.resize(picture, tuple(2 * size), interpolation=cv2.INTER_CUBIC), []
+    for number in range(75):
+        scale = 2 * (1 - share * number / 74)
+        x, y = (2 - scale) * size * place
+        view = np.array([[scale, 0, x], [0, scale, y]])
+        frames.append(cv2.warpAffine(large, view, SIZE, flags=cv2.INTER_AREA | cv2.WARP_INVERSE_MAP))
+    return frames[:: draw.choice([-1, 1])]
 
 
 def slides(pictures: list[np.ndarray], held: int, dissolve: int) -> list[np.ndarray]:
@@ -126,7 +136,8 @@ def made(sources: list[Path], number: int, draw: np.random.Generator) -> Iterato
     yield "screen_scrolled", scrolled(draw)
     yield "screen_typed", typed(draw)
     yield "shaking_shifts", shaken(clip, draw, [0.8, 1.5, 2.5][number % 3])
-    yield "video_pan", panned(read(chosen[1], 1)[0], [8, 14, 20][number % 3])
+    yield "photo_panned", panned(read(chosen[1], 1)[0], [1, 2, 4][number % 3])
+    yield "photo_zoomed", zoomed(read(chosen[2], 1)[0], draw, [0.1, 0.2, 0.3][number // 3 % 3])
     content = [frame[36:-36, 46:-46] for frame in clip[:40]]  # without the bars that many have
     odd = np.array([1, -1, 1, -1])
     sides = (2 * draw.integers(8, 35, 4) + odd) * np.repeat([number % 3 > 0, number % 3 < 2], 2)

@@ -19,7 +19,7 @@ from pvdm.curation.scan.spans import Span
 from pvdm.curation.signals.signal_recorder import SignalRecorder
 from pvdm.curation.signals.signal_scores import clip_scores
 
-SCAN_VERSION, CLIPS_VERSION = 1, 3
+SCAN_VERSION, CLIPS_VERSION = 2, 4
 """Of the notes, and of what follows from them: raised when either changes, so that older results are made anew."""
 
 MEASURED = {

@@ -1,4 +1,4 @@
-"""Tells video from what only looks like it: stills, slideshows, screen recordings; and a camera that shakes."""
+"""Tells video from what only looks like it: stills, slideshows, photos, screens; and a camera that shakes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from pvdm.curation.signals.frame_changes import FrameChanges
 
-Kind = Literal["video", "still", "slideshow", "screen", "shaking"]
+Kind = Literal["video", "still", "slideshow", "screen", "photo", "shaking"]
 
 MOSTLY_HELD = 0.6
 """Share of a slideshow's time in which nothing changes; the rest are dissolves."""
@@ -28,15 +28,23 @@ CALM = 0.03
 SCROLLED, ASIDE = 0.3, 0.1
 """Scrolling goes at least this far up or down, at most this far aside, in hundredths of the short side."""
 
+PASSED, EXPLAINED, COMPARED = 0.3, 1.0, 2
+"""A photo that is panned or zoomed: its flow in half a second is at least the first in most of them, and what shifts,
+turns and zooms of the whole picture leave of the motion at most the second in all, in hundredths of the short side; and
+there are at least so many to tell. Codecs leave 0.9, clouds that drift for 2 s 1.1, a camera that flies 1.5."""
+
 SHAKY = 0.3
 """Hundredths of the short side by which a hand-held camera trembles; steady ones and pans stay below."""
 
 
-def clip_kind(changes: FrameChanges, *, flat: float, sharpness: float) -> Kind:
-    """One of `still`, `slideshow`, `screen`, `shaking` and `video`, the first whose signs are there.
+def clip_kind(
+    changes: FrameChanges, *, flow: np.ndarray, unexplained: np.ndarray, flat: float, sharpness: float
+) -> Kind:
+    """One of `still`, `slideshow`, `screen`, `photo`, `shaking` and `video`, the first whose signs are there.
 
     Args:
         changes: Those of the clip's frames.
+        flow, unexplained: Of the samples that are compared with others of the clip, see `SignalRecorder`.
         flat: Share of pixels in the most frequent tone; sharpness: variance of the Laplacian; NaN if unknown.
     """
     new_pictures = int((changes.steps >= NEW_PICTURE).sum())
@@ -46,7 +54,14 @@ def clip_kind(changes: FrameChanges, *, flat: float, sharpness: float) -> Kind:
         return "slideshow"
     if flat >= PAGE and sharpness >= PRINT * (1 - flat) and _is_worked_on(changes):
         return "screen"
+    if _is_passed_over(flow, unexplained):
+        return "photo"
     return "shaking" if changes.shake >= SHAKY else "video"
+
+
+def _is_passed_over(flow: np.ndarray, unexplained: np.ndarray) -> bool:
+    """Whether the whole picture moves as one, for as long as there is to tell."""
+    return bool(len(unexplained) >= COMPARED and (unexplained <= EXPLAINED).all() and np.median(flow) >= PASSED)
 
 
 def _is_worked_on(changes: FrameChanges) -> bool:

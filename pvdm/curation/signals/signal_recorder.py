@@ -10,6 +10,7 @@ import numpy as np
 
 from pvdm.curation.duplicates.picture_hash import SIDE, picture_hash, thumbnail
 from pvdm.curation.signals.frame_changes import UNCHANGED
+from pvdm.curation.signals.global_motion import GlobalMotion, lengths
 from pvdm.curation.signals.letterbox import bars, likely_bars, without_bars
 from pvdm.curation.signals.picture_quality import blocking, colorfulness, flat_tone, light, sharpness
 
@@ -33,7 +34,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
     **{f"frame_{name}": () for name in ("peak", "part", "hash")},
     "frame_shift": (2,),
     **{f"sample_{name}": () for name in ("flow", "brightness", "contrast", "sharpness", "blocking", "colorfulness")},
-    "sample_flat": (),
+    **{f"sample_{name}": () for name in ("flat", "unexplained")},
     "sample_bars": (4,),
 }
 """Of an entry of each array."""
@@ -45,8 +46,8 @@ class SignalRecorder:
     Of each frame: `frame_peak`, the largest change of a square of 8x8 pixels since the frame before, in levels of gray;
     `frame_part`, the share of the picture that changed; `frame_shift` (x, y), how far the whole picture moved, in
     hundredths of the short side; `frame_hash`. Of each sample: `sample_flow`, the mean optical flow since the sample
-    before in hundredths of the short side; `sample_bars` (top, bottom, left, right) as shares, NaN if unknown;
-    and what `picture_quality` says of the picture within the bars.
+    before in hundredths of the short side, and `sample_unexplained`, what `GlobalMotion` says, too; `sample_bars` (top,
+    bottom, left, right) as shares, NaN if unknown; and what `picture_quality` says of the picture within the bars.
     """
 
     def __init__(self) -> None:
@@ -58,6 +59,7 @@ class SignalRecorder:
         self._waiting = False
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow_picture: np.ndarray | None = None
+        self._global = GlobalMotion()
 
     def frame(self, number: int, seconds: float, small: np.ndarray) -> None:
         """small: (h, w, 3) uint8 BGR, upright, short side 90 or less."""
@@ -76,8 +78,10 @@ class SignalRecorder:
         self._bars = likely_bars(np.array(self._past_bars))
         content = np.ascontiguousarray(without_bars(gray, self._bars))
         brightness, contrast = light(content)
+        length, unexplained = self._motion(gray)
         values = {
-            "flow": self._length_of_flow(gray),
+            "flow": length,
+            "unexplained": unexplained,
             "bars": found,
             "brightness": brightness,
             "contrast": contrast,
@@ -109,13 +113,19 @@ class SignalRecorder:
         self._rows["frame_hash"].append(picture_hash(now[1]))
         self._thumbnail, self._waiting = now, False
 
-    def _length_of_flow(self, gray: np.ndarray) -> float:
-        """In hundredths of the short side, within the bars; 0 for the first sample."""
+    def _motion(self, gray: np.ndarray) -> tuple[float, float]:
+        """Length of the flow and `GlobalMotion`, in hundredths of the short side, within the bars.
+
+        0 and NaN for the first sample.
+        """
         before, self._flow_picture = self._flow_picture, _for_flow(gray)
-        if before is None or before.shape != self._flow_picture.shape:
-            return 0.0
-        field = without_bars(self._flow.calc(before, self._flow_picture, None), self._bars)
-        return 100 * float(cv2.mean(cv2.magnitude(*cv2.split(field)))[0]) / FLOW_SIDE
+        comparable = before is not None and before.shape == self._flow_picture.shape
+        field = self._flow.calc(before, self._flow_picture, None) if comparable else None
+        unexplained = self._global.unexplained(self._flow_picture, field, self._bars)
+        if field is None:
+            return 0.0, float("nan")
+        length = float(cv2.mean(lengths(*cv2.split(without_bars(field, self._bars))))[0])
+        return 100 / FLOW_SIDE * length, 100 / FLOW_SIDE * unexplained
 
 
 def _for_flow(gray: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pvdm.curation.signals.clip_kind import clip_kind
 from pvdm.curation.signals.frame_changes import UNCHANGED, FrameChanges
+from pvdm.curation.signals.global_motion import APART
 from pvdm.video import VideoInfo
 
 MEDIANS = ("brightness", "contrast", "sharpness", "blocking", "colorfulness")
@@ -57,7 +58,13 @@ def clip_scores(
         "static": changes.static,
         "frozen": changes.frozen,
         "shake": changes.shake,
-        "kind": clip_kind(changes, flat=_median(arrays["sample_flat"][samples]), sharpness=medians["sharpness"]),
+        "kind": clip_kind(
+            changes,
+            flow=arrays["sample_flow"][samples][1:],
+            unexplained=arrays["sample_unexplained"][samples][APART:],
+            flat=_median(arrays["sample_flat"][samples]),
+            sharpness=medians["sharpness"],
+        ),
         **medians,
         **_crop(arrays["sample_bars"][samples], facts.height, facts.width),
         "variable_rate": facts.times is not None and _varies(changes.intervals),

@@ -16,7 +16,7 @@ from pvdm.curation.steps.main_colors import MOSTLY_SHARE, is_black_and_white, ma
 from pvdm.curation.steps.main_motion import Motion, motion_of, pair_positions
 from pvdm.curation.steps.picture_labels import LEAST_SIDE, SHORT_SIDE, SURE, WEIGHTS, PictureLabels
 
-KINDS = {"still": "still picture", "slideshow": "slideshow", "screen": "screen recording"}
+KINDS = {"still": "still picture", "slideshow": "slideshow", "screen": "screen recording", "photo": "photo"}
 """Of the column `kind`, those that are told."""
 
 FOLDERS = {
