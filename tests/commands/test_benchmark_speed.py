@@ -11,12 +11,12 @@ import lpips
 import pytest
 import torch
 import yaml
-from generation.small_models import small_generator
+from generation.small_models import hinted_generator, small_generator
 from torchvision.models import vgg
 
 from pvdm import configs
 from pvdm.benchmark.speed import inference_speed, speed_command, training_speed
-from pvdm.benchmark.speed.inference_speed import sample_clip
+from pvdm.benchmark.speed.inference_speed import parallel, sample_clip
 from pvdm.benchmark.speed.measured_model import MeasuredModel, sizes
 from pvdm.benchmark.speed.speed_command import TASKS
 from pvdm.benchmark.speed.speed_options import TASK_NAMES, Repeats, SpeedOptions
@@ -41,19 +41,23 @@ def quick(monkeypatch):
 def test_every_task_of_a_model(pvdm, model, tmp_path, caplog):
     output, later = tmp_path / "speed.json", tmp_path / "later.json"
     with caplog.at_level(logging.INFO):
-        pvdm("benchmark", "speed", "--model", model, "--output", output, "--batch-size", 2, *ONCE)
+        tasks = ["--tasks", ",".join(name for name in TASK_NAMES if name != "chained_20")]  # the longest
+        pvdm("benchmark", "speed", "--model", model, "--output", output, "--batch-size", 2, *tasks, *ONCE)
     found = json.loads(output.read_text())
     assert found["format"] == "pvdm-speed" and found["subject"]["autoencoder"]["frames"] == 8
     assert found["settings"]["steps"] == 2 and found["settings"]["batch_size"] == 2
     assert found["versions"]["torch"] and found["machine"]["threads"] and found["ceiling"]["flops_per_second"] == 1e11
     tasks = {task["task"]: task for task in found["tasks"]}
-    assert tuple(tasks) == TASK_NAMES == tuple(TASKS)
+    assert tuple(TASKS) == TASK_NAMES and {*TASK_NAMES} - {*tasks} == {"chained_20"}
+    parallel = [tasks.pop(f"parallel_{steps}") for steps in (2, 4, 20)]
+    assert {task["missing"] for task in parallel} == {"this model was not trained with given frames"}
     assert all(task["missing"] is None and task["seconds"] > 0 for task in tasks.values())
     assert all(task["peak_memory_bytes"] > 1 << 20 for task in tasks.values())
 
     flops = {name: task["flops"] for name, task in tasks.items()}
     assert flops["sample_clip"] == 2 * flops["denoise"] + flops["decode"]
-    assert flops["stream"] == 3 * flops["sample_clip"], "20 frames are three clips"
+    assert flops["stream"] == flops["chained_2"] == 3 * flops["sample_clip"], "20 frames are three clips"
+    assert flops["chained_4"] - flops["chained_2"] == 3 * 2 * flops["denoise"]
     assert tasks["stream"]["items"] == 40 and tasks["stream"]["frames_per_second_after_it"] > 0
     assert flops["stage2_step_latents"] > 2.5 * flops["denoise"]
     encoded = flops["stage2_step_pixels"] - flops["stage2_step_latents"]
@@ -66,6 +70,13 @@ def test_every_task_of_a_model(pvdm, model, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         pvdm("benchmark", "speed", "--model", model, "--output", later, *options)
     assert "times as fast" in caplog.text and "settings: batch_size was 2 and is 1" in caplog.text
+
+
+def test_clips_side_by_side_are_timed_too():
+    generator = hinted_generator()
+    options = SpeedOptions(torch.device("cpu"), frames=20, repeats=Repeats(count=1), batch_size=2)
+    found = parallel(SimpleNamespace(generator=generator), options, steps=2)
+    assert found.items == 20 and found.extra["first_clip_seconds"] > 0 and found.extra["frames_per_second_after_it"] > 0
 
 
 def test_a_sampled_clip_is_as_many_evaluations_as_steps_with_a_thread_ahead_too(monkeypatch):

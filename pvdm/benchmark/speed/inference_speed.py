@@ -6,6 +6,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -20,9 +21,10 @@ from pvdm.benchmark.speed.measured_model import MeasuredModel
 from pvdm.benchmark.speed.measuring import Measured, measure
 from pvdm.benchmark.speed.speed_options import SpeedOptions
 from pvdm.data import Video, find_videos
-from pvdm.diffusion import Condition
+from pvdm.diffusion import Condition, SamplerConfig
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
+from pvdm.generation.long_video.parallel_clips import ParallelVideo
 from pvdm.video import ClipShape, VideoWriter, probe, read_clip, write_video
 
 MADE, FRAMES, HEIGHT, WIDTH = 4, 180, 240, 320
@@ -30,6 +32,9 @@ MADE, FRAMES, HEIGHT, WIDTH = 4, 180, 240, 320
 
 MOST = 64
 """Videos that are read of a folder, one clip of each."""
+
+SIDE_BY_SIDE = 8
+"""Clips of one video that are sampled at once."""
 
 
 def read(model: MeasuredModel, options: SpeedOptions) -> Measured:
@@ -90,15 +95,46 @@ def sample_clip(model: MeasuredModel, options: SpeedOptions) -> Measured:
 
 def stream(model: MeasuredModel, options: SpeedOptions) -> Measured:
     """Videos of many clips, each clip written to mp4 as it comes; the time to the first, and the rate after it."""
-    generator, times = model.generator, []
+    generator = model.generator
+
+    def clips() -> Iterator[Tensor]:
+        return generator.stream(num_frames=options.frames, videos=_videos(options), sampler=options.sampler)
+
+    found = _streamed(generator, options, clips)
+    if options.device.type == "cuda":
+        with _without_overlap(generator):
+            without = _streamed(generator, options, clips)
+        found.extra["seconds_without_overlap"] = without.median
+    return found
+
+
+def chained(model: MeasuredModel, options: SpeedOptions, *, steps: int) -> Measured:
+    """`stream` in so many steps."""
+    return stream(model, replace(options, sampler=SamplerConfig(options.sampler.name, steps)))
+
+
+def parallel(model: MeasuredModel, options: SpeedOptions, *, steps: int) -> Measured:
+    """One video whose clips are sampled side by side in so many steps; its first clip waits for all key clips."""
+    generator, alone = model.generator, replace(options, batch_size=1)
+
+    def clips() -> Iterator[Tensor]:
+        settings = {"sampler": SamplerConfig(options.sampler.name, steps), "batch_size": SIDE_BY_SIDE}
+        return (part[None] for part in ParallelVideo(generator, options.frames, **settings).run())
+
+    return _streamed(generator, alone, clips)
+
+
+def _streamed(generator: VideoGenerator, options: SpeedOptions, clips: Callable[[], Iterator[Tensor]]) -> Measured:
+    """Videos whose parts (b, 3, n, h, w) are written as they come."""
+    times: list[tuple[float, float]] = []
 
     def run() -> None:
         start = perf_counter()
         with generator.precision(options.precision), _writers(options, generator.fps) as writers:
-            clips = generator.stream(num_frames=options.frames, videos=_videos(options), sampler=options.sampler)
-            _write(next(clips), writers)
+            parts = clips()
+            _write(next(parts), writers)
             first = perf_counter()
-            for batch in clips:
+            for batch in parts:
                 _write(batch, writers)
         times.append((first - start, perf_counter() - first))
 
@@ -107,10 +143,6 @@ def stream(model: MeasuredModel, options: SpeedOptions) -> Measured:
     later = options.batch_size * (options.frames - generator.frames)
     found.items = options.batch_size * options.frames
     found.extra |= {"first_clip_seconds": first, "frames_per_second_after_it": later / rest if later > 0 else None}
-    if options.device.type == "cuda":
-        with _without_overlap(generator):
-            without = measure(run, options.device, options.repeats, counting=partial(_countable, generator))
-        found.extra["seconds_without_overlap"] = without.median
     return found
 
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import torch
 
-from pvdm.benchmark.speed.inference_speed import decode, denoise, encode, read, sample_clip, stream
+from pvdm.benchmark.speed.inference_speed import chained, decode, denoise, encode, parallel, read, sample_clip, stream
 from pvdm.benchmark.speed.largest_batch import largest_batches
 from pvdm.benchmark.speed.measured_model import MeasuredModel, random_model, sizes
 from pvdm.benchmark.speed.measuring import Measured, ceiling
-from pvdm.benchmark.speed.speed_options import SIZE_OPTIONS, SIZES, TASK_NAMES, Repeats, SpeedOptions
+from pvdm.benchmark.speed.speed_options import FEW_AND_USUAL, SIZE_OPTIONS, SIZES, TASK_NAMES, Repeats, SpeedOptions
 from pvdm.benchmark.speed.speed_report import FORMAT, comparison, entry, read_speed, table
 from pvdm.benchmark.speed.training_speed import stage1_step, stage2_step_latents, stage2_step_pixels
 from pvdm.data import find_videos
@@ -43,12 +43,14 @@ class SpeedTask:
         unit: Of its items.
         stage: 1 if it needs only the autoencoder, 2 if it needs the denoiser, too.
         trains: Whether it builds a model of its own.
+        hints: Whether the denoiser must take given frames.
     """
 
     measure: Callable[[MeasuredModel, SpeedOptions], Measured]
     unit: str = "clip"
     stage: int = 1
     trains: bool = False
+    hints: bool = False
 
 
 TASKS = {
@@ -58,6 +60,8 @@ TASKS = {
     "denoise": SpeedTask(denoise, stage=2),
     "sample_clip": SpeedTask(sample_clip, stage=2),
     "stream": SpeedTask(stream, "frame", stage=2),
+    **{f"chained_{n}": SpeedTask(partial(chained, steps=n), "frame", stage=2) for n in FEW_AND_USUAL},
+    **{f"parallel_{n}": SpeedTask(partial(parallel, steps=n), "frame", stage=2, hints=True) for n in FEW_AND_USUAL},
     "stage1_step": SpeedTask(stage1_step, trains=True),
     "stage2_step_pixels": SpeedTask(stage2_step_pixels, stage=2, trains=True),
     "stage2_step_latents": SpeedTask(stage2_step_latents, stage=2, trains=True),
@@ -114,6 +118,8 @@ def _measured(task: SpeedTask, model: MeasuredModel, options: SpeedOptions) -> M
     """What was found, or why nothing was, such as too little memory; the other tasks still run."""
     if task.stage == 2 and model.denoiser is None:
         return "this model is a stage-1 autoencoder without a denoiser; train stage 2 with it first"
+    if task.hints and not model.denoiser.hints:
+        return "this model was not trained with given frames"
     if task.trains:
         model.release()
     try:

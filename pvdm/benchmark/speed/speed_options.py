@@ -11,8 +11,12 @@ from pvdm.diffusion.sampler_config import SamplerConfig
 if TYPE_CHECKING:
     import torch
 
+FEW_AND_USUAL = (2, 4, 20)
+"""Numbers of steps at which streams are compared, chained and with their clips side by side."""
+
 TASK_NAMES = (
     *("read", "encode", "decode", "denoise", "sample_clip", "stream"),
+    *(f"{how}_{steps}" for how in ("chained", "parallel") for steps in FEW_AND_USUAL),
     *("stage1_step", "stage2_step_pixels", "stage2_step_latents"),
 )
 """What can be measured, in the order in which it runs."""

@@ -88,7 +88,7 @@ def _note(task: Mapping[str, Any]) -> str | None:
     if core := task.get("one_core"):  # of files of version 0.1
         rates = (f"{core[name]:.3g}" for name in ("clips_per_second", "whole_file_clips_per_second", "ratio"))
         return "one core reads {} clips per second, and {} by whole files: {} times as many".format(*rates)
-    if task["task"] == "stream":
+    if "first_clip_seconds" in task:
         rate = task["frames_per_second_after_it"]
         after = f", then {rate:.3g} frames per second" if rate is not None else ""
         return f"the first clip after {_seconds(task['first_clip_seconds'])}{after}"
