@@ -263,7 +263,8 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         Args:
             path: Of the folder, or its name.
             runtime: What runs it: "torch", or "onnxruntime" or "torch-export" for a folder of graphs (`pvdm export
-                --format`); by default what the folder is for. InputError if it is for another.
+                --format`); by default what the folder is for. InputError if it is for another. A program of
+                torch.export may run any code when it is loaded, so that one must be asked for.
             download: Goes to `huggingface_hub.snapshot_download` (revision, token, cache_dir, ...).
         """
         folder = files.resolve_folder(path, **download)
@@ -271,6 +272,9 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         held = files.runtime_of(config)
         if runtime not in (None, held):
             raise InputError(f"{path} is for the runtime {held}, not {runtime}", "export it with another --format")
+        if held == "torch-export" and runtime is None:
+            problem = f"{path} holds programs of torch.export, which may run any code when they are loaded"
+            raise InputError(problem, 'load it by from_pretrained(..., runtime="torch-export") if you trust its source')
         if held == files.TORCH:
             model = cls.from_config(config).load_weights(files.read_weights(folder))
         else:

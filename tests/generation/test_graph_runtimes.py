@@ -152,6 +152,8 @@ def test_graphs_of_torch_export(told, tmp_path):
     stage_1 = VideoGenerator(told.autoencoder.config, fps=10.0).eval()
     export_graphs(stage_1, tmp_path / "model", "torch-export")
     found = VideoGenerator.from_pretrained(tmp_path / "model", runtime="torch-export")
+    with pytest.raises(InputError, match=r"may run any code when they are loaded; load it by from_pretrained"):
+        VideoGenerator.load(tmp_path / "model")
     clips = torch.randint(256, (3, 3, 4, 16, 16), dtype=torch.uint8)
     torch.testing.assert_close(found.reconstruct(clips), stage_1.reconstruct(clips), rtol=0, atol=1)
     with pytest.raises(InputError, match="stage-1 autoencoder without a denoiser"):

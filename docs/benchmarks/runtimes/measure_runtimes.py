@@ -1,6 +1,7 @@
 """Each runtime against PyTorch, in turn, on one thread of this CPU: parity, time, size, and what int8 costs:
 
-python docs/benchmarks/runtimes/measure_runtimes.py OUTPUT pvdm/sprites-64 goldens
+python docs/benchmarks/runtimes/measure_runtimes.py OUTPUT pvdm/sprites-64
+python docs/benchmarks/runtimes/measure_runtimes.py OUTPUT goldens --kinds onnx --clips 0
 
 `goldens` is the released architecture with the small weights of the tests. Times are those of the processor, medians.
 """
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ from torch import Tensor
 from pvdm import VideoGenerator
 from pvdm.diffusion import Condition
 from pvdm.evaluation.results import versions
-from pvdm.generation.runtimes.graph_export import export_graphs
+from pvdm.generation.runtimes.graph_export import RUNTIMES, export_graphs
 
 ROOT = Path(__file__).parents[3]
-ROUNDS, CLIPS = 9, 8
+ROUNDS = 9
 KINDS = {
     "torch": None,
     "torch-export": ("torch-export", None),
@@ -40,13 +41,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
     parser.add_argument("models", nargs="+")
+    parser.add_argument("--kinds", nargs="+", choices=[*KINDS][1:], default=[*KINDS][1:])
+    parser.add_argument("--clips", type=int, default=8, help="0 compares the networks alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found: dict[str, Any] = {"versions": versions(), "models": {}}
+    found = json.loads(options.output.read_text(encoding="utf-8")) if options.output.is_file() else {"models": {}}
+    found["versions"] = versions()
     with tempfile.TemporaryDirectory() as work:
         for name in options.models:
             source = goldens(Path(work)) if name == "goldens" else name
-            found["models"][name] = measured(VideoGenerator.load(source).eval(), Path(work) / Path(name).name)
+            found["models"][name] = measured(
+                VideoGenerator.load(source).eval(), Path(work) / Path(name).name, options.kinds, options.clips
+            )
             options.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
@@ -63,15 +69,14 @@ def goldens(work: Path) -> Path:
 
 
 @torch.no_grad()
-def measured(model: VideoGenerator, work: Path) -> dict[str, Any]:
+def measured(model: VideoGenerator, work: Path, kinds: Sequence[str], count: int) -> dict[str, Any]:
     """The figures of each runtime."""
     runtimes, sizes, found = {"torch": model}, {}, {}
-    for kind, how in KINDS.items():
-        if how is not None:
-            folder = work / kind.replace(" ", "-")
-            export_graphs(model, folder, how[0], quantize=how[1])
-            runtimes[kind] = VideoGenerator.from_pretrained(folder)
-            sizes[kind] = sum(path.stat().st_size for path in folder.iterdir())
+    for kind in kinds:
+        folder, (file_format, quantize) = work / kind.replace(" ", "-"), KINDS[kind]
+        export_graphs(model, folder, file_format, quantize=quantize)
+        runtimes[kind] = VideoGenerator.from_pretrained(folder, runtime=RUNTIMES[file_format])
+        sizes[kind] = sum(path.stat().st_size for path in folder.iterdir())
     calls = {kind: parts(runtime) for kind, runtime in runtimes.items()}
     times: dict[str, dict[str, list[float]]] = {kind: {part: [] for part in calls[kind]} for kind in calls}
     for _ in range(ROUNDS):
@@ -81,14 +86,14 @@ def measured(model: VideoGenerator, work: Path) -> dict[str, Any]:
                 function()
                 times[kind][part].append(time.process_time() - start)
     expected = {part: function() for part, function in calls["torch"].items()}
-    clips = model.sample(CLIPS, steps=4)
+    clips = model.sample(count, steps=4) if count else None
     for kind, functions in calls.items():
         apart = {part: float((function() - expected[part]).abs().max()) for part, function in functions.items()}
         found[kind] = {
             "milliseconds": {part: round(1000 * statistics.median(each), 2) for part, each in times[kind].items()},
             "megabytes": round(sizes.get(kind, 0) / 1e6, 1),
             "difference": apart,
-            "psnr": None if kind == "torch" else psnr(runtimes[kind].sample(CLIPS, steps=4), clips),
+            "psnr": psnr(runtimes[kind].sample(count, steps=4), clips) if count and kind != "torch" else None,
         }
     return found
 
