@@ -113,7 +113,8 @@ def _write_page(generator: VideoGenerator, options: argparse.Namespace) -> None:
     from pvdm.generation.runtimes.web_export import export_web
 
     prompts = options.prompts or (acting(list(ACTIONS)) if is_told(generator) else ())
-    written = {"name": options.model, "runtime_dir": options.runtime_dir or NODE_PACKAGE, "prompts": prompts}
+    name = Path(options.model).stem if Path(options.model).exists() else options.model  # a page tells no path
+    written = {"name": name, "runtime_dir": options.runtime_dir or NODE_PACKAGE, "prompts": prompts}
     export_web(generator, options.output, quantize=options.quantize, overwrite=options.overwrite, **written)
     logger.info("python -m http.server --directory %s serves it at http://localhost:8000", options.output)
 

@@ -105,5 +105,5 @@ def test_graphs_and_pages_are_written_as_told(pvdm, model, monkeypatch, tmp_path
     options = {"quantize": "int8", "license": "mit", "overwrite": False}
     assert written.pop() == (tmp_path / "a", "onnx", options)
     pvdm("export", model, "--output", tmp_path / "b", "--format", "web", "--prompts", "a ball", "--runtime-dir", "here")
-    options = {"name": model, "prompts": ["a ball"], "runtime_dir": "here", "quantize": None, "overwrite": False}
+    options = {"name": "model", "prompts": ["a ball"], "runtime_dir": "here", "quantize": None, "overwrite": False}
     assert written.pop() == (tmp_path / "b", options)
