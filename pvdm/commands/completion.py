@@ -14,7 +14,7 @@ from pvdm.generation.packaged_models import packaged_models
 
 SHELLS = ("bash", "zsh", "fish")
 
-MODELS = ("model", "model_a", "weak_model", "models", "fake", "autoencoder")
+MODELS = ("model", "weak_model", "fake", "sources", "model.autoencoder", "model.init_from")
 """Arguments whose value may be a packaged model or a file."""
 
 SCRIPTS = {

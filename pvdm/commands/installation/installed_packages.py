@@ -25,7 +25,7 @@ EXTRAS = {
     "energy": "grams of CO2 of the electricity that work takes, by country",
     "efficientnet": "a network of pictures that needs no download, for labels and metrics",
     "search": "search of hyperparameters, pvdm tune",
-    "studio": "the studio and studies in a browser",
+    "studio": "the studio in a browser, and its jobs for programs",
     "text": "text encoders, caption models and sound encoders by transformers",
 }
 """What each extra gives; that of tests is not listed."""

@@ -23,7 +23,7 @@ class EnergyUse(Callback):
     Args:
         country: Country whose electricity is used, by three letters as in DEU, for grams of CO2; needs the extra
             `energy`.
-        watts: Of a busy core of the CPU, for an estimate instead of its counters.
+        watts: Watts of a busy core of the CPU, for an estimate instead of its counters.
     """
 
     def __init__(self, country: str | None = None, watts: float | None = None) -> None:
