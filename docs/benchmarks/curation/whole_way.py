@@ -22,9 +22,10 @@ JOINED = "ucf101/"
 """The folder of files whose joints are known."""
 
 
-def found(joints: Joints, rows: list[dict]) -> dict[str, object]:
-    """Of the known joints: those at which a clip ends, by kind, and ends of clips elsewhere."""
+def found(joints: Joints, rows: list[dict]) -> tuple[dict[str, int], Joints]:
+    """How many of the known joints are ends of clips, and of ends of clips elsewhere; the joints that are none."""
     counts: Counter[str] = Counter()
+    missed: Joints = {name: [] for name in joints}
     for name, known in joints.items():
         clips = sorted((row["first_frame"], row["last_frame"]) for row in rows if row["file"] == JOINED + name)
         gaps = [(before[1] + 1, after[0]) for before, after in pairwise(clips)]
@@ -33,9 +34,10 @@ def found(joints: Joints, rows: list[dict]) -> dict[str, object]:
             at = next((gap for gap in gaps if gap[0] <= max(first, last) + 1 and gap[1] >= first - 1), None)
             counts[f"{kind} found"] += at is not None
             counts[kind] += 1
+            missed[name] += [] if at else [[first, last]]
             gaps = [gap for gap in gaps if gap != at]
         counts["ends elsewhere"] += len(gaps)
-    return dict(counts)
+    return dict(counts), missed
 
 
 def windows(selection: Path) -> Iterator[tuple[str, int, int]]:
@@ -50,15 +52,17 @@ def windows(selection: Path) -> Iterator[tuple[str, int, int]]:
                 yield str(video.path), int(numbers.min()), int(numbers.max())
 
 
-def crossing(joints: Joints, selection: Path) -> dict[str, int]:
-    """Samples of the joined files that read frames on both sides of a joint, or frames of a dissolve."""
-    counts: Counter[str] = Counter({"samples across a joint": 0, "samples that touch a dissolve": 0})
+def crossing(joints: Joints, missed: Joints, selection: Path) -> dict[str, int]:
+    """Samples of the joined files that read frames on both sides of a joint that was found, or of one that was not."""
+    counts = Counter(dict.fromkeys(("samples", "of joined files", "across found joints", "across missed joints"), 0))
     for path, start, end in windows(selection):
-        known = joints.get(Path(path).name, []) if JOINED in path else []
-        counts["samples of joined files"] += bool(known)
+        name = Path(path).name if JOINED in path else ""
+        across = [joint for joint in joints.get(name, []) if start < joint[0] and end > joint[1]]
+        is_missed = [joint in missed[name] for joint in across]
         counts["samples"] += 1
-        counts["samples across a joint"] += any(start < first and end > last for first, last in known)
-        counts["samples that touch a dissolve"] += any(start <= last and end >= first for first, last in known)
+        counts["of joined files"] += bool(name)
+        counts["across found joints"] += not all(is_missed)
+        counts["across missed joints"] += any(is_missed)
     return dict(counts)
 
 
@@ -67,6 +71,7 @@ def main() -> None:
     joints = json.loads((work / "joints.json").read_text())
     rows = read_clips(work / "catalogue").table.to_pylist()
     good = [row for row in rows if not row["error"]]
+    counts, missed = found(joints, good)
     selected = read_clips(work / "selection.parquet").table.to_pylist()
     samples = sorted((work / "samples").glob("*.mp4"))
     figures = {
@@ -77,8 +82,8 @@ def main() -> None:
         "kinds": Counter(row["kind"] for row in good),
         "selected": len(selected),
         "selected by folder": Counter(row["file"].partition("/")[0] for row in selected),
-        **found(joints, good),
-        **crossing(joints, work / "selection.parquet"),
+        "joints": counts,
+        "samples for training and validation": crossing(joints, missed, work / "selection.parquet"),
         "sampled videos and frames": [len(samples), sum(probe(path).frames for path in samples)],
     }
     (work / "whole_way.json").write_text(json.dumps(figures, indent=1) + "\n")

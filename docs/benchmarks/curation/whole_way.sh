@@ -14,6 +14,6 @@ pvdm select "$work/default.parquet" --where "motion > 0.3 and text_area < 0.07 a
 pvdm fit -c configs/velocity.yaml -c configs/sizes/velocity-64.yaml --data.path "$work/selection.parquet" \
   --model.autoencoder pvdm/autoencoder-64 --data.captions true --model.text.encoder words --data.scores '[flow]' \
   --model.scores '[flow]' --trainer.max_time "${BUDGET:-00:00:01:00}" --trainer.default_root_dir "$work/run"
-pvdm sample "$work/run/checkpoints/last.ckpt" --num-videos 4 --steps 10 --prompt "a person plays" --score flow=3 \
+pvdm sample "$work/run/checkpoints/last.ckpt" --num-videos 4 --steps 10 --prompt "a person" --score flow=3 \
   --output "$work/samples" --overwrite
 python "$here/whole_way.py" "$work"
