@@ -19,19 +19,9 @@ DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENTS = [
     DOCS / f"{name}.md"
     for name in (
-        *(
-            "usage",
-            "conditions",
-            "curation",
-            "energy",
-            "evaluation",
-            "few_steps",
-            "scaling",
-            "speed",
-            "stages",
-            "study",
-        ),
-        *("quickstart_own_videos", "quickstart_research", "runtimes", "studio", "studio_api"),
+        *("usage", "conditions", "curation", "energy", "evaluation", "few_steps", "scaling", "speed", "stages"),
+        *("quickstart_own_videos", "quickstart_research", "runtimes", "studio", "studio_api", "study"),
+        *(f"guides/{name}" for name in ("game_assets", "film", "telecommunication", "image_series")),
     )
 ]
 OTHERS = {
