@@ -82,7 +82,7 @@ def test_files_are_listed_sorted_without_folders_of_frames(tmp_path, make_video,
     make_frame_folder("raw/frames", frames=3)
     (tmp_path / "raw" / "notes.txt").write_text("x")
     assert list_files(tmp_path / "raw") == (["a.mkv", "b/c.mp4"], {})
-    with pytest.raises(InputError, match="folders of frames alone"):
+    with pytest.raises(InputError, match="folders of frames or image series alone"):
         list_files(tmp_path / "raw" / "frames")
 
 
