@@ -22,6 +22,7 @@ from pvdm.commands.terminal.condition_options import (
     scores_of,
     tracks_of,
 )
+from pvdm.commands.terminal.copy_options import Refusals, add_copy_guard
 from pvdm.commands.terminal.energy_options import MeasuredEnergy, add_energy
 from pvdm.commands.terminal.progress_bars import SamplingBar
 from pvdm.commands.terminal.provenance_options import add_provenance
@@ -49,6 +50,8 @@ from pvdm.video.suffixes import VIDEO_SUFFIXES, WRITABLE
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from pvdm.evaluation.copy_guard import Nearest
 
 OWN = ("sample_*", RECORD)
 """Names in a folder of samples."""
@@ -99,6 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tracks(parser)
     add_cuda_graphs(parser)
     add_sampler(parser, times="--time-grid")
+    add_copy_guard(parser)
     add_provenance(parser)
     add_energy(parser)
     parser.set_defaults(arrangement=None)
@@ -110,8 +114,8 @@ def run(options: argparse.Namespace) -> None:
         samples = together(shared, lambda: Samples(options, videos))
         samples.energy.start(samples.generator.device)
         write = _write_one if _is_file(options.output) else _write_folder
-        write(samples, options, shared)
-        logger.info("%d clip%s in %s", len(videos), "s" * (len(videos) != 1), options.output)
+        kept = write(samples, options, shared)
+        logger.info("%d clip%s in %s", kept, "s" * (kept != 1), options.output)
 
 
 def videos_of(options: argparse.Namespace) -> list[tuple[int, int]]:
@@ -169,9 +173,10 @@ class Samples:
         self.fps = rate_of(options, self.scores, self.generator)
         self.keyframes = keyframes_of(options, self.generator, self.generator.frames)
         self.tracks = tracks_of(options, self.generator, self.generator.frames, self.fps)
+        self.refusals = Refusals.of(options, self.generator, self.fps)
 
     def clips(self, shared: Processes) -> Iterator[tuple[int, Tensor]]:
-        """The clips of this process, each with its index among all: (3, t, h, w) uint8."""
+        """The clips of this process that are not refused, each with its index among all: (3, t, h, w) uint8."""
         # Cut before they are shared, so that not even rounding depends on the number of processes.
         parts = shared.share(in_parts(len(self.videos), self.options.batch_size))
         places = [place for part in parts for place in part]
@@ -181,7 +186,8 @@ class Samples:
             closing(self._sampled(places, bar)) as clips,
         ):
             for place, clip in zip(places, clips, strict=True):
-                yield place, clip
+                if self.refusals.keeps(place, clip):
+                    yield place, clip
                 bar.written()
 
     def _sampled(self, places: list[int], bar: SamplingBar) -> Iterator[Tensor]:
@@ -203,8 +209,8 @@ class Samples:
         """A record of what all clips have taken, if the options ask for it; all processes call it."""
         return self.energy.read(shared, len(self.videos) * self.generator.frames / self.fps)
 
-    def record(self, files: list[str], energy: dict[str, Any] | None) -> dict[str, Any]:
-        """The record of the clips in these files."""
+    def record(self, files: list[str], energy: dict[str, Any] | None, refused: dict[int, Nearest]) -> dict[str, Any]:
+        """The record of the clips, in these files unless they were refused."""
         prompts = self.prompts or [None] * len(self.videos)
         labels, names = self.labels or [None] * len(self.videos), self.generator.classes
         said = [
@@ -215,15 +221,18 @@ class Samples:
                 "label": names[label] if names and label is not None else label,
                 **({} if prompt is None else {"prompt": prompt}),
             }
-            for file, (seed, index), label, prompt in zip(files, self.videos, labels, prompts, strict=True)
+            for place, (file, (seed, index), label, prompt) in enumerate(
+                zip(files, self.videos, labels, prompts, strict=True)
+            )
+            if place not in refused
         ]
         found = record(self.options, self.generator, self.sampler, self.sha256, said)
-        more = {"scores": self.scores, "energy": energy}
-        return {**found, "fps": self.fps, **{name: value for name, value in more.items() if value}}
+        more = {name: value for name, value in {"scores": self.scores, "energy": energy}.items() if value}
+        return {**found, "fps": self.fps, **more, **self.refusals.record(refused, self.videos)}
 
 
-def _write_folder(samples: Samples, options: argparse.Namespace, shared: Processes) -> None:
-    """A file, or a folder of frames, for each clip."""
+def _write_folder(samples: Samples, options: argparse.Namespace, shared: Processes) -> int:
+    """A file, or a folder of frames, for each clip; returns how many."""
     suffix = "" if options.format == "png" else f".{options.format or 'mp4'}"
     names = [f"sample_{index:06d}_seed{seed}{suffix}" for seed, index in samples.videos]
     with _folder_of_all(options.output, shared, overwrite=options.overwrite, own=OWN) as folder:
@@ -232,16 +241,19 @@ def _write_folder(samples: Samples, options: argparse.Namespace, shared: Process
             video.write_video(folder / names[place], clip, **how)
             add_audio(folder / names[place], options, samples.provenance)
         energy = samples.read_energy(shared)
+        refused = samples.refusals.gathered(len(names), shared)
         if shared.is_main:
-            write_record(folder / RECORD, samples.record(names, energy))
+            write_record(folder / RECORD, samples.record(names, energy, refused))
+    return len(names) - len(refused)
 
 
-def _write_one(samples: Samples, options: argparse.Namespace, shared: Processes) -> None:
-    """One video of all clips, or one picture of their middle frames."""
+def _write_one(samples: Samples, options: argparse.Namespace, shared: Processes) -> int:
+    """One video of all clips, or one picture of their middle frames; returns of how many."""
     parts = shared.gather(list(samples.clips(shared)))
     energy = samples.read_energy(shared)
+    refused = samples.refusals.gathered(len(samples.videos), shared)
     if not shared.is_main:
-        return
+        return len(samples.videos) - len(refused)
     import torch
 
     clips = torch.stack(
@@ -255,8 +267,9 @@ def _write_one(samples: Samples, options: argparse.Namespace, shared: Processes)
         how = {"fps": samples.fps, "overwrite": options.overwrite, "values": samples.generator.stored_values}
         video.write_video(options.output, whole, provenance=samples.provenance, **how)
         add_audio(options.output, options, samples.provenance)
-    names = [options.output.name] * len(clips)
-    write_record(_record_of(options.output), samples.record(names, energy), overwrite=options.overwrite)
+    names = [options.output.name] * len(samples.videos)
+    write_record(_record_of(options.output), samples.record(names, energy, refused), overwrite=options.overwrite)
+    return len(clips)
 
 
 def _write_picture(samples: Samples, picture: Tensor, options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -146,7 +147,7 @@ class VideoClips(ClipSource):
 
     def _read(self, index: int, video: Video) -> Tensor:
         """(3, t, h, w) uint8."""
-        turn = index - self.numbers.index(self.numbers[index])
+        turn = index - bisect_left(self.numbers, self.numbers[index])
         indices = self.first_frame(self.numbers[index], turn) + self.stride * np.arange(self.frames)
         indices = indices % video.info.frames if self.videos.loop else indices
         return self.scaling(read_frames(video.path, indices, info=video.info, size=self.scaling.size))
