@@ -24,6 +24,8 @@ EXTRAS = {
     "decord": "a second reader of video files",
     "energy": "grams of CO2 of the electricity that work takes, by country",
     "efficientnet": "a network of pictures that needs no download, for labels and metrics",
+    "onnx": "models as ONNX graphs, also for a browser",
+    "provenance": "signed manifests that say what made a file",
     "search": "search of hyperparameters, pvdm tune",
     "studio": "the studio in a browser, and its jobs for programs",
     "text": "text encoders, caption models and sound encoders by transformers",
