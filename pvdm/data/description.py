@@ -26,12 +26,14 @@ class DataCard:
         source: Origin of the data set, and whom to cite.
         license: Terms of use.
         preprocessing: Previous processing of the videos.
+        people: Who can be seen in the videos, and whether they agreed to this use.
     """
 
     name: str | None = None
     source: str | None = None
     license: str | None = None
     preprocessing: str | None = None
+    people: str | None = None
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

@@ -48,6 +48,14 @@ found = generator.reconstruct(clips)  # (b, 3, {frames}, {height}, {width}), uin
 {commands}
 ```"""
 
+INTENDED_USE = """For research, teaching and creative work that says how its videos were made. It is not meant to \
+{verb} video that passes for a record of what happened, or that shows real people without their consent. Files that \
+`pvdm` writes name the model in their metadata and, once `pvdm provenance keygen` has set up a key, in a signed C2PA \
+manifest; `--watermark` also marks the pixels, and `--refuse-copies` leaves out copies of the training data."""
+
+PEOPLE_UNKNOWN = """Not recorded. Whether people can be seen in the training data, and whether they agreed to this \
+use, is not known from this model; until its author says so, assume that they can and that they did not."""
+
 CITATION = """```bibtex
 @inproceedings{yu2023video,
   title = {Video Probabilistic Diffusion Models in Projected Latent Space},
@@ -75,6 +83,8 @@ def model_card(
         "Training data": _training_data(config.get("data")),
         "Energy": _energy(config.get("energy", ())),
         "Use": _use(config),
+        "Intended use": INTENDED_USE.format(verb="restore and compress" if config["denoiser"] is None else "generate"),
+        "People in the data": _people(config.get("data")),
         "Limits": "\n".join(f"* {limit}" for limit in _limits(config)),
         "Evaluation": "No results are recorded with this model.",
         "License": plain(license) if license else "Not stated; ask the author of this model.",
@@ -190,7 +200,14 @@ def _training_data(data: Mapping[str, Any] | None) -> str:
     missing = [name for name in ("name", "source", "license") if not card.get(name)]
     gap = f"\n\nNot recorded: {', '.join(missing)}." if missing else ""
     rest = {name: value for name, value in data.items() if name not in ("card", "files")}
-    return _table([*_facts(card), *_facts(rest)]) + gap
+    shown = {name: value for name, value in card.items() if name != "people"}
+    return _table([*_facts(shown), *_facts(rest)]) + gap
+
+
+def _people(data: Mapping[str, Any] | None) -> str:
+    """What the data card says of the people who can be seen, or that it does not."""
+    said = ((data or {}).get("card") or {}).get("people")
+    return plain(said) if said else PEOPLE_UNKNOWN
 
 
 def _energy(records: Sequence[Mapping[str, Any]]) -> str:

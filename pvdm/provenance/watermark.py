@@ -29,9 +29,8 @@ KEY = "PVDM_WATERMARK_KEY"
 LOWEST, HIGHEST = 32, 110
 """Radius of the band in the plane of DCT indices, half periods per height and width."""
 
-PSNR, SMALL_PSNR, SMALL = 43.0, 40.2, 128
-"""dB between a frame and the same with a watermark, and that where a side has fewer pixels than the third number, as
-they hold less; a little more where pixels are cut off at black or white."""
+PSNR = 43.0
+"""dB between a frame and the same with a watermark; a little more where pixels are cut off at black or white."""
 
 WINDOW, FLAT, MOST = 9, 3.0, 8.0
 """Pixels over which the standard deviation is measured that hides the watermark; its strength in flat areas, and its
@@ -72,8 +71,7 @@ class Watermark:
 
     def _marked(self, frames: Tensor, pattern: Tensor) -> Tensor:
         change = pattern * hiding(luma(frames))
-        level = SMALL_PSNR if min(frames.shape[-2:]) < SMALL else PSNR
-        change *= 255 / 10 ** (level / 20) / change.square().mean().sqrt().clamp(min=1e-6)
+        change *= 255 / 10 ** (PSNR / 20) / change.square().mean().sqrt().clamp(min=1e-6)
         return (frames.float() + change).round().clamp(0, 255).byte()
 
 

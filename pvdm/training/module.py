@@ -164,7 +164,8 @@ class GeneratorTraining(FiniteUpdates):
         now = self.generator.data
         if not before or not now or not self.trainer.is_global_zero or self.trainer.state.fn != TrainerFn.FITTING:
             return
-        names = [name for name in ("layout", "split", "part", "card", "videos") if before.get(name) != now.get(name)]
+        compared = ("layout", "split", "part", "card", "videos")
+        names = [name for name in compared if _set(before.get(name)) != _set(now.get(name))]
         if names:
             changes = (f"{name} was {before.get(name)} and is {now.get(name)}" for name in names)
             logger.warning("resuming with other data: %s", "; ".join(changes))
@@ -216,3 +217,8 @@ def _classes_of(data: ClipCollection, count: int) -> tuple[str, ...]:
             "move some into the folders of their classes, or leave model.denoiser.classes out",
         )
     return tuple(data.classes)
+
+
+def _set(value: Any) -> Any:
+    """A record without what is not set: older ones may lack it."""
+    return {name: one for name, one in value.items() if one is not None} if isinstance(value, Mapping) else value

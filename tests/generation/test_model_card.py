@@ -49,6 +49,20 @@ def test_the_front_matter_is_the_hub_s(config):
     assert "license" not in ModelCard(model_card(config)).data.to_dict()
 
 
+def section(card: str, title: str) -> str:
+    return card.partition(f"\n## {title}\n\n")[2].partition("\n\n## ")[0]
+
+
+def test_it_says_what_it_is_for_and_whom_the_data_show(config):
+    card = model_card({**config, "data": DATA})
+    assert "not meant to generate video that passes for a record" in section(card, "Intended use")
+    assert section(card, "People in the data").startswith("Not recorded. Whether people can be seen")
+    people = {**DATA["card"], "people": "three *actors*, who agreed in writing"}
+    card = model_card({**config, "data": {**DATA, "card": people}})
+    assert section(card, "People in the data") == "three \\*actors\\*, who agreed in writing"
+    assert "people" not in rows(card)
+
+
 @pytest.mark.parametrize("license", ["a: b", "- x", "no", "'\"", "{a}", "é # c", "---"])
 def test_any_license_survives_yaml(config, license):
     assert ModelCard(model_card(config, license=license)).data.license == license

@@ -13,6 +13,7 @@ from studio.job_client import done, post, refused, studio_client
 
 from pvdm.cli import main
 from pvdm.errors import InputError
+from pvdm.provenance import Provenance, read_fields
 from pvdm.studio.replays.replay_file import read_replay, weights_digest
 from pvdm.studio.streams.clip_batch import ClipRequest, make_clips
 
@@ -66,6 +67,13 @@ def _add_clip(stream, generator) -> None:
         parent=head.id if head else None,
     )
     stream.timeline.add(make_clips(generator, [request])[0])
+
+
+def test_an_export_says_what_made_it_and_whether_pictures_were_given(client, stream, generator, tmp_path, monkeypatch):
+    monkeypatch.setattr(generator, "provenance", Provenance("own", "0" * 64))
+    for clips, kind in (([1, 2], "trainedAlgorithmicMedia"), ([3], "compositeWithTrainedAlgorithmicMedia")):
+        (tmp_path / "a.gif").write_bytes(export(client, stream, clips, "gif")["stream.gif"])
+        assert read_fields(tmp_path / "a.gif")["source_type"].endswith(f"/{kind}")
 
 
 def export(client, stream, clips: list[int], kind: str) -> dict[str, bytes]:
