@@ -83,6 +83,8 @@ class DenoiseGraph(nn.Module):
 
     def forward(self, *values: Tensor) -> Tensor:
         """values: those of `denoise_inputs` -> (b, c, l)."""
+        for value in values:  # of the same batch, which a trace cannot know
+            torch._check(value.shape[0] == values[0].shape[0])
         (z, t), parts = values[:2], {part_name(i.name): value for i, value in zip(self.inputs, values, strict=True)}
         condition = Condition(**{name: value for name, value in parts.items() if name not in ("z", "t")})
         return self.denoiser(z, t, condition).float()
