@@ -29,6 +29,7 @@ from pvdm.data.mixing.mixed_collection import collection_of
 from pvdm.diffusion import Condition, SamplerConfig, VideoNoise
 from pvdm.evaluation.features.detectors import load_detector
 from pvdm.evaluation.results import versions
+from pvdm.evaluation.video_figures import frame_difference
 from pvdm.generation import VideoGenerator
 from pvdm.generation.long_video.anchor import Anchor
 from pvdm.generation.long_video.parallel_clips import ParallelVideo
@@ -78,7 +79,7 @@ def drift(generator: VideoGenerator, options: argparse.Namespace, way: str) -> d
     quarters = [part.mean(1) for part in (first_quarter(colors), last_quarter(colors))]
     first, last = (part.mean(1) for part in (first_quarter(features), last_quarter(features)))
     apart = torch.cdist(first, first)
-    motion = clips.double().diff(dim=3).abs().mean((0, 2, 3, 4, 5))
+    motion = torch.stack([frame_difference(column).mean() for column in clips.unbind(1)])
     return {
         "colors": (quarters[0] - quarters[1]).abs().sum(1).mean().item() / 2,
         "identity": ((first - last).norm(dim=1).mean() / (apart.sum() / (len(apart) ** 2 - len(apart)))).item(),
@@ -115,7 +116,7 @@ def quality(generator: VideoGenerator, options: argparse.Namespace, way: str) ->
     videos, frames = videos_of(generator, way, options, seed=1), generator.frames
     rows = [detector(part).double().numpy() for part in videos[:, :, -frames:].split(BATCH)]
     distances = real.space.distances(np.concatenate(rows), np.arange(len(videos)))
-    differences = videos.double().diff(dim=2).abs().mean((1, 3, 4))
+    differences = torch.stack([video.double().diff(dim=1).abs().mean((0, 2, 3)) for video in videos])
     stride = 2 * frames - 1
     ends = range(frames, options.frames, frames)
     if way == "parallel":
@@ -200,7 +201,7 @@ def plot(source: Path, picture: Path) -> None:
         axes.plot(np.linspace(0, values["frames"], len(curve), endpoint=False), curve, label=name)
     axes.set(xlabel="frame", ylabel="colors that changed", ylim=(0, None), xlim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     figure.savefig(picture, dpi=110)
 
 

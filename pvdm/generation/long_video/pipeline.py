@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing, nullcontext
 
 import torch
 from torch import Tensor
@@ -38,7 +38,8 @@ def pipelined(
         device: Where latents are sampled.
         decode_device: Where they are decoded.
     """
-    with _of_device(decode, decode_device) as run:
+    is_on_cpu = device.type == decode_device.type == "cpu"
+    with in_a_process(decode) if is_on_cpu else nullcontext(decode) as run:
 
         def decoded(check: Callable[[], None]) -> Iterator[Tensor]:
             with closing(_sampled(latents, progress, check, device)) as sampled:
@@ -65,7 +66,3 @@ def _sampled(
         return latents(report)
 
     return prefetch(produce, device=device)
-
-
-def _of_device(decode: Decode, device: torch.device) -> AbstractContextManager[Decode]:
-    return in_a_process(decode) if device.type == "cpu" else nullcontext(decode)
