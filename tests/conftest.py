@@ -47,9 +47,10 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where this test's indices of videos are kept: nothing is written into the user's home, and no key taken."""
-    monkeypatch.setenv("PVDM_CACHE", str(tmp_path / "pvdm-cache"))
-    monkeypatch.setenv("PVDM_PROVENANCE", str(tmp_path / "pvdm-provenance"))
-    return tmp_path / "pvdm-cache"
+    folder = tmp_path.with_name(f"{tmp_path.name}-cache")  # not among the files of the test
+    monkeypatch.setenv("PVDM_CACHE", str(folder))
+    monkeypatch.setenv("PVDM_PROVENANCE", str(folder / "provenance"))
+    return folder
 
 
 @pytest.fixture

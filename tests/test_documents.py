@@ -36,6 +36,8 @@ OTHERS = {
     "parts",
     "python",
     "index-url",
+    "kinds",
+    "webgpu",
 }
 """Options of SLURM, of torchrun, of TensorBoard, of pip, of a strategy, and of docs/benchmarks/gpu.sh."""
 CONTINUED = " ..."

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvdm.cli_parser import COMMANDS, CommandParser, nearest
-from pvdm.commands.terminal import selection_comparison as comparing
+from pvdm.commands.studies import selection_comparison as comparing
 from pvdm.commands.terminal.export_option import add_export_option, export_chosen
 from pvdm.commands.terminal.shared_options import positive
 from pvdm.curation.curation_plan import SCAN_STEPS, Plan, Shard

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pvdm.cli_parser import CommandParser, finite
+from pvdm.commands.studies.served_study import HOST, PORT, result_of, serve
 from pvdm.commands.terminal.condition_options import add_prompt, add_scores
-from pvdm.commands.terminal.served_study import HOST, PORT, result_of, serve
 from pvdm.commands.terminal.shared_options import (
     add_device,
     add_precision,
@@ -170,7 +170,7 @@ def _write(options: argparse.Namespace, sources: Mapping[str, str], questions: M
     """Samples models, and writes the study."""
     from tqdm import tqdm
 
-    from pvdm.commands.terminal.study_sources import study_samples
+    from pvdm.commands.studies.study_sources import study_samples
     from pvdm.evaluation.preferences.study_folder import write_study
 
     samples = tqdm(study_samples(options, sources, options.output / SAMPLES), desc="videos", unit="sample")

@@ -21,7 +21,9 @@ from pvdm.conditions.text import check_prompt
 from pvdm.conditions.tracks import Tracks
 from pvdm.diffusion import Condition
 from pvdm.errors import InputError
+from pvdm.generation import model_files as files
 from pvdm.generation.stored_model import StoredModel
+from pvdm.runtime.finite import first_not_finite, is_finite
 
 Label = int | str
 """A class: its index from 0, its name, or its index written as text."""
@@ -43,6 +45,16 @@ logger = logging.getLogger(__name__)
 
 class ConditionedModel(StoredModel):
     """Makes conditions; its arguments are those of `StoredModel`."""
+
+    def check_result(self, values: Tensor, doing: str) -> Tensor:
+        """Returns the values, floats; InputError that names the model if they are not finite. Waits for the device."""
+        if not is_finite(values):
+            name = first_not_finite(self.state_dict())
+            problem = f"{doing} with {self.source} gave values that are not finite (NaN or infinity)"
+            if name:
+                raise InputError(f"{problem}, as its {name} is not", files.DIVERGED)
+            raise InputError(problem, "try {precision=32}, or guidance of less weight")
+        return values
 
     def class_labels(self, labels: Label | Sequence[Label], videos: int) -> Tensor:
         """Indices (videos,) int64 of classes, one for each video or one for all, given by index or name."""

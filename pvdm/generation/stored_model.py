@@ -32,9 +32,9 @@ from pvdm.files.atomic_write import replacing
 from pvdm.generation import model_files as files
 from pvdm.generation.acceleration.fast_inference import speed_up
 from pvdm.generation.model_card import model_card
-from pvdm.generation.runtimes.graph_runtime import use_graphs
+from pvdm.generation.runtimes.graph_runtime import check_asked, use_graphs
 from pvdm.generation.stored_config import AnyDenoiserConfig, denoiser_config, denoiser_fields
-from pvdm.runtime.finite import check_finite, first_not_finite, is_finite
+from pvdm.runtime.finite import check_finite
 from pvdm.video.series.stored_values import StoredValues
 
 if TYPE_CHECKING:
@@ -262,24 +262,19 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
 
         Args:
             path: Of the folder, or its name.
-            runtime: What runs it: "torch", or "onnxruntime" or "torch-export" for a folder of graphs (`pvdm export
-                --format`); by default what the folder is for. InputError if it is for another. A program of
-                torch.export may run any code when it is loaded, so that one must be asked for.
+            runtime: What runs it: "torch", or "onnxruntime" or "torch-export" for a folder of graphs; by default what
+                the folder is for. InputError as of `check_asked`.
             download: Goes to `huggingface_hub.snapshot_download` (revision, token, cache_dir, ...).
         """
         folder = files.resolve_folder(path, **download)
         config = files.read_config(folder)
         held = files.runtime_of(config)
-        if runtime not in (None, held):
-            raise InputError(f"{path} is for the runtime {held}, not {runtime}", "export it with another --format")
-        if held == "torch-export" and runtime is None:
-            problem = f"{path} holds programs of torch.export, which may run any code when they are loaded"
-            raise InputError(problem, 'load it by from_pretrained(..., runtime="torch-export") if you trust its source')
+        check_asked(path, held, runtime)
+        with torch.device("cpu" if held == files.TORCH else "meta"):  # sizes without memory
+            model = cls.from_config(config).eval()
         if held == files.TORCH:
-            model = cls.from_config(config).load_weights(files.read_weights(folder))
+            model.load_weights(files.read_weights(folder))
         else:
-            with torch.device("meta"):  # sizes without memory
-                model = cls.from_config(config).eval()
             use_graphs(model, folder, held)
         model.source, model.runtime = str(path), held
         return model
@@ -320,16 +315,6 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             super().save_pretrained(temporary, config=hub.get("config"), model_card_kwargs=hub.get("model_card_kwargs"))
         return self.push_to_hub(**push_options) if push else None
 
-    def check_result(self, values: Tensor, doing: str) -> Tensor:
-        """Returns the values, floats; InputError that names the model if they are not finite. Waits for the device."""
-        if not is_finite(values):
-            name = first_not_finite(self.state_dict())
-            problem = f"{doing} with {self.source} gave values that are not finite (NaN or infinity)"
-            if name:
-                raise InputError(f"{problem}, as its {name} is not", files.DIVERGED)
-            raise InputError(problem, "try {precision=32}, or guidance of less weight")
-        return values
-
     def _of_half_precision(self) -> Self:
         """A copy that is stored as float16; InputError if a weight exceeds its range."""
         check_finite(self.state_dict(), self.source, files.DIVERGED)
@@ -346,9 +331,8 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
             if value.is_floating_point() and value.dtype.itemsize < 4
         }
         if coarse and self.stored_dtype == torch.float32:
-            logger.warning(
-                "%s weights are stored as float32, which does not make them more exact", " and ".join(sorted(coarse))
-            )
+            kinds = " and ".join(sorted(coarse))
+            logger.warning("%s weights are stored as float32, which does not make them more exact", kinds)
         stored = {
             name: value.to(self.stored_dtype) if value.is_floating_point() else value for name, value in weights.items()
         }

@@ -14,7 +14,7 @@ import yaml
 from data.catalogue.small_catalogues import write_catalogue
 
 from pvdm.cli import main
-from pvdm.commands.terminal.selection_comparison import (
+from pvdm.commands.studies.selection_comparison import (
     add_compare_arguments,
     add_elo_arguments,
     run_compare,

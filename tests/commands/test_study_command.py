@@ -12,7 +12,7 @@ import torch
 
 from pvdm.cli import main
 from pvdm.commands import study
-from pvdm.commands.terminal import study_sources
+from pvdm.commands.studies import study_sources
 from pvdm.diffusion import SamplerConfig
 from pvdm.evaluation.preferences.study_store import StudyStore
 from pvdm.video import probe, read_video, write_video

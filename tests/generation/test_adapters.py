@@ -167,7 +167,7 @@ def test_samples_with_an_adapter_are_those_of_the_merged_model(tmp_path):
     path = stored(generator, tmp_path / "a.safetensors")
     generator.load_adapter(path, 0.5)
     generator.save_pretrained(tmp_path / "merged")
-    given = ["--num-videos", "1", "--steps", "2", "--device", "cpu", "--format", "gif"]
+    given = ["--num-videos", "1", "--steps", "2", "--device", "cpu", "--format", "gif", "--no-provenance"]
     assert main(["sample", str(tmp_path / "merged"), *given, "--output", str(tmp_path / "wanted")]) == 0
     adapted = ["sample", str(tmp_path / "model"), *given, "--adapter", f"{path}:0.5"]
     assert main([*adapted, "--output", str(tmp_path / "found")]) == 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from itertools import islice
+from threading import current_thread, main_thread
 
 from pvdm.curation.engines.local_processes import KILLED
 from pvdm.curation.engines.task import Task, perform
@@ -62,8 +64,11 @@ class RayCluster:
         if ray.is_initialized():
             return
         local = {} if self.address else {"num_cpus": self.workers, "include_dashboard": False}
+        handler = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(self.address, log_to_driver=False, logging_level="ERROR", **local)
         except (ConnectionError, ValueError, RuntimeError) as error:
             where = self.address or "this machine"
             raise InputError(f"there is no Ray cluster at {where} ({error})", "check the address") from error
+        if handler is not None and current_thread() is main_thread():
+            signal.signal(signal.SIGTERM, handler)  # Ray puts its own there, for good

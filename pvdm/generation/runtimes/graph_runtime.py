@@ -107,6 +107,18 @@ class GraphDenoiser(nn.Module):
         return []
 
 
+def check_asked(path: str | Path, held: str, runtime: str | None) -> None:
+    """InputError if a folder for the runtime `held` is asked for by another.
+
+    Also if one of torch.export is not asked for by its name, since its programs may run any code when they are loaded.
+    """
+    if runtime not in (None, held):
+        raise InputError(f"{path} is for the runtime {held}, not {runtime}", "export it with another --format")
+    if held == "torch-export" and runtime is None:
+        problem = f"{path} holds programs of torch.export, which may run any code when they are loaded"
+        raise InputError(problem, 'load it by from_pretrained(..., runtime="torch-export") if you trust its source')
+
+
 def use_graphs(model: StoredModel, folder: Path, runtime: str) -> None:
     """Puts the graphs of an exported folder in place of the networks of a model, whose weights are not read.
 

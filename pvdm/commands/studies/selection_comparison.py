@@ -6,7 +6,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from pvdm.commands.terminal.served_study import PORT, result_of, serve
+from pvdm.commands.studies.served_study import PORT, result_of, serve
 from pvdm.commands.terminal.shared_options import add_device, device_of, natural, positive
 from pvdm.files.atomic_write import replacing
 
