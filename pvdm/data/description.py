@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -34,6 +34,10 @@ class DataCard:
     license: str | None = None
     preprocessing: str | None = None
     people: str | None = None
+
+    def described(self) -> dict[str, str | None]:
+        """By name; without `people` where nothing is said of them, as in models of before there was such an entry."""
+        return {name: value for name, value in asdict(self).items() if name != "people" or value is not None}
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,7 @@ class VideoCollection(ClipCollection):
             "layout": self.layout,
             "split": self.splits.split if self.layout == "ucf101" else None,
             "part": self.part,
-            "card": asdict(self.card),
+            "card": self.card.described(),
             "videos": {
                 "training": len(self.training.videos),
                 "validation": len(good.of(splits.validation).videos),

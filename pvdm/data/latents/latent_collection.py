@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +109,7 @@ class LatentCollection(ClipCollection):
 
     def describe(self) -> dict[str, Any]:
         """Description of the videos, with the user's own card instead of theirs; after `setup`."""
-        card = {name: text for name, text in asdict(self.card).items() if text is not None}
+        card = {name: text for name, text in self.card.described().items() if text is not None}
         names = ("stride", "flips", "dtype", "precision", "hints", "scores")
         settings = {name: self.plan.settings[name] for name in names if name in self.plan.settings}
         return {

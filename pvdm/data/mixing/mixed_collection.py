@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from pvdm.data.collection import ClipCollection
@@ -97,7 +96,7 @@ class MixedCollection(ClipCollection):
             "layout": "mix",
             "split": None,
             "part": None,
-            "card": asdict(self.card),
+            "card": self.card.described(),
             "videos": {name: counts[name] for name in sets[0]["videos"]},
             "classes": None if self.classes is None else len(self.classes),
             "files": fingerprint(paths),
