@@ -7,7 +7,8 @@ VIDEO_SUFFIXES = (
     *(".nut", ".y4m", ".mjpeg", ".mjpg", ".ivf", ".gif", ".apng"),
 )
 TIFF_SUFFIXES = (".tif", ".tiff")
-SERIES_SUFFIXES = (".npy", ".npz", *TIFF_SUFFIXES)
+ARRAY_SUFFIXES = (".npy", ".npz")
+SERIES_SUFFIXES = (*ARRAY_SUFFIXES, *TIFF_SUFFIXES)
 """Image series, whose values may have more than 8 bits; a TIFF file of one picture is a frame, not a series."""
 
 WRITABLE = (".mp4", ".webm", ".gif", ".webp", *SERIES_SUFFIXES)

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from data.small_layouts import touch
 
@@ -126,3 +127,11 @@ def test_real_layouts(shared_data):
     assert len(find_videos(shared_data / "UCF-101")) == 150
     sky = find_videos(shared_data / "sky_timelapse")
     assert len(sky) == 49 and all(path.is_dir() for path in sky)
+
+
+def test_arrays_beside_frames_are_no_videos(tmp_path, make_frame_folder):
+    make_frame_folder("clip", frames=3)
+    np.save(tmp_path / "clip" / "poses.npy", np.zeros((3, 16, 16), np.float32))
+    assert find_videos(tmp_path) == [tmp_path / "clip"]
+    np.save(tmp_path / "scan.npy", np.zeros((3, 16, 16), np.uint16))
+    assert find_videos(tmp_path) == [tmp_path / "clip", tmp_path / "scan.npy"]

@@ -97,7 +97,8 @@ def test_frames_by_number_are_those_of_the_file(tmp_path):
         (np.zeros((12, 16)), "holds an array of shape (12, 16); give frames of one size with axes"),
         (np.zeros((2, 3, 4, 4)), "holds an array of shape (2, 3, 4, 4)"),
         (np.zeros((2, 4, 4), complex), "holds values of type complex128"),
-        (np.full((2, 4, 4), np.nan), "holds values that are not finite"),
+        (np.zeros((16, 3, 4)), "whose pictures have sides below 8"),
+        (np.full((2, 8, 8), np.nan), "holds values that are not finite"),
         (np.array([{}]), "cannot be read (ValueError: array can't be memory-mapped"),
     ],
 )

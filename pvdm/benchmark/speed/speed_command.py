@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
-import platform
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,6 +28,7 @@ from pvdm.evaluation.results import hardware, versions, write_document
 from pvdm.files.atomic_write import check_output_file
 from pvdm.generation import VideoGenerator
 from pvdm.runtime.precision import warn_of_slow_bfloat16
+from pvdm.runtime.processor import cpu_name
 
 logger = logging.getLogger(__name__)
 
@@ -198,16 +197,7 @@ def machine(device: torch.device) -> dict[str, Any]:
     """JSON-able: the device, the processor by name, the instructions that PyTorch uses, and its threads."""
     return {
         **hardware(device),
-        "processor": _processor(),
+        "processor": cpu_name(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
     }
-
-
-def _processor() -> str:
-    """Its name on Linux; elsewhere what the platform says."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

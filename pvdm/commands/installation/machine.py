@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 import shutil
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from pvdm.commands.installation.finding import Finding, amount
 from pvdm.errors import one_line
+from pvdm.runtime.processor import cpu_name
 
 DRIVER = Path("/proc/driver/nvidia/version")
 SHARED = Path("/dev/shm")
@@ -33,13 +33,6 @@ def device_findings() -> Iterator[Finding]:
         remedy = "start the container with --shm-size=8g, or train with --data.workers 0" if is_small else ""
         yield Finding("/dev/shm", f"{amount(size)} for workers", "absent" if is_small else "ok", remedy)
     yield from _gpus()
-
-
-def cpu_name() -> str:
-    """As the processor calls itself."""
-    path = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.*)", path.read_text(encoding="utf-8")) if path.is_file() else None
-    return found[1].strip() if found else platform.processor() or platform.machine()
 
 
 def _gpus() -> Iterator[Finding]:

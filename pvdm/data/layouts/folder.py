@@ -15,9 +15,9 @@ from pvdm.video.decoding.frame_folder import frame_names, is_animation
 from pvdm.video.series.series_file import is_stack
 from pvdm.video.suffixes import (
     ANIMATION_SUFFIXES,
+    ARRAY_SUFFIXES,
     FRAME_SUFFIXES,
     OTHER_MEDIA_SUFFIXES,
-    SERIES_SUFFIXES,
     TIFF_SUFFIXES,
     VIDEO_SUFFIXES,
 )
@@ -182,13 +182,14 @@ def _refuse(error: OSError) -> None:
 def _taken(folder: Path, names: Sequence[str]) -> list[Path]:
     """The video files directly in a folder, or else its image series, or, if there are frames alone, the folder itself.
 
-    GIFs among them are videos where they move and there are more of them than of other pictures.
+    Arrays are image series where there are more of them than of frames; beside frames they say something else. GIFs
+    among frames are videos where they move and there are more of them than of other pictures.
     """
     if files := [folder / name for name in names if name.lower().endswith(FILES)]:
         return files
-    if series := _series(folder, names):
-        return series
     frames = frame_names(names)
+    if series := _series(folder, names, frames):
+        return series
     animations = [folder / name for name in names if name.lower().endswith(ANIMATION_SUFFIXES)]
     is_of_animations = len(animations) > len(set(frames) - {path.name for path in animations})
     if is_of_animations and any(map(is_animation, animations[:1])):
@@ -196,12 +197,14 @@ def _taken(folder: Path, names: Sequence[str]) -> list[Path]:
     return [folder] if frames else []
 
 
-def _series(folder: Path, names: Sequence[str]) -> list[Path]:
+def _series(folder: Path, names: Sequence[str], frames: Sequence[str]) -> list[Path]:
     """The image series among the names of a folder; TIFF files are some if the first is a stack, else frames."""
     tiffs = sorted(name for name in names if name.lower().endswith(TIFF_SUFFIXES))
+    arrays = [name for name in names if name.lower().endswith(ARRAY_SUFFIXES)]
     are_stacks = any(is_stack(folder / name) for name in tiffs[:1])
-    suffixes = SERIES_SUFFIXES if are_stacks else tuple(set(SERIES_SUFFIXES) - set(TIFF_SUFFIXES))
-    return [folder / name for name in names if name.lower().endswith(suffixes)]
+    pictures = set(frames) - set(tiffs) if are_stacks else frames
+    found = (tiffs if are_stacks else []) + (arrays if len(arrays) > len(pictures) else [])
+    return [folder / name for name in names if name in set(found)]
 
 
 def suffixes_of(names: Iterable[str], known: tuple[str, ...]) -> list[str]:

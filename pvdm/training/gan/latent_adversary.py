@@ -120,10 +120,13 @@ class LatentAdversary(nn.Module):
         return ramp * self.adaptive_weight * self.config.weight
 
     def step(self) -> dict[str, Tensor]:
-        """Updates the heads after the batches of an update; returns scalars to log, by name."""
+        """Updates the heads after the batches of an update, unless their gradient is not finite.
+
+        Returns scalars to log, by name.
+        """
         average_over_ranks([value.grad for value in self.heads.parameters()])
-        clip_gradient(self.heads.parameters(), self.config.clip_norm)
-        self.optimizer.step()
+        if clip_gradient(self.heads.parameters(), self.config.clip_norm).isfinite():
+            self.optimizer.step()
         self.schedule.step()
         means = self.means.take()
         self.adaptive_weight.copy_(adaptive_weight(*(means.pop(name) for name in NORMS)))

@@ -24,6 +24,8 @@ DESCRIPTION = 270
 """The tag ImageDescription of TIFF."""
 AT_ONCE = 64
 """Frames whose smallest and largest value are sought together."""
+SMALLEST_SIDE = 8
+"""Pixels; arrays of less, such as the poses of a camera, are no pictures."""
 REMEDY = "give frames of one size with axes (time, height, width), or (time, height, width, 3) for color"
 
 
@@ -42,6 +44,9 @@ class Series:
             raise InputError(f"{path} holds values of type {frames.dtype}", "give whole or real numbers")
         if not (len(self.shape) == 3 or (len(self.shape) == 4 and self.shape[3] == 3)) or min(shape) < 1:
             raise InputError(f"{path} holds an array of shape {shape}", REMEDY)
+        if min(self.shape[1:3]) < SMALLEST_SIDE:
+            problem = f"{path} holds an array of shape {shape}, whose pictures have sides below {SMALLEST_SIDE}"
+            raise InputError(problem, REMEDY)
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Frames at the indices: (n, h, w) or (n, h, w, 3); InputError for values that are not finite."""

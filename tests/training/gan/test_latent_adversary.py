@@ -78,6 +78,15 @@ def test_the_heads_learn_to_tell_made_latents_from_real_ones(network):
     assert losses[-1] < 0.5 * losses[0]
 
 
+def test_a_gradient_that_is_not_finite_leaves_the_heads_as_they_are(network):
+    adversary = LatentAdversary(LatentAdversaryConfig(), network)
+    judged(network, adversary, [True, True, True])
+    next(adversary.heads.parameters()).grad[0] = torch.nan
+    before = [value.clone() for value in adversary.heads.parameters()]
+    adversary.step()
+    assert all(map(torch.equal, before, adversary.heads.parameters()))
+
+
 def test_a_unet_is_judged_by_its_down_path_and_middle():
     sizes = UNetConfig(2, SHAPE, 32, (1, 1), 1, (1,), 2)
     network = TriplaneUNet(sizes)
