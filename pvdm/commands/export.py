@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvdm.cli_parser import finite
-from pvdm.commands.terminal.shared_options import add_output, positive
+from pvdm.commands.terminal.shared_options import add_output, natural, positive
 from pvdm.errors import InputError
 from pvdm.files.atomic_write import check_output
 from pvdm.generation.model_files import check_model
@@ -64,6 +64,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="search the timesteps at which this model makes clips best in these numbers of steps, such as 4 8; the "
         "exported model takes them",
     )
+    parser.add_argument(
+        "--skip-block",
+        type=natural,
+        metavar="N",
+        help="block of the joint transformer, counted from 0, without which the exported model guides itself",
+    )
+    parser.add_argument(
+        "--autoguidance",
+        type=finite,
+        metavar="WEIGHT",
+        help="weight by which --skip-block guides (default: 1)",
+    )
     parser.add_argument("--half-precision", action="store_true", help="store float16 weights, half the size")
 
 
@@ -76,6 +88,8 @@ def run(options: argparse.Namespace) -> None:
     generator = VideoGenerator.load(options.model)
     if options.ema_length is not None:
         _average_anew(generator, options.model, options.ema_length)
+    if options.skip_block is not None or options.autoguidance is not None:
+        _guide(generator, options)
     if options.search_steps:
         _search(generator, options.search_steps)
     WRITERS[options.format](generator, options)
@@ -141,6 +155,16 @@ def _search(generator: VideoGenerator, counts: Sequence[int]) -> None:
         logger.info("%d steps: %s, error %.4f, and %.4f before", count, found.times, found.error, found.usual)
     times = tuple(kept[count] for count in sorted(kept))
     generator.diffusion = replace(generator.diffusion, searched_times=times)
+
+
+def _guide(generator: VideoGenerator, options: argparse.Namespace) -> None:
+    """Makes the model guide itself by leaving out a block; InputError if it cannot."""
+    if options.skip_block is None:
+        raise InputError("--autoguidance is given without --skip-block", "give both, or leave it out")
+    weight = 1.0 if options.autoguidance is None else options.autoguidance
+    if weight <= 0:
+        raise InputError(f"--autoguidance is {weight:g}", "give a weight above 0")
+    generator.guide_without(options.skip_block, weight)
 
 
 def _average_anew(generator: VideoGenerator, checkpoint: str, length: float) -> None:

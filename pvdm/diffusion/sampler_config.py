@@ -73,7 +73,8 @@ class SamplerConfig:
         autoguidance: Weight w of guidance by a weak version of the model, (1 + w) * own - w * weak (arXiv 2406.02507).
             It needs no condition. 0 turns it off; by default as the model says (`DiffusionConfig.autoguidance`).
         weak_model: The weak model: exported folder, checkpoint, or a name, such as an early checkpoint or a smaller
-            model of the same latents; by default the model's own early weights, if it holds them.
+            model of the same latents; or "block:2", the joint transformer itself without this block, counted from 0
+            (arXiv 2411.18664); by default the model's own guide, if it has one.
         guidance_interval: Lowest and highest noise, sigma / alpha, at which the model is guided in any way (arXiv
             2404.07724); by default at all.
     """

@@ -31,6 +31,8 @@ class DiffusionConfig:
         autoguidance: Weight of guidance by the model's own early weights, its `guide`, that sampling has by default
             (Karras et al. 2024, arXiv 2406.02507); training then keeps them, see `AveragedWeights`. 0, as released, is
             a model without a guide.
+        skipped_block: Number, from 0, of a block of the joint transformer: the guide then is the denoiser itself
+            without this block (Hyung et al. 2024, arXiv 2411.18664), and no early weights are kept.
         searched_times: Timesteps of UniPC that were searched for this model (`pvdm export --search-steps`), each tuple
             for as many steps.
     """
@@ -41,6 +43,7 @@ class DiffusionConfig:
     prediction: Parameterization = "eps"
     border_fade: int = 0
     autoguidance: float = 0.0
+    skipped_block: int | None = None
     searched_times: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
@@ -58,6 +61,9 @@ class DiffusionConfig:
             raise ArgumentError(f"border_fade is {self.border_fade}", "it must be at least 0", option="border_fade")
         if not 0 <= self.autoguidance < math.inf:
             raise ArgumentError(f"autoguidance is {self.autoguidance}", "it must be at least 0", option="autoguidance")
+        if self.skipped_block is not None and not (isinstance(self.skipped_block, int) and self.skipped_block >= 0):
+            remedy = "give the number of a block, from 0"
+            raise ArgumentError(f"skipped_block is {self.skipped_block}", remedy, option="skipped_block")
 
     @property
     def process(self) -> tuple[int, float, float, Parameterization]:

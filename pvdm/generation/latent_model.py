@@ -15,7 +15,6 @@ from torch import Tensor
 
 from pvdm.autoencoder import Triplane
 from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, make_denoise, sample
-from pvdm.diffusion.condition import ROWS
 from pvdm.diffusion.consistency import steps_of
 from pvdm.diffusion.denoise import Denoise, WeakGuide
 from pvdm.diffusion.kept_planes import KeptPlanes
@@ -23,8 +22,7 @@ from pvdm.diffusion.sampler_config import CONTEXT_NOISE
 from pvdm.diffusion.time_grids import time_of_sigma
 from pvdm.errors import InputError
 from pvdm.generation.acceleration.cuda_graphs import ALONE, GraphedNetwork
-from pvdm.generation.adapted_model import AdaptedModel
-from pvdm.generation.stored_model import StoredModel
+from pvdm.generation.adapted_model import AdaptedModel, weak_network
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.precision import bfloat16_weights
 from pvdm.runtime.progress_callback import Progress
@@ -66,7 +64,7 @@ class LatentModel(AdaptedModel):
         if bfloat16:
             bfloat16_weights(self)
         if compiled:
-            networks = (self.autoencoder, self.denoiser, self.guide)
+            networks = (self.autoencoder, self.denoiser, self._modules.get("guide"))  # or a guide without own blocks
             compile_regions(*(network for network in networks if network is not None))
         if cuda_graphs and self.denoiser is not None and self.device.type == "cuda":
             self._graphed = GraphedNetwork(self.denoiser)
@@ -181,31 +179,15 @@ class LatentModel(AdaptedModel):
             return replace(complete, autoguidance=self.diffusion.autoguidance if is_guided else 0.0)
         if complete.autoguidance and complete.weak_model is None and self.guide is None:
             problem = f"autoguidance is {complete.autoguidance:g}, and this model holds no early weights to guide it"
-            raise InputError(problem, "give a weak model, or leave autoguidance out")
+            raise InputError(problem, "give a weak model, such as block:2, or leave autoguidance out")
         return complete
 
     def _weak_guide(self, sampler: SamplerConfig) -> WeakGuide | None:
-        """The weak model of autoguidance, kept once loaded; InputError if it is for other latents."""
+        """The weak model of autoguidance."""
         if not sampler.autoguidance:
             return None
-        if (name := sampler.weak_model) is None:
-            return WeakGuide(self._graphed_guide or self.guide, sampler.autoguidance)
-        loaded = vars(self).setdefault("_weak_networks", {})  # in a dict, as they are no parts of this model
-        if name not in loaded:
-            model = type(self).load(name)
-            check_weak(self, model, name)
-            loaded[name] = model.denoiser.requires_grad_(False)
-        network = loaded[name].to(self.device)
-
-        takes = {"label": network.config.classes, **{part: getattr(network.config, f"{part}_width") for part in ROWS}}
-        takes["scores"] = network.config.scores == self.denoiser.config.scores
-        lacking = [part for part, there in takes.items() if not there]
-        absent = {name: None for part in lacking for name in (part, f"{part}_mask")}
-
-        def of_known_parts(z: Tensor, t: Tensor, condition: Condition) -> Tensor:
-            return network(z, t, replace(condition, **absent))
-
-        return WeakGuide(of_known_parts, sampler.autoguidance)
+        own, name = self._graphed_guide or self.guide, sampler.weak_model
+        return WeakGuide(own if name is None else weak_network(self, name), sampler.autoguidance)
 
     def _noised(self, condition: Condition, sampler: SamplerConfig, noise: VideoNoise) -> Condition:
         """The condition with noise in its context, where the denoiser is told how much; InputError where it is not."""
@@ -325,15 +307,3 @@ def not_few(sampler: SamplerConfig) -> SamplerConfig:
     if sampler.name == "consistency":
         raise InputError("the sampler consistency cannot keep content or motion", "choose another, such as unipc")
     return replace(sampler, name=sampler.name or "unipc")
-
-
-def check_weak(model: StoredModel, weak: StoredModel, name: str) -> None:
-    """InputError unless a weak model denoises the latents of this one in the same way."""
-    if weak.denoiser is None or weak.diffusion.process != model.diffusion.process:
-        problem = f"the weak model {name} " + ("has no denoiser" if weak.denoiser is None else "has another diffusion")
-        raise InputError(problem, "give an earlier checkpoint of this model, or a smaller one trained like it")
-    own, other = model.autoencoder.state_dict(), weak.autoencoder.state_dict()
-    fits = own.keys() == other.keys() and all(own[key].shape == other[key].shape for key in own)
-    if not fits or not all(torch.allclose(own[key].cpu().float(), other[key].float(), 1e-2, 1e-3) for key in own):
-        problem = f"the weak model {name} has another autoencoder"
-        raise InputError(problem, "give a model of stage 2 that was trained on the same latents")

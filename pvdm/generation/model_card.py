@@ -175,8 +175,9 @@ def _inputs(config: Mapping[str, Any], most_classes: float, most_words: float) -
     yield "few steps", f"tuned for {counts}" if counts else "not tuned for any"
     searched = ", ".join(str(len(times)) for times in config["diffusion"].get("searched_times", ()))
     yield "timesteps", f"searched for {searched} steps" if searched else "those of a grid"
-    weight = config["diffusion"].get("autoguidance")
-    yield "autoguidance", f"{weight:g}, by early weights in the model" if weight else "none"
+    weight, block = (config["diffusion"].get(name) for name in ("autoguidance", "skipped_block"))
+    guide = "early weights in the model" if block is None else f"itself without block {block}"
+    yield "autoguidance", f"{weight:g}, by {guide}" if weight else "none"
 
 
 def _scores(names: Sequence[str], ranges: Mapping[str, Sequence[float]]) -> Iterable[str]:

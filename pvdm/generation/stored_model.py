@@ -94,7 +94,11 @@ class StoredModel(nn.Module, PyTorchModelHubMixin, library_name="pvdm", tags=["v
         self.autoencoder = speed_up(AUTOENCODERS[type(autoencoder)](autoencoder))
         self.denoiser = speed_up(DENOISERS[type(denoiser)](denoiser)) if denoiser else None
         self.diffusion = diffusion or DiffusionConfig()
-        self.guide = copy.deepcopy(self.denoiser).requires_grad_(False) if self._has_guide else None
+        self.guide = None
+        if self._has_guide and (block := self.diffusion.skipped_block) is None:
+            self.guide = copy.deepcopy(self.denoiser).requires_grad_(False)
+        elif self._has_guide:
+            vars(self)["guide"] = self.denoiser.without_block(block)  # no part of the model, as it has no own weights
         self.schedule = NoiseSchedule(self.diffusion)
         self.pace = fps
         self.training_step = training_step

@@ -70,6 +70,23 @@ def test_the_average_of_another_length_comes_from_the_snapshots_of_the_run(pvdm,
     )
 
 
+def test_a_model_that_guides_itself_without_a_block(pvdm, refusal, tmp_path):
+    pvdm("export", "pvdm/sprites-64", "--skip-block", 4, "--autoguidance", 0.5, "--output", tmp_path / "model")
+    found = VideoGenerator.from_pretrained(tmp_path / "model")
+    assert (found.diffusion.skipped_block, found.diffusion.autoguidance, len(found.guide.blocks)) == (4, 0.5, 5)
+    assert "| autoguidance | 0.5, by itself without block 4 |" in (tmp_path / "model" / "README.md").read_text()
+    output = ["--output", tmp_path / "other"]
+    assert "--autoguidance is given without --skip-block; give both" in refusal(
+        "export", "pvdm/sprites-64", *output, "--autoguidance", 1
+    )
+    assert "--autoguidance is 0; give a weight above 0" in refusal(
+        "export", "pvdm/sprites-64", *output, "--autoguidance", 0, "--skip-block", 1
+    )
+    assert "there is no block 6 among 6" in refusal("export", "pvdm/sprites-64", *output, "--skip-block", 6)
+    assert "without a denoiser" in refusal("export", "pvdm/autoencoder-64", *output, "--skip-block", 1)
+    assert not (tmp_path / "other").exists()
+
+
 def test_refusals_leave_nothing(refusal, checkpoint, tmp_path):
     output = tmp_path / "model"
     assert "there is no model at" in refusal("export", tmp_path / "none.ckpt", "--output", output)

@@ -1,13 +1,14 @@
 """Autoguidance: the weak model that is named in a sampler's settings."""
 
+import copy
 from dataclasses import replace
 
 import pytest
 import torch
 from small_models import AUTOENCODER, labelled_generator, randomized, small_generator, small_unet
 
-from pvdm.diffusion import Condition, DiffusionConfig, SamplerConfig, VideoNoise
-from pvdm.errors import InputError
+from pvdm.diffusion import Condition, DiffusionConfig, SamplerConfig, TransformerConfig, VideoNoise
+from pvdm.errors import ArgumentError, InputError
 from pvdm.generation import VideoGenerator
 
 PROCESS = DiffusionConfig(timesteps=200)
@@ -110,3 +111,57 @@ def test_a_model_that_cannot_guide_is_refused_in_a_sentence(tmp_path, change, me
 def test_settings_that_do_not_fit_together_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         SamplerConfig(**options)
+
+
+def transformer(**process) -> VideoGenerator:
+    sizes = TransformerConfig(2, AUTOENCODER.latent_shape, width=16, depth=3, heads=2, frame_patch=2)
+    return randomized(VideoGenerator(AUTOENCODER, sizes, replace(PROCESS, **process)))
+
+
+def test_a_transformer_is_guided_by_itself_without_a_block(tmp_path):
+    plain = transformer()
+    model = transformer(autoguidance=1.0, skipped_block=1)
+    model.load_state_dict(plain.state_dict())  # the same names: the guide has no weights of its own
+    guided = latent(model)
+    torch.testing.assert_close(latent(plain, autoguidance=1.0, weak_model="block:1"), guided)
+    assert (latent(plain, autoguidance=1.0, weak_model="block:0") - guided).abs().max() > 1e-3
+    shorter = TransformerConfig(**{**vars(model.denoiser.config), "depth": 2})
+    weak = VideoGenerator(AUTOENCODER, shorter, PROCESS)
+    weak.autoencoder.load_state_dict(model.autoencoder.state_dict())
+    weak.denoiser.load_state_dict(model.guide.state_dict())
+    weak.save_pretrained(tmp_path / "weak")
+    torch.testing.assert_close(latent(plain, autoguidance=1.0, weak_model=str(tmp_path / "weak")), guided)
+    plain.guide_without(1)
+    plain.save_pretrained(tmp_path / "model")
+    again = VideoGenerator.from_pretrained(tmp_path / "model")
+    assert torch.equal(latent(again), guided)
+    with torch.no_grad():
+        again.denoiser.position.zero_()
+    assert torch.equal(again.guide.position, again.denoiser.position)
+    copied = copy.deepcopy(again)
+    assert copied.guide.blocks[0] is copied.denoiser.blocks[0] is not again.denoiser.blocks[0]
+
+
+def test_leaving_out_a_block_replaces_early_weights():
+    model = transformer(autoguidance=0.5)
+    assert any(name.startswith("guide.") for name in model.state_dict())
+    model.guide_without(2, 0.7)
+    assert not any(name.startswith("guide.") for name in model.state_dict())
+    assert (latent(model) - latent(model, autoguidance=0.0)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("block:x", "the weak model is block:x; give the number of a block, as in block:2"),
+        ("block:3", "there is no block 3 among 3; give a number from 0 to 2"),
+    ],
+)
+def test_blocks_that_are_not_there(name, message):
+    with pytest.raises((InputError, ArgumentError), match=message):
+        latent(transformer(), autoguidance=1.0, weak_model=name)
+
+
+def test_a_unet_cannot_leave_out_a_block():
+    with pytest.raises((InputError, ArgumentError), match="a TriplaneUNet cannot leave out a block"):
+        latent(small_generator(), autoguidance=1.0, weak_model="block:0")

@@ -191,7 +191,8 @@ def _add_guidance(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--weak-model",
         metavar="MODEL",
-        help="early checkpoint or smaller model, for autoguidance; by default the model's own early weights",
+        help="early checkpoint or smaller model, for autoguidance, or block:N, the model itself without block N; by "
+        "default the model's own guide",
     )
     group.add_argument(
         "--guidance-interval",

@@ -104,6 +104,11 @@ class Denoiser(nn.Module):
         self.embed_steps = zero(nn.Embedding(len(config.few_steps), size)) if config.few_steps else None
         self._time_channels = channels
 
+    def without_block(self, number: int) -> Denoiser:
+        """This network without one of its blocks, which shares all weights; ArgumentError if it cannot do without."""
+        problem = f"a {type(self).__name__} cannot leave out a block"
+        raise ArgumentError(problem, "choose another weak model", option="skipped_block")
+
     def embed(self, z: Tensor, t: Tensor, condition: Condition) -> tuple[Tensor, TextTokens | None]:
         """The embedding (b, e) of time, noise levels, text, scores and label, as of ADM (Dhariwal & Nichol 2021).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -97,6 +98,19 @@ class JointTransformer(Denoiser):
         for block in self.blocks:
             x = block(x, embedding, grid, text)
         return self._planes(self.norm_out(x)).flatten()
+
+    def without_block(self, number: int) -> JointTransformer:
+        """This network without one of its blocks, counted from 0; it shares all weights, also when they change.
+
+        ArgumentError if there is no such block.
+        """
+        if not 0 <= number < len(self.blocks):
+            problem = f"there is no block {number} among {len(self.blocks)}"
+            raise ArgumentError(problem, f"give a number from 0 to {len(self.blocks) - 1}", option="skipped_block")
+        left = nn.ModuleList(block for place, block in enumerate(self.blocks) if place != number)
+        weak = copy.copy(self)
+        vars(weak)["_modules"] = {**self._modules, "blocks": left}
+        return weak
 
     def regions(self) -> list[nn.Module]:
         """The repeated parts, which are compiled and sharded one by one."""
