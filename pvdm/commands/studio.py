@@ -100,7 +100,16 @@ def _serve(options: argparse.Namespace) -> None:
     )
     access = Access.of(options.host, tuple(options.name or ()))
     generator = load_model(options)
-    serve(Studio.of(generator, options.model, access=access, limits=limits, precision=options.precision), bound)
+    told = {"precision": options.precision, "loaded_with": loaded_with(options)}
+    serve(Studio.of(generator, options.model, access=access, limits=limits, **told), bound)
+
+
+def loaded_with(options: argparse.Namespace) -> list[str]:
+    """The options that change what the model makes, for commands that make it again."""
+    given = [part for path, weight in options.adapter or () for part in ("--adapter", f"{path}:{weight!r}")]
+    given += ["--precision", options.precision] if options.precision != "32" else []
+    given += ["--watermark", str(options.watermark)] if options.watermark is not None else []
+    return given + ["--no-provenance"] * options.no_provenance
 
 
 def _replay(options: argparse.Namespace) -> None:

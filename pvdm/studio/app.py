@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from mimetypes import guess_type
@@ -45,9 +45,19 @@ class Studio:
         engine: What makes clips, and does jobs.
         access: Who may use it.
         limits: How much.
+        loaded_with: The options of commands with which the model was loaded, for those that exports name.
     """
 
-    def __init__(self, model: StreamModel, engine: ClipEngine, *, access: Access, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        model: StreamModel,
+        engine: ClipEngine,
+        *,
+        access: Access,
+        limits: Limits | None = None,
+        loaded_with: Sequence[str] = (),
+    ) -> None:
+        self.loaded_with = loaded_with
         self.model, self.engine, self.access, self.limits = model, engine, access, limits or Limits()
         self.jobs = JobQueue(engine, self.limits.jobs)
         own = {"clips": self.limits.clips, "patience": self.limits.return_time}
@@ -66,12 +76,13 @@ class Studio:
         access: Access,
         limits: Limits | None = None,
         precision: str = "32",
+        loaded_with: Sequence[str] = (),
     ) -> Studio:
         """The studio of a model; InputError if it holds no denoiser."""
         model, limits = StreamModel.of(generator, name), limits or Limits()
         generator.overlap = False  # a thread that samples ahead would do so in the turns of others
         engine = ClipEngine(generator, max_batch=limits.batch, precision=precision)
-        return cls(model, engine, access=access, limits=limits)
+        return cls(model, engine, access=access, limits=limits, loaded_with=loaded_with)
 
 
 def studio_app(studio: Studio) -> FastAPI:
@@ -98,7 +109,8 @@ def studio_app(studio: Studio) -> FastAPI:
     app = FastAPI(title="pvdm studio", lifespan=lifespan, docs_url=None, redoc_url=None)
     _add_page(app, studio)
     _add_streams(app, studio)
-    app.include_router(job_routes(studio.jobs, studio.engine.generator, studio.model.name, studio.streams.__getitem__))
+    named = (studio.model.name, *studio.loaded_with)
+    app.include_router(job_routes(studio.jobs, studio.engine.generator, named, studio.streams.__getitem__))
     app.include_router(api_page(app, studio.jobs.limits))
     _add_errors(app)
     app.add_middleware(Guard, access=studio.access, most_bytes=studio.limits.upload_bytes)

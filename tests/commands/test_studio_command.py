@@ -27,10 +27,12 @@ def started(monkeypatch):
 
 def test_the_options_arrive(model, started):
     limits = ["--max-streams", "3", "--max-clients", "5", "--max-batch", "2", "--max-clips", "9"]
-    assert main(["studio", model, "--port", "0", "--device", "cpu", "--name", "studio.example", *limits]) == 0
+    made = ["--watermark", "7", "--precision", "bf16"]
+    assert main(["studio", model, "--port", "0", "--device", "cpu", "--name", "studio.example", *limits, *made]) == 0
     ((studio, (host, port)),) = started
     assert host == "127.0.0.1" and port > 0 and studio.access.token is None
     assert studio.access.is_own("studio.example") and studio.model.name == model
+    assert studio.loaded_with == ["--precision", "bf16", "--watermark", "7"]
     limits = studio.limits
     assert (limits.streams, limits.clients, limits.batch, limits.clips) == (3, 5, 2, 9)
 

@@ -126,6 +126,7 @@ def test_commands_take_pictures(generator, tmp_path, caplog):
     assert main(["extend", model, *towards, *fast]) == 0
     last = sorted((tmp_path / "b").glob("*.png"))[-1]
     drawn = ["--frames", "20", "--anchor", f"{tmp_path}/1.png", "--anchor-noise", "1", "--output", f"{tmp_path}/c"]
+    drawn += ["--hint-guidance", "1"]
     assert main(["extend", model, *drawn, *fast]) == 0
     assert Image.open(last).tobytes() == Image.open(tmp_path / "1.png").tobytes()
 

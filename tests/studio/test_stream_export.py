@@ -14,6 +14,8 @@ from studio.job_client import done, post, refused, studio_client
 from pvdm.cli import main
 from pvdm.errors import InputError
 from pvdm.provenance import Provenance, read_fields
+from pvdm.studio.jobs.stream_export import beyond_command
+from pvdm.studio.replays.replay_clips import replay_of
 from pvdm.studio.replays.replay_file import read_replay, weights_digest
 from pvdm.studio.streams.clip_batch import ClipRequest, make_clips
 
@@ -112,20 +114,36 @@ def test_a_clip_after_a_forgotten_one_is_made_from_its_own_latent(client, stream
     assert again(model, files, tmp_path) == export(client, stream, [3, 4], "mp4")["stream.mp4"]
 
 
-def test_the_command_of_a_scene_makes_the_video_again(client, generator, model, tmp_path, monkeypatch):
+@pytest.mark.parametrize("more", [{}, {"anchor": "PICTURE", "guidance": 0.1234567891}])
+def test_the_command_of_a_scene_makes_the_video_again(client, generator, model, tmp_path, monkeypatch, more):
     monkeypatch.chdir(tmp_path)
-    stream = played(client, generator, {"seed": 5, "prompt": "a red ball"}, {"prompt": "a ball"})
-    (text,) = export(client, stream, [1, 2], "command").values()
-    command = shlex.split(text.decode())
+    stream = played(client, generator, {"seed": 5, "prompt": "a red ball", **more}, {"prompt": "a ball"})
+    files = export(client, stream, [1, 2], "command")
+    command = shlex.split(files.pop("command.txt").decode())
     assert command[:2] == ["pvdm", "extend"] and "8=a ball" in command
+    assert [*files] == ["anchor.png"] * bool(more)
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
     assert main([*command[1:], "--device", "cpu", "--no-provenance"]) == 0
     assert (tmp_path / "stream.mp4").read_bytes() == export(client, stream, [1, 2], "mp4")["stream.mp4"]
 
 
-def test_the_command_of_a_branch_names_its_file(client, stream, model):
-    files = export(client, stream, [2, 3], "command")
+@pytest.mark.parametrize(
+    ("clips", "reason"), [([2, 3], "clip 2 continues clip 1"), ([1, 2], "the setting prompt of clip 2 is another")]
+)
+def test_the_command_of_anything_else_names_its_file_and_why(client, stream, model, clips, reason):
+    files = export(client, stream, clips, "command")
     assert sorted(files) == ["command.txt", "stream.json"]
-    assert files["command.txt"].decode() == f"pvdm studio {model} --replay stream.json --output stream.mp4\n"
+    comment, command = files["command.txt"].decode().splitlines()
+    assert reason in comment and comment.startswith("# pvdm extend cannot make this video")
+    assert command == f"pvdm studio {model} --replay stream.json --output stream.mp4"
+
+
+def test_a_picture_of_one_clip_and_noise_of_a_branch_are_beyond_a_command(client, generator):
+    stream = played(client, generator, {"first_picture": "PICTURE"}, branch=(None, {"first_picture": None}))
+    assert beyond_command(replay_of(stream, [1])) == "first_picture is of one clip"
+    stream = played(client, generator, {}, {}, branch=(1, {}))
+    assert beyond_command(replay_of(stream, [1, 3])) == "clip 3 has the noise of another seed or branch"
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,8 @@ def keyframes_of(options: argparse.Namespace, generator: VideoGenerator, frames:
         numbered[int(number)] = Path(picture)
     pictures = {"first_frame": options.first_frame, "last_frame": options.last_frame, "keyframes": numbered}
     given = Keyframes.of(frames, generator.size, **pictures)
-    for name in ("keep_given", "hint_guidance", "hint_noise"):
+    is_anchored = getattr(options, "anchor", None) is not None  # which is a given frame for guidance
+    for name in ("keep_given", "hint_noise", *(() if is_anchored else ("hint_guidance",))):
         if given is None and getattr(options, name):
             option = f"--{name.replace('_', '-')}"
             raise InputError(f"{option} is given without a picture", f"give --first-frame, or leave {option} out")

@@ -53,7 +53,8 @@ def provenance_of(options: argparse.Namespace) -> Provenance | None:
         model_name(options.model),
         sha256_of(weights_file(options.model)),
         tuple(Path(path).name for path, _ in getattr(options, "adapter", None) or ()),
-        from_video=any(getattr(options, name, None) for name in GIVEN),
+        from_video=any(getattr(options, name, None) for name in GIVEN)
+        or getattr(options, "anchor", None) not in (None, "first"),
         is_told=is_told,
         credentials=credentials,
         watermark=None if number is None else Watermark(number),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from mimetypes import guess_type
 from typing import TYPE_CHECKING, Any
 
@@ -68,13 +68,13 @@ def client_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def job_routes(queue: JobQueue, generator: VideoGenerator, model: str, find_stream: FindStream) -> APIRouter:
+def job_routes(queue: JobQueue, generator: VideoGenerator, model: Sequence[str], find_stream: FindStream) -> APIRouter:
     """The routes of `/api/jobs`.
 
     Args:
         queue: The jobs.
         generator: The model, of which only what it is and takes is read here.
-        model: The model's name, as commands are given it.
+        model: The model's name, as commands are given it, and the options with which it was loaded.
         find_stream: The stream of a name that only its client knows; InputError if there is none.
     """
     router = APIRouter(prefix="/api/jobs", route_class=SentenceRoute, tags=["jobs"])

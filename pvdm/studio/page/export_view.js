@@ -50,8 +50,8 @@ export class ExportView {
     const job = new Job("export", { stream: this.stream.stream, clips, format });
     submit.disabled = true;
     try {
-      const [address] = await job.run((state) => showProgress(result, state, job));
-      if (format === "command") result.replaceChildren(await command(address));
+      const [address, ...needed] = await job.run((state) => showProgress(result, state, job));
+      if (format === "command") result.replaceChildren(await command(address, needed));
       else result.replaceChildren(download(address));
     } catch (error) {
       result.replaceChildren(el("p", { class: "callout warn", role: "alert" }, error.message));
@@ -66,14 +66,22 @@ function option(group, value, text, note, checked) {
 }
 
 function download(address) {
-  const name = decodeURIComponent(address.split("/").at(-1));
-  const link = el("a", { href: address, download: name }, `Save ${name}`);
-  link.click();
-  return el("p", {}, link);
+  const shown = el("p", {}, save(address));
+  shown.firstChild.click();
+  return shown;
 }
 
-async function command(address) {
-  const text = await (await fetch(address, { credentials: "same-origin" })).text();
+function save(address) {
+  const name = decodeURIComponent(address.split("/").at(-1));
+  return el("a", { href: address, download: name }, `Save ${name}`);
+}
+
+/** The command, why it is no other one, and links to the files that it needs. */
+async function command(address, needed) {
+  const lines = (await (await fetch(address, { credentials: "same-origin" })).text()).trim().split("\n");
+  const notes = lines.filter((line) => line.startsWith("# ")).map((line) => el("p", {}, line.slice(2)));
+  const text = lines.filter((line) => !line.startsWith("#")).join("\n");
   const copy = el("button", { type: "button", class: "quiet-button", onclick: () => navigator.clipboard?.writeText(text).then(() => (copy.textContent = "Copied")) }, "Copy");
-  return el("div", { class: "command" }, el("pre", {}, el("code", {}, text)), copy);
+  const files = needed.map((file) => el("p", {}, "It needs this file in its folder: ", save(file)));
+  return el("div", { class: "command" }, notes, el("pre", {}, el("code", {}, text)), files, copy);
 }
