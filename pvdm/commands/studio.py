@@ -23,6 +23,7 @@ from pvdm.errors import InputError
 from pvdm.files.atomic_write import check_output
 from pvdm.generation.input_video import check_input
 from pvdm.generation.model_files import check_model
+from pvdm.studio.jobs.job_limits import JobLimits
 from pvdm.studio.limits import Limits
 
 PACKAGED = "pvdm/sprites-64"
@@ -55,14 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--name", action="append", metavar="HOST", help="further name by which it is reached; may be repeated"
     )
-    parser.add_argument(
-        "--max-streams", type=positive, default=Limits.streams, help="streams that play at once; others wait in a queue"
-    )
-    parser.add_argument("--max-clients", type=positive, default=Limits.clients, help="pages that are open at once")
-    parser.add_argument("--max-batch", type=positive, default=Limits.batch, help="clips that are made at once")
-    parser.add_argument(
-        "--max-clips", type=positive, default=Limits.clips, help="clips of a timeline; the oldest are forgotten"
-    )
+    _add_limits(parser)
     add_provenance(parser)
     group = parser.add_argument_group("clips again")
     group.add_argument(
@@ -73,6 +67,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--output", type=Path, help="their video (.mp4, .webm, .gif, .webp, or a folder of png frames)")
     group.add_argument("--overwrite", action="store_true", help="replace existing output")
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    """How much clients may ask for."""
+    group, jobs = parser.add_argument_group("limits"), JobLimits()
+    limits = {
+        "streams": (Limits.streams, "streams that play at once; others wait in a queue"),
+        "clients": (Limits.clients, "pages that are open at once"),
+        "batch": (Limits.batch, "clips that are made at once"),
+        "clips": (Limits.clips, "clips of a timeline; the oldest are forgotten"),
+        "messages": (int(Limits.messages), "messages that a page may send in a second"),
+        "jobs": (jobs.waiting, "jobs of an address that wait or run"),
+        "seconds": (int(jobs.seconds), "seconds of work on a job"),
+        "frames": (jobs.frames, "frames of a job's upload, and of its result"),
+        "upload": (jobs.upload_bytes >> 20, "megabytes of a job's request with its files"),
+    }
+    for name, (default, text) in limits.items():
+        group.add_argument(f"--max-{name}", type=positive, default=default, metavar="N", help=text)
+
+
+def limits_of(options: argparse.Namespace) -> Limits:
+    """The limits that the options set, and those that follow from them."""
+    upload = options.max_upload << 20
+    jobs = JobLimits(
+        upload_bytes=upload,
+        frames=options.max_frames,
+        seconds=float(options.max_seconds),
+        waiting=options.max_jobs,
+        jobs=max(JobLimits.jobs, options.max_jobs),
+    )
+    return Limits(
+        streams=options.max_streams,
+        clients=max(options.max_clients, options.max_streams),
+        clips=options.max_clips,
+        batch=options.max_batch,
+        messages=float(options.max_messages),
+        picture_bytes=min(Limits.picture_bytes, upload),
+        upload_bytes=max(Limits.upload_bytes, upload),
+        jobs=jobs,
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -92,16 +126,10 @@ def _serve(options: argparse.Namespace) -> None:
     from pvdm.studio.server import bound_socket, serve
 
     bound = bound_socket(options.host, options.port)
-    limits = Limits(
-        streams=options.max_streams,
-        clients=max(options.max_clients, options.max_streams),
-        clips=options.max_clips,
-        batch=options.max_batch,
-    )
     access = Access.of(options.host, tuple(options.name or ()))
     generator = load_model(options)
     told = {"precision": options.precision, "loaded_with": loaded_with(options)}
-    serve(Studio.of(generator, options.model, access=access, limits=limits, **told), bound)
+    serve(Studio.of(generator, options.model, access=access, limits=limits_of(options), **told), bound)
 
 
 def loaded_with(options: argparse.Namespace) -> list[str]:

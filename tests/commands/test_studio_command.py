@@ -27,6 +27,18 @@ def started(monkeypatch):
 
 def test_the_options_arrive(model, started):
     limits = ["--max-streams", "3", "--max-clients", "5", "--max-batch", "2", "--max-clips", "9"]
+    limits += [
+        "--max-jobs",
+        "90",
+        "--max-seconds",
+        "7",
+        "--max-frames",
+        "64",
+        "--max-upload",
+        "2",
+        "--max-messages",
+        "5",
+    ]
     made = ["--watermark", "7", "--precision", "bf16"]
     assert main(["studio", model, "--port", "0", "--device", "cpu", "--name", "studio.example", *limits, *made]) == 0
     ((studio, (host, port)),) = started
@@ -35,6 +47,9 @@ def test_the_options_arrive(model, started):
     assert studio.loaded_with == ["--precision", "bf16", "--watermark", "7"]
     limits = studio.limits
     assert (limits.streams, limits.clients, limits.batch, limits.clips) == (3, 5, 2, 9)
+    assert (limits.messages, limits.picture_bytes, limits.upload_bytes) == (5, 2 << 20, 256 << 20)
+    jobs = studio.jobs.limits
+    assert (jobs.waiting, jobs.jobs, jobs.seconds, jobs.frames, jobs.upload_bytes) == (90, 90, 7, 64, 2 << 20)
 
 
 def test_the_packaged_model_is_what_a_newcomer_gets(started):
@@ -52,11 +67,13 @@ def test_what_is_wrong_is_one_sentence(model, started, caplog, monkeypatch, tmp_
         assert main(["studio", model, "--port", port]) == 2
     assert main(["studio", str(tmp_path / "half"), "--port", "0", "--device", "cpu"]) == 2
     assert main(["studio", model, "--port", "70000"]) == 2
+    assert main(["studio", model, "--max-upload", "0"]) == 2
     monkeypatch.setattr(command, "NEEDED", ("python_no_such",))
     assert main(["studio", model]) == 2
     assert not started and [message.removeprefix("pvdm: error: ") for message in caplog.messages] == [
         f"port {port} is in use; give another, such as --port {int(port) + 1}",
         "this model is a stage-1 autoencoder without a denoiser; train stage 2 with it first",
         "--port is 70000; give a number from 0, for any that is free, to 65535",
+        "--max-upload is 0; give a whole number of at least 1",
         "the studio needs python-no-such; pip install 'pvdm[studio]'",
     ]
