@@ -46,7 +46,7 @@ def main() -> None:
 
 def photograph(browser: Browser, address: str, path: Path, screen: dict) -> None:
     """Plays, branches at the second clip, and saves what the screen shows."""
-    context = browser.new_context(**screen)
+    context = browser.new_context(reduced_motion="reduce", **screen)  # or it would play before the prompt is there
     context.set_default_timeout(PATIENCE)
     tab = context.new_page()
     tab.goto(address)

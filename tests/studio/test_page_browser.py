@@ -56,6 +56,10 @@ PAUSE = """async () => { // pauses, and says how long that took and how many fra
   return { milliseconds, later };
 }"""
 
+HIDE = """(hidden) => { // as another tab over this one does
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 
 TREE = """async () => { // of 300 clips that continue random ones, or none
   const { ClipTree } = await import("/page/clip_tree.js");
@@ -127,7 +131,7 @@ def opened(browser, address: str, width: int = 1440, *, deaf_to: str = "", scrip
     if deaf_to:
         tab.route_web_socket("**/stream", lambda page: _censor(page, page.connect_to_server(), deaf_to))
     tab.goto(address)
-    tab.locator("#start").wait_for()
+    tab.locator("body[data-state]").wait_for()
     yield tab
     context.close()
     assert not said and all(url.startswith((address, "data:", "blob:")) for url in asked)
@@ -162,8 +166,7 @@ def test_pause_freezes_at_once_even_if_the_server_hears_nothing(browser, address
     script = "delete window.VideoDecoder" if codec == "jpeg" else ""
     with opened(browser, address, 390, deaf_to="pause", script=script) as tab:
         assert tab.evaluate("document.documentElement.scrollWidth") == 390
-        tab.locator("#start").click()
-        clips(tab, 2)
+        clips(tab, 2)  # it plays by itself
         tab.locator("#buffer-frames", has_text=re.compile("[1-9]")).wait_for()
         assert color(tab) == "gray"
         paused = tab.evaluate(PAUSE % LOOK)
@@ -174,8 +177,10 @@ def test_pause_freezes_at_once_even_if_the_server_hears_nothing(browser, address
 def test_steering_acts_at_the_next_clip_and_branches_part(browser, address):
     with opened(browser, address) as tab:
         stage, cells, prompt = tab.locator("#scrub"), tab.locator(".cell"), tab.locator("#prompt")
-        tab.keyboard.press(" ")
         clips(tab, 1)
+        for hidden, state in ((True, "paused"), (False, "playing")):
+            tab.evaluate(HIDE, hidden)
+            tab.locator(f"body[data-state={state}]").wait_for()
         tab.get_by_role("button", name="red", exact=True).click()
         shows(tab, "red")
         assert "red" in cells.last.get_attribute("aria-label") and tab.locator("#latency").text_content() != "–"
@@ -213,6 +218,7 @@ def test_steering_acts_at_the_next_clip_and_branches_part(browser, address):
 
 def test_only_what_the_model_takes_is_offered_and_no_two_clips_have_one_place(browser, address):
     with opened(browser, address, color_scheme="dark", reduced_motion="reduce") as tab:
+        tab.locator("#start").wait_for()  # nothing moves by itself
         assert tab.get_by_role("group", name="Steps").get_by_role("radio").count() == 2
         assert not tab.get_by_role("group", name="Class").count()
         tab.get_by_role("tab", name="Views").click()

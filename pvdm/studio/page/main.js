@@ -35,6 +35,10 @@ stream.addEventListener("welcome", fitStage($("canvas")));
 new Figures(stream);
 new TasksView(stream);
 
+const known = connection.stream; // of this tab, before it was reloaded
+let isAway = false; // whether the page plays on when it is seen
+let isWaiting = false; // for a seat
+
 async function upload(file) {
   const form = new FormData();
   form.set("picture", file, file.name || "picture.png");
@@ -78,9 +82,31 @@ function showState() {
   document.body.dataset.state = looping ? "looping" : playing ? "playing" : "paused";
 }
 
+/** A newcomer sees moving video without a click, unless the system asks for less motion. */
+function startNew() {
+  const isKept = stream.stream === known; // a page that was reloaded stays as it is
+  if (isKept || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  if (document.hidden) isAway = true;
+  else stream.play();
+}
+
+/** A hidden page pauses and plays on when it is seen; one that waits for its turn keeps its place. */
+function showOrHide() {
+  if (document.hidden && stream.playing && !stream.looping && !isWaiting) {
+    stream.pause();
+    isAway = true;
+  } else if (!document.hidden && isAway) {
+    isAway = false;
+    if (!stream.playing) stream.play();
+  }
+}
+
 for (const type of ["state", "welcome", "position", "tree"]) stream.addEventListener(type, showState);
 stream.addEventListener("arrived", ({ detail }) => announce(`Clip ${detail.id} shows the change`));
 stream.addEventListener("trouble", ({ detail }) => toast(detail));
+stream.addEventListener("welcome", startNew, { once: true });
+document.addEventListener("visibilitychange", showOrHide);
+connection.addEventListener("status", ({ detail }) => (isWaiting = detail.state === "waiting"));
 connection.addEventListener("error", ({ detail }) => toast(detail.message));
 player.addEventListener("broken", () => connection.fallBack());
 $("play").addEventListener("click", toggle);
