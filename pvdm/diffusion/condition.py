@@ -54,6 +54,7 @@ class Condition:
         scores_mask: (b, n), bool, which of the scores are given; a sample without any has none.
         steps: in how many steps each sample is made, (b,), int64, 0 for those of any number; None means that for all.
             It tells a network tuned for few steps (`pvdm.diffusion.consistency`) where the step is to end.
+        weight: of guidance, (b,), float, for a network that takes it as an input; None means 0 for all.
     """
 
     context: Tensor | None = None
@@ -75,6 +76,7 @@ class Condition:
     scores: Tensor | None = None
     scores_mask: Tensor | None = None
     steps: Tensor | None = None
+    weight: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.context is not None and self.context.ndim != 3:

@@ -21,18 +21,20 @@ from pvdm.diffusion.schedule import Level, NoiseSchedule, Parameterization
 
 Denoise = Callable[[Tensor, Tensor], Prediction]
 Network = Callable[[Tensor, Tensor, Condition], Tensor]
+Weight = float | Tensor
+"""Of guidance: one for all samples, or one for each, (b,)."""
 
 
 class WeakGuide(NamedTuple):
     """A weak version of a network, and the weight w of guidance away from it; Karras et al. 2024 (arXiv 2406.02507)."""
 
     network: Network
-    weight: float
+    weight: Weight
 
     def guided(self, output: Tensor, own: Tensor, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """output + w [own - weak(x, t, condition)]: (b, c, l), like the output; own: the network's own of the same."""
         difference = own.to(x.dtype) - self.network(x, t, condition).to(x.dtype)
-        return output.to(x.dtype) + self.weight * difference
+        return output.to(x.dtype) + of_samples(self.weight) * difference
 
 
 def make_denoise(
@@ -41,13 +43,13 @@ def make_denoise(
     *,
     parameterization: Parameterization,
     condition: Condition | Tensor | None = None,
-    guidance: float = 0.0,
-    label_guidance: float = 0.0,
-    prompt_guidance: float = 0.0,
-    camera_guidance: float = 0.0,
-    sound_guidance: float = 0.0,
-    scores_guidance: float = 0.0,
-    hint_guidance: float = 0.0,
+    guidance: Weight = 0.0,
+    label_guidance: Weight = 0.0,
+    prompt_guidance: Weight = 0.0,
+    camera_guidance: Weight = 0.0,
+    sound_guidance: Weight = 0.0,
+    scores_guidance: Weight = 0.0,
+    hint_guidance: Weight = 0.0,
     clamp: bool = True,
     bound: float | None = 1.0,
     weak: WeakGuide | None = None,
@@ -60,7 +62,8 @@ def make_denoise(
         schedule: the noise schedule it was trained with.
         parameterization: what its output means: "eps", "x0" or "v".
         condition: of the samples; a tensor (b, c, l) is the context.
-        guidance: weight of classifier-free guidance by the context, see `guidance_terms`; 0 is none.
+        guidance: weight of classifier-free guidance by the context, see `guidance_terms`; 0 is none, and this and the
+            other weights may be (b,), one for each sample.
         label_guidance: weight of guidance by the label.
         prompt_guidance: weight of guidance by the text.
         camera_guidance: weight of guidance by the camera.
@@ -91,7 +94,12 @@ def make_denoise(
     return denoise
 
 
-def guidance_terms(condition: Condition, weights: Mapping[str, float]) -> tuple[list[float], Condition]:
+def of_samples(weight: Weight) -> Weight:
+    """Weights (b,) of samples as factors of latents, (b, 1, 1); one for all as it is."""
+    return weight[:, None, None] if isinstance(weight, Tensor) else weight
+
+
+def guidance_terms(condition: Condition, weights: Mapping[str, Weight]) -> tuple[list[Weight], Condition]:
     """The terms that guidance sums, as few as possible: n weights, and the joined conditions of n batches.
 
     weights: Of the guidance by each part; of those that are not given it is ignored. The given parts are removed one by
@@ -105,12 +113,12 @@ def guidance_terms(condition: Condition, weights: Mapping[str, float]) -> tuple[
     (1 + w) out(c) - w out().
     """
     parts = condition.given
-    falls = [-1.0, *(weights.get(part, 0.0) for part in parts), 0.0]
+    falls = [-1.0, *(of_samples(weights.get(part, 0.0)) for part in parts), 0.0]
     terms = [
         (after - before, condition.without(*parts[:count]) if count else condition)
         for count, (before, after) in enumerate(pairwise(falls))
     ]
-    used = [(factor, term) for factor, term in terms if factor != 0]
+    used = [(factor, term) for factor, term in terms if isinstance(factor, Tensor) or factor != 0]
     return [factor for factor, _ in used], Condition.join([term for _, term in used])
 
 
@@ -120,7 +128,7 @@ def is_within(interval: tuple[float, float], level: Level) -> bool:
     return low * level.alpha <= level.sigma <= high * level.alpha
 
 
-def guided_output(network: Network, x: Tensor, t: Tensor, condition: Condition, weights: Sequence[float]) -> Tensor:
+def guided_output(network: Network, x: Tensor, t: Tensor, condition: Condition, weights: Sequence[Weight]) -> Tensor:
     """The weighted sum of n outputs (b, c, l) in one evaluation; `condition` joins those of n batches."""
     count = len(weights)
     if count == 1:  # its weight is 1

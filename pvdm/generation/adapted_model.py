@@ -91,6 +91,8 @@ def weak_network(model: AdaptedModel, name: str) -> Network:
     takes["scores"] = network.config.scores == model.denoiser.config.scores
     lacking = [part for part, there in takes.items() if not there]
     absent = {part: None for name in lacking for part in (name, f"{name}_mask")}
+    own = {"weight": network.config.guidance_input, "steps": network.config.few_steps}
+    absent |= {part: None for part, is_taken in own.items() if not is_taken}
     return lambda z, t, condition: network(z, t, replace(condition, **absent))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from pvdm.diffusion import Condition, Prediction, SamplerConfig, VideoNoise, mak
 from pvdm.diffusion.consistency import steps_of
 from pvdm.diffusion.denoise import Denoise, WeakGuide
 from pvdm.diffusion.kept_planes import KeptPlanes
+from pvdm.diffusion.networks.guidance_embedding import GUIDANCE_WEIGHTS, check_weight, told_weight
 from pvdm.diffusion.sampler_config import CONTEXT_NOISE
 from pvdm.diffusion.time_grids import time_of_sigma
 from pvdm.errors import InputError
@@ -106,6 +107,7 @@ class LatentModel(AdaptedModel):
         condition = self._noised_hint(condition, sampler, noise)
         if sampler.name == "consistency":
             condition = replace(condition, steps=steps_of(sampler.steps, len(start), self.device))
+        condition, sampler = told_weight(condition, sampler, self.denoiser.config, start)
         start = start if kept is None else kept.start(start)
         denoise = self.denoise_of(condition, sampler, kept)
         peaks: list[Tensor] = []
@@ -122,9 +124,21 @@ class LatentModel(AdaptedModel):
         self.check_result(torch.stack([*peaks, latent.abs().amax().float()]), "sampling")
         return latent if kept is None else kept.result(latent)
 
-    def denoise_of(self, condition: Condition, sampler: SamplerConfig, kept: KeptPlanes | None = None) -> Denoise:
-        """What a completed sampler sees of the network: its parameterization, guidance and clamping are applied."""
+    def denoise_of(
+        self,
+        condition: Condition,
+        sampler: SamplerConfig,
+        kept: KeptPlanes | None = None,
+        *,
+        weights: Mapping[str, Tensor] | None = None,
+    ) -> Denoise:
+        """What a completed sampler sees of the network: its parameterization, guidance and clamping are applied.
+
+        weights: Of guidance, (b,), one for each sample, in place of the sampler's, which must not be 0.
+        """
         network, weak = self._graphed or self.denoiser, self._weak_guide(sampler)
+        own = {name: getattr(sampler, name) for name in GUIDANCE_WEIGHTS} | dict(weights or {})
+        weak = weak and weak._replace(weight=own["autoguidance"])
         if kept is not None:
             network, weak = kept.network(network), weak and weak._replace(network=kept.network(weak.network))
         denoise = make_denoise(
@@ -132,13 +146,7 @@ class LatentModel(AdaptedModel):
             self.schedule,
             parameterization=self.diffusion.prediction,
             condition=condition,
-            guidance=sampler.guidance,
-            label_guidance=sampler.label_guidance,
-            prompt_guidance=sampler.prompt_guidance,
-            camera_guidance=sampler.camera_guidance,
-            sound_guidance=sampler.sound_guidance,
-            scores_guidance=sampler.scores_guidance,
-            hint_guidance=sampler.hint_guidance,
+            **{name: weight for name, weight in own.items() if name != "autoguidance"},
             clamp=sampler.clamp,
             bound=self.autoencoder.latent_bound,
             weak=weak,
@@ -171,13 +179,14 @@ class LatentModel(AdaptedModel):
 
         InputError for autoguidance without a weak model, and for steps that the sampler cannot take with this model.
         """
-        complete = sampler.completed(
-            self.diffusion.timesteps, self.denoiser.config.few_steps, self.diffusion.searched_times
-        )
+        config = self.denoiser.config
+        complete = sampler.completed(self.diffusion.timesteps, config.few_steps, self.diffusion.searched_times)
+        check_weight(complete, config)
         if complete.autoguidance is None:  # that of few steps has been distilled
             is_guided = self.guide is not None and complete.name != "consistency"
             return replace(complete, autoguidance=self.diffusion.autoguidance if is_guided else 0.0)
-        if complete.autoguidance and complete.weak_model is None and self.guide is None:
+        is_told = config.guidance_input == "autoguidance"
+        if complete.autoguidance and not is_told and complete.weak_model is None and self.guide is None:
             problem = f"autoguidance is {complete.autoguidance:g}, and this model holds no early weights to guide it"
             raise InputError(problem, "give a weak model, such as block:2, or leave autoguidance out")
         return complete

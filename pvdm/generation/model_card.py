@@ -173,6 +173,8 @@ def _inputs(config: Mapping[str, Any], most_classes: float, most_words: float) -
         yield name, "yes" if is_taken else "no"
     counts = ", ".join(map(str, sizes.few_steps))
     yield "few steps", f"tuned for {counts}" if counts else "not tuned for any"
+    if sizes.guidance_input:
+        yield "guidance in one evaluation", f"{sizes.guidance_input.replace('_', ' ')}, 0 to {sizes.guidance_most:g}"
     searched = ", ".join(str(len(times)) for times in config["diffusion"].get("searched_times", ()))
     yield "timesteps", f"searched for {searched} steps" if searched else "those of a grid"
     weight, block = (config["diffusion"].get(name) for name in ("autoguidance", "skipped_block"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from pvdm.conditions.text import WORDS, TextConfig
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from pvdm.generation import VideoGenerator
 
 STEPS = (2, 4, 8, 20)
+GUIDANCE = {"guidance": 20.0, "prompt_guidance": 20.0, "label_guidance": 20.0}
+"""The largest weights of guidance."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class StreamModel:
         recombines: Whether content and motion may come from two videos.
         steps: The numbers of steps that clients choose from.
         device: Where it runs.
+        most_guidance: The largest weights of guidance, by name; less for one that is an input of its network.
     """
 
     name: str
@@ -46,6 +50,7 @@ class StreamModel:
     recombines: bool = False
     steps: tuple[int, ...] = STEPS
     device: str = "cpu"
+    most_guidance: Mapping[str, float] = field(default_factory=GUIDANCE.copy)
 
     @classmethod
     def of(cls, generator: VideoGenerator, name: str) -> StreamModel:
@@ -53,6 +58,7 @@ class StreamModel:
         generator.check_can_continue(None)
         config, (height, width) = generator.denoiser.config, generator.size
         names = generator.classes or tuple(map(str, range(config.classes or 0)))
+        told = config.guidance_input
         takes = {
             "context": True,
             "label": config.classes,
@@ -76,6 +82,7 @@ class StreamModel:
             recombines=config.plane_times,
             steps=tuple(steps for steps in STEPS if steps <= generator.diffusion.timesteps),
             device=str(generator.device),
+            most_guidance={**GUIDANCE, **({told: config.guidance_most} if told in GUIDANCE else {})},
         )
 
     @property
@@ -85,5 +92,5 @@ class StreamModel:
 
     def to_json(self) -> dict[str, Any]:
         """All of it, JSON-able, with the words in place of the encoder."""
-        values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "text"}
+        values = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "text"}
         return {**values, "words": self.words, "text": asdict(self.text)["encoder"] if self.text else None}

@@ -26,9 +26,11 @@ from pvdm.diffusion import (
     to_prediction,
 )
 from pvdm.diffusion.consistency import check_few_steps, noised_further
+from pvdm.diffusion.denoise import Denoise
 from pvdm.errors import InputError, check_range
 from pvdm.generation import VideoGenerator
 from pvdm.training.batches.batch import on_device
+from pvdm.training.batches.drawn_guidance import DrawnGuidance
 from pvdm.training.batches.sample_rng import Draw, draws, keys, noise_like, times
 from pvdm.training.fine_tuning import FineTuning
 from pvdm.training.gan.latent_adversary import LatentAdversary, LatentAdversaryConfig, features_of
@@ -64,6 +66,8 @@ class ConsistencyTraining(FineTuning):
         init_from: The model to tune: exported folder or training checkpoint of stage 2.
         few_steps: Numbers of steps that it is tuned for; 1 alone is consistency tuning in one segment.
         teacher: How the model as it was is guided; its steps are those of validation. None trains on data alone.
+        drawn_guidance: A weight of the teacher's guidance that is drawn for each sample, and of which the network is
+            told, so that it can be chosen in sampling at no cost; by default that which the model is told already.
         parts: Jumps that a segment has at the beginning of the training.
         halvings: How often they are halved, at equal intervals.
         any_steps: Share of the samples that are trained for any number of steps.
@@ -90,6 +94,7 @@ class ConsistencyTraining(FineTuning):
         *,
         few_steps: tuple[int, ...] = (2, 4, 8),
         teacher: SamplerConfig | None = SamplerConfig(),
+        drawn_guidance: DrawnGuidance | None = None,
         parts: int = 2,
         halvings: int = 4,
         any_steps: float = 0.2,
@@ -115,7 +120,7 @@ class ConsistencyTraining(FineTuning):
             raise InputError(f"huber is {huber}", "give a value above 0")
         super().__init__(
             init_from,
-            few_steps=tuple(few_steps),
+            sizes={"few_steps": tuple(few_steps), **(drawn_guidance.sizes() if drawn_guidance else {})},
             optimizer=optimizer,
             times=times,
             context_dropout=context_dropout,
@@ -137,6 +142,9 @@ class ConsistencyTraining(FineTuning):
         self._jumps: tuple[int, dict[int, list[list[Jump]]]] | None = None
         self._held = [model]  # in a list: it is no part of the checkpoint
         self.teacher_sampler = model.completed(teacher or SamplerConfig(name="unipc"))
+        self.drawn = DrawnGuidance.of(self.generator.denoiser.config)
+        if self.drawn is not None:
+            self.drawn.check(model, self.teacher_sampler if self.is_distilled else None)
         self.adversary = None if adversary is None else LatentAdversary(adversary, model.denoiser)
         self._opponent: dict[str, Any] | None = None
 
@@ -164,7 +172,7 @@ class ConsistencyTraining(FineTuning):
         any_t = times(batch, schedule, self.times, sees_frames)
         steps, t, earlier, end = self.jumps(batch, any_t)
         x = q_sample(clean, noise, t, schedule)
-        told = replace(condition, steps=steps)
+        told = replace(condition, steps=steps, weight=None if self.drawn is None else self.drawn.draw(batch))
         with torch.no_grad():
             wanted = self.target(x, t, earlier, end, clean, noise, condition, told)
         output = self.generator.denoiser(x, t, told)
@@ -257,7 +265,7 @@ class ConsistencyTraining(FineTuning):
         """The clean latents (b, c, l) that the network is to predict of x at t."""
         schedule, is_any = self.generator.schedule, (told.steps == 0)[:, None, None]
         if self.is_distilled:
-            guided = self.teacher.denoise_of(condition, self.teacher_sampler)(x, t)
+            guided = self._taught(condition, told.weight)(x, t)
             before, whole = moved(guided, earlier, schedule), guided.clean
         else:
             before, whole = q_sample(clean, noise, earlier, schedule), clean
@@ -270,6 +278,12 @@ class ConsistencyTraining(FineTuning):
         )
         reached = torch.where((earlier > end)[:, None, None], moved(own, end, schedule), before)
         return torch.where(is_any, whole, clean_of_step(x, t, reached, end, schedule))
+
+    def _taught(self, condition: Condition, weight: Tensor | None) -> Denoise:
+        """The `denoise` of the teacher, guided by the weights (b,) that the network is told, if it is."""
+        if weight is None:
+            return self.teacher.denoise_of(condition, self.teacher_sampler)
+        return self.drawn.guided(self.teacher, self.teacher_sampler, condition, weight)
 
     def errors(self, output: Tensor, wanted: Tensor, x: Tensor, t: Tensor) -> Tensor:
         """Pseudo-Huber loss of each sample's output, (b,), on the scale of a velocity, the same at all noise levels."""
@@ -295,8 +309,10 @@ class ConsistencyTraining(FineTuning):
         """Adds what clips in few steps differ from those of the model as it was."""
         self._compared += len(videos)
         whole = self.teacher.sample_latent(VideoNoise(videos), None, self.teacher_sampler)
+        weight = {self.drawn.name: getattr(self.teacher_sampler, self.drawn.name)} if self.drawn else {}
         for count in self.generator.denoiser.config.few_steps:
-            found = self.generator.sample_latent(VideoNoise(videos), None, SamplerConfig("consistency", count))
+            sampler = SamplerConfig("consistency", count, **weight)
+            found = self.generator.sample_latent(VideoNoise(videos), None, sampler)
             self._errors.add(f"error_{count}", (found - whole).square().flatten(1).mean(1))
 
     def on_validation_epoch_end(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ class FineTuning(DiffusionTraining):
         init_from: The model: exported folder or training checkpoint of stage 2.
         context_noise: As of `DiffusionTraining`; a model that is not told the level is trained without.
         given_frames: As of `DiffusionTraining`; a model that takes none is trained without.
-        few_steps: Numbers of steps that the model is tuned for; by default its own.
+        sizes: Fields of the denoiser's sizes that differ from the model's, such as `few_steps`.
         settings: Other arguments of `DiffusionTraining`.
     """
 
@@ -33,7 +34,7 @@ class FineTuning(DiffusionTraining):
         *,
         context_noise: TimeDistribution | None,
         given_frames: GivenFrames | None,
-        few_steps: tuple[int, ...] | None = None,
+        sizes: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         config, _ = read_model(init_from)
@@ -42,7 +43,7 @@ class FineTuning(DiffusionTraining):
         denoiser = denoiser_config(config["denoiser"])
         super().__init__(
             init_from,
-            denoiser=denoiser if few_steps is None else replace(denoiser, few_steps=few_steps),
+            denoiser=replace(denoiser, **(sizes or {})),
             diffusion=replace(DiffusionConfig(**config["diffusion"]), autoguidance=0.0),  # the guide is not trained
             context_noise=context_noise if denoiser.context_levels else None,
             given_frames=given_frames if denoiser.hints else None,

@@ -20,7 +20,15 @@ from pvdm.generation import model_files as files
 NAMED = 3
 """Number of misfits that a message names."""
 
-SAMPLING = ("border_fade", "autoguidance", "skipped_block", "few_steps", "searched_times")
+SAMPLING = (
+    "border_fade",
+    "autoguidance",
+    "skipped_block",
+    "few_steps",
+    "searched_times",
+    "guidance_input",
+    "guidance_most",
+)
 """Fields that only say how a model is used."""
 
 logger = logging.getLogger(__name__)

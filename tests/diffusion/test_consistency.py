@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -145,3 +146,36 @@ def test_a_network_is_told_the_steps_from_zero_on(network):
     assert torch.equal(told[0], plain[0]) and not any(torch.allclose(told[i], plain[i]) for i in (1, 2))
     with pytest.raises(ValueError, match=r"3 steps are none of \[2, 4\]"):
         model(z, t, Condition(steps=torch.tensor([0, 3, 4])))
+
+
+def test_a_network_is_told_the_weight_of_guidance_from_zero_on():
+    torch.manual_seed(0)
+    sizes = TransformerConfig(2, (4, 2, 2), 16, 1, 2, frame_patch=4)
+    model = JointTransformer(replace(sizes, guidance_input="guidance", guidance_most=4.0))
+    for name, parameter in model.named_parameters():
+        if "embed_guidance" not in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+    z, t, told = normal(1, 3, 2, model.shape.positions), torch.tensor([5, 5, 5]), torch.tensor([0, 0.5, 4])
+    plain = model(z, t, None)
+    found = model(z, t, Condition(weight=told))
+    assert torch.equal(found, plain)
+    found.square().sum().backward()
+    assert model.embed_guidance.layer.weight.grad.abs().max() > 0
+    torch.nn.init.normal_(model.embed_guidance.layer.weight)
+    guided = model(z, t, Condition(weight=told))
+    assert torch.equal(guided[0], plain[0]) and not any(torch.allclose(guided[i], plain[i]) for i in (1, 2))
+    with pytest.raises(ValueError, match="a weight is given to a network without a guidance_input"):
+        JointTransformer(sizes)(z, t, Condition(weight=told))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"guidance_input": "steps"}, "the input is 'steps'"),
+        ({"guidance_input": "label_guidance", "guidance_most": 4.0}, "the network has no classes"),
+        ({"guidance_input": "guidance"}, "guidance_most is 0"),
+    ],
+)
+def test_an_impossible_input_is_refused(more, message):
+    with pytest.raises(ArgumentError, match=message):
+        TransformerConfig(2, (4, 2, 2), 16, 1, 2, frame_patch=4, **more)

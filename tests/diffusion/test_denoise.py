@@ -164,6 +164,20 @@ def test_autoguidance_is_its_formula_with_and_without_the_other_guidance(schedul
     torch.testing.assert_close(found, to_prediction(output, x, T, schedule, "v"))
 
 
+def test_each_sample_may_have_a_weight_of_its_own(schedule, x, context):
+    condition, options = Condition(context, label=LABEL), {"parameterization": "v", "clamp": False}
+    weights, weak = torch.tensor([0.0, 0.5, 3.0]), torch.tensor([1.0, 0.0, 2.0])
+
+    def guided(w_y, w_c, w_weak):
+        own = {"condition": condition, "label_guidance": w_y, "guidance": w_c, "weak": WeakGuide(weaker, w_weak)}
+        return make_denoise(Recorder(), schedule, **options, **own)(x, T).clean
+
+    found = guided(weights, 1.5, weak), guided(1.5, weights, 2.0)
+    for index, (own, other) in enumerate(zip(weights.tolist(), weak.tolist(), strict=True)):
+        torch.testing.assert_close(found[0][index], guided(own, 1.5, other)[index])
+        torch.testing.assert_close(found[1][index], guided(1.5, own, 2.0)[index])
+
+
 def test_guidance_of_any_kind_is_off_outside_of_its_interval(schedule, x, context):
     inside, outside = torch.full((3,), 500), torch.full((3,), 950)
     sigma = [math.exp(-schedule.level(time).half_log_snr) for time in (500, 950)]

@@ -71,6 +71,16 @@ def test_guidance_by_what_is_not_given_is_off():
     assert (told.prompt_guidance, told.label_guidance, told.hint_noise) == (1.0, 1.0, ANCHOR_NOISE)
 
 
+def test_a_weight_that_the_network_is_told_ends_where_it_was_tuned_to():
+    generator = labelled_generator()
+    generator.denoiser.config = replace(generator.denoiser.config, guidance_input="label_guidance", guidance_most=0.5)
+    model = StreamModel.of(generator, "told")
+    usual = StreamSettings.usual(model)
+    assert (usual.label_guidance, usual.prompt_guidance) == (0.5, 1.0)
+    with pytest.raises(InputError, match=r"label_guidance is 0\.6; give a number from 0 to 0\.5"):
+        usual.changed({"label_guidance": 0.6, "guidance": 20}, model)
+
+
 def test_the_facts_of_models():
     told = StreamModel.of(told_generator(), "told")
     assert told.words == ("a", "ball", "blue", "of", "red") and told.recombines and told.takes == ("context", "text")

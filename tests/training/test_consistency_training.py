@@ -23,6 +23,7 @@ from pvdm.diffusion import (
 )
 from pvdm.generation import VideoGenerator
 from pvdm.training import ConsistencyTraining
+from pvdm.training.batches.drawn_guidance import DrawnGuidance
 
 SPREAD = 0.5
 
@@ -95,6 +96,32 @@ def test_a_guided_teacher_is_distilled(model):
     assert not any(name.startswith("_held") or "teacher" in name for name in module.state_dict())
 
 
+def test_a_drawn_weight_guides_the_teacher_of_each_sample(model):
+    guidance = DrawnGuidance("autoguidance", 2.0)
+    module, t = ConsistencyTraining(model, drawn_guidance=guidance), torch.tensor([999, 421, 124])
+    weights, x = torch.tensor([0.0, 0.5, 2.0]), normal(1, 3, 2, module.generator.denoiser.shape.positions)
+    found = module._taught(Condition(), weights)(x, t)
+    for index, weight in enumerate(weights.tolist()):
+        alone = module.teacher.denoise_of(Condition(), replace(module.teacher_sampler, autoguidance=weight))(x, t)
+        torch.testing.assert_close(found.clean[index], alone.clean[index])
+    batch = {"key": torch.tensor([[0, 0, index] for index in range(200)]), "video": torch.zeros(200)}
+    drawn = guidance.draw(batch)
+    assert 0 <= drawn.min() < 0.1 and 1.9 < drawn.max() <= 2 and torch.equal(drawn, guidance.draw(batch))
+
+
+def test_a_weight_becomes_an_input_that_learns_and_stays_one(fit, tmp_path, caplog):
+    assert fit(model__drawn_guidance__name="autoguidance", model__drawn_guidance__most=2) == 0
+    tuned = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    network = VideoGenerator.load(tuned).denoiser
+    assert network.config.guidance_input == "autoguidance" and network.embed_guidance.layer.weight.abs().max() > 0
+    again = ConsistencyTraining(tuned)  # which teaches by its own input
+    x, t = normal(2, 2, 2, network.shape.positions), torch.tensor([999, 421])
+    told = again._taught(Condition(), torch.tensor([0.0, 2.0]))(x, t)
+    assert torch.isfinite(told.clean).all() and again.drawn == DrawnGuidance("autoguidance", 2.0)
+    assert fit("other", model__init_from=tuned, model__drawn_guidance__name="guidance") == 2
+    assert "guidance is drawn, and the model is told autoguidance already; draw autoguidance" in caplog.text
+
+
 @pytest.fixture
 def fit(videos, tmp_path, model):
     """`fit("name of a run", trainer__max_steps=2)` -> status; tunes `model`."""
@@ -164,6 +191,18 @@ def test_jumps_are_halved_over_the_training(model):
         ({"model__few_steps": "[]"}, "few_steps is []"),
         ({"model__huber": 0}, "huber is 0"),
         ({"model__teacher__guidance_interval": "[0.1, 1]"}, "teacher.guidance_interval is set"),
+        (
+            {"model__drawn_guidance__name": "label_guidance"},
+            "the input is label_guidance, and the network has no classes",
+        ),
+        (
+            {"model__drawn_guidance__name": "guidance", "model__teacher": "null"},
+            "guidance is drawn and there is no teacher",
+        ),
+        (
+            {"model__drawn_guidance__name": "guidance", "model__teacher__guidance": 5},
+            "teacher.guidance is 5, and 4 the most that is drawn; raise drawn_guidance.most",
+        ),
         ({"trainer__max_steps": -1, "trainer__max_epochs": 1}, "set trainer.max_steps"),
     ],
 )

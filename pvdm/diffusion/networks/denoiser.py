@@ -12,6 +12,7 @@ from pvdm.autoencoder import Triplane, TriplaneShape
 from pvdm.diffusion.condition import ROWS, Condition, are_readable
 from pvdm.diffusion.networks.blocks import LevelEmbedding, timestep_embedding, zero
 from pvdm.diffusion.networks.frame_rows import FrameRows, check_rows, planes_of_rows
+from pvdm.diffusion.networks.guidance_embedding import GuidanceEmbedding, check_guidance_input, embedded_guidance
 from pvdm.diffusion.networks.score_embedding import ScoreEmbedding, check_scores, embedded_scores
 from pvdm.diffusion.networks.text_tokens import TextEmbedding, TextTokens, check_text, embedded_text
 from pvdm.errors import ArgumentError
@@ -35,6 +36,9 @@ class DenoiserConfig:
             sets.
         scores: Names of the scores of a clip, such as motion, which training with `scores` sets.
         few_steps: Numbers of steps that it makes clips in, which consistency tuning sets.
+        guidance_input: Weight of a `SamplerConfig` that it is told instead of being guided, which consistency tuning
+            with a drawn weight sets.
+        guidance_most: The largest such weight.
     """
 
     classes: int | None = None
@@ -49,6 +53,8 @@ class DenoiserConfig:
     sound_width: int | None = None
     scores: tuple[str, ...] = ()
     few_steps: tuple[int, ...] = ()
+    guidance_input: str | None = None
+    guidance_most: float = 0.0
 
     def check_parts(self, width: int) -> None:
         """ArgumentError for impossible sizes of these parts in a network whose positions have `width` channels."""
@@ -57,6 +63,7 @@ class DenoiserConfig:
             raise ArgumentError(f"classes is {self.classes}", remedy, option="classes")
         check_text(self, width)
         check_rows(self)
+        check_guidance_input(self)
         object.__setattr__(self, "scores", check_scores(self.scores))
         object.__setattr__(self, "few_steps", tuple(self.few_steps))
 
@@ -82,6 +89,7 @@ class Denoiser(nn.Module):
         "embed_sound.",
         "embed_scores.",
         "embed_steps.",
+        "embed_guidance.",
     )
     """Parts of the names of weights that start without effect, which those of an older network may lack."""
 
@@ -102,6 +110,7 @@ class Denoiser(nn.Module):
         )
         self.embed_scores = ScoreEmbedding(config.scores, channels, size) if config.scores else None
         self.embed_steps = zero(nn.Embedding(len(config.few_steps), size)) if config.few_steps else None
+        self.embed_guidance = GuidanceEmbedding(channels, size) if config.guidance_input else None
         self._time_channels = channels
 
     def without_block(self, number: int) -> Denoiser:
@@ -130,6 +139,7 @@ class Denoiser(nn.Module):
         text, pooled = embedded_text(self.embed_text, condition, z.dtype)
         embedding = embedding + pooled + embedded_scores(self.embed_scores, condition, z.dtype)
         embedding = embedding + self._embedded_steps(condition, embedding)
+        embedding = embedding + embedded_guidance(self.embed_guidance, condition, z.dtype)
         if (given := condition.labels(z.shape[0], self.config.classes)) is None:
             return embedding, text
         label, mask = given

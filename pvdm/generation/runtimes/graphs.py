@@ -114,6 +114,7 @@ def denoise_inputs(config: AnyDenoiserConfig) -> list[GraphTensor]:
     names = (len(config.scores),)
     found += [("scores", names, floats), ("scores_mask", names, marks)] if config.scores else []
     found += [("steps", (), whole)] if config.few_steps else []
+    found += [("weight", (), floats)] if config.guidance_input else []
     return [GraphTensor(graph_name(name), *rest) for name, *rest in found]
 
 

@@ -126,10 +126,10 @@ export class Controls {
   }
 
   #more(offered) {
-    const { settings } = this.stream;
+    const { settings, model } = this.stream;
     const sliders = Object.entries(SLIDERS)
       .filter(([, { takes }]) => offered.includes(takes))
-      .map(([name, about]) => this.#slider(name, about, settings[name] ?? 0));
+      .map(([name, about]) => this.#slider(name, { ...about, max: Math.min(about.max, model.most_guidance[name]) }, settings[name] ?? 0));
     const negative = offered.includes("text") && this.#negative();
     const parts = [negative, ...sliders].filter(Boolean);
     return parts.length > 0 && el("details", {}, el("summary", {}, "Guidance"), parts);

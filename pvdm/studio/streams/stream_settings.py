@@ -17,7 +17,6 @@ from pvdm.studio.stream_model import StreamModel
 MOST_CHARACTERS = 1000
 MOST_SEED = 2**53 - 1
 """The largest whole number that JavaScript keeps exact."""
-MOST_GUIDANCE = 20.0
 
 PICTURES = ("first_picture", "last_picture", "anchor")
 
@@ -57,7 +56,8 @@ class StreamSettings:
     @classmethod
     def usual(cls, model: StreamModel) -> StreamSettings:
         """The defaults for a model."""
-        return cls(steps=4 if 4 in model.steps else model.steps[0])
+        weights = {name: min(getattr(cls, name), most) for name, most in model.most_guidance.items()}
+        return cls(steps=4 if 4 in model.steps else model.steps[0], **weights)
 
     def changed(self, values: object, model: StreamModel, pictures: Collection[str] = ()) -> StreamSettings:
         """These settings with some changed; InputError for an unknown name or a value that the model does not take.
@@ -95,14 +95,13 @@ Check = Callable[[str, Any], Any]
 
 def _checks(model: StreamModel, pictures: Collection[str]) -> dict[str, Check]:
     """For each setting a function (name, value) -> value that raises InputError."""
-    weight = _number(0.0, MOST_GUIDANCE)
     checks = {
         "prompt": _optional(_prompt(model)),
         "negative_prompt": _optional(_prompt(model)),
         "label": _optional(_label(model)),
         "seed": _seed,
         "steps": _steps(model),
-        **dict.fromkeys(("guidance", "prompt_guidance", "label_guidance"), weight),
+        **{name: _number(0.0, most) for name, most in model.most_guidance.items()},
         "motion": _optional(_motion(model)),
         **dict.fromkeys(PICTURES, _optional(_picture(model, pictures))),
     }

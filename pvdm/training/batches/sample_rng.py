@@ -44,6 +44,7 @@ class Draw(IntEnum):
     JUMP = 18
     JUDGED_TIME = 19
     JUDGED_NOISE = 20
+    GUIDANCE = 21
 
 
 def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:
