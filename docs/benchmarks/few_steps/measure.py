@@ -2,7 +2,8 @@
 
 python docs/benchmarks/few_steps/measure.py MODEL DATA LAYOUT OUTPUT unipc:20 unipc:5:cubic consistency:4 ...
 
-The result of each is written as it comes; the same command resumes. LOOP=1 for cycles such as sprites.
+`unipc:20+4` takes 4 steps for the clips after the first of a video. The result of each is written as it comes; the same
+command resumes. LOOP=1 for cycles such as sprites.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("layout")
     parser.add_argument("output", type=Path)
-    parser.add_argument("samplers", nargs="+", metavar="NAME:STEPS[:GRID]")
+    parser.add_argument("samplers", nargs="+", metavar="NAME:STEPS[+LATER][:GRID]")
     parser.add_argument("--samples", type=int, default=1024)
     parser.add_argument("--extended", type=int, default=64)
     options = parser.parse_args()
@@ -50,19 +51,20 @@ def main() -> None:
     for name in options.samplers:
         if name in found["samplers"]:
             continue
-        sampler = sampler_of(name)
+        sampler, later = samplers_of(name)
         reference = latents(generator, SamplerConfig("unipc", REFERENCE)) if reference is None else reference
-        figures, _ = Judge(real, detector, options.samples, options.extended, sampler).figures(generator)
+        figures, _ = Judge(real, detector, options.samples, options.extended, sampler, later).figures(generator)
         error = (latents(generator, sampler) - reference).square().mean().sqrt()
         found["samplers"][name] = short(figures) | {"error": float(error), "sampler": asdict(sampler)}
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def sampler_of(text: str) -> SamplerConfig:
-    """`unipc:5:cubic` as a sampler."""
+def samplers_of(text: str) -> list[SamplerConfig]:
+    """`unipc:5+2:cubic` as the samplers of first and later clips."""
     name, steps, *grid = text.split(":")
-    return SamplerConfig(name, int(steps), grid=grid[0] if grid else None)
+    first, _, later = steps.partition("+")
+    return [SamplerConfig(name, int(count), grid=grid[0] if grid else None) for count in (first, later or first)]
 
 
 def real_clips(generator: VideoGenerator, options: argparse.Namespace, detector: Any) -> RealClips:

@@ -109,9 +109,9 @@ class Tally:
     second_differences: list[Tensor] = field(default_factory=list)
     warping: list[float] = field(default_factory=list)
 
-    def add(self, clips: Tensor, detector: Detector) -> None:
-        """Clips (b, 3, t, h, w) uint8."""
-        self.rows += list(_rows(clips, detector))
+    def add(self, clips: Tensor, detector: Detector | None = None) -> None:
+        """Clips (b, 3, t, h, w) uint8; without a detector, their rows are left out."""
+        self.rows += list(_rows(clips, detector)) if detector else []
         self.differences.append(frame_difference(clips))
         self.second_differences.append(second_difference(clips))
         self.warping += [warping_error(clip) for clip in clips[: max(0, COHERENT - len(self.warping))]]
@@ -192,6 +192,7 @@ class Judge:
         samples: Clips sampled of each model.
         extended: Videos of 4 clips sampled of each model.
         sampler: How.
+        later_sampler: How the clips after the first of a video; by default as that.
     """
 
     real: RealClips
@@ -199,13 +200,14 @@ class Judge:
     samples: int
     extended: int
     sampler: SamplerConfig = SamplerConfig()
+    later_sampler: SamplerConfig | None = None
 
     def figures(self, generator: VideoGenerator) -> tuple[dict[str, Any], Tensor]:
         """All figures of a model with a denoiser, and its first samples (b, 3, t, h, w) uint8."""
         space, real = self.real.space, Tally()
         with full_float32(generator.device):
             for part in self.real.training.split(BATCH):
-                real.add(part, self.detector)
+                real.add(part)
             found = {"one_step": one_step(generator, self.real.test)}
             samples, shown = self._sampled(generator)
             found["samples"] = self._compared(samples, real, space, groups=None)
@@ -229,7 +231,8 @@ class Judge:
         labels = labels_in_turn(generator, self.extended)
         for start in range(0, self.extended, BATCH):
             videos = [(1, index) for index in range(start, min(start + BATCH, self.extended))]
-            options = {"videos": videos, "labels": labels and labels[start : start + BATCH], "sampler": self.sampler}
+            options = {"videos": videos, "labels": labels and labels[start : start + BATCH]}
+            options |= {"sampler": self.sampler, "later_sampler": self.later_sampler}
             video = torch.cat(list(generator.stream(num_frames=EXTENDED_CLIPS * frames, **options)), dim=2)
             jumps.append(seams(video, frames))
             windows = [video[:, :, at : at + frames] for at in _windows(frames)]
