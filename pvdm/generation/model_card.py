@@ -202,9 +202,16 @@ def _training_data(data: Mapping[str, Any] | None) -> str:
     card = data.get("card") or {}
     missing = [name for name in ("name", "source", "license") if not card.get(name)]
     gap = f"\n\nNot recorded: {', '.join(missing)}." if missing else ""
-    rest = {name: value for name, value in data.items() if name not in ("card", "files")}
+    whole = dict(_facts({name: value for name, value in data.items() if name not in ("card", "files", "mix")}))
     shown = {name: value for name, value in card.items() if name != "people"}
-    return _table([*_facts(shown), *_facts(rest)]) + gap
+    return _table([*_facts(shown), *whole.items(), *_parts(data.get("mix", ()), whole)]) + gap
+
+
+def _parts(mix: Sequence[Mapping[str, Any]], whole: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """A row for each data set of a mix: how it differs from the whole."""
+    for number, part in enumerate(mix, 1):
+        own = (f"{name} {value}" for name, value in _facts(part) if whole.get(name) != value)
+        yield f"set {number} of the mix", "; ".join(own)
 
 
 def _people(data: Mapping[str, Any] | None) -> str:

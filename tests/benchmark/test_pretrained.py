@@ -176,15 +176,27 @@ def test_a_model_is_packaged_with_card_and_digests(monkeypatch, tmp_path):
     model = packaged.packaged_models()["pvdm/autoencoder-64"]
     assert model.figures == measured["figures"] and model.license == "cc-by-sa-3.0"
     card = (model.folder / "README.md").read_text()
-    assert "| sprites | 648 drawn characters" in card and "CC BY-SA 3.0" in card
+    assert "| sprites | 638 drawn characters" in card and "CC BY-SA 3.0" in card
     assert "\n## Compute\n\n7 minutes of one core.\n\n## Use\n" in card
     assert "| PSNR, UCF101 test | 26.5 dB |" in card and "No results are recorded" not in card
     assert 'VideoGenerator.from_pretrained("pvdm/autoencoder-64")' in card and "MODEL" not in card
     limits = card.partition("## Limits")[2].partition("##")[0]
     assert "It cannot sample or extend video." in limits and "Faces, text" in limits
+    weights = (model.folder / "model.safetensors").read_bytes()
+    (model.folder / "README.md").write_text(card.replace("## People in the data", "## Before").replace("Faces", "No"))
+    package.main(["autoencoder-64"])
+    assert (model.folder / "README.md").read_text() == card
+    assert (model.folder / "model.safetensors").read_bytes() == weights
+
+
+def test_the_cards_of_the_package_say_what_they_are_for_and_whom_the_data_show():
+    for name, people in (("autoencoder-64", "UCF101 shows people"), ("sprites-64", "all characters are drawn")):
+        card = (packaged.FOLDER / name / "README.md").read_text(encoding="utf-8")
+        assert card.count("## Intended use\n") == 1 == card.count("## People in the data\n")
+        assert people in card and "Not recorded. Whether people" not in card
 
 
 def test_every_card_says_where_its_data_are_from():
     for card in yaml.safe_load((FOLDER / "cards.yaml").read_text()).values():
-        assert {"makes", "license", "data", "sources", "limits"} == card.keys()
+        assert {"makes", "license", "data", "sources", "use", "people", "limits"} == card.keys() - {"prompt"}
         assert all(len(row) == 3 and all(row) for row in card["sources"])

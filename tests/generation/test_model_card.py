@@ -63,6 +63,15 @@ def test_it_says_what_it_is_for_and_whom_the_data_show(config):
     assert "people" not in rows(card)
 
 
+def test_each_set_of_a_mix_is_a_row_of_what_is_its_own(config):
+    whole = {"layout": "mix", "videos": {"training": 5}, "clip": {"frames": 8}}
+    part = {"weight": 2.0, "layout": "folder", "clip": {"frames": 8}}
+    mix = [{**part, "videos": {"training": count}} for count in (1, 4)]
+    found = rows(model_card({**config, "data": {**whole, "mix": mix}}))
+    assert found["set 2 of the mix"] == "weight 2.0; layout folder; videos: training 4"
+    assert "mix" not in found
+
+
 @pytest.mark.parametrize("license", ["a: b", "- x", "no", "'\"", "{a}", "é # c", "---"])
 def test_any_license_survives_yaml(config, license):
     assert ModelCard(model_card(config, license=license)).data.license == license
