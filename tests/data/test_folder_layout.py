@@ -8,6 +8,7 @@ import pytest
 from data.small_layouts import touch
 
 from pvdm.data import Entry, SplitOptions, Splits, find_splits, find_videos, split_by_file
+from pvdm.data.layouts.folder import scan_folder
 from pvdm.errors import InputError
 
 
@@ -129,9 +130,22 @@ def test_real_layouts(shared_data):
     assert len(sky) == 49 and all(path.is_dir() for path in sky)
 
 
-def test_arrays_beside_frames_are_no_videos(tmp_path, make_frame_folder):
+@pytest.mark.parametrize("places", [("clip", "clip"), ("", "poses")])
+def test_arrays_beside_frames_or_files_are_no_videos(tmp_path, make_frame_folder, places):
+    """Wherever they lie: in the folder of the frames, above it, or in one of their own."""
     make_frame_folder("clip", frames=3)
-    np.save(tmp_path / "clip" / "poses.npy", np.zeros((3, 16, 16), np.float32))
+    for name, place in zip(("depth", "path"), places, strict=True):
+        (tmp_path / place).mkdir(exist_ok=True)
+        np.save(tmp_path / place / f"{name}.npy", np.zeros((3, 16, 16), np.float32))
     assert find_videos(tmp_path) == [tmp_path / "clip"]
-    np.save(tmp_path / "scan.npy", np.zeros((3, 16, 16), np.uint16))
-    assert find_videos(tmp_path) == [tmp_path / "clip", tmp_path / "scan.npy"]
+    (video,) = touch(tmp_path, "videos/a.mp4")
+    for number in range(9):
+        touch(tmp_path, f"poses/{number}.npz")
+    found = scan_folder(tmp_path)
+    assert found.videos == [tmp_path / "clip", video] and found.beside == {".npy": 2, ".npz": 9}
+
+
+def test_arrays_are_videos_where_pictures_are_fewer(tmp_path):
+    arrays = touch(tmp_path, "a/1.npy", "a/2.npz", "b/3.npy")
+    touch(tmp_path, "a/overview.png", "b/overview.png")
+    assert find_videos(tmp_path) == arrays

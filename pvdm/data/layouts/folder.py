@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,13 +23,15 @@ from pvdm.video.suffixes import (
 )
 
 FILES = tuple(suffix for suffix in VIDEO_SUFFIXES if suffix not in ANIMATION_SUFFIXES)
+SHOWN = FILES + FRAME_SUFFIXES + ANIMATION_SUFFIXES
 
 
 @dataclass(frozen=True)
 class FolderContent:
     """The videos of a folder, sorted, and how many other files look like videos or frames, by suffix.
 
-    unread: no reader here reads them; beside: pictures beside video files, and animations beside pictures.
+    unread: no reader here reads them; beside: pictures beside video files, animations beside pictures, and arrays
+    beside either.
     """
 
     videos: list[Path]
@@ -63,13 +65,15 @@ def scan_folder(root: str | Path, *, unreadable: Callable[[OSError], None] | Non
     """Like `find_videos`, with what is left out."""
     root = check_folder(root)
     videos, unread, beside = [], Counter(), Counter()
-    for folder, names in walk(root, unreadable):
-        taken = _taken(folder, names)
+    folders = walk(root, unreadable)
+    series = _series(folders)
+    for folder, names in folders:
+        taken = _taken(folder, names, series)
         frames = set(frame_names(names)) if taken == [folder] else set()
         videos += taken
         unread.update(suffixes_of(names, OTHER_MEDIA_SUFFIXES))
         rest = set(names) - {path.name for path in taken} - frames
-        beside.update(suffixes_of(rest, FRAME_SUFFIXES + ANIMATION_SUFFIXES))
+        beside.update(suffixes_of(rest, FRAME_SUFFIXES + ANIMATION_SUFFIXES + ARRAY_SUFFIXES))
     if not videos:
         files, frames = ", ".join(VIDEO_SUFFIXES[:5]), ", ".join(FRAME_SUFFIXES[:3])
         but = f" that can be read, but {counted(unread)}" if unread else ""
@@ -179,17 +183,16 @@ def _refuse(error: OSError) -> None:
     ) from error
 
 
-def _taken(folder: Path, names: Sequence[str]) -> list[Path]:
+def _taken(folder: Path, names: Sequence[str], series: Set[Path]) -> list[Path]:
     """The video files directly in a folder, or else its image series, or, if there are frames alone, the folder itself.
 
-    Arrays are image series where there are more of them than of frames; beside frames they say something else. GIFs
-    among frames are videos where they move and there are more of them than of other pictures.
+    GIFs among frames are videos where they move and there are more of them than of other pictures.
     """
     if files := [folder / name for name in names if name.lower().endswith(FILES)]:
         return files
+    if found := [folder / name for name in names if folder / name in series]:
+        return found
     frames = frame_names(names)
-    if series := _series(folder, names, frames):
-        return series
     animations = [folder / name for name in names if name.lower().endswith(ANIMATION_SUFFIXES)]
     is_of_animations = len(animations) > len(set(frames) - {path.name for path in animations})
     if is_of_animations and any(map(is_animation, animations[:1])):
@@ -197,14 +200,23 @@ def _taken(folder: Path, names: Sequence[str]) -> list[Path]:
     return [folder] if frames else []
 
 
-def _series(folder: Path, names: Sequence[str], frames: Sequence[str]) -> list[Path]:
-    """The image series among the names of a folder; TIFF files are some if the first is a stack, else frames."""
-    tiffs = sorted(name for name in names if name.lower().endswith(TIFF_SUFFIXES))
-    arrays = [name for name in names if name.lower().endswith(ARRAY_SUFFIXES)]
-    are_stacks = any(is_stack(folder / name) for name in tiffs[:1])
-    pictures = set(frames) - set(tiffs) if are_stacks else frames
-    found = (tiffs if are_stacks else []) + (arrays if len(arrays) > len(pictures) else [])
-    return [folder / name for name in names if name in set(found)]
+def _series(folders: Iterable[tuple[Path, Sequence[str]]]) -> Set[Path]:
+    """The image series of a data set: the TIFF files of folders whose first one is a stack, and arrays.
+
+    Arrays are no videos where there are video files, or as many pictures: beside those, in the same folder or in one of
+    their own, they say something else, such as depth or the poses of a camera.
+    """
+    stacks: set[Path] = set()
+    arrays: set[Path] = set()
+    others: Counter[bool] = Counter()
+    for folder, names in folders:
+        tiffs = sorted(name for name in names if name.lower().endswith(TIFF_SUFFIXES))
+        stacked = tiffs if any(is_stack(folder / name) for name in tiffs[:1]) else []
+        stacks.update(folder / name for name in stacked)
+        arrays.update(folder / name for name in names if name.lower().endswith(ARRAY_SUFFIXES))
+        shown = set(names) - set(stacked)
+        others.update(name.lower().endswith(FILES) for name in shown if name.lower().endswith(SHOWN))
+    return stacks if others[True] or len(arrays) <= others[False] else stacks | arrays
 
 
 def suffixes_of(names: Iterable[str], known: tuple[str, ...]) -> list[str]:
