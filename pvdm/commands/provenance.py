@@ -40,6 +40,7 @@ MEANING: dict[State, str] = {
     "invalid": "invalid: changed since it was signed, or wrongly signed",
     "none": "no manifest",
 }
+EXPIRED = "invalid: unchanged since it was signed, but the signer's certificate has expired"
 NOT_FOUND = 1
 """Exit status of `detect` without a watermark."""
 
@@ -115,7 +116,7 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _lines(manifest: Manifest, fields: dict[str, str]) -> Iterator[str]:
-    yield f"manifest     {MEANING[manifest.state]}"
+    yield f"manifest     {EXPIRED if manifest.is_expired else MEANING[manifest.state]}"
     yield from (f"             {problem}" for problem in manifest.problems)
     for name in ("signer", "date", "software", "source_type"):
         if value := getattr(manifest, name):

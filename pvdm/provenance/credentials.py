@@ -25,6 +25,9 @@ DAYS = 3650
 """How long a self-made certificate is valid: a signature without a time stamp ends with its certificate."""
 
 MOST_DAYS = 36500
+LONGEST_NAME = 52
+"""Characters; X.509 takes 64, and the authority's name is longer by 12."""
+
 RENEW = "make one by pvdm provenance keygen --overwrite, or pass --no-provenance"
 CURVES = {256: "es256", 384: "es384", 521: "es512"}
 PURPOSES = ("1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.62558.2.1")
@@ -93,8 +96,11 @@ def read_credentials(certificates: Path, key: Path) -> Credentials:
 def make_credentials(name: str = NAME, *, days: int = DAYS, overwrite: bool = False) -> Path:
     """Makes a certificate authority and a certificate of it, and returns their folder.
 
-    The authority's own key is forgotten, so that it can sign nothing else. InputError if there are credentials already.
+    The authority's own key is forgotten, so that it can sign nothing else. InputError if there are credentials already,
+    and for a name that a certificate cannot hold.
     """
+    if not 1 <= len(name.strip()) <= len(name) <= LONGEST_NAME:
+        raise InputError(f"a name of {len(name.strip())} characters", f"give one of 1 to {LONGEST_NAME}")
     check_installed()
     certificates, key, authority = _self_made(name, days)
     return store_credentials(certificates, key, authority=authority, overwrite=overwrite)

@@ -21,6 +21,10 @@ SIGNABLE = (".mp4", ".gif", ".webp", ".png", ".jpg", ".jpeg")
 MODEL = "pvdm.model"
 """Label of the assertion that names the model."""
 
+MARK = b"c2pa"
+"""The label of any manifest's box."""
+EXPIRED = "signingCredential.expired"
+
 State = Literal["trusted", "valid", "invalid", "none"]
 
 
@@ -30,7 +34,7 @@ class Manifest:
 
     Args:
         state: `trusted`: intact, by a signer that is known; `valid`: intact, by a signer that is not; `invalid`:
-            changed since it was signed; `none`: there is no manifest.
+            changed since it was signed, or its certificate has expired; `none`: there is no manifest.
         signer: Whom the certificate names.
         date: When it was signed, by the signer's clock, ISO 8601.
         software: The program.
@@ -46,6 +50,12 @@ class Manifest:
     source_type: str | None = None
     model: dict[str, Any] | None = None
     problems: tuple[str, ...] = ()
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether the file is as it was signed, and all that is wrong is that its certificate has expired."""
+        about = [problem.partition(":")[0] for problem in self.problems]
+        return EXPIRED in about and all(code.startswith("signingCredential.") for code in about)
 
 
 def sign(path: Path, suffix: str, provenance: Provenance, credentials: Credentials) -> None:
@@ -93,8 +103,8 @@ def read_manifest(path: str | Path, trust: Sequence[Path] = ()) -> Manifest:
             return _found(reader)
     except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported):
         return Manifest("none")
-    except c2pa.C2paError as error:
-        return Manifest("invalid", problems=(one_line(error),))
+    except c2pa.C2paError as error:  # a damaged file, with a manifest or without
+        return Manifest("invalid" if MARK in path.read_bytes() else "none", problems=(one_line(error),))
 
 
 def _definition(provenance: Provenance) -> dict[str, Any]:

@@ -56,6 +56,8 @@ GIF_FLAGS, GIF_HEADER = 10, 13
 """The place of the flags of the global colors, and the bytes before these."""
 WEBP_XMP_FLAG, WEBP_FLAGS = 0x04, 20
 LARGEST = 1 << 16
+COMMENT = re.compile(rb"[A-Z][a-z ]{1,50} by AI: pvdm [^\0\r\n]{1,1000}? \(SHA-256 [0-9a-f]{64}\)")
+"""What `Provenance.comment` says."""
 
 
 def write_fields(path: Path, suffix: str, provenance: Provenance) -> None:
@@ -68,15 +70,17 @@ def write_fields(path: Path, suffix: str, provenance: Provenance) -> None:
 
 
 def read_fields(path: str | Path) -> dict[str, str]:
-    """The fields of a file, by the names in `FIELDS`; empty if it has none. InputError if it cannot be read."""
+    """The fields of a file, by the names in `FIELDS`, or the comment of one without a packet, such as .webm or another
+    container of the same video; empty if it has none. InputError if it cannot be read."""
     try:
-        found = re.findall(rb"<x:xmpmeta.*?</x:xmpmeta>", Path(path).read_bytes(), re.DOTALL)
+        content = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror})", "give a video or a picture") from error
-    for text in found:
+    for text in re.findall(rb"<x:xmpmeta.*?</x:xmpmeta>", content, re.DOTALL):
         if len(text) <= LARGEST and b"<!" not in text and (fields := _parsed(text)):
             return fields
-    return {}
+    comment = COMMENT.search(content)
+    return {"comment": comment[0].decode(errors="replace")} if comment else {}
 
 
 def packet(provenance: Provenance) -> str:

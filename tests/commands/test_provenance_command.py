@@ -79,6 +79,8 @@ def test_a_watermark_is_put_into_samples_and_read_from_files(pvdm, model, tmp_pa
     ("arguments", "sentence"),
     [
         (["keygen", "--key", "a.pem"], "--certificate and --key go together; give both, or neither to make new ones"),
+        (["keygen", "--name", " "], "a name of 0 characters; give one of 1 to 52"),
+        (["keygen", "--name", 53 * "a"], "a name of 53 characters; give one of 1 to 52"),
         (["keygen", "--days", 40000], "--days is 40000; give at most 36500"),
         (["verify", "nothere.mp4"], "nothere.mp4 does not exist; give one file"),
         (["detect", "nothere.mp4"], "nothere.mp4 does not exist; give a video file or a folder of frames"),

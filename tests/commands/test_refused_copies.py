@@ -52,3 +52,5 @@ def test_if_all_are_copies_nothing_is_written(refusal, model, training, samples,
     assert "--copy-ratio is 2; give a number between 0 and 1" in refusal(
         "sample", model, *options, "--output", tmp_path / "out", "--copy-ratio", 2
     )
+    text = refusal("sample", model, "--output", tmp_path / "out", "--copy-ratio", 0.5)
+    assert "--copy-ratio is for --refuse-copies; leave it out, or give the training data" in text

@@ -17,7 +17,7 @@ from pvdm.provenance.credentials import (
     store_credentials,
     stored_credentials,
 )
-from pvdm.provenance.manifest import read_manifest
+from pvdm.provenance.manifest import Manifest, read_manifest
 from pvdm.video import probe, save_video
 
 VIDEO = torch.arange(3 * 4 * 16 * 16, dtype=torch.int32).reshape(3, 4, 16, 16).remainder(256).byte()
@@ -67,6 +67,8 @@ def test_files_without_manifest_have_none(tmp_path, folder):
     for name in ("a.mp4", "a.webm"):
         save_video(VIDEO, tmp_path / name, fps=8)
         assert read_manifest(tmp_path / name).state == "none"
+    (tmp_path / "a.mp4").write_bytes(b"")
+    assert read_manifest(tmp_path / "a.mp4").state == "none"
     with pytest.raises(InputError, match=r"nothere.mp4 does not exist"):
         read_manifest(tmp_path / "nothere.mp4")
 
@@ -75,6 +77,13 @@ def test_an_expired_certificate_is_refused_by_name(folder):
     make_credentials(days=0, overwrite=True)
     with pytest.raises(InputError, match=r"certificate.pem has expired on .*; make one by pvdm provenance keygen"):
         stored_credentials()
+
+
+def test_an_expired_signature_is_told_from_a_changed_file():
+    ended = ("signingCredential.untrusted: unknown", "signingCredential.expired: certificate expired")
+    assert Manifest("invalid", problems=ended).is_expired
+    for problems in ((), ended[:1], (*ended, "assertion.bmffHash.mismatch: changed")):
+        assert not Manifest("invalid", problems=problems).is_expired
 
 
 def test_credentials_must_belong_together(tmp_path, folder):

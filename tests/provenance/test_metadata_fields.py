@@ -49,6 +49,7 @@ def test_other_programs_read_the_comment(tmp_path):
         with av.open(str(written(tmp_path, name))) as container:
             said = {key.lower(): value for key, value in container.metadata.items()}
             assert said["comment"] == PROVENANCE.comment
+    assert read_fields(tmp_path / "a.webm") == {"comment": PROVENANCE.comment}
     with Image.open(written(tmp_path, "a.gif")) as picture:
         assert picture.info["comment"].decode() == PROVENANCE.comment
     with Image.open(written(tmp_path, "frames")) as picture:

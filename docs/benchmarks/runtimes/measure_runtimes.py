@@ -1,9 +1,10 @@
 """Each runtime against PyTorch, in turn, on one thread of this CPU: parity, time, size, and what int8 costs:
 
 python docs/benchmarks/runtimes/measure_runtimes.py OUTPUT pvdm/sprites-64
-python docs/benchmarks/runtimes/measure_runtimes.py OUTPUT goldens --kinds onnx --clips 0
+python docs/benchmarks/runtimes/measure_runtimes.py OUTPUT goldens --kinds onnx --clips 0 --rounds 1
 
-`goldens` is the released architecture with the small weights of the tests. Times are those of the processor, medians.
+`goldens` is the released architecture with the small weights of the tests. Times are those of the processor, medians
+over the rounds, whose number is stored.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ from pvdm.evaluation.results import versions
 from pvdm.generation.runtimes.graph_export import RUNTIMES, export_graphs
 
 ROOT = Path(__file__).parents[3]
-ROUNDS = 9
 KINDS = {
     "torch": None,
     "torch-export": ("torch-export", None),
@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("models", nargs="+")
     parser.add_argument("--kinds", nargs="+", choices=[*KINDS][1:], default=[*KINDS][1:])
     parser.add_argument("--clips", type=int, default=8, help="0 compares the networks alone")
+    parser.add_argument("--rounds", type=int, default=9, help="how often each part is timed; 1 for large models")
     options = parser.parse_args()
     torch.set_num_threads(1)
     found = json.loads(options.output.read_text(encoding="utf-8")) if options.output.is_file() else {"models": {}}
@@ -50,9 +51,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         for name in options.models:
             source = goldens(Path(work)) if name == "goldens" else name
-            found["models"][name] = measured(
-                VideoGenerator.load(source).eval(), Path(work) / Path(name).name, options.kinds, options.clips
-            )
+            model = VideoGenerator.load(source).eval()
+            folder = Path(work) / "graphs" / Path(name).name
+            found["models"][name] = measured(model, folder, options.kinds, options.clips, options.rounds)
             options.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
@@ -69,33 +70,43 @@ def goldens(work: Path) -> Path:
 
 
 @torch.no_grad()
-def measured(model: VideoGenerator, work: Path, kinds: Sequence[str], count: int) -> dict[str, Any]:
+def measured(model: VideoGenerator, work: Path, kinds: Sequence[str], count: int, rounds: int) -> dict[str, Any]:
     """The figures of each runtime."""
-    runtimes, sizes, found = {"torch": model}, {}, {}
+    runtimes, sizes = {"torch": model}, {}
     for kind in kinds:
         folder, (file_format, quantize) = work / kind.replace(" ", "-"), KINDS[kind]
         export_graphs(model, folder, file_format, quantize=quantize)
         runtimes[kind] = VideoGenerator.from_pretrained(folder, runtime=RUNTIMES[file_format])
         sizes[kind] = sum(path.stat().st_size for path in folder.iterdir())
-    calls = {kind: parts(runtime) for kind, runtime in runtimes.items()}
+    times, outputs = timed({kind: parts(runtime) for kind, runtime in runtimes.items()}, rounds)
+    clips = model.sample(count, steps=4) if count else None
+    return {
+        kind: {
+            "milliseconds": {part: round(1000 * statistics.median(each), 2) for part, each in times[kind].items()},
+            "rounds": rounds,
+            "megabytes": round(sizes.get(kind, 0) / 1e6, 1),
+            "difference": {
+                part: float((output - outputs["torch"][part]).abs().max()) for part, output in outputs[kind].items()
+            },
+            "psnr": psnr(runtimes[kind].sample(count, steps=4), clips) if count and kind != "torch" else None,
+        }
+        for kind in runtimes
+    }
+
+
+def timed(
+    calls: Mapping[str, Mapping[str, Callable[[], Tensor]]], rounds: int
+) -> tuple[dict[str, dict[str, list[float]]], dict[str, dict[str, Tensor]]]:
+    """Seconds of the processor and outputs by runtime and part: the runtimes in turn, after a call without time."""
     times: dict[str, dict[str, list[float]]] = {kind: {part: [] for part in calls[kind]} for kind in calls}
-    for _ in range(ROUNDS):
+    outputs = {kind: {part: function() for part, function in functions.items()} for kind, functions in calls.items()}
+    for _ in range(rounds):
         for kind, functions in calls.items():
             for part, function in functions.items():
                 start = time.process_time()
                 function()
                 times[kind][part].append(time.process_time() - start)
-    expected = {part: function() for part, function in calls["torch"].items()}
-    clips = model.sample(count, steps=4) if count else None
-    for kind, functions in calls.items():
-        apart = {part: float((function() - expected[part]).abs().max()) for part, function in functions.items()}
-        found[kind] = {
-            "milliseconds": {part: round(1000 * statistics.median(each), 2) for part, each in times[kind].items()},
-            "megabytes": round(sizes.get(kind, 0) / 1e6, 1),
-            "difference": apart,
-            "psnr": psnr(runtimes[kind].sample(count, steps=4), clips) if count and kind != "torch" else None,
-        }
-    return found
+    return times, outputs
 
 
 def parts(model: VideoGenerator) -> dict[str, Callable[[], Tensor]]:

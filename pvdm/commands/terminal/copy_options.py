@@ -53,6 +53,8 @@ class Refusals:
     def of(cls, options: argparse.Namespace, generator: VideoGenerator, fps: float) -> Refusals:
         """Those that the options ask for; InputError if the training data cannot be compared with."""
         if options.refuse_copies is None:
+            if options.copy_ratio is not None:
+                raise InputError("--copy-ratio is for --refuse-copies", "leave it out, or give the training data")
             return cls(None)
         from pvdm.evaluation.copy_guard import LIMIT, CopyGuard
 
