@@ -27,14 +27,19 @@ STAND_IN = """
 export const env = { wasm: {} };
 export class Tensor { constructor(type, data, dims) { Object.assign(this, { type, data, dims }); } }
 let feeds = {};
-export const InferenceSession = { create: async (bytes) => new TextDecoder().decode(bytes) === "denoise"
-  ? { run: async (given) => ({ output: { data: (feeds = given).z.data.map((value) => 0.1 * value) } }) }
-  : { run: async () => {
-      const told = Number(feeds.label.data[0]) + 2 * feeds.context_mask.data[0] + 4 * feeds.text_mask.data[1];
-      return { video: { data: new Float32Array(3 * 4 * 16 * 16).fill(told / 4 - 1) } };
-    } } };
+const runs = {
+  denoise: (given) => ({ output: { data: (feeds = given).z.data.map((value) => 0.1 * value) } }),
+  guide: (given) => ({ output: { data: given.z.data.map((value) => ((feeds.isGuided = 1), 0.1 * value)) } }),
+  decode: () => {
+    const told = Number(feeds.label.data[0]) + 2 * feeds.context_mask.data[0] + 4 * feeds.text_mask.data[1];
+    return { video: { data: new Float32Array(3 * 4 * 16 * 16).fill((told + 8 * (feeds.isGuided ?? 0)) / 8 - 1) } };
+  },
+};
+export const InferenceSession = {
+  create: async (bytes) => ({ run: async (given) => runs[new TextDecoder().decode(bytes)](given) }),
+};
 """
-"""Gray levels tell whether the network was given class 1, a context, and a second word."""
+"""Gray levels tell whether the network was given class 1, a context, and a second word, and its early weights ran."""
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -59,7 +64,7 @@ class Site:
 @pytest.fixture(scope="module")
 def told():
     """A model that takes every part of a condition."""
-    return all_told(searched_times=((199, 60),))
+    return all_told(searched_times=((199, 60),), autoguidance=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +133,8 @@ def test_the_page_plays_without_end_and_does_what_it_is_told(browser, site):
         assert tab.get_by_role("heading", name="Endless balls").is_visible()
         tab.get_by_label("Class").select_option("rest")
         tab.get_by_role("button", name="Start").click()
-        level = 127.5 * (1 + 2 + 4) / 4
-        shows(tab, round(level))  # a class, a context and two words
+        level = 127.5 * (1 + 2 + 4 + 8) / 8
+        shows(tab, round(level))  # a class, a context, two words and early weights
         assert float(tab.locator("#made").text_content()) > 0
         assert tab.locator("#backend").text_content() == "WebAssembly"
         prompt = tab.get_by_role("textbox", name="What is to be seen")
@@ -138,7 +143,7 @@ def test_the_page_plays_without_end_and_does_what_it_is_told(browser, site):
         tab.get_by_role("button", name="red ball").click()
         assert tab.locator("#prompt-hint").text_content() == ""
         prompt.fill("Red!")
-        shows(tab, round(127.5 * 3 / 4))
+        shows(tab, round(127.5 * (3 + 8) / 8))
         tab.get_by_role("button", name="Pause").click()
         assert tab.get_by_role("button", name="Play").is_visible()
 

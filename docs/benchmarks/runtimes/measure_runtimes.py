@@ -1,7 +1,7 @@
 """Each runtime against PyTorch, in turn, on one thread of this CPU: parity, time, size, and what int8 costs:
 
 python docs/benchmarks/runtimes/measure_runtimes.py OUTPUT pvdm/sprites-64
-python docs/benchmarks/runtimes/measure_runtimes.py OUTPUT goldens --kinds onnx --clips 0 --rounds 1
+python docs/benchmarks/runtimes/measure_runtimes.py OUTPUT goldens --kinds onnx --clips 0 --rounds 3
 
 `goldens` is the released architecture with the small weights of the tests. Times are those of the processor, medians
 over the rounds, whose number is stored.
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("models", nargs="+")
     parser.add_argument("--kinds", nargs="+", choices=[*KINDS][1:], default=[*KINDS][1:])
     parser.add_argument("--clips", type=int, default=8, help="0 compares the networks alone")
-    parser.add_argument("--rounds", type=int, default=9, help="how often each part is timed; 1 for large models")
+    parser.add_argument("--rounds", type=int, default=9, help="how often each part is timed")
     options = parser.parse_args()
     torch.set_num_threads(1)
     found = json.loads(options.output.read_text(encoding="utf-8")) if options.output.is_file() else {"models": {}}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).with_name("web_page")
 PAGE_FILES = ("index.html", "page.css", "page.js", "worker.js", "sampler.js")
-GRAPHS = ("denoise", "decode")
+GRAPHS = ("denoise", "guide", "decode")
 
 BACKENDS = {"webgpu": "ort-wasm-simd-threaded.asyncify", "wasm": "ort-wasm-simd-threaded"}
 """The binary of onnxruntime-web with WebGPU, and the smaller one without."""
@@ -108,7 +108,7 @@ def check_fits(model: StoredModel) -> None:
     """InputError for a model without a denoiser, and for one that is too large for a browser."""
     if model.denoiser is None:
         raise InputError(f"{model.source} is a stage-1 autoencoder without a denoiser", "give a model of stage 2")
-    size = 4 * sum(value.numel() for part in (model.autoencoder, model.denoiser) for value in part.parameters())
+    size = 4 * sum(value.numel() for value in model.parameters())
     if size > LARGEST:
         problem = f"{model.source} has {size / 1e9:.1f} GB of weights, and a browser holds at most {LARGEST / 1e9:g} GB"
         raise InputError(problem, "train a smaller one, such as with configs/sizes/velocity-64.yaml")
@@ -126,6 +126,7 @@ def describe(model: StoredModel, name: str, prompts: Sequence[str] = ()) -> tupl
         "fade": model.diffusion.border_fade,
         "inputs": [[item.name, item.sizes, _type(item.dtype)] for item in graphs_of(model)["denoise"].inputs],
         "context": _context(model),
+        "autoguidance": model.diffusion.autoguidance if model.guide else 0.0,
         "plans": _plans(model),
         "classes": _classes(model),
         "text": text,

@@ -94,19 +94,23 @@ function noised(values, noise) {
   return Float32Array.from(values, (value, i) => alpha * value + sigma * drawn[i]);
 }
 
-/** What the network predicts, led further by the prompt: (1 + w) out(prompt) - w out(none), arXiv 2207.12598. */
+/**
+ * What the network predicts, led further by the prompt, (1 + w) out(prompt) - w out(none), arXiv 2207.12598, and away
+ * from its early weights, if the model has them, arXiv 2406.02507; steps that it was tuned for were tuned to that.
+ */
 async function guided(z, time, settings) {
   const weight = settings.text ? settings.guidance : 0;
   const output = await denoise(z, time, settings, weight > 0);
-  if (!weight) return output;
   const [told, none] = [output.subarray(0, z.length), output.subarray(z.length)];
-  return Float32Array.from(told, (value, i) => value + weight * (value - none[i]));
+  const away = model.plans[settings.steps].tuned ? 0 : model.autoguidance;
+  const weak = away ? await denoise(z, time, settings, false, sessions.guide) : told;
+  return told.map((value, i) => value + (weight ? weight * (value - none[i]) : 0) + away * (value - weak[i]));
 }
 
 const TYPES = { float32: Float32Array, int64: BigInt64Array, bool: Uint8Array };
 
 /** One evaluation; with `isDouble`, a second sample that has no prompt comes with it. */
-async function denoise(z, time, settings, isDouble) {
+async function denoise(z, time, settings, isDouble, network = sessions.denoise) {
   const given = parts(z, time, settings);
   const batch = isDouble ? 2 : 1;
   const feeds = {};
@@ -117,7 +121,7 @@ async function denoise(z, time, settings, isDouble) {
     for (let i = 0; i < batch; i++) if (given[name] && !(i && name === "text_mask")) values.set(given[name], i * count);
     feeds[name] = new ort.Tensor(type, values, [batch, ...sizes]);
   }
-  return (await sessions.denoise.run(feeds)).output.data;
+  return (await network.run(feeds)).output.data;
 }
 
 /** The inputs that are given, as arrays of one sample; those left out are absent. */
