@@ -117,3 +117,18 @@ def test_other_files_are_refused(tmp_path):
     for name, said in (("one.tif", "single picture"), ("two.npz", "holds 2 arrays"), ("cut.tif", "cannot be read")):
         with pytest.raises(InputError, match=f"{name}.*{said}"):
             probe(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_a_damaged_array_is_one_sentence(tmp_path, suffix):
+    whole = write(tmp_path / f"whole{suffix}", stack("uint16")).read_bytes()
+    path, draw = tmp_path / f"a{suffix}", np.random.default_rng(0)
+    for place in draw.integers(0, 128, 60):
+        path.write_bytes(whole[:place])
+        with pytest.raises(InputError, match=f"a{suffix} cannot be read"):
+            probe(path)
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
+        try:
+            read_frames(path, [0])
+        except InputError as error:
+            assert str(path) in str(error)

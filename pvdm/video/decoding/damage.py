@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
+from tokenize import TokenError
 from typing import Concatenate, ParamSpec, TypeVar
+from zipfile import BadZipFile
 
 from av.error import FFmpegError
 from PIL.Image import DecompressionBombError
@@ -17,9 +19,9 @@ from pvdm.errors import InputError, one_line
 
 DAMAGE = (
     *(OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError, EOFError, RuntimeError, AssertionError),
-    *(ArithmeticError, struct.error, zlib.error, DecompressionBombError, FFmpegError),
+    *(ArithmeticError, struct.error, zlib.error, DecompressionBombError, FFmpegError, BadZipFile, TokenError),
 )
-"""What PyAV and the image plugins of Pillow raise for damaged files; a file name does not tell which reads it."""
+"""What PyAV, NumPy and the plugins of Pillow raise for damaged files; a file name does not tell which reads it."""
 
 P, T = ParamSpec("P"), TypeVar("T")
 
