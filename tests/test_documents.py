@@ -33,6 +33,7 @@ OTHERS = {
     "trainer.strategy.copies",
     "lacking",
     "minutes",
+    "rounds",
     "parts",
     "python",
     "index-url",
