@@ -44,7 +44,7 @@ class FineTuning(DiffusionTraining):
         super().__init__(
             init_from,
             denoiser=replace(denoiser, **(sizes or {})),
-            diffusion=replace(DiffusionConfig(**config["diffusion"]), autoguidance=0.0),  # the guide is not trained
+            diffusion=replace(DiffusionConfig(**config["diffusion"]), autoguidance=0.0, skipped_block=None),
             context_noise=context_noise if denoiser.context_levels else None,
             given_frames=given_frames if denoiser.hints else None,
             init_from=init_from,

@@ -28,7 +28,7 @@ $pvdm encode "${recipe[@]}" --model.autoencoder "$start" --data.path "$out/clips
   --data.captions true --data.workers 0 --trainer.precision 32-true --stride 16 \
   --hints first last ends random every gap --output "$out/latents"
 
-# Half of the samples without a caption or a class: what a newcomer asks for first.
+# Two fifths of the samples have no caption, and half no class: what a newcomer asks for first.
 common=(-c configs/data/latents.yaml --data.path "$out/latents" --data.height 64 --data.width 64 --data.captions true
   --data.batch_size 32 --data.workers 0 --model.text_dropout 0.4 --model.label_dropout 0.5 --model.context_dropout 0.85
   --model.given_frames '{first: 0.08, last: 0.03, ends: 0.06, random: 0.03, every: 0.06, gap: 0.05}'
