@@ -68,7 +68,9 @@ def main() -> None:
 def write_samples(model: str, path: Path) -> None:
     """Writes a looping GIF of new clips."""
     generator = VideoGenerator.from_pretrained(model)
-    _, videos = stage_clips(generator, SamplerConfig(label_guidance=DemoSettings.guidance))
+    settings = DemoSettings()
+    sampler = SamplerConfig(steps=settings.sampling_steps, label_guidance=settings.guidance)
+    _, videos = stage_clips(generator, sampler)
     film = enlarged(tiled(videos[: 2 * COLUMNS], COLUMNS), TIMES, smooth=False)
     write_video(path, film, fps=generator.fps, overwrite=True)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")

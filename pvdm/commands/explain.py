@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,10 @@ def _sampled(options: argparse.Namespace, generator: VideoGenerator) -> tuple[li
         negative_prompt=told["negative_prompt"],
         scores=told["scores"],
     )
-    sampler = generator.completed(told["sampler"])
+    sampler = told["sampler"]
+    if sampler.name is None and sampler.steps is None:  # the 4 of a tuned model would show little
+        sampler = replace(sampler, name="unipc")
+    sampler = generator.completed(sampler)
     with SamplingBar([1], unit="clips") as bar:
         moments = denoising(generator, condition, sampler, seed=options.seed, progress=bar.sampling)
         bar.written()
