@@ -47,3 +47,13 @@ $pvdm fit -c configs/consistency.yaml "${common[@]}" --model.init_from "$out/tea
   --model.optimizer.warmup_steps 30 --model.optimizer.cosine_steps 1100 --averaging.decay 0.99 \
   --trainer.max_steps 1100 --trainer.val_check_interval 200 --trainer.default_root_dir "$out/tuned"
 $pvdm export "$out/tuned/checkpoints/last.ckpt" --half-precision --overwrite --output "$out/model"
+
+# ADVERSARY=260 goes on with as many updates of the GAN phase, which did not help (docs/few_steps.md).
+if [ -n "$ADVERSARY" ]; then
+  [ -d "$out/adversary" ] || cp -r "$out/tuned" "$out/adversary"
+  $pvdm fit -c configs/consistency.yaml -c configs/adversarial.yaml "${common[@]}" --model.init_from "$out/teacher" \
+    --model.few_steps '[2, 4]' --model.parts 8 --model.halvings 2 --model.any_steps 0.3 \
+    --model.adversary.start 1100 --model.adversary.warmup_steps 50 --model.optimizer.learning_rate 2.5e-4 \
+    --model.optimizer.warmup_steps 30 --model.optimizer.cosine_steps 1500 --averaging.decay 0.99 \
+    --trainer.max_steps $((1100 + ADVERSARY)) --trainer.val_check_interval 100 --trainer.default_root_dir "$out/adversary"
+fi
