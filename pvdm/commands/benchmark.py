@@ -8,6 +8,7 @@ from typing import Any
 
 from pvdm.benchmark.plan import DATASETS, NUM_VIDEOS, QUICK_SETTINGS, QUICK_VIDEOS, SETTINGS
 from pvdm.benchmark.speed.speed_options import KINDS, SIZE_OPTIONS, SIZES, TASK_NAMES
+from pvdm.cli_parser import finite
 from pvdm.commands.terminal.shared_options import SOLVER, add_device, add_precision, device_of, natural, positive
 from pvdm.diffusion.sampler_config import SAMPLER_NAMES
 from pvdm.errors import InputError
@@ -203,7 +204,7 @@ def _add_learning_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget",
         nargs="+",
-        type=float,
+        type=seconds,
         required=True,
         metavar="SECONDS",
         help="for each stage: CPU seconds, or seconds of a GPU",
@@ -226,6 +227,14 @@ def _add_learning_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--jobs", type=positive, default=2, help="trainings at once on a CPU, with a thread each")
     add_device(parser)
+
+
+def seconds(text: str) -> float:
+    """A number of seconds above 0."""
+    number = finite(text)
+    if number <= 0:
+        raise InputError(f"{text} is no budget", "give seconds above 0")
+    return number
 
 
 def run(options: argparse.Namespace) -> None:

@@ -117,6 +117,7 @@ def test_a_bench_from_training_to_table_and_picture(place, tmp_path, in_process)
     ("more", "message"),
     [
         (["--budget", "1"], "small has 2 stages, and --budget has 1; give one for each stage"),
+        (["--budget", "1", "0"], "--budget is 0; give seconds above 0"),
         (["--set", "data.loop"], "--set data.loop has no value; give KEY=VALUE"),
         (["--set", "data.lop=true"], "data.lop"),
         (["--replay", "nowhere.json"], "nowhere.json is not the result of a bench"),

@@ -80,7 +80,7 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(f"there is no config {path}", "check -c") from error
+        raise InputError(f"there is no config {path}", "check its path") from error
     except OSError as error:
         raise InputError(f"the config {path} cannot be read ({error.strerror})", "give a YAML file as -c") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
