@@ -140,6 +140,18 @@ def test_the_loss_is_the_weighted_sum():
     assert module.reconstruction_loss(distances).item() == 3 * 0.5 + 0.5 * 2
 
 
+def test_differences_of_frames_see_what_changes_and_not_what_stays():
+    module = autoencoder_training(difference_weight=2.0)
+    video = torch.rand(2, 3, 4, 8, 8)
+    brighter = module.distances(video + 0.5, video, {})
+    torch.testing.assert_close(brighter["difference"], torch.tensor(0.0), rtol=0, atol=1e-6)
+    flashing = video + torch.tensor([0.0, 0.5, 0.0, 0.5])[:, None, None]
+    distances = module.distances(flashing, video, {})
+    torch.testing.assert_close(distances["difference"], torch.tensor(0.5))
+    torch.testing.assert_close(module.reconstruction_loss(distances), distances["l1"] + 2 * distances["difference"])
+    assert "difference" not in module.distances(video[:, :, :1], video[:, :, :1], {})  # one frame has none
+
+
 def test_each_latent_has_a_scale():
     planes = Triplane(torch.full((2, 1, 2, 2), 3.0), torch.zeros(2, 1, 1, 2), torch.zeros(2, 1, 1, 2))
     planes.hw[1] = 0.0
