@@ -72,9 +72,10 @@ class AdaptedModel(ConditionedModel):
         InputError for a stage-1 autoencoder, ArgumentError if it has no such block.
         """
         self.check_can_continue(None)
+        guide = self.denoiser.without_block(block)
         self.diffusion = replace(self.diffusion, autoguidance=weight, skipped_block=block)
         self._modules.pop("guide", None)
-        vars(self)["guide"] = self.denoiser.without_block(block)
+        vars(self)["guide"] = guide
 
 
 def weak_network(model: AdaptedModel, name: str) -> Network:

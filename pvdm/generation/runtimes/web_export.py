@@ -108,7 +108,8 @@ def check_fits(model: StoredModel) -> None:
     """InputError for a model without a denoiser, and for one that is too large for a browser."""
     if model.denoiser is None:
         raise InputError(f"{model.source} is a stage-1 autoencoder without a denoiser", "give a model of stage 2")
-    size = 4 * sum(value.numel() for value in model.parameters())
+    networks = filter(None, (model.autoencoder, model.denoiser, model.guide))  # its graph holds weights that it shares
+    size = 4 * sum(value.numel() for network in networks for value in network.parameters())
     if size > LARGEST:
         problem = f"{model.source} has {size / 1e9:.1f} GB of weights, and a browser holds at most {LARGEST / 1e9:g} GB"
         raise InputError(problem, "train a smaller one, such as with configs/sizes/velocity-64.yaml")
