@@ -163,6 +163,37 @@ def test_who_stops_waiting_gives_up_its_turn():
     assert run(scenario).batches == [["first"], ["b"], ["c"]]
 
 
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_work_that_waits_for_its_next_turn_is_ended_when_nobody_waits_for_it(is_closed):
+    begun, ended = threading.Event(), threading.Event()
+
+    def endless(generator, report):
+        try:
+            while True:
+                begun.set()
+                yield
+        finally:
+            ended.set()
+
+    async def scenario(engine, gate):
+        job = asyncio.ensure_future(engine.run("job", endless))
+        await until(begun.is_set)
+        (clip,) = asked(engine, request("first"))
+        await until(lambda: gate.batches and engine.place("job"))
+        if not is_closed:
+            job.cancel()
+            gate.let_through()
+            await clip
+            await until(ended.is_set)
+        else:
+            gate.let_through()
+            await asyncio.to_thread(engine.close)
+        await asyncio.gather(job, clip, return_exceptions=True)
+
+    run(scenario)
+    assert ended.is_set()
+
+
 def test_a_request_that_waits_can_be_amended():
     async def scenario(engine, gate):
         tasks = asked(engine, request("first"))

@@ -65,11 +65,9 @@ class ClipEngine:
         """Ends the thread after its current batch or step; what waits is cancelled."""
         with self._changed:
             self._is_closed = True
-            waiting = [item for items in self._turns.values() for item in items]
-            self._turns.clear()
             self._changed.notify()
-        for item in waiting:
-            item.cancel()
+            for item in self._waiting():
+                item.cancel()
         if self._thread.is_alive():
             self._thread.join(PATIENCE)
 
@@ -110,10 +108,13 @@ class ClipEngine:
             item.cancel()
             self._withdraw(owner, item)
 
+    def _waiting(self) -> list[_Clip | _Job]:
+        return [item for items in self._turns.values() for item in items]
+
     def _withdraw(self, owner: str, item: _Clip | _Job) -> None:
-        """Takes an item out of the turns, if it is still there."""
+        """Takes an item out of the turns; work that has begun stays for one more turn, which ends it."""
         with self._changed:
-            if item in (waiting := self._turns.get(owner, deque())):
+            if not item.has_begun and item in (waiting := self._turns.get(owner, deque())):
                 waiting.remove(item)
                 if not waiting:
                     del self._turns[owner]
@@ -126,6 +127,12 @@ class ClipEngine:
                 elif not items[0].step(self._generator):
                     with self._changed:
                         self._turns.setdefault(items[0].owner, deque()).append(items[0])
+        with self._changed:
+            left = self._waiting()
+        for item in left:
+            item.cancel()
+            if isinstance(item, _Job):
+                item.step(self._generator)
 
     def _take(self) -> list[Any]:
         """The items of the next turn: a job, or the clips of a batch; none once the engine is closed."""
@@ -173,6 +180,8 @@ class _Waiting:
     """What somebody waits for."""
 
     owner = ""
+    has_begun = False
+    """Whether something is to be ended when nobody waits any more."""
 
     def __init__(self) -> None:
         self.future: Future[Any] = Future()
@@ -208,8 +217,12 @@ class _Job(_Waiting):
         super().__init__()
         self._work, self._progress, self._steps = work, progress, None
 
+    @property
+    def has_begun(self) -> bool:
+        return self._steps is not None
+
     def step(self, generator: VideoGenerator) -> bool:
-        """Does the next part of the work; False if there is more to do."""
+        """Does the next part of the work, or ends it if nobody waits for it; False if there is more to do."""
         try:
             if not self.is_wanted:
                 if self._steps is not None:
