@@ -1,4 +1,4 @@
-"""Softmax attention of any number of sequences, within what a GPU's kernels can take in one launch."""
+"""Softmax attention of any number of sequences: within what a GPU's kernels take in one launch, fast on a CPU."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from pvdm.runtime.precision import without_autocast
 
 MAX_SEQUENCES = 2**16 - 1
 """Sequences in one launch: CUDA's largest grid extent (PyTorch issue 146704)."""
@@ -19,8 +21,12 @@ MAX_VALUES = 2**31 - 1
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Scaled dot-product attention; q: (s, heads, queries, d), k and v: (s, heads, n, d) -> like q.
 
-    On a GPU the sequences are split where they exceed what one launch can take.
+    On a GPU the sequences are split where they exceed what one launch can take. On a CPU smaller floats are computed in
+    float32, for the backward pass of short sequences takes three times as long in bfloat16.
     """
+    if q.device.type == "cpu" and q.dtype.itemsize < 4:
+        with without_autocast(q.device):
+            return functional.scaled_dot_product_attention(q.float(), k.float(), v.float()).to(q.dtype)
     if not q.is_cuda or len(q) <= (limit := max_sequences(q.shape, k.shape[2])):
         return functional.scaled_dot_product_attention(q, k, v)
     parts = zip(q.split(limit), k.split(limit), v.split(limit), strict=True)

@@ -37,6 +37,16 @@ def test_a_cpu_takes_all_at_once(monkeypatch):
     assert torch.equal(attend(q, q, q), functional.scaled_dot_product_attention(q, q, q))
 
 
+@pytest.mark.parametrize("is_autocast", [False, True])
+def test_on_a_cpu_smaller_floats_are_computed_in_float32(is_autocast):
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 2, 2, 5, 8, dtype=torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16, enabled=is_autocast):
+        found = attend(q, k, v)
+    assert found.dtype == torch.bfloat16
+    assert torch.equal(found, functional.scaled_dot_product_attention(q.float(), k.float(), v.float()).bfloat16())
+
+
 @pytest.mark.parametrize(
     ("heads", "queries", "keys", "channels"), [(8, 16, 16, 64), (8, 1024, 1024, 64), (4, 1, 129, 16), (1, 1, 1, 1)]
 )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pvdm.autoencoder import PLANES, Triplane
+from pvdm.runtime.attention_launches import attend
 
 
 class GroupNorm32(nn.GroupNorm):
@@ -194,7 +195,7 @@ class Attention(nn.Module):
         qkv = self.qkv(rearrange(self.norm(x), "b c n -> b n c"))
         # Channels of the joint product are ordered (head, q/k/v, channel), as in the released weights.
         q, k, v = rearrange(qkv, "b n (k three c) -> three b k n c", k=self.heads, three=3)
-        attended = functional.scaled_dot_product_attention(q, k, v)
+        attended = attend(q, k, v)
         if text is not None:
             attended = attended + self.attend_text(q, text)
         return x + rearrange(self.out(rearrange(attended, "b k n c -> b n (k c)")), "b n c -> b c n")

@@ -16,6 +16,7 @@ from pvdm.diffusion.networks.blocks import fold_time, unfold_time, zero
 from pvdm.diffusion.networks.denoiser import Denoiser, DenoiserConfig
 from pvdm.diffusion.networks.text_tokens import TextAttention, TextTokens
 from pvdm.errors import ArgumentError
+from pvdm.runtime.attention_launches import attend
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ class JointAttention(nn.Module):
         """x: (b, n, width) -> like x; with a text, its tokens are attended to as well."""
         q, k, v = rearrange(self.qkv(x), "b n (three k c) -> three b k n c", three=3, k=self.heads)
         q, k = self.norm_q(q).to(v.dtype), self.norm_k(k).to(v.dtype)
-        attended = functional.scaled_dot_product_attention(q, k, v)
+        attended = attend(q, k, v)
         if text is not None:
             attended = attended + self.attend_text(q, text)
         return self.out(rearrange(attended, "b k n c -> b n (k c)"))
