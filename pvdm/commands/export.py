@@ -45,7 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prompts",
         nargs="+",
         metavar="PROMPT",
-        help="what the page of --format web offers; a model of the encoder `words` takes any other of its words, too",
+        help="what the page of --format web offers, by default captions of the training data; a model of the encoder "
+        "`words` takes any other of its words, too",
     )
     parser.add_argument(
         "--license", help="license of the model, for its card, as the Hub spells it: mit, cc-by-4.0, ..."
@@ -123,10 +124,9 @@ def _write_graphs(generator: VideoGenerator, options: argparse.Namespace) -> Non
 
 
 def _write_page(generator: VideoGenerator, options: argparse.Namespace) -> None:
-    from pvdm.demo.packaged_model.characters import ACTIONS, acting, is_told
     from pvdm.generation.runtimes.web_export import export_web
 
-    prompts = options.prompts or (acting(list(ACTIONS)) if is_told(generator) else ())
+    prompts = options.prompts or (generator.text.examples if generator.text else ())
     name = Path(options.model).stem if Path(options.model).exists() else options.model  # a page tells no path
     written = {"name": name, "runtime_dir": options.runtime_dir or NODE_PACKAGE, "prompts": prompts}
     export_web(generator, options.output, quantize=options.quantize, overwrite=options.overwrite, **written)

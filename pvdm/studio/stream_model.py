@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from pvdm.conditions.text import WORDS, TextConfig
@@ -90,7 +90,13 @@ class StreamModel:
         """The words that prompts may have; None if any, or if there are no prompts."""
         return self.text.words if self.text and self.text.encoder == WORDS else None
 
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """Prompts that the model was trained with."""
+        return self.text.examples if self.text else ()
+
     def to_json(self) -> dict[str, Any]:
-        """All of it, JSON-able, with the words in place of the encoder."""
+        """All of it, JSON-able, with the words and examples in place of the encoder."""
         values = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "text"}
-        return {**values, "words": self.words, "text": asdict(self.text)["encoder"] if self.text else None}
+        text = self.text.encoder if self.text else None
+        return {**values, "words": self.words, "examples": self.examples, "text": text}

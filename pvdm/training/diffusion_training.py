@@ -14,7 +14,7 @@ from torch import Tensor
 from pvdm.conditions.cameras import CAMERA_WIDTH
 from pvdm.conditions.given_frames import GivenFrames
 from pvdm.conditions.sound import encoder_name, sound_width
-from pvdm.conditions.text import TextConfig, text_encoder, with_words
+from pvdm.conditions.text import TextConfig, text_encoder, with_examples, with_words
 from pvdm.data import ClipDataset
 from pvdm.diffusion import (
     Condition,
@@ -202,7 +202,8 @@ class DiffusionTraining(AutomaticUpdates):
             if self.conditioning.scores and stage == "fit":
                 self.generator.score_ranges = self.trainer.datamodule.collection.score_ranges
         if self.conditioning.is_told:
-            self.generator.text = with_words(self.generator.text, self._captions())
+            text = with_words(self.generator.text, self._captions())
+            self.generator.text = with_examples(text, self._captions())
         if stage == "fit" and self.warm_start:
             self.warm_start.fill(self.generator, "denoiser")
 

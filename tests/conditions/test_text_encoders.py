@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pvdm.conditions import text as module
-from pvdm.conditions.text import TextConfig, check_prompt, text_encoder, vocabulary, with_words
+from pvdm.conditions.text import TextConfig, check_prompt, text_encoder, vocabulary, with_examples, with_words
 from pvdm.errors import ArgumentError, InputError
 
 WORDS = TextConfig(tokens=4, words=("a", "ball", "red", "rolls"))
@@ -29,6 +29,14 @@ def test_the_vocabulary_is_that_of_the_captions_and_may_grow():
     assert with_words(WORDS, ["a cube"]).words == ("a", "ball", "cube", "red", "rolls")
     other = TextConfig("somewhere")
     assert with_words(other, ["a cube"]) is other
+
+
+def test_a_few_captions_that_fit_are_examples_whatever_their_order():
+    captions = [f"a ball {number}" for number in range(40)] + ["a ball 1", "", "one two three four five"]
+    examples = with_examples(WORDS, captions).examples
+    assert len(set(examples)) == len(examples) == 8 and set(examples) < set(captions[:40])
+    assert with_examples(WORDS, reversed(captions)).examples == examples
+    assert set(with_examples(WORDS, captions[:2]).examples) == set(captions[:2])
 
 
 @pytest.mark.parametrize(

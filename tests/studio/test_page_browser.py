@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import torch
 import uvicorn
 
 from pvdm.conditions.text import TextConfig
+from pvdm.data.layouts.captions import words_of
 from pvdm.studio.access import Access
 from pvdm.studio.app import Studio, studio_app
 from pvdm.studio.stream_model import StreamModel
@@ -97,7 +99,7 @@ class DrawnModel:
 def draw_clips(model: DrawnModel, requests: Sequence[ClipRequest]) -> list[MadeClip]:
     made = []
     for request in requests:
-        words = (request.settings.prompt or "").split()
+        words = words_of(request.settings.prompt or "")
         latent = torch.tensor(next((COLORS[word] for word in words if word in COLORS), GRAY), dtype=torch.float32)
         made.append(MadeClip(request, latent[:, None], model.decode_latent(latent)[0], 0.0, 0.01, len(requests)))
     return made
@@ -105,14 +107,22 @@ def draw_clips(model: DrawnModel, requests: Sequence[ClipRequest]) -> list[MadeC
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    studio = Studio(MODEL, ClipEngine(DrawnModel(), make=draw_clips), access=Access.of("127.0.0.1"))
+    with served(MODEL) as url:
+        yield url
+
+
+@contextmanager
+def served(model: StreamModel) -> Iterator[str]:
+    studio = Studio(model, ClipEngine(DrawnModel(), make=draw_clips), access=Access.of("127.0.0.1"))
     server = uvicorn.Server(uvicorn.Config(studio_app(studio), log_level="error", timeout_graceful_shutdown=1))
     with socket.create_server(("127.0.0.1", 0)) as bound:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}/"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{bound.getsockname()[1]}/"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @contextmanager
@@ -214,6 +224,21 @@ def test_steering_acts_at_the_next_clip_and_branches_part(browser, address):
         shows(tab, "gray")  # whose frames come once more
         tab.get_by_role("button", name="Delete").click()
         tab.locator(".cell[data-clip='1']").wait_for(state="detached")
+
+
+def test_a_newcomer_sees_an_example_of_a_prompt_and_may_ask_for_another(browser):
+    examples = {f"a {name}-ball": name for name in ("red", "blue")}
+    model = replace(MODEL, text=replace(MODEL.text, examples=tuple(examples)))
+    with served(model) as address, opened(browser, address) as tab:
+        clips(tab, 1)
+        first = tab.locator("#prompt").input_value()
+        shows(tab, examples[first])
+        assert not tab.locator("#prompt-hint").text_content()
+        assert first in tab.locator(".cell").first.get_attribute("aria-label")
+        tab.get_by_role("button", name="An example of a prompt").click()
+        second = tab.locator("#prompt").input_value()
+        assert {first, second} == set(examples)
+        shows(tab, examples[second])
 
 
 def test_only_what_the_model_takes_is_offered_and_no_two_clips_have_one_place(browser, address):

@@ -88,7 +88,16 @@ def test_the_facts_of_models():
     assert StreamModel.of(labelled_generator(), "labelled").classes == ("Archery", "Biking", "Swing")
     assert StreamModel.of(labelled_generator(None), "nameless").classes == ("0", "1", "2")
     facts = StreamModel.of(small_generator(), "small").to_json()
-    wanted = {"name": "small", "frames": 8, "fps": 10.0, "width": 32, "height": 32, "classes": None, "words": None}
+    wanted = {
+        "name": "small",
+        "frames": 8,
+        "fps": 10.0,
+        "width": 32,
+        "height": 32,
+        "classes": None,
+        "words": None,
+        "examples": (),
+    }
     assert facts.items() >= {**wanted, "extends": True, "steps": (2, 4, 8, 20), "device": "cpu"}.items()
     with pytest.raises(InputError, match="this model is a stage-1 autoencoder without a denoiser"):
         StreamModel.of(small_generator(denoiser=False), "half")

@@ -70,7 +70,8 @@ def test_fit_learns_the_words_of_the_captions_and_the_model_keeps_them(command, 
     assert main(command("fit", "diffusion", trainer__val_check_interval=2, **options)) == 0
     run = tmp_path / "run"
     generator = VideoGenerator.load(run / "checkpoints" / "last.ckpt")
-    assert generator.text == TextConfig(tokens=6, words=("a", "ball", "blue", "red", "something"))
+    assert generator.text.words == ("a", "ball", "blue", "red", "something")
+    assert set(generator.text.examples) == {"a red Ball", "something blue", "a ball"}
     assert generator.denoiser.config.plane_times
     assert any("attend_text" in name for name in read(run)["state_dict"])
     events = EventAccumulator(str(run))
@@ -86,6 +87,7 @@ def test_cached_latents_have_the_captions_of_their_videos(command, videos, tmp_p
     assert main(command("fit", "diffusion", "from_latents", **options)) == 0
     found = VideoGenerator.load(tmp_path / "from_latents" / "checkpoints" / "last.ckpt")
     assert found.text.words == ("a", "ball", "red")
+    assert set(found.text.examples) == {"a red Ball"}
 
 
 @pytest.mark.parametrize(

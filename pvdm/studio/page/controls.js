@@ -38,6 +38,15 @@ export class Controls {
     this.change({ seed });
   }
 
+  /** Writes another of the prompts that the model was trained with, if it came with some. */
+  example() {
+    const others = this.stream.model.examples.filter((text) => text !== this.prompt?.value);
+    if (!this.prompt || !others.length) return;
+    this.prompt.value = others[Math.floor(Math.random() * others.length)];
+    this.chips?.refresh();
+    this.change({ prompt: this.prompt.value });
+  }
+
   #takes(what) {
     const { takes, scores } = this.stream.model;
     return what === "motion" ? (scores ?? []).includes("motion") : takes.includes(what);
@@ -49,7 +58,7 @@ export class Controls {
     this.built = model.name;
     const offered = Object.keys(MISSING).filter((what) => this.#takes(what));
     const parts = [
-      this.#takes("text") && this.#prompt(model.words),
+      this.#takes("text") && this.#prompt(model),
       this.#takes("label") && model.classes && this.#classes(model.classes),
       el("div", { class: "row" }, this.#steps(model.steps), this.#seed()),
       this.#takes("motion") && this.#motion(),
@@ -65,19 +74,22 @@ export class Controls {
     this.pending.textContent = pending ? (playing ? "on its way" : "acts when you play") : "";
   }
 
-  #prompt(words) {
+  #prompt({ words, examples }) {
     const { settings } = this.stream;
     const area = el("textarea", { id: "prompt", rows: "3", maxlength: "1000", value: settings.prompt ?? "", autocomplete: "off", spellcheck: words ? "false" : "true", placeholder: words ? "Write, or choose words below" : "What is to be seen?" });
     const hint = el("p", { class: "hint", id: "prompt-hint" });
     area.setAttribute("aria-describedby", "prompt-hint");
     const chips = words && new WordChips(words, area, hint);
+    Object.assign(this, { prompt: area, chips });
     const send = debounce(TYPED, () => chips?.unknown.length || this.change({ prompt: area.value.trim() || null }));
     area.addEventListener("input", () => {
       chips?.refresh();
       send();
     });
     area.addEventListener("keydown", (event) => event.key === "Enter" && !event.shiftKey && (event.preventDefault(), area.blur()));
-    return el("div", { class: "control" }, el("label", { for: "prompt" }, "Prompt"), area, hint, chips?.element);
+    const another = el("button", { type: "button", class: "quiet", "aria-label": "An example of a prompt", onclick: () => this.example() }, "example");
+    const heading = el("div", { class: "heading" }, el("label", { for: "prompt" }, "Prompt"), examples.length > 1 ? another : null);
+    return el("div", { class: "control" }, heading, area, hint, chips?.element);
   }
 
   #classes(classes) {

@@ -85,7 +85,9 @@ function showState() {
 /** A newcomer sees moving video without a click, unless the system asks for less motion. */
 function startNew() {
   const isKept = stream.stream === known; // a page that was reloaded stays as it is
-  if (isKept || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  if (isKept) return;
+  if (!stream.settings.prompt) controls.example();
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   if (document.hidden) isAway = true;
   else stream.play();
 }

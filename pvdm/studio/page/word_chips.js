@@ -17,7 +17,7 @@ export class WordChips {
 
   /** Shows the words that continue what is being written, else all that mean something. */
   refresh() {
-    const begun = /[\p{L}\p{N}'-]*$/u.exec(this.#before)[0].toLowerCase();
+    const begun = /[\p{L}\p{N}]*$/u.exec(this.#before)[0].toLowerCase();
     const fitting = begun && !this.known.has(begun) ? this.words.filter((word) => word.startsWith(begun)) : [];
     const shown = fitting.length ? fitting : this.words.filter((word) => !SMALL.has(word));
     this.list.replaceChildren(...shown.map((word) => this.#chip(word, begun && fitting.length ? begun : "")));
@@ -44,7 +44,7 @@ export class WordChips {
   }
 
   #check(begun) {
-    const written = this.area.value.toLowerCase().match(/[\p{L}\p{N}'-]+/gu) ?? [];
+    const written = this.area.value.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
     this.unknown = [...new Set(written)].filter((word) => !this.known.has(word));
     const wrong = this.unknown.filter((word) => word !== begun);
     this.hint.textContent = wrong.length ? `The model does not know: ${wrong.join(", ")}` : "";
