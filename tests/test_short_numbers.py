@@ -11,7 +11,16 @@ from torch import nn
 
 from pvdm.commands.terminal.shared_options import device_of
 from pvdm.diffusion import SamplerConfig
-from pvdm.runtime.precision import allow_tf32, bfloat16_weights, has_bfloat16, warn_of_slow_bfloat16
+from pvdm.runtime.precision import allow_tf32, bfloat16_weights, fastest_precision, has_bfloat16, warn_of_slow_bfloat16
+
+CPUS = [
+    ({"avx512_f": True, "avx512_bf16": False, "amx_tile": False}, False),
+    ({"avx512_f": True, "avx512_bf16": True}, True),
+    ({"amx_tile": True}, True),
+    ({"neon": True, "bf16": True}, True),
+    ({}, False),
+]
+"""Capabilities, and whether they have bfloat16."""
 
 CPU = torch.device("cpu")
 STEPS = SamplerConfig("dpmpp_2m", 3, guidance=1.0)
@@ -57,16 +66,22 @@ def test_every_command_that_chooses_a_device_allows_it(monkeypatch):
     assert device_of("cpu") == CPU and device_of("auto") == chosen[1] and chosen[0] == CPU
 
 
-@pytest.mark.parametrize(
-    ("capabilities", "native"),
-    [
-        ({"avx512_f": True, "avx512_bf16": False, "amx_tile": False}, False),
-        ({"avx512_f": True, "avx512_bf16": True}, True),
-        ({"amx_tile": True}, True),
-        ({"neon": True, "bf16": True}, True),
-        ({}, False),
-    ],
-)
+@pytest.mark.parametrize(("capabilities", "native"), CPUS)
+def test_a_training_takes_the_faster_precision(capabilities, native, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    faster = "bf16-mixed" if native else "32-true"
+    assert [fastest_precision(name) for name in ("auto", "cpu", "mps")] == [faster, faster, "32-true"]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: not native)
+    assert [fastest_precision(name) for name in ("auto", "gpu", "cpu")] == [*2 * [_other(faster)], faster]
+
+
+def _other(precision: str) -> str:
+    return {"bf16-mixed": "32-true", "32-true": "bf16-mixed"}[precision]
+
+
+@pytest.mark.parametrize(("capabilities", "native"), CPUS)
 def test_slow_bfloat16_gives_a_warning(capabilities, native, monkeypatch, caplog):
     assert has_bfloat16(capabilities) is native
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)

@@ -39,7 +39,7 @@ LIGHTNING = {
     "trainer.devices": "number of devices of this machine, or a list of their indices",
     "trainer.num_nodes": "number of machines",
     "trainer.strategy": "`ddp`, or a class such as `pvdm.training.ShardedStrategy`",
-    "trainer.precision": "`32-true`, `bf16-mixed`, ...",
+    "trainer.precision": "`32-true`, `bf16-mixed`, or `auto`: bfloat16 where the processor has instructions for it",
     "trainer.accumulate_grad_batches": "batches per update of stage 2 (stage 1 has `--model.accumulate`)",
     "trainer.gradient_clip_val": "largest norm of the gradient of stage 2 (stage 1 has `--model.clip_norm`)",
     "trainer.val_check_interval": "batches from one validation to the next, or a fraction of an epoch",

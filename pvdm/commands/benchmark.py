@@ -213,7 +213,10 @@ def _add_learning_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the results; the same command resumes")
     parser.add_argument("--overwrite", action="store_true", help="start over where another bench lies")
     parser.add_argument(
-        "--replay", type=Path, metavar="FILE", help="results.json of an earlier bench, whose numbers of updates to use"
+        "--replay",
+        type=Path,
+        metavar="FILE",
+        help="results.json of an earlier bench, whose numbers of updates and precision to use",
     )
     group = parser.add_argument_group("what is measured")
     group.add_argument("--samples", type=positive, default=1024, help="clips sampled of each model")

@@ -82,6 +82,15 @@ def has_bfloat16(capabilities: dict) -> bool:
     return any(capabilities.get(name, False) for name in BFLOAT16_INSTRUCTIONS)
 
 
+def fastest_precision(accelerator: str) -> str:
+    """Lightning's name of the precision to train in: bfloat16 where the accelerator has instructions for it."""
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        is_native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        is_native = accelerator in ("auto", "cpu") and has_bfloat16(torch.cpu.get_capabilities())
+    return "bf16-mixed" if is_native else "32-true"
+
+
 @contextmanager
 def full_float32(device: torch.device) -> Iterator[None]:
     """Disables autocast and TF32 inside the block, so that a GPU agrees with a CPU up to rounding."""

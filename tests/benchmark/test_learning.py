@@ -105,7 +105,9 @@ def test_a_bench_from_training_to_table_and_picture(place, tmp_path, in_process)
     in_process.clear()
     assert main(command(place, output)) == 0
     assert not in_process  # everything was there
+    assert [stage["precision"] for stage in run["stages"]] == 2 * ["32-true"]
     assert main(command(place, tmp_path / "again", "--replay", str(output / "results.json"))) == 0
+    assert all(dict(pairwise(arguments))["--trainer.precision"] == "32-true" for arguments in in_process[::2])
     again = json.loads((tmp_path / "again" / "results.json").read_text())["runs"][0]
     assert len(in_process) == 3 and again["reconstruction"] == pytest.approx(run["reconstruction"], rel=1e-3)
     assert again["samples"]["appearance_motion"] == pytest.approx(run["samples"]["appearance_motion"], rel=1e-3)

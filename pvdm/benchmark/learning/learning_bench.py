@@ -79,7 +79,7 @@ def _runs(options: argparse.Namespace, recipes: Sequence[Recipe], device: torch.
                 f"{recipe.name} has {len(recipe.stages)} stages, and --budget has {len(options.budget)}",
                 "give one for each stage",
             )
-    fixed = _fixed_updates(options.replay)
+    earlier = _earlier(options.replay)
     root = [] if options.root is None else ["--data.path", str(options.root)]
     layout = [] if options.layout is None else ["--data.layout", options.layout]
     data = [*root, *layout, *(argument for pair in options.set or [] for argument in as_option(pair))]
@@ -91,24 +91,27 @@ def _runs(options: argparse.Namespace, recipes: Sequence[Recipe], device: torch.
             folder=options.output / RUNS / f"{recipe.name}-{seed}",
             data=data,
             device=device.type,
-            updates=fixed.get((recipe.name, seed), {}),
+            earlier=earlier.get((recipe.name, seed), {}),
         )
         for recipe in recipes
         for seed in options.seeds
     ]
 
 
-def _fixed_updates(file: Path | None) -> dict[tuple[str, int], dict[str, int]]:
-    """The updates of an earlier bench, by recipe and seed."""
+def _earlier(file: Path | None) -> dict[tuple[str, int], dict[str, dict[str, Any]]]:
+    """The records of an earlier bench's stages by their names, by recipe and seed."""
     if file is None:
         return {}
     try:
         runs = json.loads(file.read_text(encoding="utf-8"))["runs"]
-        return {
-            (run["recipe"], run["seed"]): {stage["name"]: stage["updates"] for stage in run["stages"]} for run in runs
-        }
+        return {(run["recipe"], run["seed"]): {stage["name"]: _fixed(stage) for stage in run["stages"]} for run in runs}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file} is not the result of a bench", f"give a {RESULTS} as --replay") from error
+
+
+def _fixed(stage: Mapping[str, Any]) -> dict[str, Any]:
+    """What is repeated of a stage; its record says no precision if it is of an earlier version."""
+    return {"updates": stage["updates"], "precision": stage.get("precision")}
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:

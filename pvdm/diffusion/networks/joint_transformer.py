@@ -192,7 +192,7 @@ class JointAttention(nn.Module):
     def forward(self, x: Tensor, text: TextTokens | None = None) -> Tensor:
         """x: (b, n, width) -> like x; with a text, its tokens are attended to as well."""
         q, k, v = rearrange(self.qkv(x), "b n (three k c) -> three b k n c", three=3, k=self.heads)
-        q, k = self.norm_q(q).to(v.dtype), self.norm_k(k).to(v.dtype)
+        q, k = self.norm_q(q.float()).to(v.dtype), self.norm_k(k.float()).to(v.dtype)
         attended = attend(q, k, v)
         if text is not None:
             attended = attended + self.attend_text(q, text)

@@ -95,7 +95,7 @@ class TextAttention(nn.Module):
         """q: (b, heads, positions, channels of a head) -> like q; zeros for samples without text."""
         k, v = (rearrange(layer(text.tokens), "b n (k c) -> b k n c", k=self.heads) for layer in (self.key, self.value))
         mask = rearrange(text.mask, "b n -> b 1 1 n")
-        attended = functional.scaled_dot_product_attention(q, self.norm(k).to(v.dtype), v, attn_mask=mask)
+        attended = functional.scaled_dot_product_attention(q, self.norm(k.float()).to(v.dtype), v, attn_mask=mask)
         return attended * rearrange(text.given, "b -> b 1 1 1")
 
 

@@ -25,7 +25,7 @@ LOSS, POINTS = "train/loss", 40
 
 
 class ComputeClock(Callback):
-    """Writes what a run has cost: {"startup", "updates", "update", "seconds", "curve"}, added up over its starts.
+    """Writes what a run has cost: {"startup", "updates", "update", "seconds", "precision", "curve"}, of all starts.
 
     `startup` is what the module does before the first update, such as statistics of the data, and excludes imports and
     the search for videos. `update` is the mean of all updates after the first two. Workers that read data count when
@@ -87,6 +87,7 @@ class ComputeClock(Callback):
             "updates": done + self._updates,
             "update": (self._now - since) / counted,
             "seconds": spent + _seconds(trainer) - self._begin,
+            "precision": str(trainer.precision),
             "curve": [*before.get("curve", ()), *curve],
         }
         with replacing(self.file, overwrite=True) as temporary:

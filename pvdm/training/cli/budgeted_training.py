@@ -40,7 +40,7 @@ class BudgetedRun:
         folder: Folder of the run, where each stage has its own.
         data: Arguments of `pvdm fit` that name the data, for all stages.
         device: cpu or cuda.
-        updates: Updates of each stage, by its name, where an earlier run has fixed them.
+        earlier: Records of an earlier run's stages, by their names, whose updates and precision are taken.
     """
 
     recipe: Recipe
@@ -49,7 +49,7 @@ class BudgetedRun:
     folder: Path
     data: Sequence[str]
     device: str = "cpu"
-    updates: Mapping[str, int] = field(default_factory=dict)
+    earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -74,7 +74,7 @@ class BudgetedRun:
         }
         values = [argument for key, value in own.items() for argument in (f"--{key}", value)]
         latents = stage.latent_arguments(self.folder)
-        return [*stage.arguments({"output": self.folder}), *self.data, *latents, *values]
+        return [*stage.arguments({"output": self.folder}), *self.data, *latents, *values, *self._precision(stage)]
 
     def train(self) -> list[dict[str, Any]]:
         """Trains all stages, or what is missing of them; returns their records.
@@ -84,7 +84,7 @@ class BudgetedRun:
         return [self._trained(stage, budget) for stage, budget in zip(self.recipe.stages, self.budgets, strict=True)]
 
     def _trained(self, stage: RecipeStage, budget: float) -> dict[str, Any]:
-        """The record of a stage: name, budget, calibration, updates, seconds, curve."""
+        """The record of a stage: name, budget, calibration, updates, seconds, curve, precision."""
         file = self.folder / stage.name / RESULT
         record = _read(file) or {"name": stage.name, "budget": budget, "calibration": None}
         if stage.encode and "encoding" not in record:
@@ -92,15 +92,17 @@ class BudgetedRun:
             _write(file, record)
         budget -= record.get("encoding", 0.0)
         if "updates" not in record:
-            if stage.name in self.updates:
-                record["updates"] = self.updates[stage.name]
+            if stage.name in self.earlier:
+                record["updates"] = self.earlier[stage.name]["updates"]
             else:
                 record |= self._calibrated(stage, budget)
             _write(file, record)
         if "seconds" not in record:
             logger.info("%s, %s: %d updates in %g s", self.name, stage.name, record["updates"], budget)
             clock = self._fit(stage, stage.name, record["updates"])
-            record |= {name: round(clock[name], 3) for name in ("startup", "seconds")} | {"curve": clock["curve"]}
+            record |= {name: round(clock[name], 3) for name in ("startup", "seconds")} | {
+                name: clock[name] for name in ("precision", "curve")
+            }
             _write(file, record)
         return record
 
@@ -123,12 +125,18 @@ class BudgetedRun:
         """Seconds of encoding the data, again from the beginning if it was interrupted."""
         begin = self._seconds()
         arguments = [*stage.arguments({"output": self.folder}), *self.data, "--output", str(stage.latents(self.folder))]
+        arguments += self._precision(stage)
         more = ["--stride", str(stage.encode), "--device", self.device, "--overwrite"]
         workers = ["--data.workers", "0"] if self.device == "cpu" else []
         log = self.folder / stage.name / "log.txt"
         log.parent.mkdir(parents=True, exist_ok=True)
         self._call(["encode", *arguments, *more, *workers], log, stage)
         return round(self._seconds() - begin, 3)
+
+    def _precision(self, stage: RecipeStage) -> list[str]:
+        """The argument of the precision that an earlier run had."""
+        found = self.earlier.get(stage.name, {}).get("precision")
+        return [] if found is None else ["--trainer.precision", found]
 
     def _seconds(self) -> float:
         """CPU seconds of the processes that have ended; on a GPU, seconds."""

@@ -17,6 +17,7 @@ from pvdm.config_parser import ConfigParser, causes
 from pvdm.errors import REFUSALS, InputError, check_range, one_line, sentence
 from pvdm.files.pickles import read_pickle
 from pvdm.generation.stored_config import checked
+from pvdm.runtime.precision import fastest_precision
 from pvdm.training.cli.config_files import check_configs
 from pvdm.training.cli.trainer import check_trainer, lightning_refusals
 from pvdm.training.run.run_folder import ConfigOfRun, RunFolder
@@ -56,7 +57,10 @@ class CheckedCLI(LightningCLI):
             key = f" of {error.full_key}" if error.full_key else ""
             reason = one_line(str(error).splitlines()[0])
             raise InputError(f"a value{key} cannot be resolved ({reason})", "write the value itself") from error
-        check_range(0, 2**32 - 1, seed_everything=self.config[self.config.subcommand].seed_everything)
+        config = self.config[self.config.subcommand]
+        check_range(0, 2**32 - 1, seed_everything=config.seed_everything)
+        if config.trainer.precision == "auto":  # the run's config says which it was
+            config.trainer.precision = fastest_precision(str(config.trainer.accelerator))
 
     def _parse_ckpt_path(self) -> None:
         """Refuses a wrong file; Lightning would look for hyperparameters, which our checkpoints do not have."""

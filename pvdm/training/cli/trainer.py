@@ -21,7 +21,7 @@ LIGHTNING = ("pytorch_lightning", "lightning_fabric")
 
 
 class Trainer(pytorch_lightning.Trainer):
-    """Lightning's Trainer; in the options listed here, an integer counts batches, and a float is a fraction of them.
+    """Lightning's Trainer; in the options of batches listed here, an integer counts them, and a float is a fraction.
 
     So 1 is one batch and 1.0 is all. Lightning declares these types as `Union[int, float]`, for which Python may return
     a cached, equal `Union[float, int]`; the command line would then read 1 as 1.0.
@@ -30,6 +30,7 @@ class Trainer(pytorch_lightning.Trainer):
     def __init__(
         self,
         *,
+        precision: int | str | None = None,
         limit_train_batches: int | float | None = None,
         limit_val_batches: int | float | None = None,
         limit_test_batches: int | float | None = None,
@@ -39,6 +40,7 @@ class Trainer(pytorch_lightning.Trainer):
         **options: Any,
     ) -> None:
         super().__init__(
+            precision=precision,
             limit_train_batches=limit_train_batches,
             limit_val_batches=limit_val_batches,
             limit_test_batches=limit_test_batches,

@@ -10,7 +10,9 @@ from pvdm.training.cli.command import parsed
 from pvdm.training.cli.quiet_lightning import needless_off
 from pvdm.training.cli.trainer import Trainer
 
-BATCHES = [name for name, value in inspect.signature(Trainer).parameters.items() if name != "options"]
+BATCHES = [
+    name for name, value in inspect.signature(Trainer).parameters.items() if name not in ("options", "precision")
+]
 DATA = ["--data.path=videos"]
 
 # Python may from now on hand out this for the equal annotations of Lightning, int first and float second:
