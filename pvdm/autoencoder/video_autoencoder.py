@@ -46,6 +46,15 @@ class VideoAutoencoder(nn.Module):
         """Planes -> video (b, 3, t, h, w), float."""
         raise NotImplementedError
 
+    @property
+    def can_halve(self) -> bool:
+        """Whether `decode_halved` is possible."""
+        return False
+
+    def decode_halved(self, triplane: Triplane) -> Tensor:
+        """Planes, shrunk by two in height and width -> the video that they make, (b, 3, t, h/2, w/2), float."""
+        raise NotImplementedError
+
     @cached_property
     def content_mask(self) -> Tensor:
         """Which values of a flat latent hold what stays over the clip, (c, l) bool; the others hold its motion.

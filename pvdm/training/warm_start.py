@@ -31,6 +31,9 @@ SAMPLING = (
 )
 """Fields that only say how a model is used."""
 
+FEW_STEPS = "embed_steps."
+"""Beginning of the names of weights that tell the number of few steps; a network without them is told of no number."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -67,6 +70,9 @@ class WarmStart:
         if self.resize_positions:
             found |= resized_positions(part, found, network.state_dict(), config[part], settings_here[part])
         derived, added = (network.derived, ()) if part == "autoencoder" else ((), network.added)
+        if part == "denoiser" and not network.config.few_steps and any(map(_is_of_few_steps, found)):
+            logger.info("%s is tuned for few steps; without that, it is trained for any number", self.init_from)
+            found = {name: value for name, value in found.items() if not _is_of_few_steps(name)}
         differences = misfits(found, network.state_dict())
         reported = {
             name: what
@@ -100,6 +106,10 @@ class WarmStart:
                 f"make these agree, {resize}or pass --model.reinitialize true to initialize such parameters randomly",
             )
         logger.warning("%d parameters are initialized randomly: %s%s", len(differences), named, more)
+
+
+def _is_of_few_steps(name: str) -> bool:
+    return name.startswith(FEW_STEPS)
 
 
 def is_position(name: str) -> bool:

@@ -9,7 +9,7 @@ from pytorch_lightning import Callback
 from torch.nn.utils import get_total_norm
 
 from pvdm.autoencoder import Triplane
-from pvdm.errors import InputError
+from pvdm.errors import ArgumentError, InputError
 from pvdm.training import AdversaryConfig, AutoencoderTraining, OptimizerConfig
 from pvdm.training import autoencoder_training as stage_1
 from pvdm.training.batches.batch import clips
@@ -150,6 +150,11 @@ def test_differences_of_frames_see_what_changes_and_not_what_stays():
     torch.testing.assert_close(distances["difference"], torch.tensor(0.5))
     torch.testing.assert_close(module.reconstruction_loss(distances), distances["l1"] + 2 * distances["difference"])
     assert "difference" not in module.distances(video[:, :, :1], video[:, :, :1], {})  # one frame has none
+
+
+def test_an_autoencoder_of_one_size_refuses_equivariance():
+    with pytest.raises(ArgumentError, match=r"equivariance_weight is 0\.1; use a spectral autoencoder"):
+        autoencoder_training(equivariance_weight=0.1)
 
 
 def test_each_latent_has_a_scale():

@@ -9,6 +9,7 @@ import pytest
 import torch
 from fuzzing import encode as write
 from miniature import SIZES, UNET_SIZES, batch, loader, read, trainer
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pvdm.autoencoder import SpectralAutoencoder, SpectralConfig
 from pvdm.cli import main
@@ -50,6 +51,18 @@ def stage_1(verb, run, videos, **more):
     options |= {name.replace("__", "."): value for name, value in more.items()}
     configs = ["-c", "configs/spectral.yaml", "-c", "configs/sizes/spectral-64.yaml"]
     return [verb, *configs, *(f"--{name}={value}" for name, value in options.items())]
+
+
+def test_equivariance_is_learned_and_logged(videos, tmp_path):
+    run = tmp_path / "run"
+    options = {"trainer__max_steps": 2, "trainer__log_every_n_steps": 1, "model__equivariance_weight": 0.5}
+    assert main(stage_1("fit", run, videos, **options)) == 0
+    events = EventAccumulator(str(run))
+    events.Reload()
+    values = {
+        name: [event.value for event in events.Scalars(f"train/{name}")] for name in ("loss", "rms", "equivariance")
+    }
+    assert all(0 < value < 1 for value in values["equivariance"]) and values["loss"] == values["rms"]
 
 
 @pytest.fixture(scope="module")

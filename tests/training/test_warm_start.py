@@ -150,6 +150,17 @@ def test_inputs_that_start_at_zero_may_be_new(tmp_path):
         with_hints.fill(model(), "denoiser")
 
 
+def test_a_model_of_few_steps_may_be_trained_for_any_number(tmp_path, caplog):
+    torch.manual_seed(1)
+    tuned = VideoGenerator(AUTOENCODER, replace(model().denoiser.config, few_steps=(2, 4)))
+    tuned.save_pretrained(tmp_path / "tuned")
+    generator = diffusion_training(tmp_path / "first").generator
+    with caplog.at_level(logging.INFO, logger="pvdm"):
+        WarmStart(tmp_path / "tuned").fill(generator, "denoiser")
+    assert same(generator.denoiser, tuned.denoiser)
+    assert "tuned is tuned for few steps; without that, it is trained for any number" in caplog.text
+
+
 def test_many_misfits_are_counted(tmp_path):
     _, start = saved(tmp_path, latent_channels=4)
     with pytest.raises(InputError) as refusal:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from einops import rearrange, repeat
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pvdm.autoencoder.attention import MLP, LayerNorm
 from pvdm.autoencoder.config import SpectralConfig
@@ -44,6 +46,8 @@ class SpectralAutoencoder(VideoAutoencoder):
         frequencies, values, width = config.frames, 3 * config.patch**2, config.features
         content, motion = sum(config.content_channels), config.motion_channels
         self.spectrum = Spectrum(config)
+        halved = replace(config, height=config.height // 2, width=config.width // 2) if self.can_halve else None
+        self.halved_spectrum = None if halved is None else Spectrum(halved)
         self.linear = LinearCode(frequencies, values, config.content_channels, motion)
         self.embed = nn.Linear(content + frequencies * values, width)
         self.encoder = nn.Sequential(*(Block(config) for _ in range(config.encoder_depth)), LayerNorm(width))
@@ -80,17 +84,34 @@ class SpectralAutoencoder(VideoAutoencoder):
         In training mode, it is the one of least error, of any range; else it is in [-1, 1], and amplified.
         """
         self.check_planes(triplane)
+        return self._decoded(triplane, self.spectrum)
+
+    @property
+    def can_halve(self) -> bool:
+        """Whether height and width are an even number of patches."""
+        shape = self.config.latent_shape
+        return shape.h % 2 == shape.w % 2 == 0
+
+    def decode_halved(self, triplane: Triplane) -> Tensor:
+        """As of any autoencoder; means of neighbors shrink the planes."""
+        self.check_planes(triplane)
+        factors = ((2, 2), (1, 2), (1, 2))
+        shrunk = (functional.avg_pool2d(plane, factor) for plane, factor in zip(triplane, factors, strict=True))
+        return self._decoded(Triplane(*shrunk), self.halved_spectrum)
+
+    def _decoded(self, triplane: Triplane, spectrum: Spectrum) -> Tensor:
+        """What planes of any height and width decode to, by the spectrum of that size."""
         hw, tw, th = (own.inverse(plane) for own, plane in zip(self.normalize.values(), triplane, strict=True))
-        code = Code(rearrange(hw, "b c h w -> b h w c"), self.spectrum.of_plane(tw), self.spectrum.of_plane(th))
+        code = Code(rearrange(hw, "b c h w -> b h w c"), spectrum.of_plane(tw), spectrum.of_plane(th))
         h, w = hw.shape[2:]
         rows, columns = repeat(code.tw, "b w k c -> b (k c) h w", h=h), repeat(code.th, "b h k c -> b (k c) h w", w=w)
         features = rearrange(self.from_code(torch.cat((hw, rows, columns), dim=1)), "b c h w -> b h w c")
         correction = self.to_spectrum(self.decoder(features)).unflatten(3, (self.config.frames, -1))
-        pictures = self.spectrum.pictures(self.linear.decode(code) + self.linear.residual_scale * correction)
+        pictures = spectrum.pictures(self.linear.decode(code) + self.linear.residual_scale * correction)
         if self.training:
-            return self.spectrum.to_video(pictures)
+            return spectrum.to_video(pictures)
         amplified = pictures if self.amplitudes is None else self.amplitudes(pictures)
-        return self.spectrum.to_video(amplified).clamp(-1, 1)
+        return spectrum.to_video(amplified).clamp(-1, 1)
 
     def observe(self, found: Tensor, wanted: Tensor) -> None:
         """Follows the amplitudes of reconstructions in training mode and of the clips."""

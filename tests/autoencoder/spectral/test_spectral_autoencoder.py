@@ -70,6 +70,22 @@ def error(autoencoder: SpectralAutoencoder, video: Tensor) -> float:
         return (autoencoder(video) - video).square().mean().item()
 
 
+def test_shrunk_planes_decode_to_half_the_size():
+    """Colors that do not vary are the same at any size; the trained networks of the two sizes are one."""
+    autoencoder, colors = fitted(), torch.rand(2, 3, 1, 1, 1)
+    video = (0.8 * colors).expand(2, 3, *(getattr(CONFIG, name) for name in ("frames", "height", "width")))
+    with torch.no_grad():
+        found = autoencoder.decode_halved(autoencoder.encode(video))
+        assert found.shape == (2, 3, 6, 8, 12)
+        torch.testing.assert_close(found.mean((2, 3, 4)), video.mean((2, 3, 4)), atol=0.03, rtol=0)
+        changed = network()
+        planes = changed.encode(video)
+        before = changed.decode_halved(planes)
+        changed.to_spectrum.bias.add_(0.1)
+        assert not torch.equal(changed.decode_halved(planes), before)
+    assert not SpectralAutoencoder(replace(CONFIG, height=12)).can_halve and autoencoder.can_halve
+
+
 @pytest.mark.parametrize("sizes", [{}, {"frames": 3, "height": 12}, {"content_channels": (4,), "motion_channels": 1}])
 def test_shapes_follow_the_config(sizes):
     config = replace(CONFIG, **sizes)
