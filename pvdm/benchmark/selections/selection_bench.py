@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -89,11 +90,11 @@ def _claim(options: argparse.Namespace, recipe: Recipe, selections: Mapping[str,
 
 def _trained(runs: Mapping[str, BudgetedRun]) -> Iterator[tuple[str, BudgetedRun]]:
     """The runs, trained: the budget of the first tells the updates of all, so that they differ in nothing but data."""
-    updates: dict[str, int] = {}
+    earlier: dict[str, dict[str, Any]] = {}
     for name, run in runs.items():
         logger.info("training on %s", name)
-        run.updates.update(updates)
-        updates = {record["name"]: record["updates"] for record in run.train()}
+        run.earlier.update(earlier)
+        earlier = {record["name"]: record for record in run.train()}
         yield name, run
 
 

@@ -49,7 +49,7 @@ class BudgetedRun:
     folder: Path
     data: Sequence[str]
     device: str = "cpu"
-    earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    earlier: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
