@@ -202,8 +202,8 @@ class DiffusionTraining(AutomaticUpdates):
             if self.conditioning.scores and stage == "fit":
                 self.generator.score_ranges = self.trainer.datamodule.collection.score_ranges
         if self.conditioning.is_told:
-            text = with_words(self.generator.text, self._captions())
-            self.generator.text = with_examples(text, self._captions())
+            captions = list(self._captions())
+            self.generator.text = with_examples(with_words(self.generator.text, captions), captions)
         if stage == "fit" and self.warm_start:
             self.warm_start.fill(self.generator, "denoiser")
 
