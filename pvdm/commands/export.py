@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("safetensors", "torch-export", "onnx", "web")
 NODE_PACKAGE = "node_modules/onnxruntime-web"
+EXAMPLES = 4
+"""Examples of prompts that a page offers, where none are given."""
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +128,7 @@ def _write_graphs(generator: VideoGenerator, options: argparse.Namespace) -> Non
 def _write_page(generator: VideoGenerator, options: argparse.Namespace) -> None:
     from pvdm.generation.runtimes.web_export import export_web
 
-    prompts = options.prompts or (generator.text.examples if generator.text else ())
+    prompts = options.prompts or (generator.text.examples[:EXAMPLES] if generator.text else ())
     name = Path(options.model).stem if Path(options.model).exists() else options.model  # a page tells no path
     written = {"name": name, "runtime_dir": options.runtime_dir or NODE_PACKAGE, "prompts": prompts}
     export_web(generator, options.output, quantize=options.quantize, overwrite=options.overwrite, **written)

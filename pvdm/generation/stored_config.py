@@ -8,11 +8,20 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from pvdm.autoencoder import AutoencoderConfig, autoencoder_class
+from pvdm.conditions.text import TextConfig
 from pvdm.diffusion import DiffusionConfig, TransformerConfig, UNetConfig
 from pvdm.errors import ArgumentError, InputError
 
-PARTS = {"autoencoder": AutoencoderConfig, "denoiser": UNetConfig, "diffusion": DiffusionConfig}
+PARTS = {
+    "autoencoder": AutoencoderConfig,
+    "denoiser": UNetConfig,
+    "diffusion": DiffusionConfig,
+    "text": TextConfig,
+}
 """The parts of a configuration; of the first two, the key "class" may say another class than the released one."""
+
+MAY_LACK = ("denoiser", "text")
+"""Parts that not every model has."""
 
 TRAINED = ("autoencoder", "denoiser")
 """The parts that are trained, each in a run of its own."""
@@ -85,7 +94,7 @@ def _problems(config: Mapping[str, Any]) -> list[str]:
         part = config.get(name)
         if isinstance(part, Mapping):
             problems += [f"{name}.{problem}" for problem in _problems_of_part(part, name)]
-        elif name in config and not (part is None and name == "denoiser"):
+        elif name in config and not (part is None and name in MAY_LACK):
             problems.append(f"{name} is {part!r}")
     return problems
 
