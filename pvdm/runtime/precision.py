@@ -82,6 +82,10 @@ def has_bfloat16(capabilities: dict) -> bool:
     return any(capabilities.get(name, False) for name in BFLOAT16_INSTRUCTIONS)
 
 
+CPU_HAS_BFLOAT16 = has_bfloat16(torch.cpu.get_capabilities())
+"""Whether this machine's CPU has instructions for bfloat16 products."""
+
+
 def fastest_precision(accelerator: str) -> str:
     """Lightning's name of the precision to train in: bfloat16 where the accelerator has instructions for it."""
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():

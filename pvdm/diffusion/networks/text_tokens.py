@@ -7,11 +7,11 @@ from typing import NamedTuple
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn import functional
 
 from pvdm.diffusion.condition import Condition
 from pvdm.diffusion.networks.blocks import zero
 from pvdm.errors import ArgumentError
+from pvdm.runtime.attention_launches import attend
 
 
 class TextTokens(NamedTuple):
@@ -95,7 +95,7 @@ class TextAttention(nn.Module):
         """q: (b, heads, positions, channels of a head) -> like q; zeros for samples without text."""
         k, v = (rearrange(layer(text.tokens), "b n (k c) -> b k n c", k=self.heads) for layer in (self.key, self.value))
         mask = rearrange(text.mask, "b n -> b 1 1 n")
-        attended = functional.scaled_dot_product_attention(q, self.norm(k.float()).to(v.dtype), v, attn_mask=mask)
+        attended = attend(q, self.norm(k.float()).to(v.dtype), v, mask)
         return attended * rearrange(text.given, "b -> b 1 1 1")
 
 
