@@ -13,10 +13,13 @@ import yaml
 from scipy.fft import dctn
 from torch import nn
 
+from pvdm.autoencoder import SpectralConfig
 from pvdm.benchmark.learning.cosine_transform import cosine_transform_psnr, ranked_coefficients
+from pvdm.benchmark.learning.learning_figures import reconstruction
 from pvdm.benchmark.learning.learning_report import comparison, table
 from pvdm.cli import main
 from pvdm.errors import InputError
+from pvdm.generation import VideoGenerator
 from pvdm.training.cli.budgeted_training import BudgetedRun
 from pvdm.training.cli.recipe import read_recipe
 from pvdm.video import write_video
@@ -171,6 +174,17 @@ def made_up(recipe: str, seed: int, value: float, noise: float) -> dict:
         "cosine_transform": 25.0,
         "linear_code": 24.0 if recipe == "new" else None,
     }
+
+
+def test_reconstructions_are_measured_with_and_without_gains():
+    generator = VideoGenerator(SpectralConfig(frames=4, height=16, width=16, still_gain=4.0, motion_gain=4.0)).eval()
+    clips = torch.randint(256, (6, 3, 4, 16, 16), dtype=torch.uint8)
+    amplitudes = generator.autoencoder.amplitudes
+    assert (same := reconstruction(generator, clips))["psnr_without_gains"] == pytest.approx(same["psnr"])
+    amplitudes.wanted.mul_(4)
+    found = reconstruction(generator, clips)
+    assert found["psnr_without_gains"] == same["psnr_without_gains"] > found["psnr"]
+    assert generator.autoencoder.amplitudes is amplitudes
 
 
 def test_recipes_are_compared_in_pairs():

@@ -123,9 +123,12 @@ class Tally:
 
 
 def reconstruction(generator: VideoGenerator, clips: Tensor) -> dict[str, float]:
-    """`psnr` (dB) and `ssim` of test clips, and relative to theirs `sharpness` and `grid`, see `video_figures`."""
+    """`psnr` (dB) and `ssim` of test clips, and relative to theirs `sharpness` and `grid`, see `video_figures`.
+
+    Of an autoencoder with gains also `psnr_without_gains`, as linear codes are measured.
+    """
     fidelity, sharpness = Fidelity(), Sharpness()
-    found = torch.cat([generator.reconstruct(part) for part in clips.split(BATCH)])
+    found = _reconstructed(generator, clips)
     fidelity.update(range(len(clips)), found, clips)
     sharpness.update(to_float(found), to_float(clips))
     config = generator.autoencoder.config
@@ -135,7 +138,24 @@ def reconstruction(generator: VideoGenerator, clips: Tensor) -> dict[str, float]
         **{name: float(scores[name]) for name in ("psnr", "ssim")},
         "sharpness": float(sharpness.compute()),
         "grid": grid(found, patch) / grid(clips, patch),
+        **_without_gains(generator, clips),
     }
+
+
+def _reconstructed(generator: VideoGenerator, clips: Tensor) -> Tensor:
+    return torch.cat([generator.reconstruct(part) for part in clips.split(BATCH)])
+
+
+def _without_gains(generator: VideoGenerator, clips: Tensor) -> dict[str, float]:
+    autoencoder, fidelity = generator.autoencoder, Fidelity()
+    if (amplitudes := getattr(autoencoder, "amplitudes", None)) is None:
+        return {}
+    autoencoder.amplitudes = None
+    try:
+        fidelity.update(range(len(clips)), _reconstructed(generator, clips), clips)
+    finally:
+        autoencoder.amplitudes = amplitudes
+    return {"psnr_without_gains": float(fidelity.compute()["psnr"])}
 
 
 @torch.no_grad()
