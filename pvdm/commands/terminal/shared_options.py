@@ -84,7 +84,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "model", help="exported folder, training checkpoint (.ckpt), pvdm/NAME of pvdm models, or owner/name on the Hub"
     )
     add_device(parser)
-    add_precision(parser, "float32, or bfloat16, which takes half the memory")
+    what = "float32, or bfloat16, which takes half the memory and, where processors have instructions for it, less time"
+    add_precision(parser, what)
     parser.add_argument(
         "--compile", action="store_true", help="compile the networks: takes minutes at the start, then runs faster"
     )
