@@ -127,9 +127,7 @@ class ClipDataset:
             "has_context": self.has_context(video),
             "label": NO_LABEL if video.label is None else video.label,
             **({"caption": self._caption(number, placement, index)} if self.captioned else {}),
-            **self.tracks.of(
-                self._path(number, epoch), video.info, self._target(video, placement), mirrored=placement.flip
-            ),
+            **self._vectors(number, placement),
             **self.scores.of(video, fps, lambda: self._motion(number, placement, content)),
         }
 
@@ -182,6 +180,11 @@ class ClipDataset:
             return video.captions[0]
         chosen = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(placement.epoch, index, CAPTION)))
         return str(chosen.choice(video.captions))
+
+    def _vectors(self, number: int, placement: Placement) -> dict[str, Any]:
+        """What the sample has of each frame of its target, see `FrameTracks.of`."""
+        video, path = self.videos[number], self._path(number, placement.epoch)
+        return self.tracks.of(path, video.info, self._target(video, placement), mirrored=placement.flip)
 
     def _motion(self, number: int, placement: Placement, content: Mapping[str, Any]) -> float:
         """The motion of the target."""

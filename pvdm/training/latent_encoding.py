@@ -21,6 +21,7 @@ from pvdm.autoencoder import SpectralAutoencoder, VideoAutoencoder, stored_field
 from pvdm.conditions.given_frames import cached_frames
 from pvdm.conditions.hints import hint_clip
 from pvdm.data import long_enough
+from pvdm.data.latents.clip_tracks import track_tensors
 from pvdm.data.latents.encoding_plan import LatentPlan, Shard
 from pvdm.data.latents.latent_folder import begin, finish
 from pvdm.data.latents.shards import DTYPES, MOTION, tensor_name, write_shard
@@ -155,7 +156,7 @@ class ShardEncoder:
     def __call__(self, shard: Shard, report: Callable[[int], None] | None = None) -> dict[str, Tensor]:
         """The tensors of the shard, on the CPU: "latents" (n, c, l), and "mirrored" if some clips are mirrored.
 
-        Those of the hints of the plan follow, see `tensor_name`, and "motion" (n,) if it is measured.
+        Those of the hints of the plan follow, see `tensor_name`, "motion" (n,) if it is measured, and `track_tensors`.
 
         report: Called after each batch with the number of clips that are done.
         """
@@ -174,7 +175,8 @@ class ShardEncoder:
             done += len(batch)
             if report:
                 report(done)
-        return {name: torch.cat(batches).cpu() for name, batches in latents.items()}
+        tracks = track_tensors(self.plan, shard, self.reader.root)
+        return {**{name: torch.cat(batches).cpu() for name, batches in latents.items()}, **tracks}
 
     def _hint_clip(self, video: Tensor, hint: str, row: int) -> Tensor:
         """(b, 3, t, h, w) uint8 -> the clips of which only the frames of this kind are given, float in [-1, 1].

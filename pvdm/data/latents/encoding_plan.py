@@ -15,9 +15,10 @@ import numpy as np
 from pvdm.data.index import Video
 from pvdm.data.latents.clip_grid import ClipGrid
 from pvdm.data.table import VideoTable
+from pvdm.data.tracks.frame_tracks import FrameTracks
 from pvdm.video import ClipShape, VideoInfo
 
-OF_DATA = ("scores",)
+OF_DATA = ("scores", "cameras", "sound")
 """Settings that are not given to `pvdm encode` itself, but as `data.*`."""
 
 FORMAT, VERSION = "pvdm-latents", 1
@@ -53,7 +54,7 @@ class LatentPlan:
         autoencoder: {"sha256": digest of weights and sizes, "config": sizes}.
         settings: {"stride", "flips", "dtype", "precision", "clips_per_shard"} as `pvdm encode` takes them, and "hints",
             a list of kinds of given frames (`CACHED`), if hints of these are stored, too; likewise "scores", a
-            list of those that need pixels.
+            list of those that need pixels, and "cameras" (true) and "sound" (its encoder) of videos' frames.
         clip: Shape and pace of a clip.
         latent: (c, l), the shape of a flat latent.
         videos: The training videos, and then those that are for validation only.
@@ -102,6 +103,11 @@ class LatentPlan:
     def measured(self) -> tuple[str, ...]:
         """The scores that are stored beside each clip."""
         return tuple(self.settings.get("scores", ()))
+
+    @property
+    def tracks(self) -> FrameTracks:
+        """The vectors of frames that are stored beside each clip; those of scenes are known without."""
+        return FrameTracks(bool(self.settings.get("cameras")), self.settings.get("sound"))
 
     @cached_property
     def digest(self) -> str:

@@ -72,10 +72,19 @@ class LatentClips(ClipDataset):
         placement = super()._placement(number, epoch, index)
         return replace(placement, start=self._plan.grid.nearest(placement.start, self.videos[number].info))
 
+    def _vectors(self, number: int, placement: Placement) -> dict[str, Any]:
+        if not self._plan.tracks.names:
+            return super()._vectors(number, placement)
+        row = self._target_row(number, placement)
+        return self._read_row.tracks(row, self.tracks.names, mirrored=placement.flip)
+
     def _motion(self, number: int, placement: Placement, content: Mapping[str, Any]) -> float:
         """As of the frames that were encoded."""
+        return self._read_row.motion(self._target_row(number, placement))
+
+    def _target_row(self, number: int, placement: Placement) -> int:
         _, target = self._plan.grid.sample(placement.start, self.videos[number].info)
-        return self._read_row.motion(int(self._first_rows[number]) + target)
+        return int(self._first_rows[number]) + target
 
     def _content(self, number: int, placement: Placement) -> dict[str, Any]:
         context, target = self._plan.grid.sample(placement.start, self.videos[number].info)

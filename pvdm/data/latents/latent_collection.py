@@ -77,9 +77,7 @@ class LatentCollection(ClipCollection):
         if self.captions and plan.data["layout"] != "scenes" and not any(video.captions for video in plan.videos):
             problem = f"the latents in {self.path} have no captions"
             raise InputError(problem, "encode the videos again with data.captions true, or leave it out")
-        if self.tracks != FrameTracks() and plan.data["layout"] != "scenes":
-            problem = f"the latents in {self.path} are not of scenes, and know nothing of single frames"
-            raise InputError(problem, "leave out data.cameras and data.sound, or give the videos as data.path")
+        self._check_tracks(plan)
         self.scores.notes(plan.videos, plan.clip, self.path)
         if MOTION in self.scores.names and MOTION not in plan.measured:
             problem = f"the latents in {self.path} have no score {MOTION}"
@@ -110,7 +108,7 @@ class LatentCollection(ClipCollection):
     def describe(self) -> dict[str, Any]:
         """Description of the videos, with the user's own card instead of theirs; after `setup`."""
         card = {name: text for name, text in self.card.described().items() if text is not None}
-        names = ("stride", "flips", "dtype", "precision", "hints", "scores")
+        names = ("stride", "flips", "dtype", "precision", "hints", "scores", "cameras", "sound")
         settings = {name: self.plan.settings[name] for name in names if name in self.plan.settings}
         return {
             **self.plan.data,
@@ -153,6 +151,19 @@ class LatentCollection(ClipCollection):
                 "latents have the splits that were encoded",
                 "leave out data.training_folders and data.validation_folders",
             )
+
+    def _check_tracks(self, plan: LatentPlan) -> None:
+        """InputError if samples are to have vectors of frames that were not encoded; those of scenes need not be."""
+        if plan.data["layout"] == "scenes":
+            return
+        for name, asked, found in (
+            ("cameras", self.tracks.cameras, plan.tracks.cameras),
+            ("sound", self.tracks.sound, plan.tracks.sound),
+        ):
+            if asked and asked != found:
+                problem = f"the latents in {self.path} have " + (f"{name} by {found}" if found else f"no {name}")
+                value = str(asked).lower() if asked is True else asked
+                raise InputError(problem, f"encode the videos again with data.{name} {value}, or leave it out")
 
     def _log_differences(self, plan: LatentPlan) -> None:
         """Logs each option of a stage's config that has no effect on these latents."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from pvdm.data.latents.clip_tracks import stored_tracks, track_sizes
 from pvdm.data.latents.encoding_plan import LatentPlan, Shard
 from pvdm.errors import InputError, outside_cause, unread
 from pvdm.files.atomic_write import write_through
@@ -94,6 +95,14 @@ class ShardReader:
         except (OSError, SafetensorError, ValueError) as error:
             raise self._refusal(self.folder / shard.file, error) from error
 
+    def tracks(self, row: int, names: Collection[str], *, mirrored: bool = False) -> dict[str, Any]:
+        """The vectors of a clip's frames, see `stored_tracks`; InputError that names the file if it is damaged."""
+        shard = self.plan.shard_of(row)
+        try:
+            return stored_tracks(_mapped(self, shard), names, row - shard.first, mirrored=mirrored)
+        except (OSError, SafetensorError, ValueError) as error:
+            raise self._refusal(self.folder / shard.file, error) from error
+
     def _refusal(self, path: Path, error: Exception) -> InputError:
         """What a user can do about a file that cannot be read."""
         if (cause := outside_cause(error)) or (isinstance(error, FileNotFoundError) and path.is_file()):
@@ -117,7 +126,9 @@ def _open(path: Path, shard: Shard, plan: LatentPlan) -> Any:
         if rows
     }
     expected |= {name: [shard.stop - shard.first] for name in plan.measured}
+    expected |= (tracks := track_sizes(plan, shard))
     shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    shapes |= {name: shapes[name][: len(size)] for name, size in tracks.items() if name in shapes}
     digest, _, _ = (file.metadata() or {}).get("digest", "").partition(" ")
     if shapes != expected or digest != plan.digest:
         raise ValueError(f"{path} does not hold the shard of this plan")

@@ -33,6 +33,16 @@ class FrameTracks:
     cameras: bool = False
     sound: str | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Which vectors: camera, sound."""
+        given = {"camera": self.cameras, "sound": self.sound}
+        return tuple(name for name, value in given.items() if value)
+
+    def only(self, *names: str) -> FrameTracks:
+        """Of these names alone."""
+        return FrameTracks(self.cameras and "camera" in names, self.sound if "sound" in names else None)
+
     @classmethod
     def union(cls, tracks: Iterable[FrameTracks]) -> FrameTracks:
         """What any of them has."""
