@@ -18,7 +18,7 @@ from pvdm.generation import VideoGenerator
 from pvdm.runtime.compilation import compile_regions
 from pvdm.runtime.recomputation import set_activation_checkpointing
 from pvdm.training.batches.batch import clips
-from pvdm.training.batches.sample_rng import frame_choice
+from pvdm.training.batches.sample_rng import Draw, frame_choice, levels, noise_like
 from pvdm.training.gan.adversary import Adversary, AdversaryConfig
 from pvdm.training.gan.gan_module import GANModule
 from pvdm.training.optimization import OptimizerConfig
@@ -38,6 +38,9 @@ class AutoencoderTraining(GANModule):
         equivariance_weight: Weight of each clip's root mean square difference at half its height and width, between the
             clip, shrunk, and what its planes, shrunk, decode to (scale equivariance, Kouzelis et al. 2025, arXiv
             2502.09509): denoisers learn such latents faster, for some PSNR. For a spectral autoencoder.
+        latent_noise: In training, the planes that are decoded have noise of a standard deviation between 0 and this
+            share of the latent's root mean square, drawn for each clip, so that the decoder forgives what a denoiser
+            leaves (noise-augmented decoding, Zheng et al. 2025, arXiv 2510.11690). 0 trains without.
         lpips_weight: Weight of LPIPS; 0 turns it off, and its VGG weights are then not needed.
         lpips_frames: Frames of each clip, chosen at random, on which LPIPS is computed.
         latent_scale: Root mean square towards which each latent is drawn, by the squared difference; None, as released,
@@ -76,6 +79,7 @@ class AutoencoderTraining(GANModule):
         rms_weight: float = 0.0,
         difference_weight: float = 0.0,
         equivariance_weight: float = 0.0,
+        latent_noise: float = 0.0,
         lpips_weight: float = 1.0,
         lpips_frames: int = 1,
         latent_scale: float | None = None,
@@ -97,12 +101,13 @@ class AutoencoderTraining(GANModule):
         super().__init__(generator, opponent, optimizer=optimizer, **updates)
         check_range(0, l1_weight=l1_weight, rms_weight=rms_weight, difference_weight=difference_weight)
         check_range(0, lpips_weight=lpips_weight, latent_scale=latent_scale, equivariance_weight=equivariance_weight)
+        check_range(0, latent_noise=latent_noise)
         check_range(1, lpips_frames=lpips_frames)
         set_activation_checkpointing(self.generator.autoencoder, activation_checkpointing)
         self.l1_weight, self.lpips_weight, self.lpips_frames = l1_weight, lpips_weight, lpips_frames
         self.rms_weight, self.difference_weight = rms_weight, difference_weight
         self.latent_scale, self.vgg_weights = latent_scale, vgg_weights
-        self.equivariance_weight = equivariance_weight
+        self.equivariance_weight, self.latent_noise = equivariance_weight, latent_noise
         if equivariance_weight > 0 and not self.generator.autoencoder.can_halve:
             remedy = "use a spectral autoencoder whose sides are an even number of patches, or leave it out"
             raise ArgumentError(f"equivariance_weight is {equivariance_weight}", remedy, option="equivariance_weight")
@@ -133,7 +138,7 @@ class AutoencoderTraining(GANModule):
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         video = clips(batch)
         planes = self.generator.autoencoder.encode(video)
-        found = self.generator.autoencoder.decode(planes).float()
+        found = self.generator.autoencoder.decode(self._noised(planes, batch)).float()
         self.generator.autoencoder.observe(found, video)
         distances = self.distances(found, video, batch)
         loss, scales = self.reconstruction_loss(distances), root_mean_squares(planes)
@@ -149,6 +154,15 @@ class AutoencoderTraining(GANModule):
         if self.latent_scale is not None:
             loss = loss + (scales - self.latent_scale).square().mean()
         self.learn(loss, measures)
+
+    def _noised(self, planes: Triplane, batch: dict[str, Any]) -> Triplane:
+        """Planes as they are decoded in training, see `latent_noise`."""
+        if self.latent_noise == 0:
+            return planes
+        latent, shape = planes.flatten(), self.generator.autoencoder.config.latent_shape
+        deviations = levels(batch, self.latent_noise, Draw.LATENT_NOISE_LEVEL) * root_mean_squares(planes).detach()
+        noise = noise_like(latent, batch, purpose=Draw.LATENT_NOISE)
+        return Triplane.split(latent + deviations[:, None, None] * noise, shape)
 
     def distances(self, found: Tensor, wanted: Tensor, batch: dict[str, Any]) -> dict[str, Tensor]:
         """The distances in use between clips (b, 3, t, h, w) in [-1, 1]: scalars by the names of their weights."""

@@ -4,17 +4,19 @@ import math
 
 import pytest
 import torch
-from miniature import autoencoder_training, batch, loader, trainer
+from miniature import AUTOENCODER, autoencoder_training, batch, loader, trainer
 from pytorch_lightning import Callback
 from torch.nn.utils import get_total_norm
 
-from pvdm.autoencoder import Triplane
+from pvdm.autoencoder import SpectralConfig, Triplane
 from pvdm.errors import ArgumentError, InputError
 from pvdm.training import AdversaryConfig, AutoencoderTraining, OptimizerConfig
 from pvdm.training import autoencoder_training as stage_1
 from pvdm.training.batches.batch import clips
 from pvdm.training.batches.sample_rng import frame_choice
 from pvdm.training.data import VideoData
+
+SPECTRAL = SpectralConfig(frames=4, height=16, width=16, patch=4, features=16, encoder_depth=1, decoder_depth=1)
 
 
 class Observed(AutoencoderTraining):
@@ -155,6 +157,34 @@ def test_differences_of_frames_see_what_changes_and_not_what_stays():
 def test_an_autoencoder_of_one_size_refuses_equivariance():
     with pytest.raises(ArgumentError, match=r"equivariance_weight is 0\.1; use a spectral autoencoder"):
         autoencoder_training(equivariance_weight=0.1)
+
+
+@pytest.mark.parametrize("config", [AUTOENCODER, SPECTRAL], ids=["released", "spectral"])
+def test_planes_are_noised_before_they_are_decoded(config, monkeypatch):
+    monkeypatch.setattr(AutoencoderTraining, "learn", lambda self, loss, measures: loss.backward())
+    modules = []
+    for noise in (0.0, 0.4, 0.4, 0.4):
+        torch.manual_seed(0)
+        modules.append(AutoencoderTraining(config, latent_noise=noise, lpips_weight=0.0))
+    clean, first, again, other = (
+        decoded(module, batch(range(64), seed=seed)) for module, seed in zip(modules, (0, 0, 0, 1), strict=True)
+    )
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    levels = (first - clean).std((1, 2)) / clean.square().mean((1, 2)).sqrt()
+    assert 0 <= levels.min() < 0.1 and 0.3 < levels.max() < 0.55  # of few values
+    assert levels.mean().item() == pytest.approx(0.2, abs=0.04)
+    gradients = [value.grad for value in modules[1].parameters() if value.grad is not None]
+    assert any(gradient.any() for gradient in gradients)
+
+
+def decoded(module, samples):
+    """The flat latent (b, c, l) that a training step decodes."""
+    seen, autoencoder = [], module.generator.autoencoder
+    with pytest.MonkeyPatch.context() as patch:
+        decode = autoencoder.decode
+        patch.setattr(autoencoder, "decode", lambda planes: decode(seen.append(planes.flatten().detach()) or planes))
+        module.training_step(samples, 0)
+    return seen[0]
 
 
 def test_each_latent_has_a_scale():

@@ -45,6 +45,8 @@ class Draw(IntEnum):
     JUDGED_TIME = 19
     JUDGED_NOISE = 20
     GUIDANCE = 21
+    LATENT_NOISE = 22
+    LATENT_NOISE_LEVEL = 23
 
 
 def keys(batch: Mapping[str, Any]) -> list[tuple[int, ...]]:
@@ -68,6 +70,11 @@ def times(
     """A timestep of the schedule for each sample: (b,) int64; `has_context` says which samples keep their context."""
     pairs = zip(draws(batch, purpose), has_context, strict=False)
     return on_device(batch, [distribution.draw(draw, schedule, has_context=bool(kept)) for draw, kept in pairs])
+
+
+def levels(batch: Mapping[str, Any], most: float, purpose: Draw) -> Tensor:
+    """A level for each sample, uniform from 0 to `most`: (b,) float32."""
+    return on_device(batch, [draw.uniform(0, most) for draw in draws(batch, purpose)]).float()
 
 
 def keep(batch: Mapping[str, Any], dropout: float, purpose: Draw) -> Tensor:
