@@ -66,6 +66,8 @@ class ConsistencyTraining(FineTuning):
         init_from: The model to tune: exported folder or training checkpoint of stage 2.
         few_steps: Numbers of steps that it is tuned for; 1 alone is consistency tuning in one segment.
         teacher: How the model as it was is guided; its steps are those of validation. None trains on data alone.
+        autoguided_text: Whether samples with a caption are autoguided, too. Autoguidance makes clips crisp; what a
+            caption says well enough without it, such as a shade, may come out stronger than it is.
         drawn_guidance: A weight of the teacher's guidance that is drawn for each sample, and of which the network is
             told, so that it can be chosen in sampling at no cost; by default that which the model is told already.
         parts: Jumps that a segment has at the beginning of the training.
@@ -94,6 +96,7 @@ class ConsistencyTraining(FineTuning):
         *,
         few_steps: tuple[int, ...] = (2, 4, 8),
         teacher: SamplerConfig | None = SamplerConfig(),
+        autoguided_text: bool = True,
         drawn_guidance: DrawnGuidance | None = None,
         parts: int = 2,
         halvings: int = 4,
@@ -137,6 +140,7 @@ class ConsistencyTraining(FineTuning):
         check_few_steps(few_steps, self.generator.diffusion.timesteps)
         if teacher is not None and teacher.guidance_interval is not None:
             raise InputError("teacher.guidance_interval is set", "leave it out: a batch has clips of many noise levels")
+        self.autoguided_text = autoguided_text
         self.parts, self.halvings, self.any_steps, self.huber = parts, halvings, any_steps, huber
         self.is_distilled, model = teacher is not None, VideoGenerator.load(init_from).requires_grad_(False).eval()
         self._jumps: tuple[int, dict[int, list[list[Jump]]]] | None = None
@@ -281,9 +285,12 @@ class ConsistencyTraining(FineTuning):
 
     def _taught(self, condition: Condition, weight: Tensor | None) -> Denoise:
         """The `denoise` of the teacher, guided by the weights (b,) that the network is told, if it is."""
+        weights = {}
+        if not self.autoguided_text and self.teacher_sampler.autoguidance and condition.text_mask is not None:
+            weights = {"autoguidance": self.teacher_sampler.autoguidance * (~condition.text_mask.any(1)).float()}
         if weight is None:
-            return self.teacher.denoise_of(condition, self.teacher_sampler)
-        return self.drawn.guided(self.teacher, self.teacher_sampler, condition, weight)
+            return self.teacher.denoise_of(condition, self.teacher_sampler, weights=weights)
+        return self.drawn.guided(self.teacher, self.teacher_sampler, condition, weight, weights)
 
     def errors(self, output: Tensor, wanted: Tensor, x: Tensor, t: Tensor) -> Tensor:
         """Pseudo-Huber loss of each sample's output, (b,), on the scale of a velocity, the same at all noise levels."""

@@ -81,7 +81,7 @@ def test_the_target_of_a_consistent_network_is_its_own_prediction(model, is_dist
     ends = torch.tensor([421, 124, 15, -1])
     network = Consistent(schedule, ends, module.generator.denoiser.config)
     module.generator.denoiser = network
-    monkeypatch.setattr(module.teacher, "denoise_of", lambda *_: exact(schedule))
+    monkeypatch.setattr(module.teacher, "denoise_of", lambda *_, **__: exact(schedule))
     x = normal(1, 4, 2, 16).double()
     clean, noise = exact(schedule)(x, t)  # a clip's own noise leads where the denoiser does, in the mean
     told = Condition(steps=torch.tensor([4, 4, 4, 0]))
@@ -107,6 +107,28 @@ def test_a_drawn_weight_guides_the_teacher_of_each_sample(model):
     batch = {"key": torch.tensor([[0, 0, index] for index in range(200)]), "video": torch.zeros(200)}
     drawn = guidance.draw(batch)
     assert 0 <= drawn.min() < 0.1 and 1.9 < drawn.max() <= 2 and torch.equal(drawn, guidance.draw(batch))
+
+
+@pytest.mark.parametrize("drawn", [None, DrawnGuidance("guidance", 2.0)])
+def test_samples_with_a_text_may_go_without_autoguidance(tmp_path, drawn):
+    torch.manual_seed(0)
+    more = {"frame_patch": 4, "context_levels": True, "text_width": 8, "text_tokens": 3}
+    sizes = TransformerConfig(2, tuple(AUTOENCODER.latent_shape), 16, 1, 2, **more)
+    model = VideoGenerator(AUTOENCODER, sizes, DiffusionConfig(prediction="v", autoguidance=0.5))
+    for parameter in model.denoiser.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    model.save_pretrained(tmp_path / "model")
+    mask = torch.tensor([[True, True, False], [False, False, False]])
+    condition = Condition(text=normal(1, 2, 3, 8), text_mask=mask)
+    x, t = normal(0, 2, 2, model.denoiser.shape.positions), torch.tensor([900, 300])
+    weights = None if drawn is None else torch.tensor([0.0, 1.5])
+    modules = [ConsistencyTraining(tmp_path / "model", autoguided_text=is_on, drawn_guidance=drawn) for is_on in (0, 1)]
+    found, guided = (module._taught(condition, weights)(x, t).clean for module in modules)
+    sampler = replace(modules[0].teacher_sampler, autoguidance=0.0)
+    plain = modules[0].teacher.denoise_of(condition, sampler)(x, t).clean
+    torch.testing.assert_close(found[:1], plain[:1])
+    torch.testing.assert_close(found[1:], guided[1:])
+    assert not torch.allclose(guided[:1], plain[:1], rtol=1e-2)
 
 
 def test_a_weight_becomes_an_input_that_learns_and_stays_one(fit, tmp_path, caplog):

@@ -59,8 +59,17 @@ class DrawnGuidance:
         weights = [self.most * own.random() for own in draws(batch, Draw.GUIDANCE)]
         return on_device(batch, torch.tensor(weights, dtype=torch.float32))
 
-    def guided(self, model: VideoGenerator, sampler: SamplerConfig, condition: Condition, weight: Tensor) -> Denoise:
-        """The `denoise` of a model, guided by a weight (b,) for each sample."""
+    def guided(
+        self,
+        model: VideoGenerator,
+        sampler: SamplerConfig,
+        condition: Condition,
+        weight: Tensor,
+        others: Mapping[str, Tensor] = {},
+    ) -> Denoise:
+        """The `denoise` of a model, guided by a weight (b,) for each sample, and by others for the sampler's."""
         if model.denoiser.config.guidance_input == self.name:
-            return model.denoise_of(replace(condition, weight=weight), replace(sampler, **{self.name: 0.0}))
-        return model.denoise_of(condition, replace(sampler, **{self.name: self.most}), weights={self.name: weight})
+            told, plain = replace(condition, weight=weight), replace(sampler, **{self.name: 0.0})
+            return model.denoise_of(told, plain, weights=others)
+        weights = {**others, self.name: weight}
+        return model.denoise_of(condition, replace(sampler, **{self.name: self.most}), weights=weights)
