@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # The trials of the spectral autoencoder in docs/learning.md: bash docs/benchmarks/learning/autoencoder_trials.sh DATA OUTPUT
 # Stem, pooling and masking were not kept: `git apply docs/benchmarks/learning/autoencoder_trials.patch` brings them back,
-# and TRIALS names them: TRIALS="stem pooling mask". 45 minutes on two idle cores for all eight.
+# and TRIALS names them: TRIALS="stem pooling mask". 50 minutes on two idle cores for all nine.
 set -euo pipefail
 data=$1 output=$2
 declare -A first=(
   [base]="trainer.precision: 32-true"
   [bf16]="trainer.precision: bf16-mixed"
   [wide]="trainer.precision: bf16-mixed, model.autoencoder.features: 384"
+  [noise]="trainer.precision: bf16-mixed, model.latent_noise: 0.3"
   [equivariance]="trainer.precision: 32-true, model.equivariance_weight: 0.25"
   [difference]="trainer.precision: 32-true, model.difference_weight: 0.5"
   [stem]="trainer.precision: 32-true, model.autoencoder.stem: 32"
@@ -16,9 +17,9 @@ declare -A first=(
 )
 recipes=()
 mkdir -p "$output"
-for name in ${TRIALS:-base bf16 equivariance difference wide}; do
+for name in ${TRIALS:-base bf16 noise equivariance difference wide}; do
   second="trainer.precision: 32-true"
-  [ "$name" = bf16 ] && second="trainer.precision: bf16-mixed"
+  [[ $name == bf16 || $name == noise ]] && second="trainer.precision: bf16-mixed"
   [ "$name" = wide ] && second="trainer.precision: bf16-mixed, model.denoiser.width: 256"
   recipes+=("$output/$name.yaml")
   cat > "$output/$name.yaml" <<RECIPE
