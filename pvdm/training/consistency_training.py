@@ -149,6 +149,9 @@ class ConsistencyTraining(FineTuning):
         self.drawn = DrawnGuidance.of(self.generator.denoiser.config)
         if self.drawn is not None:
             self.drawn.check(model, self.teacher_sampler if self.is_distilled else None)
+            if self.drawn.name == "autoguidance" and not autoguided_text:
+                problem = "autoguided_text is false, and the weight of autoguidance is drawn"
+                raise InputError(problem, "choose one of the two")
         self.adversary = None if adversary is None else LatentAdversary(adversary, model.denoiser)
         self._opponent: dict[str, Any] | None = None
 

@@ -214,6 +214,10 @@ def test_jumps_are_halved_over_the_training(model):
         ({"model__huber": 0}, "huber is 0"),
         ({"model__teacher__guidance_interval": "[0.1, 1]"}, "teacher.guidance_interval is set"),
         (
+            {"model__drawn_guidance__name": "autoguidance", "model__autoguided_text": "false"},
+            "autoguided_text is false, and the weight of autoguidance is drawn; choose one of the two",
+        ),
+        (
             {"model__drawn_guidance__name": "label_guidance"},
             "the input is label_guidance, and the network has no classes",
         ),
