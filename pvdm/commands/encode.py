@@ -168,7 +168,7 @@ def _log_plan(plan: LatentPlan) -> None:
     values = math.prod(plan.latent) * (plan.clips + plan.mirrored) * (1 + len(plan.hints))
     logger.info(
         "%d clips of %d videos, %d of them mirrored as well: %s",
-        *(plan.clips, len(plan.videos), plan.mirrored, _size(2 * values)),
+        *(plan.clips, len(plan.videos), plan.mirrored, _size(2 * values + 4 * plan.clips * plan.track_values)),
     )
 
 

@@ -16,6 +16,8 @@ from video.sounds import tone, write_wav
 
 from pvdm.data.latents.latent_folder import open_latents
 from pvdm.data.latents.shards import ShardReader
+from pvdm.data.tracks.camera_path import CAMERA_WIDTH
+from pvdm.data.tracks.sound_features import sound_width
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
 
@@ -81,13 +83,20 @@ def test_what_was_not_encoded_is_refused(root, folder, tmp_path):
     ]
 
 
-def test_a_shard_without_a_track_is_damaged(folder, tmp_path):
+def test_a_plan_knows_how_many_numbers_it_stores(folder):
+    frames = AUTOENCODER.frames
+    assert open_latents(folder).track_values == frames * (CAMERA_WIDTH + sound_width("mel"))
+
+
+def test_damaged_tracks_are_named(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     path = copy / "latents-000000.safetensors"
-    tensors = load_file(path)
-    del tensors["sound"]
+    plan, tensors = open_latents(folder), load_file(path)
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
-    save_file(tensors, path, metadata)
+    save_file({**tensors, "sound": tensors["sound"] * torch.nan}, path, metadata)
+    with pytest.raises(InputError, match=r"damaged \(a vector of a frame is not finite\); run the pvdm encode"):
+        ShardReader(copy, plan).tracks(0, ["sound"])
+    save_file({name: value for name, value in tensors.items() if name != "sound"}, path, metadata)
     with pytest.raises(InputError, match="is damaged or incomplete; run the pvdm encode command"):
-        ShardReader(copy, open_latents(folder))(0)
+        ShardReader(copy, plan)(0)

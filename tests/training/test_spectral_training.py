@@ -129,15 +129,16 @@ def test_the_printed_config_is_that_of_the_run(videos, tmp_path, capsys):
 
 
 def test_another_model_is_taken_up_and_its_decoder_alone_trained(videos, trained, tmp_path, caplog):
-    start = trained / "checkpoints" / "last.ckpt"
-    more = {"trainer__max_steps": 2, "model__init_from": start, "model__freeze_encoder": "true"}
+    before = VideoGenerator.from_checkpoint(trained / "checkpoints" / "last.ckpt")
+    with torch.no_grad():
+        before.autoencoder.to_content.weight[0].fill_(-0.0)  # as in half precision, where small weights become it
+    before.save_pretrained(tmp_path / "start")
+    more = {"trainer__max_steps": 10, "model__init_from": tmp_path / "start", "model__freeze_encoder": "true"}
     with caplog.at_level(logging.INFO):
         assert main(stage_1("fit", tmp_path / "run", videos, **more)) == 0
     assert "linear code" not in caplog.text
-    ends = (run / "checkpoints" / "last.ckpt" for run in (trained, tmp_path / "run"))
-    before, after = map(VideoGenerator.from_checkpoint, ends)
-    for name, value in before.autoencoder.encoder_state().items():
-        assert torch.equal(after.autoencoder.encoder_state()[name], value), name
+    after = VideoGenerator.from_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    assert digest_of(after.autoencoder) == digest_of(before.autoencoder)
     assert not torch.equal(before.autoencoder.from_code.weight, after.autoencoder.from_code.weight)
 
 

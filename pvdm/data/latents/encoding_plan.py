@@ -109,6 +109,12 @@ class LatentPlan:
         """The vectors of frames that are stored beside each clip; those of scenes are known without."""
         return FrameTracks(bool(self.settings.get("cameras")), self.settings.get("sound"))
 
+    @property
+    def track_values(self) -> int:
+        """How many numbers of the frames are stored beside a clip, not counting those of mirrored cameras."""
+        zeros = self.tracks.absent(self.clip.frames)
+        return sum(zeros[name].numel() for name in self.tracks.names)
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that the latents depend on; stored in every shard."""

@@ -98,10 +98,14 @@ class ShardReader:
     def tracks(self, row: int, names: Collection[str], *, mirrored: bool = False) -> dict[str, Any]:
         """The vectors of a clip's frames, see `stored_tracks`; InputError that names the file if it is damaged."""
         shard = self.plan.shard_of(row)
+        path = self.folder / shard.file
         try:
-            return stored_tracks(_mapped(self, shard), names, row - shard.first, mirrored=mirrored)
+            found = stored_tracks(_mapped(self, shard), names, row - shard.first, mirrored=mirrored)
         except (OSError, SafetensorError, ValueError) as error:
-            raise self._refusal(self.folder / shard.file, error) from error
+            raise self._refusal(path, error) from error
+        if not all(found[name].isfinite().all() for name in names):
+            raise InputError(f"{path} is damaged (a vector of a frame is not finite)", REPAIR)
+        return found
 
     def _refusal(self, path: Path, error: Exception) -> InputError:
         """What a user can do about a file that cannot be read."""

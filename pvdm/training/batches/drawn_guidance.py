@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from pvdm.diffusion import Condition, SamplerConfig
@@ -14,8 +13,7 @@ from pvdm.diffusion.denoise import Denoise
 from pvdm.diffusion.networks.denoiser import DenoiserConfig
 from pvdm.errors import InputError
 from pvdm.generation import VideoGenerator
-from pvdm.training.batches.batch import on_device
-from pvdm.training.batches.sample_rng import Draw, draws
+from pvdm.training.batches.sample_rng import Draw, levels
 
 
 @dataclass(frozen=True)
@@ -56,8 +54,7 @@ class DrawnGuidance:
 
     def draw(self, batch: Mapping[str, Any]) -> Tensor:
         """A weight for each sample, (b,) float."""
-        weights = [self.most * own.random() for own in draws(batch, Draw.GUIDANCE)]
-        return on_device(batch, torch.tensor(weights, dtype=torch.float32))
+        return levels(batch, self.most, Draw.GUIDANCE)
 
     def guided(
         self,

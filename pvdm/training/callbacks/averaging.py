@@ -86,8 +86,9 @@ class AveragedWeights(Callback):
         parameters = _parameters(pl_module)
         for average, weight in zip((self._average, self._longer), self._new_shares(), strict=False):
             with torch.no_grad():
-                averages = [own(value) for value in average.values()]
-                torch._foreach_lerp_(averages, [own(parameters[name]) for name in average], weight)
+                trained = [name for name in average if parameters[name].requires_grad]  # a frozen -0.0 stays one
+                averages = [own(average[name]) for name in trained]
+                torch._foreach_lerp_(averages, [own(parameters[name]) for name in trained], weight)
         if self.power is not None and self.updates % self.snapshot_every == 0:
             self._write_snapshot(trainer)
         if self.updates == self._last_of_guide:
