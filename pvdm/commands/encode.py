@@ -14,12 +14,13 @@ from pvdm.errors import InputError
 from pvdm.runtime.processes import device_of_rank, processes_here, together
 
 if TYPE_CHECKING:
+    from pvdm.conditions.given_frames import GivenFrames
     from pvdm.data.latents.encoding_plan import LatentPlan
     from pvdm.data.video_collection import VideoCollection
     from pvdm.generation import VideoGenerator
 
 DTYPES = ("float16", "bfloat16")
-HINTS = ("first", "last", "ends", "random", "every", "gap")
+HINTS = ("first", "last", "ends", "random", "every", "gap", "blurred")
 UNITS = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10}
 MOST_STRIDE = 4
 """Largest default of --stride: every start would take four times as much computation and disk space."""
@@ -53,9 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=HINTS,
         metavar="KIND",
-        help="also encode the hints of these given frames of each clip (first, last, ends, random, every, gap); of the "
-        "last three, a draw for each clip; ends is always among them, because validation measures with it; by default "
-        "those of model.given_frames",
+        help="also encode the hints of these given frames of each clip (first, last, ends, random, every, gap, "
+        "blurred); of the last four, a draw for each clip; ends is always among them, because validation measures with "
+        "it; by default those of model.given_frames",
     )
     parser.add_argument("--dtype", choices=DTYPES, default="float16", help="type of the stored values")
     parser.add_argument("--batch-size", type=positive, default=8, help="clips encoded at once")
@@ -95,6 +96,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _ready(options: argparse.Namespace) -> tuple[VideoCollection, int | None, VideoGenerator]:
     """The videos, not yet searched, `data.workers`, and the model; the quick checks come first."""
+    from pvdm.conditions.given_frames import GivenFrames
     from pvdm.data.data_options import parse_options
     from pvdm.data.latents.latent_folder import check_place
     from pvdm.data.video_collection import VideoCollection
@@ -106,7 +108,8 @@ def _ready(options: argparse.Namespace) -> tuple[VideoCollection, int | None, Vi
     check_place(options.output)
     config = parsed(options.of_training)
     options.precision = options.precision or _precision(config.trainer.precision)
-    options.hints = _hints(options.hints, config)
+    given = _given_frames(config)
+    options.hints, options.blur_factors = _hints(options.hints, given), (given or GivenFrames()).blur_factors
     data, autoencoder = parse_options(config.data.as_dict()), _autoencoder(config)
     videos = VideoCollection.of(data)
     if options.precision == "bf16":
@@ -116,6 +119,7 @@ def _ready(options: argparse.Namespace) -> tuple[VideoCollection, int | None, Vi
 
 def _plan(data: VideoCollection, generator: VideoGenerator, options: argparse.Namespace) -> LatentPlan:
     """The plan of the encoding; InputError if the videos or their sizes do not fit."""
+    from pvdm.conditions.given_frames import BLURRED
     from pvdm.data.tracks.sample_scores import MOTION
     from pvdm.training.latent_encoding import plan_of
 
@@ -131,6 +135,8 @@ def _plan(data: VideoCollection, generator: VideoGenerator, options: argparse.Na
     }
     if options.hints:
         settings["hints"] = options.hints
+    if BLURRED in options.hints:
+        settings["blur_factors"] = list(options.blur_factors)
     if measured := [name for name in data.scores.names if name == MOTION]:
         settings["scores"] = measured
     if data.given_layout != "scenes":  # what is known of these needs no file
@@ -150,14 +156,21 @@ def _autoencoder(config: Any) -> Path:
     return Path(given)
 
 
-def _hints(given: list[str] | None, config: Any) -> list[str]:
-    """The kinds of given frames to encode hints of; InputError if the config has one that cannot be cached."""
-    from pvdm.conditions.given_frames import MEASURED, GivenFrames, cached_kinds
+def _given_frames(config: Any) -> GivenFrames | None:
+    """The given frames of the training, if there are any."""
+    from pvdm.conditions.given_frames import GivenFrames
 
-    if given:
-        return [kind for kind in HINTS if kind in (*given, MEASURED)]
     of_training = config.model.init_args.get("given_frames")
-    return cached_kinds(GivenFrames(**of_training.as_dict())) if of_training else []
+    return GivenFrames(**of_training.as_dict()) if of_training else None
+
+
+def _hints(asked: list[str] | None, given: GivenFrames | None) -> list[str]:
+    """The kinds of given frames to encode hints of."""
+    from pvdm.conditions.given_frames import MEASURED, cached_kinds
+
+    if asked:
+        return [kind for kind in HINTS if kind in (*asked, MEASURED)]
+    return cached_kinds(given) if given else []
 
 
 def _precision(of_trainer: object) -> str:

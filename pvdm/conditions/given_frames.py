@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from pvdm.errors import ArgumentError, InputError, check_range
+from pvdm.errors import ArgumentError, check_range
 
 MOST_RANDOM = 4
 """At most how many frames `random` gives."""
@@ -15,8 +15,10 @@ MOST_RANDOM = 4
 ENDS = {"first": (0,), "last": (-1,), "ends": (0, -1)}
 """The frames that these kinds give, which are the same in all clips."""
 
-CACHED = (*ENDS, "random", "every", "gap")
-"""The kinds whose hints can be cached beside latents: where frames differ, one draw for each clip."""
+BLURRED = "blurred"
+
+CACHED = (*ENDS, "random", "every", "gap", BLURRED)
+"""The kinds whose hints can be cached beside latents: where frames or blur differ, one draw for each clip."""
 
 MEASURED = "ends"
 """The kind that validation gives."""
@@ -45,7 +47,7 @@ def drawn_frames(kind: str, generator: np.random.Generator, frames: int) -> np.n
         length = generator.integers(1, max(1, frames // 2) + 1)
         start = generator.integers(frames - length + 1)
         known[:start], known[start + length :] = True, True
-    elif kind == "blurred":
+    elif kind == BLURRED:
         known[:] = True
     return given_ends(kind, frames) if kind in ENDS else known
 
@@ -56,15 +58,20 @@ def cached_frames(kind: str, frames: int, row: int) -> np.ndarray:
     return drawn_frames(kind, np.random.default_rng((row, number)), frames)
 
 
+def drawn_factor(generator: np.random.Generator, factors: tuple[float, float]) -> float:
+    """By how much a clip is blurred, between two factors, uniform in the logarithm."""
+    least, most = map(math.log, factors)
+    return math.exp(generator.uniform(least, most))
+
+
+def cached_factor(factors: tuple[float, float], row: int) -> float:
+    """By how much the clip with this number is blurred in its cached hint, between two factors."""
+    return drawn_factor(np.random.default_rng((row, CACHED.index(BLURRED))), factors)
+
+
 def cached_kinds(given: GivenFrames) -> list[str]:
-    """The kinds whose hints must be cached for training from latents, and validation; InputError for other kinds."""
-    kinds = [kind for kind, share in given.shares.items() if share]
-    if others := [kind for kind in kinds if kind not in CACHED]:
-        raise InputError(
-            f"latents have no hints of {' and '.join(others)} clips, whose share in model.given_frames is above 0",
-            "set it to 0, or train from the videos",
-        )
-    return [kind for kind in CACHED if kind in (*kinds, MEASURED)]
+    """The kinds whose hints must be cached for training from latents, and validation."""
+    return [kind for kind in CACHED if given.shares[kind] or kind == MEASURED]
 
 
 @dataclass(frozen=True)
@@ -115,11 +122,5 @@ class GivenFrames:
         return str(generator.choice(names, p=np.array(chances) / sum(chances)))
 
     def draw_factor(self, generator: np.random.Generator, known: np.ndarray) -> float:
-        """By how much a clip of which the frames `known` (frames,) are given is blurred: 1 unless all are.
-
-        Factors are uniform in their logarithm.
-        """
-        if not self.blurred or not known.all():
-            return 1.0
-        least, most = map(math.log, self.blur_factors)
-        return math.exp(generator.uniform(least, most))
+        """By how much a clip of which the frames `known` (frames,) are given is blurred: 1 unless all are."""
+        return drawn_factor(generator, self.blur_factors) if self.blurred and known.all() else 1.0

@@ -68,7 +68,7 @@ class DiffusionTraining(AutomaticUpdates):
             the level. None leaves them as they are, as released.
         label_dropout: Probability that a sample is trained without its label, independently of its context.
         given_frames: In which samples which frames of the target are given, as a hint; None trains a denoiser that
-            takes none. Cached latents have all but `blurred` (`pvdm encode --hints`), which needs videos.
+            takes none. Cached latents have what `pvdm encode --hints` names.
         hint_noise: Distribution of the timesteps to which hints are noised in training; None leaves them as they are.
         text: Encoder of captions; None trains a denoiser without text. Needs data.captions.
         text_dropout: Probability that a sample is trained without its caption, independently of the rest.

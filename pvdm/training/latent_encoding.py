@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from pvdm.autoencoder import SpectralAutoencoder, VideoAutoencoder, stored_fields
-from pvdm.conditions.given_frames import cached_frames
+from pvdm.conditions.blurred_clips import blurred
+from pvdm.conditions.given_frames import BLURRED, cached_factor, cached_frames
 from pvdm.conditions.hints import hint_clip
 from pvdm.data import long_enough
 from pvdm.data.latents.clip_tracks import track_tensors
@@ -183,7 +184,10 @@ class ShardEncoder:
 
         row: Number of the first clip.
         """
-        known = [cached_frames(hint, video.shape[2], row + place) for place in range(len(video))]
+        rows = range(row, row + len(video))
+        if hint == BLURRED:
+            return to_float(blurred(video, [cached_factor(self.plan.blur_factors, number) for number in rows]))
+        known = [cached_frames(hint, video.shape[2], number) for number in rows]
         return hint_clip(video, torch.from_numpy(np.stack(known)))
 
     @torch.no_grad()

@@ -1,6 +1,7 @@
 """Training from cached latents is training from the videos, to the rounding of the file's numbers."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from miniature import AUTOENCODER, UNET, diffusion_training, trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 from runs import logged
 
-from pvdm.conditions.given_frames import GivenFrames, cached_kinds
+from pvdm.conditions.given_frames import GivenFrames, cached_factor, cached_kinds
 from pvdm.data.table import NO_LABEL
 from pvdm.data.video_collection import VideoCollection
 from pvdm.diffusion import SamplerConfig
@@ -126,10 +127,28 @@ def test_only_needed_hints_are_asked_for(root, generator, tmp_path):
     cached.check_hints(GivenFrames(**kinds))
     with pytest.raises(InputError, match="no hints of the given frames last; encode the videos with --hints first"):
         cached.check_hints(GivenFrames(**{**kinds, "last": 0.1}))
+
+
+def test_cached_blurred_hints_are_those_of_clips_blurred_by_their_own_factors(root, generator, tmp_path):
+    given = GivenFrames(first=0, last=0, ends=0, random=0, every=0, gap=0, blurred=1.0, blur_factors=(1.5, 4.0))
+    module = quiet(diffusion_training(tmp_path / "first", given_frames=given), tmp_path)
+    settings = {"hints": cached_kinds(given), "blur_factors": [1.5, 4.0]}
+    cached = latents(encoded(data(root), generator, tmp_path / "latents", **settings))
+    cached.check_hints(given)
+    seen = set()
+    for left, right in zip(epochs(data(root), 0, 1), epochs(cached, 0, 1), strict=True):
+        target, found, _ = module.conditioning.training(right)
+        factors = [cached_factor((1.5, 4.0), row) for row in right["row"].tolist()]
+        wanted = hint_of(generator.autoencoder, left, found.known, target, factors)
+        torch.testing.assert_close(found.hint, wanted.hint, rtol=0, atol=2**-11)
+        assert found.known.all() and not torch.allclose(found.hint, target, atol=1e-3)
+        seen.update(factors)
+    assert len(seen) > 4 and min(seen) >= 1.5 and max(seen) <= 4.0
     with pytest.raises(
-        InputError, match=r"latents have no hints of blurred clips, .* set it to 0, or train from the videos"
+        InputError,
+        match=r"has clips blurred by 1.5 to 4, and model.given_frames.blur_factors is 2 to 8; give the same, or encode",
     ):
-        cached.check_hints(GivenFrames(**{**kinds, "blurred": 0.1}))
+        cached.check_hints(replace(given, blur_factors=(2.0, 8.0)))
 
 
 def sample_is_flipped(data, key) -> bool:

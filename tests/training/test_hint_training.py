@@ -126,28 +126,25 @@ NO_OTHERS = "random: 0, every: 0, gap: 0"
 def test_latents_are_refused_for_given_frames_whose_hints_they_lack(command, tmp_path, caplog):
     latents = tmp_path / "latents"
     assert main([*command("encode", "diffusion"), "--output", str(latents)]) == 0
-    for given, words in (
-        ("{blurred: 0.1}", "latents have no hints of blurred clips, whose share in model.given_frames is above 0"),
-        (
-            f"{{{NO_OTHERS}}}",
-            "have no hints of the given frames first and last and ends; encode the videos with --hints",
-        ),
+    for given, kinds in (
+        (f"{{{NO_OTHERS}, blurred: 0.1}}", "first and last and ends and blurred"),
+        (f"{{{NO_OTHERS}}}", "first and last and ends"),
     ):
         options = {"model__given_frames": given, "data__layout": "latents", "data__path": latents}
         assert main(command("fit", "diffusion", "from_latents", **options)) == 2
-        assert words in caplog.messages[-1]
-    again = [*command("encode", "diffusion", model__given_frames="{blurred: 0.1}"), "--output", str(latents)]
-    assert main(again) == 2
-    assert "latents have no hints of blurred clips" in caplog.messages[-1]
+        assert f"have no hints of the given frames {kinds}; encode the videos with --hints" in caplog.messages[-1]
     assert main([*command("encode", "diffusion"), "--output", str(latents), "--hints", "last"]) == 2
     assert "holds other latents: --hints is None there and last ends here" in caplog.messages[-1]
 
 
-def test_fit_trains_with_the_cached_hints_that_its_config_asks_for(command, tmp_path):
-    latents, given = tmp_path / "latents", f"{{{NO_OTHERS}, last: 0}}"
+def test_fit_trains_with_the_cached_hints_that_its_config_asks_for(command, tmp_path, caplog):
+    latents, given = tmp_path / "latents", f"{{{NO_OTHERS}, last: 0, blurred: 0.3, blur_factors: [2, 3]}}"
     assert main([*command("encode", "diffusion", model__given_frames=given), "--output", str(latents)]) == 0
-    assert open_latents(latents).hints == ("first", "ends")
+    assert open_latents(latents).hints == ("first", "ends", "blurred")
     options = {"model__given_frames": given, "data__layout": "latents", "data__path": latents}
     assert main(command("fit", "diffusion", "from_latents", **options)) == 0
     trained = VideoGenerator.load(tmp_path / "from_latents" / "checkpoints" / "last.ckpt")
-    assert trained.denoiser.config.hints and trained.data["latents"]["hints"] == ["first", "ends"]
+    assert trained.denoiser.config.blurred_hints and trained.data["latents"]["blur_factors"] == [2, 3]
+    other = [*command("encode", "diffusion", model__given_frames=given.replace("3]", "4]")), "--output", str(latents)]
+    assert main(other) == 2
+    assert "model.given_frames.blur_factors is 2.0 3.0 there and 2.0 4.0 here" in caplog.messages[-1]

@@ -18,8 +18,8 @@ from pvdm.data.table import VideoTable
 from pvdm.data.tracks.frame_tracks import FrameTracks
 from pvdm.video import ClipShape, VideoInfo
 
-OF_DATA = ("scores", "cameras", "sound")
-"""Settings that are not given to `pvdm encode` itself, but as `data.*`."""
+GROUPS = {**dict.fromkeys(("scores", "cameras", "sound"), "data."), "blur_factors": "model.given_frames."}
+"""Where settings are given that are not options of `pvdm encode` itself."""
 
 FORMAT, VERSION = "pvdm-latents", 1
 SHARDS = "latents-*.safetensors"
@@ -53,8 +53,9 @@ class LatentPlan:
     Args:
         autoencoder: {"sha256": digest of weights and sizes, "config": sizes}.
         settings: {"stride", "flips", "dtype", "precision", "clips_per_shard"} as `pvdm encode` takes them, and "hints",
-            a list of kinds of given frames (`CACHED`), if hints of these are stored, too; likewise "scores", a
-            list of those that need pixels, and "cameras" (true) and "sound" (its encoder) of videos' frames.
+            a list of kinds of given frames (`CACHED`), if hints of these are stored, too, with "blur_factors", the
+            least and the greatest, if blurred clips are among them; likewise "scores", a list of those that need
+            pixels, and "cameras" (true) and "sound" (its encoder) of videos' frames.
         clip: Shape and pace of a clip.
         latent: (c, l), the shape of a flat latent.
         videos: The training videos, and then those that are for validation only.
@@ -98,6 +99,12 @@ class LatentPlan:
     def hints(self) -> tuple[str, ...]:
         """The kinds of given frames whose hints are stored beside each clip."""
         return tuple(self.settings.get("hints", ()))
+
+    @property
+    def blur_factors(self) -> tuple[float, float] | None:
+        """Between which factors the clips of blurred hints are scaled down and up again."""
+        factors = self.settings.get("blur_factors")
+        return None if factors is None else (float(factors[0]), float(factors[1]))
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -154,7 +161,7 @@ class LatentPlan:
                 before, now = there[group].get(name), here[group].get(name)
                 if before != now:
                     clause = f"is {_shown(before)} there and {_shown(now)} here"
-                    differences.append(f"{_option('data.' if name in OF_DATA else prefix, name)} {clause}")
+                    differences.append(f"{_option(GROUPS.get(name, prefix), name)} {clause}")
         if there["autoencoder"] != here["autoencoder"]:
             differences.append("they are of another autoencoder")
         names = ("videos", "training", "validation", "classes", "latent")
@@ -223,7 +230,7 @@ def _option(prefix: str, name: str) -> str:
 
 def _shown(value: Any) -> str:
     """A setting as it is given on the command line."""
-    return " ".join(value) if isinstance(value, (list, tuple)) else str(value)
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _described(videos: VideoTable, stored: Mapping[str, Any]) -> VideoTable:

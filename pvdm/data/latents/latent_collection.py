@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from pvdm.conditions.given_frames import BLURRED
 from pvdm.data.checks import warn_of_validation
 from pvdm.data.collection import ClipCollection
 from pvdm.data.data_options import DataOptions, SampleOptions
@@ -97,18 +98,23 @@ class LatentCollection(ClipCollection):
                 "give that one as --model.autoencoder, or encode the videos with this one (pvdm encode)",
             )
 
-    def check_hints(self, kinds: Collection[str]) -> None:
-        """InputError unless hints of all these kinds of given frames were encoded; after `setup`."""
+    def check_hints(self, kinds: Collection[str], blur_factors: tuple[float, float]) -> None:
+        """InputError unless hints of all these kinds of given frames were encoded, so blurred; after `setup`."""
         if missing := [kind for kind in kinds if kind not in self.plan.hints]:
             raise InputError(
                 f"the latents in {self.path} have no hints of the given frames {' and '.join(missing)}",
                 f"encode the videos with --hints {' '.join(kinds)}, or give the videos as data.path",
             )
+        if BLURRED in kinds and self.plan.blur_factors != tuple(blur_factors):
+            pairs = (self.plan.blur_factors, blur_factors)
+            there, here = (" to ".join(f"{value:g}" for value in pair) for pair in pairs)
+            problem = f"has clips blurred by {there}, and model.given_frames.blur_factors is {here}"
+            raise InputError(f"{self.path} {problem}", "give the same, or encode the videos again")
 
     def describe(self) -> dict[str, Any]:
         """Description of the videos, with the user's own card instead of theirs; after `setup`."""
         card = {name: text for name, text in self.card.described().items() if text is not None}
-        names = ("stride", "flips", "dtype", "precision", "hints", "scores", "cameras", "sound")
+        names = ("stride", "flips", "dtype", "precision", "hints", "blur_factors", "scores", "cameras", "sound")
         settings = {name: self.plan.settings[name] for name in names if name in self.plan.settings}
         return {
             **self.plan.data,

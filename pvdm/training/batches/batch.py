@@ -63,7 +63,7 @@ def hint_of(
     They are encoded here, or cached: "hints" of the batch then has those of all kinds of given frames, and `known` is
     that of one of these kinds for each sample, see `known_frames`.
 
-    factors: By how much the clip of each sample is blurred first, see `blurred`; None for none. Not for cached ones.
+    factors: By how much the clip of each sample is blurred first, see `blurred`; None for none. Cached ones have been.
     """
     if "latent" in batch:
         return Condition(hint=_cached_hint(batch, known, like), known=on_device(batch, known))
