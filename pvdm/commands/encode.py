@@ -139,9 +139,8 @@ def _plan(data: VideoCollection, generator: VideoGenerator, options: argparse.Na
         settings["blur_factors"] = list(options.blur_factors)
     if measured := [name for name in data.scores.names if name == MOTION]:
         settings["scores"] = measured
-    if data.given_layout != "scenes":  # what is known of these needs no file
-        settings |= {"cameras": True} if data.tracks.cameras else {}
-        settings |= {"sound": data.tracks.sound} if data.tracks.sound else {}
+    settings |= {"cameras": True} if data.tracks.cameras else {}
+    settings |= {"sound": data.tracks.sound} if data.tracks.sound else {}
     return plan_of(data, generator.autoencoder, settings)
 
 

@@ -44,6 +44,18 @@ def test_cached_latents_are_those_of_the_scenes(generator, tmp_path):
         torch.testing.assert_close(cached["latent"][1].float(), target, atol=2**-10, rtol=0)
 
 
+@pytest.mark.parametrize("stored", [{"cameras": True, "sound": "mel"}, {"sound": "mel"}, {}])
+def test_cached_scenes_have_their_cameras_and_sound_whether_or_not_these_are_stored(generator, tmp_path, stored):
+    asked = {"layout": "scenes", "scenes": FEW, "cameras": True, "sound": "mel"}
+    videos = data(ROOT, **asked)
+    folder = encoded(videos, generator, tmp_path / "latents", **stored)
+    latents = data(folder, **{**asked, "layout": "latents"})
+    for index in range(len(videos.training)):
+        cached, sample = (clips.training[SampleKey(0, index)] for clips in (latents, videos))
+        for name in ("camera", "has_camera", "sound", "has_sound"):
+            torch.testing.assert_close(torch.as_tensor(cached[name]), torch.as_tensor(sample[name]), rtol=0, atol=0)
+
+
 def test_a_run_needs_no_path(tmp_path):
     given = arguments("fit", "autoencoder", tmp_path / "run", None, data__layout="scenes", model__lpips_weight=0)
     more = ["--data.scenes.videos=4", "--data.scenes.held_out=2", "--trainer.max_steps=2"]

@@ -113,7 +113,7 @@ class LatentPlan:
 
     @property
     def tracks(self) -> FrameTracks:
-        """The vectors of frames that are stored beside each clip; those of scenes are known without."""
+        """The vectors of frames that are stored beside each clip."""
         return FrameTracks(bool(self.settings.get("cameras")), self.settings.get("sound"))
 
     @property

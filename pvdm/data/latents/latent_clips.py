@@ -73,7 +73,7 @@ class LatentClips(ClipDataset):
         return replace(placement, start=self._plan.grid.nearest(placement.start, self.videos[number].info))
 
     def _vectors(self, number: int, placement: Placement) -> dict[str, Any]:
-        if not self._plan.tracks.names:
+        if not self.tracks.within(self._plan.tracks):  # scenes, of which they are known without
             return super()._vectors(number, placement)
         row = self._target_row(number, placement)
         return self._read_row.tracks(row, self.tracks.names, mirrored=placement.flip)

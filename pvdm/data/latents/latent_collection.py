@@ -160,7 +160,7 @@ class LatentCollection(ClipCollection):
 
     def _check_tracks(self, plan: LatentPlan) -> None:
         """InputError if samples are to have vectors of frames that were not encoded; those of scenes need not be."""
-        if plan.data["layout"] == "scenes":
+        if plan.data["layout"] == "scenes" or self.tracks.within(plan.tracks):
             return
         for name, asked, found in (
             ("cameras", self.tracks.cameras, plan.tracks.cameras),

@@ -43,6 +43,10 @@ class FrameTracks:
         """Of these names alone."""
         return FrameTracks(self.cameras and "camera" in names, self.sound if "sound" in names else None)
 
+    def within(self, others: FrameTracks) -> bool:
+        """Whether others have all of these."""
+        return self.cameras <= others.cameras and self.sound in (None, others.sound)
+
     @classmethod
     def union(cls, tracks: Iterable[FrameTracks]) -> FrameTracks:
         """What any of them has."""
