@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,6 +36,9 @@ SIDE = 256
 
 LENGTH = 100
 """Frames of a scene, unless a sample needs more; a scene of a single one is a still."""
+
+CAPTIONS = 1 << 15
+"""Most captions that are kept, in about as many kilobytes."""
 
 VERSION = 2
 """Changes with the pixels of scenes."""
@@ -137,14 +141,19 @@ def read_frames(
 
 def scene_caption(path: str | Path, shape: ClipShape, indices: np.ndarray) -> str:
     """What is seen in these frames of a scene, in clips of this shape."""
+    return _caption(ScenePath.of(path), (shape.height, shape.width), tuple(np.asarray(indices).tolist()))
+
+
+@lru_cache(maxsize=CAPTIONS)
+def _caption(scene: ScenePath, size: tuple[int, int], frames: tuple[int, ...]) -> str:
+    """What is seen in frames of a scene, of which five small pictures are drawn to find out."""
     from pvdm.data.scenes.scene_caption import caption_of, turntable_caption
 
-    scene = ScenePath.of(path)
     world = scene.world
     if scene.turntable:
-        moment, cameras = scene.turned(world, np.asarray(indices))
-        return turntable_caption(world, cameras, moment, (shape.height, shape.width))
-    return caption_of(world, world.camera, np.asarray(indices) / FPS, (shape.height, shape.width))
+        moment, cameras = scene.turned(world, np.array(frames))
+        return turntable_caption(world, cameras, moment, size)
+    return caption_of(world, world.camera, np.array(frames) / FPS, size)
 
 
 def scene_camera(path: str | Path, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
