@@ -157,7 +157,7 @@ class LatentData(ClipData):
 
     def check_hints(self, given: GivenFrames) -> None:
         """InputError unless the hints that training with these given frames needs were encoded."""
-        self.collection.check_hints(cached_kinds(given), given.blur_factors)
+        self.collection.check_hints(cached_kinds(given), given.blur_factors if given.blurred else None)
 
 
 def data_module(path: Path | None = None, **options: Any) -> ClipData:

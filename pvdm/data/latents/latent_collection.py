@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from pvdm.conditions.given_frames import BLURRED
 from pvdm.data.checks import warn_of_validation
 from pvdm.data.collection import ClipCollection
 from pvdm.data.data_options import DataOptions, SampleOptions
@@ -98,14 +97,17 @@ class LatentCollection(ClipCollection):
                 "give that one as --model.autoencoder, or encode the videos with this one (pvdm encode)",
             )
 
-    def check_hints(self, kinds: Collection[str], blur_factors: tuple[float, float]) -> None:
-        """InputError unless hints of all these kinds of given frames were encoded, so blurred; after `setup`."""
+    def check_hints(self, kinds: Collection[str], blur_factors: tuple[float, float] | None = None) -> None:
+        """InputError unless hints of all these kinds of given frames were encoded; after `setup`.
+
+        blur_factors: Of blurred clips, if they are among them, the least and the greatest.
+        """
         if missing := [kind for kind in kinds if kind not in self.plan.hints]:
             raise InputError(
                 f"the latents in {self.path} have no hints of the given frames {' and '.join(missing)}",
                 f"encode the videos with --hints {' '.join(kinds)}, or give the videos as data.path",
             )
-        if BLURRED in kinds and self.plan.blur_factors != tuple(blur_factors):
+        if blur_factors and self.plan.blur_factors != tuple(blur_factors):
             pairs = (self.plan.blur_factors, blur_factors)
             there, here = (" to ".join(f"{value:g}" for value in pair) for pair in pairs)
             problem = f"has clips blurred by {there}, and model.given_frames.blur_factors is {here}"
