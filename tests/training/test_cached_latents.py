@@ -1,5 +1,6 @@
 """Training from cached latents is training from the videos, to the rounding of the file's numbers."""
 
+import json
 import logging
 from dataclasses import replace
 
@@ -11,7 +12,9 @@ from miniature import AUTOENCODER, UNET, diffusion_training, trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 from runs import logged
 
-from pvdm.conditions.given_frames import GivenFrames, cached_factor, cached_kinds
+from pvdm.commands.encode import HINTS
+from pvdm.conditions.given_frames import CACHED, GivenFrames, cached_factor, cached_kinds
+from pvdm.data.latents.latent_folder import open_latents
 from pvdm.data.table import NO_LABEL
 from pvdm.data.video_collection import VideoCollection
 from pvdm.diffusion import SamplerConfig
@@ -149,6 +152,20 @@ def test_cached_blurred_hints_are_those_of_clips_blurred_by_their_own_factors(ro
         match=r"has clips blurred by 1.5 to 4, and model.given_frames.blur_factors is 2 to 8; give the same, or encode",
     ):
         cached.check_hints(replace(given, blur_factors=(2.0, 8.0)))
+
+
+@pytest.mark.parametrize("factors", [None, [2.0], ["wide", 3.0]])
+def test_an_index_with_damaged_blur_factors_is_named(root, generator, tmp_path, factors):
+    folder = encoded(data(root), generator, tmp_path / "latents", hints=["ends", "blurred"], blur_factors=[2.0, 3.0])
+    index = json.loads((folder / "index.json").read_text())
+    index["settings"]["blur_factors"] = factors
+    (folder / "index.json").write_text(json.dumps(index))
+    with pytest.raises(InputError, match=r"index.json is damaged \(\w+Error\); encode again with --overwrite"):
+        open_latents(folder)
+
+
+def test_the_command_offers_every_kind_of_hint():
+    assert HINTS == CACHED
 
 
 def sample_is_flipped(data, key) -> bool:

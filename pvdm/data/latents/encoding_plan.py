@@ -192,6 +192,8 @@ class LatentPlan:
         )
         if not 0 < plan.training <= len(plan.videos) or not plan.clips > 0 or len(plan.latent) != 2:
             raise ValueError("there are no clips")
+        if "blurred" in plan.hints and plan.blur_factors is None:
+            raise ValueError("there are no factors of blurred hints")
         return plan
 
     def _bounds(self, first: int, stop: int) -> tuple[int, int]:
