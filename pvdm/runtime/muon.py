@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
+from pvdm.runtime.precision import CPU_HAS_BFLOAT16
+
 MOMENTUM = 0.95
 """Decay of the mean gradient of a matrix."""
 
@@ -90,13 +92,13 @@ def is_matrix(parameter: Tensor) -> bool:
 
 
 def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Roughly U V^T of each matrix U S V^T; (n, rows, columns), in bfloat16 on a GPU."""
-    x = matrices.bfloat16() if matrices.is_cuda else matrices.float()
+    """Roughly U V^T of each matrix U S V^T; (n, rows, columns), in bfloat16 where the device has it."""
+    x = matrices.bfloat16() if matrices.is_cuda or CPU_HAS_BFLOAT16 else matrices.float()
     is_tall = x.shape[1] > x.shape[2]
     x = x.mT if is_tall else x
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     a, b, c = COEFFICIENTS
     for _ in range(steps):
         gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return (x.mT if is_tall else x).to(matrices.dtype)

@@ -34,7 +34,7 @@ def test_singular_values_become_about_one_and_directions_stay(shape):
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
     middle = u.mT @ found @ v.mT
     off = middle - torch.diag_embed(middle.diagonal(dim1=1, dim2=2))
-    assert off.abs().max() < 1e-3
+    assert off.abs().max() < 0.02  # in bfloat16; 1e-3 in float32
 
 
 def test_the_first_update_is_its_formula():
