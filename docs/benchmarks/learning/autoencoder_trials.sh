@@ -30,7 +30,7 @@ stages:
   - name: diffusion
     config: [configs/velocity.yaml, configs/sizes/velocity-64.yaml]
     encode: 8
-    overrides: {$second, data.random_crop: false, model.autoencoder: "{output}/autoencoder/checkpoints/last.ckpt"}
+    overrides: {$second, model.optimizer.name: adamw, model.optimizer.learning_rate: 2.0e-3, data.random_crop: false, model.autoencoder: "{output}/autoencoder/checkpoints/last.ckpt"}
 RECIPE
 done
 pvdm benchmark learning --recipe "${recipes[@]}" --root "$data/UCF-101" --layout ucf101 --budget 240 240 --seeds 0 \

@@ -9,7 +9,7 @@ bench() { pvdm benchmark learning --root "$data/UCF-101" --layout ucf101 --budge
 # NAME, then fields of UNetConfig beside channels 96, [1, 2], four heads.
 variant() {
   local file="$output/recipes/$1.yaml"
-  sed 's/^    overrides:$/&\n      model.denoiser: {class_path: pvdm.diffusion.UNetConfig, init_args: {channels: 96, channel_multipliers: [1, 2], heads: 4, '"$2"'}}\n      model.optimizer.learning_rate: 1.0e-3/' \
+  sed 's/^    overrides:$/&\n      model.denoiser: {class_path: pvdm.diffusion.UNetConfig, init_args: {channels: 96, channel_multipliers: [1, 2], heads: 4, '"$2"'}}\n      model.optimizer.name: adamw\n      model.optimizer.learning_rate: 1.0e-3/' \
     configs/recipes/pvdm2.yaml >"$file"
   recipes+=("$file")
 }
