@@ -25,7 +25,7 @@ class DemoSettings:
     """
 
     autoencoder_steps: int = 250
-    diffusion_steps: int = 2400
+    diffusion_steps: int = 1800
     sampling_steps: int = 20
     guidance: float = 1.0
     samples: int = 16
